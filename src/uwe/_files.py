@@ -1,0 +1,132 @@
+"""Files that are whole or not there: written beside, synced, renamed; or appended and synced."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from uwe.errors import RunError
+
+__all__ = [
+    "append_line",
+    "make_folder",
+    "read_tensors",
+    "write_json",
+    "write_tensors",
+    "write_text",
+    "write_whole",
+]
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a file beside ``path``, then sync it and rename it into place.
+
+    Whatever happens, ``path`` holds its old content or the whole new one.
+
+    Raises:
+        RunError: the disk is full or the folder cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        make_folder(path.parent)
+        write(beside)
+        _sync(beside)
+        beside.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _as_run_error(error, path) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8, whole or not at all."""
+    write_whole(path, lambda beside: _write_utf8(beside, text))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write ``value`` as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write named tensors as safetensors, whole or not at all."""
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_whole(path, lambda beside: save_file(on_cpu, beside))
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read the tensors that ``write_tensors`` wrote.
+
+    Raises:
+        RunError: the file is not there or is no safetensors file.
+    """
+    try:
+        return load_file(path)
+    except Exception as error:  # safetensors raises errors of its own besides OSError
+        raise RunError(f"cannot read {path}: {error}") from error
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line and wait until it is on the disk.
+
+    Raises:
+        RunError: the disk is full or the file cannot be written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _as_run_error(error, path) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` and its parents.
+
+    Raises:
+        RunError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _as_run_error(error, folder) from error
+
+
+def _write_utf8(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _as_run_error(error: OSError, path: Path) -> RunError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunError(
+            f"the disk is full: {path} was not written; free some space and give the same "
+            "command again"
+        )
+    return RunError(f"cannot write {path}: {error.strerror or error}")
+
+
+def dump_line(record: Mapping[str, Any]) -> str:
+    """Give ``record`` as one line of JSON."""
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,49 @@
+"""Shape aliases, and the glossary of axes.
+
+===== ===========================================
+axis  meaning
+===== ===========================================
+n     rows of a data set
+u     unlabelled rows
+c     classes
+d     features
+t     stochastic passes
+k     picks
+m, j  rows of two sets between which distances are taken
+===== ===========================================
+
+Rows are always dataset rows (0 to n - 1), int64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+__all__ = ["Images", "IntArray", "Labels", "Logits", "Progress", "Rows", "Scores", "Stage"]
+
+IntArray: TypeAlias = npt.NDArray[np.int64]
+Rows: TypeAlias = IntArray  # [k] dataset rows
+Labels: TypeAlias = IntArray  # [n] class numbers, 0 to c - 1
+Images: TypeAlias = npt.NDArray[Any]  # uint8[n, height, width, channels]
+Logits: TypeAlias = torch.Tensor  # f32[n, c]
+Scores: TypeAlias = torch.Tensor  # f64[n], higher is more uncertain
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where long work stands: ``done`` of ``total`` units of ``name`` in a run's cycle."""
+
+    run: str
+    cycle: int
+    name: str
+    done: int
+    total: int
+
+
+Progress: TypeAlias = Callable[[Stage], None]

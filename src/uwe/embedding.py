@@ -1,0 +1,73 @@
+"""What the distances between rows are taken on: Predictions -> Points.
+
+Each embedding takes the predictions of all rows and the candidates among them. Whatever has to be
+fitted is fitted on the candidates alone, and clipped elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+
+from uwe._types import Rows, Scores
+from uwe.points import Dense, Points, Product
+from uwe.predictions import Predictions
+
+__all__ = ["Embedding", "features", "gradient", "weighted"]
+
+Embedding: TypeAlias = Callable[[Predictions, Rows], Points]
+
+
+def features(predictions: Predictions, candidates: Rows) -> Points:  # noqa: ARG001 (an Embedding)
+    """The network's features as they are, ``[n, d]``.
+
+    Source: Sener, Savarese (2018), Active learning for convolutional neural networks: a core-set
+    approach.
+    """
+    return Dense(predictions.features)
+
+
+def gradient(predictions: Predictions, candidates: Rows) -> Points:  # noqa: ARG001 (an Embedding)
+    """Gradient of the loss by the classifier's weights, were the predicted class the true one.
+
+    Formula: ``(p - onehot(argmax p)) ⊗ features``, ``[n, c·d]`` in factors ``[n, c]``, ``[n, d]``.
+
+    Source: Ash, Zhang, Krishnamurthy, Langford, Agarwal (2020), Deep batch active learning by
+    diverse, uncertain gradient lower bounds.
+    """
+    shifted = predictions.logits - predictions.logits.amax(1, keepdim=True)
+    residual = shifted.softmax(1)
+    at = torch.arange(len(residual), device=residual.device)
+    best = shifted.argmax(1)
+    residual[at, best] = 0.0
+    residual[at, best] = -residual.sum(1)
+    return Product(residual, predictions.features)
+
+
+def weighted(measure: Callable[[Predictions], Scores]) -> Embedding:
+    """The uncertainty-weighted embedding of UWE.
+
+    Formula: ``w_i · features_i`` with ``w = (u - min u) / (max u - min u)``, minimum and maximum
+    over the candidates; every weight is one where all candidates are equally uncertain.
+
+    Args:
+        measure: gives the uncertainty u of each row.
+
+    Source: He, Cai, Liao, Foo (2024), Hybrid active learning with uncertainty-weighted embeddings.
+    """
+
+    def embed(predictions: Predictions, candidates: Rows) -> Points:
+        weights = _scaled(measure(predictions), candidates).to(predictions.features.dtype)
+        return Dense(weights.to(predictions.features.device)[:, None] * predictions.features)
+
+    return embed
+
+
+def _scaled(scores: Scores, candidates: Rows) -> Scores:
+    fitted = scores[torch.as_tensor(candidates, device=scores.device)]
+    low, high = fitted.min(), fitted.max()
+    if high <= low:
+        return torch.ones_like(scores)
+    return ((scores - low) / (high - low)).clamp(0, 1)

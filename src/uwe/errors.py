@@ -1,0 +1,55 @@
+"""What can go wrong, as one small tree.
+
+    Exception
+     └─ UweError                 every error that a user can mend; the command line prints it in one line
+         ├─ InputError           (ValueError)   an option, a name, a number or a file that does not fit
+         ├─ DataError            (ValueError)   a data set that is missing, broken or inconsistent
+         └─ RunError             (RuntimeError) a run that cannot start, go on or be mixed with another
+
+``except uwe.UweError`` catches them all; ``except ValueError`` still catches those that are one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["DataError", "InputError", "RunError", "UweError", "require_known"]
+
+
+class UweError(Exception):
+    """Something a user can mend; its text says what is wrong and what to do."""
+
+
+class InputError(UweError, ValueError):
+    """An option, a name, a number or a file does not fit."""
+
+
+class DataError(UweError, ValueError):
+    """A data set is missing, broken or inconsistent."""
+
+
+class RunError(UweError, RuntimeError):
+    """A run cannot start, cannot go on, or would be mixed with another."""
+
+
+def require_known(name: str, known: Iterable[str], what: str) -> str:
+    """Return ``name`` if it is one of ``known``; otherwise raise with the close matches.
+
+    >>> require_known("badge", ["uwe", "badge"], "strategy")
+    'badge'
+    >>> require_known("bagde", ["uwe", "badge"], "strategy")
+    Traceback (most recent call last):
+        ...
+    uwe.errors.InputError: unknown strategy 'bagde'; did you mean 'badge'?
+    """
+    names = list(known)
+    if name in names:
+        return name
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = (
+        "did you mean " + " or ".join(repr(match) for match in close) + "?"
+        if close
+        else "choose one of " + ", ".join(names)
+    )
+    raise InputError(f"unknown {what} {name!r}; {hint}")

@@ -1,0 +1,69 @@
+"""What a model says of every row: the one thing that a pass over the pool produces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from uwe._types import Labels, Logits, Rows
+from uwe.errors import InputError
+
+__all__ = ["Predictions"]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Outputs of a network for n rows, in the rows' order.
+
+    Attributes:
+        logits: float32 ``[n, c]``, before the softmax.
+        features: float32 ``[n, d]``, the input of the classifier.
+        mc_logits: float32 ``[t, n, c]`` of t dropout passes, or None.
+
+    Raises:
+        InputError: the lengths disagree.
+
+    >>> predictions = Predictions(torch.tensor([[0.0, 1.0], [2.0, 0.0]]), torch.zeros(2, 3))
+    >>> len(predictions), predictions.predicted().tolist()
+    (2, [1, 0])
+    """
+
+    logits: Logits
+    features: torch.Tensor
+    mc_logits: torch.Tensor | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.logits)
+        if len(self.features) != n:
+            raise InputError(f"logits of {n} rows, but features of {len(self.features)}")
+        if self.mc_logits is not None and self.mc_logits.shape[1:] != self.logits.shape:
+            raise InputError(
+                f"logits are {tuple(self.logits.shape)}, but those of each dropout pass "
+                f"{tuple(self.mc_logits.shape[1:])}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    def take(self, rows: Rows) -> Predictions:
+        """Keep ``rows``, in that order."""
+        at = torch.as_tensor(rows, device=self.logits.device)
+        return Predictions(
+            self.logits[at],
+            self.features[at.to(self.features.device)],
+            None if self.mc_logits is None else self.mc_logits[:, at],
+        )
+
+    def predicted(self) -> Labels:
+        """The most probable class of each row, int64 ``[n]``; of equals, the lower."""
+        labels: Labels = self.logits.argmax(1).cpu().numpy()
+        return labels
+
+    def first_not_finite(self) -> int | None:
+        """The first row with NaN or infinity in any output, or None."""
+        finite = self.logits.isfinite().all(1) & self.features.isfinite().all(1)
+        if self.mc_logits is not None:
+            finite &= self.mc_logits.isfinite().all(2).all(0)
+        broken = (~finite).nonzero()
+        return int(broken[0, 0]) if len(broken) else None
