@@ -1,12 +1,12 @@
 """What can go wrong, as one small tree.
 
     Exception
-     └─ UweError                 every error that a user can mend; the command line prints it in one line
-         ├─ InputError           (ValueError)   an option, a name, a number or a file that does not fit
-         ├─ DataError            (ValueError)   a data set that is missing, broken or inconsistent
-         └─ RunError             (RuntimeError) a run that cannot start, go on or be mixed with another
+     └─ UweError            what a user can mend; the command line prints it in one line
+         ├─ InputError      (ValueError) an option, a name, a number or a file does not fit
+         ├─ DataError       (ValueError) a data set is missing, broken or inconsistent
+         └─ RunError        (RuntimeError) a run cannot start, go on or be mixed with another
 
-``except uwe.UweError`` catches them all; ``except ValueError`` still catches those that are one.
+``except uwe.UweError`` catches them all.
 """
 
 from __future__ import annotations

@@ -98,7 +98,8 @@ def _row_by_row(logits: torch.Tensor, measure: Callable[[torch.Tensor], Scores])
     """Apply ``measure`` to blocks of rows, so that the float64 copy stays small."""
     if not len(logits):
         return torch.zeros(0, dtype=torch.float64)
-    return torch.cat([measure(block.double()) for block in logits.split(_ROWS_AT_ONCE)])
+    starts = range(0, len(logits), _ROWS_AT_ONCE)
+    return torch.cat([measure(logits[at : at + _ROWS_AT_ONCE].double()) for at in starts])
 
 
 def _log_probs(logits: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 from uwe._types import Images, Labels
 from uwe.errors import DataError, InputError
 
-__all__ = ["Dataset", "Preparation", "Split", "fingerprint_of"]
+__all__ = ["IMAGENET", "Dataset", "Preparation", "Split", "fingerprint_of"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,9 @@ class Preparation:
     batch: int = 256
 
 
+IMAGENET = Preparation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), flip=True, batch=64)
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A named data set: a pool to label from, and rows to test on.
@@ -82,9 +85,7 @@ class Dataset:
         _check_split("training", self.train, len(self.classes))
         _check_split("test", self.test, len(self.classes))
         if len(self.ids) != len(self.train):
-            raise DataError(
-                f"{self.name}: {len(self.ids)} ids for {len(self.train)} training rows"
-            )
+            raise DataError(f"{self.name}: {len(self.ids)} ids for {len(self.train)} training rows")
         if self.train.x.shape[1:] != self.test.x.shape[1:]:
             raise DataError(
                 f"{self.name}: training images are {self.train.x.shape[1:]} and test images "

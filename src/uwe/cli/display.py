@@ -1,0 +1,147 @@
+"""What a user sees while it runs: one line a finished step, and bars that move."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from uwe._types import Stage
+from uwe.experiment import Plan
+from uwe.report import curve_lines, random_target
+from uwe.results import Curve
+
+__all__ = ["Display", "curve_table", "plan_table"]
+
+_MEBIBYTE = 2**20
+
+
+class Display:
+    """Live progress on standard error; call it with every `Stage`.
+
+    Args:
+        trainings: how many there are to come in all.
+    """
+
+    def __init__(self, trainings: int) -> None:
+        self.console = Console(stderr=True)
+        self.last: Stage | None = None
+        self._bars = Progress(
+            TextColumn("{task.description}", table_column=None),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+            transient=True,
+        )
+        self._all = self._bars.add_task("trainings", total=trainings)
+        self._stage = self._bars.add_task("", total=1)
+        self._handler = RichHandler(
+            console=self.console, show_level=False, show_path=False, markup=False,
+            log_time_format="%H:%M:%S", omit_repeated_times=False,
+        )  # fmt: skip
+        self._level = logging.NOTSET
+
+    def __enter__(self) -> Display:
+        log = logging.getLogger("uwe")
+        self._level = log.level
+        log.setLevel(logging.INFO)
+        log.addHandler(self._handler)
+        self._handler.addFilter(_worth_showing)
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+        log = logging.getLogger("uwe")
+        log.removeHandler(self._handler)
+        log.setLevel(self._level)
+
+    def __call__(self, stage: Stage) -> None:
+        """Show where the work stands."""
+        self.last = stage
+        if stage.name == "cycle":
+            self._bars.advance(self._all)
+            return
+        where = f"{stage.run}, cycle {stage.cycle}: {stage.name}" if stage.run else stage.name
+        self._bars.update(self._stage, description=where, completed=stage.done, total=stage.total)
+
+    def standing(self) -> str:
+        """Where the work was when it was last heard of."""
+        if self.last is None or not self.last.run:
+            return "before the first run"
+        return f"in {self.last.run}, cycle {self.last.cycle}"
+
+
+def curve_table(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> Table:
+    """Accuracy per budget, and the labels needed to reach what random reaches at the end."""
+    dataset, model, epochs, _ = curves[0].study
+    seeds = max(len(curve.seeds) for curve in curves)
+    target = random_target(curves)
+    table = Table(
+        title=f"{dataset}, {model}, {epochs} epochs: test accuracy in percent, "
+        f"mean ± sample deviation over n = {seeds} seeds",
+        title_justify="left",
+    )
+    table.add_column("strategy")
+    for label in sorted({int(label) for curve in curves for label in curve.labels}):
+        table.add_column(f"{label:,}", justify="right")
+    if target is not None:
+        table.add_column(f"labels to {target:.1f} %\n(random's last)", justify="right")
+    for line in curve_lines(curves):
+        table.add_row(*line)
+    for bound in bounds:
+        [mean], [std] = bound.mean, bound.std
+        spread = "" if std != std else f" ± {std:.1f}"
+        table.caption = (
+            f"supervised on all {int(bound.labels[0]):,} labels: {mean:.1f}{spread} "
+            f"(n = {len(bound.seeds)})"
+        )
+    return table
+
+
+def plan_table(plans: Sequence[Plan]) -> Table:
+    """What is still to be done, and what it takes."""
+    table = Table(title="What is missing", title_justify="left")
+    table.add_column("run")
+    for column in ("cycles", "trainings", "rows of inference", "disk, MiB"):
+        table.add_column(column, justify="right")
+    for plan in plans:
+        table.add_row(plan.name, *_costs([plan]))
+    table.add_section()
+    runs = sum(plan.trainings > 0 for plan in plans)
+    table.add_row(f"{runs} runs in all", *_costs(plans))
+    return table
+
+
+def _costs(plans: Sequence[Plan]) -> tuple[str, str, str, str]:
+    return (
+        f"{sum(plan.cycles for plan in plans):,}",
+        f"{sum(plan.trainings for plan in plans):,}",
+        f"{sum(plan.inference_rows for plan in plans):,}",
+        f"{sum(plan.disk_bytes for plan in plans) / _MEBIBYTE:,.1f}",
+    )
+
+
+def _worth_showing(record: logging.LogRecord) -> bool:
+    """On the screen a line a cycle is enough; the log file has every step."""
+    return record.levelno > logging.INFO or "test accuracy" in record.getMessage()

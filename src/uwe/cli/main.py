@@ -1,0 +1,365 @@
+"""The commands ``uwe run``, ``uwe demo``, ``uwe results`` and ``uwe list``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.config import Yaml
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from uwe import __version__
+from uwe._files import write_text
+from uwe._types import Progress
+from uwe.cli.display import Display, curve_table, plan_table
+from uwe.cli.options import expand, key_values, parse_seeds
+from uwe.data import dataset_lines
+from uwe.errors import InputError, UweError, require_known
+from uwe.experiment import (
+    BUDGETS,
+    Experiment,
+    Result,
+    make_plan,
+    prepare,
+    require_disk_space,
+    run,
+    supervise,
+    supervised_plan,
+)
+from uwe.models import describe_model, model_names
+from uwe.report import plot_curves, summary_csv
+from uwe.results import Curve, find_bounds, find_curves
+from uwe.strategies import describe_strategy, strategy_names
+
+__all__ = ["main", "shown", "spoken"]
+
+T = TypeVar("T")
+
+app = App(
+    name="uwe",
+    help="Deep active learning: which samples to label next.",
+    version=__version__,
+    result_action="return_value",
+)
+
+_DEMO_STRATEGIES = ("uwe", "badge", "coreset", "entropy", "random")
+
+
+@app.command(name="run")
+def run_command(
+    dataset: str,
+    *,
+    strategy: Annotated[list[str] | None, Parameter(negative=())] = None,
+    seeds: str = "1",
+    budgets: str = "exp05k",
+    model: str = "resnet18",
+    epochs: int = 100,
+    uncertainty: str | None = None,
+    selection: str | None = None,
+    mc_passes: int | None = None,
+    option: Annotated[list[str] | None, Parameter(negative=())] = None,
+    dropout: float | None = None,
+    fine_tune_layers: int | None = None,
+    vit_weights: str | None = None,
+    pool_size: int | None = None,
+    test_size: int | None = None,
+    image_size: int | None = None,
+    test_fraction: float | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    data_dir: Path | None = None,
+    results: Path = Path("results"),
+    keep_predictions: str = "last",
+    method_tag: str = "",
+    run_tag: str = "",
+    full_train: Annotated[bool, Parameter(negative=())] = False,
+    supervised: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    config: Path | None = None,
+) -> None:
+    """Run active learning: whatever is missing is done, whatever is there is kept.
+
+    Parameters
+    ----------
+    dataset
+        A name of `uwe list datasets`, or hub:NAME.
+    strategy
+        A name of `uwe list strategies`; may be given several times. Default: uwe.
+    seeds
+        One seed or several: 3, 1-3, 1,5.
+    budgets
+        Labelled rows after each cycle: a name of `uwe list budgets`, or 20,40,80.
+    model
+        A name of `uwe list models`.
+    epochs
+        Of every training.
+    uncertainty
+        Measure of strategy uwe: entropy, bvsb, least_confident.
+    selection
+        Selection of strategy uwe: k_center, k_center_anchored, k_means_pp.
+    mc_passes
+        Dropout passes of strategy bald.
+    option
+        NAME=VALUE, an option of another package's strategy.
+    dropout
+        Rate before the classifier; 0 for ResNets, 0.2 for vit.
+    fine_tune_layers
+        Model vit: blocks whose LayerNorms are trained; 0 trains everything.
+    vit_weights
+        Model vit: hub name or local folder of the pretrained weights.
+    pool_size
+        Keep the first N rows of the pool only.
+    test_size
+        Keep the first N test rows only.
+    image_size
+        Resize and crop images to N x N.
+    test_fraction
+        Share of each class that tests, for data of one split.
+    device
+        auto, cpu, cuda, cuda:1 or mps.
+    threads
+        Threads of the processor for each run; fixed when the run is made.
+    data_dir
+        Folder of the data; without it the data is downloaded.
+    results
+        Folder of the results.
+    keep_predictions
+        last keeps the features of the last pass only, all of every cycle.
+    method_tag
+        Is put behind the strategy's name in file names.
+    run_tag
+        Is put behind the run's name in file names.
+    full_train
+        Measure loss and accuracy on the test rows after every epoch.
+    supervised
+        Train the upper bound on all labels, too.
+    dry_run
+        Print what would be done and what it takes, and stop.
+    config
+        YAML file with any of these options; those given here win.
+    """
+    del config  # read before the command line was parsed
+    template = Experiment(
+        dataset,
+        budgets=budgets,
+        model=model,
+        epochs=epochs,
+        dropout=dropout,
+        fine_tune_layers=fine_tune_layers,
+        vit_weights=vit_weights,
+        pool_size=pool_size,
+        test_size=test_size,
+        image_size=image_size,
+        test_fraction=test_fraction,
+        device=device,
+        threads=threads,
+        data_dir=data_dir,
+        results=results,
+        keep_predictions=keep_predictions,
+        method_tag=method_tag,
+        run_tag=run_tag,
+        full_train=full_train,
+    )
+    options = {"uncertainty": uncertainty, "selection": selection, "mc_passes": mc_passes}
+    given = {name: value for name, value in options.items() if value is not None}
+    experiments = expand(
+        template, strategy or ["uwe"], parse_seeds(seeds), {**given, **key_values(option or [])}
+    )
+    if dry_run:
+        prepared = prepare(experiments)
+        plans = make_plan(prepared) + (supervised_plan(prepared) if supervised else [])
+        Console().print(plan_table(plans))
+        require_disk_space(plans)
+        return
+    finished = _run_and_show(experiments, supervised=supervised)
+    tables = {result.table for result in finished}
+    _show(find_curves(results, only=tables), find_bounds(results) if supervised else [])
+    print(f"Results are in {results}; 'uwe results {results}' draws their curves.")
+
+
+@app.command
+def demo(*, folder: Path = Path("uwe-demo"), seeds: str = "1-3") -> None:
+    """Active learning on scikit-learn's digits: five strategies, no download, on the CPU.
+
+    Parameters
+    ----------
+    folder
+        Where results and picture go.
+    seeds
+        One seed or several.
+    """
+    template = Experiment(
+        "digits",
+        budgets=(20, 40, 80, 160),
+        model="small",
+        epochs=40,
+        device="cpu",
+        threads=1,
+        results=folder / "results",
+    )
+    _run_and_show(expand(template, _DEMO_STRATEGIES, parse_seeds(seeds), {}))
+    curves = find_curves(template.results)
+    picture = folder / "curves.png"
+    plot_curves(_in_order(curves, _DEMO_STRATEGIES), picture)
+    _show(_in_order(curves, _DEMO_STRATEGIES))
+    print(f"The learning curves are drawn in {picture}; the runs are in {template.results}.")
+
+
+@app.command(name="results")
+def results_command(folder: Path, *, output: Path | None = None) -> None:
+    """Print the table of a results folder, and write it as CSV and as a picture.
+
+    Parameters
+    ----------
+    folder
+        A results folder.
+    output
+        Where curves.csv and the pictures go; default: the results folder.
+    """
+    curves, bounds = find_curves(folder), find_bounds(folder)
+    _show(curves, bounds)
+    target = output or folder
+    write_text(target / "curves.csv", summary_csv([*curves, *bounds]))
+    written = [target / "curves.csv"]
+    for study in _studies(curves):
+        dataset, model, epochs, budgets = study[0].study
+        picture = target / f"curves_{dataset}_mod{model}_ne{epochs}_bid{budgets}.png"
+        plot_curves(study, picture, bounds=_bounds_of(study, bounds))
+        written.append(picture)
+    print("Written: " + ", ".join(map(str, written)))
+
+
+@app.command(name="list")
+def list_command(what: str) -> None:
+    """List strategies, datasets, models or budgets, a line each.
+
+    Parameters
+    ----------
+    what
+        strategies, datasets, models or budgets.
+    """
+    require_known(what, _LISTS, "list")
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bold")
+    for name, text in _LISTS[what]():
+        table.add_row(name, Text(text))
+    Console().print(table)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    return spoken("uwe", lambda: _parse_and_run(tokens))
+
+
+def spoken(program: str, work: Callable[[], Any]) -> int:
+    """Do ``work``; a user's mistake is one line on standard error and exit code 2."""
+    try:
+        work()
+    except (UweError, CycloptsError) as error:
+        return _say(program, str(error))
+    except OSError as error:
+        if error.errno is None:
+            raise
+        return _say(program, f"{error.strerror}: {error.filename}")
+    except KeyboardInterrupt as interrupt:
+        where = str(interrupt) or "before the first run"
+        _say(
+            program,
+            f"interrupted {where}; every finished step is kept, and the same command goes on "
+            "from there",
+        )
+        return 130
+    return 0
+
+
+def shown(trainings: int, work: Callable[[Progress], T]) -> T:
+    """Do ``work`` of so many trainings under a live display."""
+    with Display(trainings) as display:
+        try:
+            return work(display)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(display.standing()) from None
+
+
+def _run_and_show(experiments: Sequence[Experiment], *, supervised: bool = False) -> list[Result]:
+    """Run experiments, and the upper bound of each seed, from wherever they stand."""
+    prepared = prepare(experiments)
+    plans = make_plan(prepared) + (supervised_plan(prepared) if supervised else [])
+    require_disk_space(plans)
+    bounds = {each.seed: each for each in experiments} if supervised else {}
+
+    def work(progress: Progress) -> list[Result]:
+        finished = run(experiments, progress=progress)
+        for bound in bounds.values():
+            supervise(bound, progress=progress)
+        return finished
+
+    return shown(sum(plan.trainings for plan in plans), work)
+
+
+def _parse_and_run(tokens: list[str]) -> None:
+    app.config = _config_of(tokens)
+    app(tokens, exit_on_error=False, print_error=False)
+
+
+def _config_of(tokens: Sequence[str]) -> tuple[Yaml, ...]:
+    """The configuration file that the tokens name, if any."""
+    paths = [token.partition("=")[2] for token in tokens if token.startswith("--config=")]
+    paths += [after for token, after in pairwise(tokens) if token == "--config"]
+    for path in paths:
+        if not Path(path).is_file():
+            raise InputError(f"there is no configuration file {path}")
+    return tuple(Yaml(path, use_commands_as_keys=False, must_exist=True) for path in paths)
+
+
+def _say(program: str, message: str) -> int:
+    print(f"{program}: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _show(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> None:
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    for study in _studies(curves):
+        console.print(curve_table(study, _bounds_of(study, bounds)))
+
+
+def _studies(curves: Sequence[Curve]) -> list[list[Curve]]:
+    names = dict.fromkeys(curve.study for curve in curves)
+    return [[curve for curve in curves if curve.study == name] for name in names]
+
+
+def _bounds_of(study: Sequence[Curve], bounds: Sequence[Curve]) -> list[Curve]:
+    return [bound for bound in bounds if bound.study[:3] == study[0].study[:3]]
+
+
+def _in_order(curves: Sequence[Curve], methods: Sequence[str]) -> list[Curve]:
+    return sorted(curves, key=lambda curve: methods.index(curve.method))
+
+
+def _strategy_lines() -> list[tuple[str, str]]:
+    lines = [(name, describe_strategy(name)) for name in strategy_names()]
+    return [(name, f"{line}\nSource: {source}") for name, (line, source) in lines]
+
+
+def _model_lines() -> list[tuple[str, str]]:
+    return [(name, describe_model(name)) for name in model_names()]
+
+
+def _budget_lines() -> list[tuple[str, str]]:
+    return [(name, ", ".join(map(str, labels)) + " labels") for name, labels in BUDGETS.items()]
+
+
+_WIDE = 160
+_LISTS: dict[str, Callable[[], Sequence[tuple[str, str]]]] = {
+    "strategies": _strategy_lines,
+    "datasets": lambda: list(dataset_lines().items()),
+    "models": _model_lines,
+    "budgets": _budget_lines,
+}

@@ -1,0 +1,99 @@
+"""From what a user typed to experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from uwe.errors import InputError, require_known
+from uwe.experiment import Experiment
+from uwe.strategies import strategy_names, strategy_options
+
+__all__ = ["expand", "key_values", "parse_seeds"]
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Seeds from ``3``, ``1-3``, ``1,5`` or a mixture.
+
+    Raises:
+        InputError: it is none of these, a range falls, or a seed is 0.
+
+    >>> parse_seeds("1-3,7")
+    (1, 2, 3, 7)
+    """
+    seeds = [seed for part in text.split(",") for seed in _range(part.strip(), text)]
+    if 0 in seeds:
+        raise InputError(f"seeds start at 1, but {text!r} holds 0")
+    if len(set(seeds)) < len(seeds):
+        raise InputError(f"seeds {text!r} name one seed twice")
+    return tuple(seeds)
+
+
+def key_values(pairs: Sequence[str]) -> dict[str, Any]:
+    """Options of other packages' strategies, from ``NAME=VALUE``; numbers become numbers.
+
+    >>> key_values(["temperature=0.5"])
+    {'temperature': 0.5}
+    """
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise InputError(f"--option takes NAME=VALUE, not {pair!r}")
+        found[name.strip().replace("-", "_")] = _number_or_text(value.strip())
+    return found
+
+
+def expand(
+    template: Experiment,
+    strategies: Sequence[str],
+    seeds: Sequence[int],
+    options: Mapping[str, Any],
+) -> list[Experiment]:
+    """One experiment for each seed and strategy; an option goes to the strategies that have it.
+
+    Raises:
+        InputError: an option is used by none of the strategies, or one is named twice.
+    """
+    for name in strategies:
+        require_known(name, strategy_names(), "strategy")
+        if list(strategies).count(name) > 1:
+            raise InputError(f"strategy {name} is named twice")
+    its = {name: _used(name, options) for name in strategies}
+    for option in options:
+        if not any(option in used for used in its.values()):
+            flag = "--" + option.replace("_", "-")
+            raise InputError(
+                f"{flag} is used by none of the chosen strategies ({', '.join(strategies)}); "
+                "leave it out"
+            )
+    return [
+        replace(template, strategy=name, seed=seed, options=its[name])
+        for seed in seeds
+        for name in strategies
+    ]
+
+
+def _used(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    allowed = strategy_options(name)
+    return {option: value for option, value in options.items() if option in allowed}
+
+
+def _range(part: str, text: str) -> range:
+    first, dash, last = part.partition("-")
+    if not first.isdecimal() or (dash and not last.isdecimal()):
+        raise InputError(f"seeds are numbers such as 1-3 or 1,2,5, not {text!r}")
+    start, end = int(first), int(last or first)
+    if end < start:
+        raise InputError(f"the range of seeds {part!r} falls; write {end}-{start}")
+    return range(start, end + 1)
+
+
+def _number_or_text(value: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value

@@ -1,0 +1,13 @@
+"""Data sets: a pool to label from, and rows to test on; one module a source."""
+
+from uwe.data.catalogue import dataset_lines, dataset_names, load_dataset
+from uwe.data.dataset import Dataset, Preparation, Split
+
+__all__ = [
+    "Dataset",
+    "Preparation",
+    "Split",
+    "dataset_lines",
+    "dataset_names",
+    "load_dataset",
+]

@@ -1,0 +1,210 @@
+"""Decoded images on disk: written once, whole or not at all, memory-mapped afterwards."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import platformdirs
+from filelock import FileLock
+
+from uwe._files import write_text
+from uwe._types import Labels
+from uwe.data.dataset import Dataset, Preparation, Split, fingerprint_of
+from uwe.data.request import Request
+from uwe.data.source import Source, fitted
+from uwe.errors import DataError, UweError
+
+__all__ = ["cache_folder", "load_cached", "stamps"]
+
+_FORMAT = 1  # to be raised whenever the same files would be decoded to other pixels or rows
+_ARRAYS = ("train_x", "train_y", "test_x", "test_y")
+
+_log = logging.getLogger("uwe.data")
+
+
+def cache_folder() -> Path:
+    """Where decoded data is kept: ``UWE_CACHE_DIR``, else the user's cache folder."""
+    chosen = os.environ.get("UWE_CACHE_DIR")
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("uwe"))
+
+
+def stamps(folder: Path, files: Iterable[Path]) -> list[list[object]]:
+    """What tells whether source files are still the same: folder, names, sizes and times.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    try:
+        states = [(file, file.stat()) for file in files]
+    except OSError as error:
+        raise DataError(f"cannot read {error.filename}: {error.strerror}") from error
+    return [
+        [str(folder.resolve())],
+        *(
+            [file.relative_to(folder).as_posix(), state.st_size, state.st_mtime_ns]
+            for file, state in states
+        ),
+    ]
+
+
+def load_cached(
+    request: Request,
+    origin: Sequence[object],
+    open_source: Callable[[], Source],
+    preparation: Preparation,
+) -> Dataset:
+    """Give the data set from the cache; decode it into the cache first if it is not there.
+
+    Args:
+        request: what was asked for.
+        origin: what the decoded data depends on beside the request, as JSON values.
+        open_source: opens the source; called only if the cache does not have it.
+        preparation: of the data set.
+
+    Raises:
+        DataError: the source is broken.
+        UweError: the cache cannot be written.
+    """
+    entry = cache_folder() / _entry_name(request, origin)
+    cached = _read(entry, request, preparation)
+    if cached is not None:
+        return cached
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{entry}.lock"):
+            return _built(entry, request, open_source, preparation)
+    except OSError as error:
+        raise _not_written(error, entry.parent) from error
+
+
+def _built(
+    entry: Path, request: Request, open_source: Callable[[], Source], preparation: Preparation
+) -> Dataset:
+    from_another = _read(entry, request, preparation)
+    if from_another is not None:
+        return from_another
+    if entry.exists():
+        _log.warning("the cache entry %s is broken; decoding again", entry)
+    _build(entry, open_source(), request)
+    decoded = _read(entry, request, preparation)
+    if decoded is None:
+        raise UweError(f"the cache entry {entry} cannot be read back; is the disk in order?")
+    return decoded
+
+
+def _entry_name(request: Request, origin: Sequence[object]) -> str:
+    key = [_FORMAT, request.name, request.image_size, str(request.test_fraction), origin]
+    fingerprint = hashlib.blake2b(json.dumps(key).encode(), digest_size=16).hexdigest()
+    readable = re.sub(r"[^A-Za-z0-9._]+", "-", request.name).strip("-.")[:60]
+    return f"{readable}-{fingerprint}"
+
+
+def _read(entry: Path, request: Request, preparation: Preparation) -> Dataset | None:
+    try:
+        meta = json.loads((entry / "meta.json").read_text(encoding="utf-8"))
+        arrays = {name: _read_array(entry, name, meta) for name in _ARRAYS}
+        return Dataset(
+            name=request.name,
+            train=Split(arrays["train_x"], np.array(arrays["train_y"])),
+            test=Split(arrays["test_x"], np.array(arrays["test_y"])),
+            classes=tuple(meta["classes"]),
+            preparation=preparation,
+            ids=tuple(meta["ids"]),
+            fingerprint=str(meta["fingerprint"]),
+            notes=tuple(meta["notes"]),
+        )
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read_array(entry: Path, name: str, meta: dict[str, Any]) -> np.ndarray[Any, Any]:
+    array: np.ndarray[Any, Any] = np.load(entry / f"{name}.npy", mmap_mode="r")
+    if list(array.shape) != meta["shapes"][name]:
+        raise ValueError(f"{name} is {array.shape}, not {meta['shapes'][name]}")
+    return array
+
+
+def _build(entry: Path, source: Source, request: Request) -> None:
+    part = entry.with_name(f".{entry.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    _log.info("decoding %s: %d images into %s", request.name, len(source.rows), entry)
+    started = time.monotonic()
+    try:
+        part.mkdir()
+        _fill(part, source, request)
+        _sync(part)
+        shutil.rmtree(entry, ignore_errors=True)
+        part.rename(entry)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    _log.info("decoded %s in %.1f s", request.name, time.monotonic() - started)
+
+
+def _fill(part: Path, source: Source, request: Request) -> None:
+    _write_images(part, source, request)
+    _write_labels(part / "train_y.npy", source.rows.y[~source.is_test])
+    _write_labels(part / "test_y.npy", source.rows.y[source.is_test])
+    arrays = {name: np.load(part / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
+    meta = {
+        "format": _FORMAT,
+        "classes": source.classes,
+        "ids": [source.rows.ids[row] for row in np.flatnonzero(~source.is_test)],
+        "notes": source.notes,
+        "fingerprint": fingerprint_of(
+            Split(arrays["train_x"], arrays["train_y"]),
+            Split(arrays["test_x"], arrays["test_y"]),
+            source.classes,
+        ),
+        "shapes": {name: array.shape for name, array in arrays.items()},
+    }
+    write_text(part / "meta.json", json.dumps(meta))
+
+
+def _write_images(part: Path, source: Source, request: Request) -> None:
+    """Write row after row: a full disk is an error here, under a memory map it is a crash."""
+    counts = np.bincount(source.is_test, minlength=2)
+    with ExitStack() as stack:
+        files = [
+            stack.enter_context((part / f"{split}_x.npy").open("wb")) for split in ("train", "test")
+        ]
+        for row, image in enumerate(fitted(source, request)):
+            if row == 0:
+                _write_headers(files, counts.tolist(), image.shape)
+            files[int(source.is_test[row])].write(np.ascontiguousarray(image).data)
+
+
+def _write_headers(files: Sequence[BinaryIO], counts: list[int], shape: tuple[int, ...]) -> None:
+    for file, rows in zip(files, counts, strict=True):
+        header = {"descr": "|u1", "fortran_order": False, "shape": (rows, *shape)}
+        np.lib.format.write_array_header_1_0(file, header)
+
+
+def _write_labels(path: Path, y: Labels) -> None:
+    np.save(path, y.astype(np.int64))
+
+
+def _sync(part: Path) -> None:
+    for name in _ARRAYS:
+        with (part / f"{name}.npy").open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _not_written(error: OSError, folder: Path) -> UweError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    reason = "the disk is full" if full else error.strerror or str(error)
+    return UweError(
+        f"cannot write the cache {folder}: {reason}; free some space or set UWE_CACHE_DIR to "
+        "another folder"
+    )

@@ -1,0 +1,123 @@
+"""Data sets of the Hugging Face hub, and folders laid out like them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from uwe.data.cache import cache_folder, load_cached, stamps
+from uwe.data.dataset import IMAGENET, Dataset, Preparation
+from uwe.data.optional import optional
+from uwe.data.parquet import parquet_splits, parquet_table
+from uwe.data.request import Request
+from uwe.data.source import Source
+from uwe.data.table import Columns, Table, find_columns, read_tables, train_and_test
+from uwe.errors import DataError, InputError
+
+__all__ = ["HUB_PREFIX", "load_from_hub", "load_hub"]
+
+HUB_PREFIX = "hub:"
+_PURPOSE = "loading data sets of the hub"
+_ROWS_AT_ONCE = 256
+
+
+def load_hub(request: Request) -> Dataset:
+    """Any image data set of the Hugging Face hub, or a local folder of Parquet files.
+
+    ``NAME`` is a folder if there is one of that name; images become RGB. The columns are
+    found by what they hold (see ``find_columns``). Without a test split, the validation split
+    is the test split; of one split a part is held out.
+
+    Raises:
+        InputError: no name is given.
+        DataError: it cannot be reached, or no column of images or labels is found.
+    """
+    name = request.name.removeprefix(HUB_PREFIX)
+    if not name:
+        raise InputError(f"{HUB_PREFIX} needs a name, such as {HUB_PREFIX}uoft-cs/cifar10")
+    folder = _local_folder(request, name)
+    if folder is None:
+        return load_from_hub(request, name, find_columns, IMAGENET)
+    splits = parquet_splits(folder)
+    files = [file for of in splits.values() for file in of]
+    return load_cached(
+        request, stamps(folder, files), lambda: _open_folder(request, folder), IMAGENET
+    )
+
+
+def load_from_hub(
+    request: Request, name: str, columns: Callable[[Table], Columns], preparation: Preparation
+) -> Dataset:
+    """Load data set ``name`` of the hub; once decoded, the network is not asked again.
+
+    Raises:
+        DataError: it cannot be reached, or its columns do not fit.
+    """
+    return load_cached(
+        request, ["hub", name], lambda: _open_hub(request, name, columns), preparation
+    )
+
+
+def _local_folder(request: Request, name: str) -> Path | None:
+    if request.data_dir is not None:
+        return _below(request.data_dir, name)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not parquet_splits(folder):
+            raise DataError(
+                f"{folder} holds no Parquet files such as train-00000-of-00001.parquet; a "
+                "folder of images is read with the data set 'folder' and --data-dir"
+            )
+        return folder
+    if name.startswith((".", "/", "~")):
+        raise DataError(f"there is no folder {folder}")
+    return None
+
+
+def _below(data_dir: Path, name: str) -> Path:
+    places = (data_dir / name, data_dir / Path(name).name, data_dir)
+    for place in places:
+        if parquet_splits(place):
+            return place
+    looked = ", ".join(dict.fromkeys(map(str, places)))
+    raise DataError(
+        f"found no Parquet files such as train-00000-of-00001.parquet in {looked}; leave out "
+        f"--data-dir to load {name} from the hub"
+    )
+
+
+def _open_folder(request: Request, folder: Path) -> Source:
+    train, test, notes = train_and_test(parquet_splits(folder), str(folder))
+    tables = parquet_table(train), None if test is None else parquet_table(test)
+    return read_tables(request, *tables, find_columns(tables[0]), notes)
+
+
+def _open_hub(request: Request, name: str, columns: Callable[[Table], Columns]) -> Source:
+    datasets = optional("datasets", _PURPOSE)
+    try:
+        splits = datasets.load_dataset(name, cache_dir=str(cache_folder() / "hub"))
+    except Exception as error:  # whatever the network, the hub and the data set's files raise
+        raise _not_loaded(name, error) from error
+    train, test, notes = train_and_test(
+        {split: _hub_table(f"{name} ({split})", of) for split, of in splits.items()}, name
+    )
+    return read_tables(request, train, test, columns(train), notes)
+
+
+def _hub_table(name: str, split: Any) -> Table:
+    return Table(name, split.features.to_dict(), lambda column: _values(split, column))
+
+
+def _values(split: Any, column: str) -> Iterator[Any]:
+    undecoded = split.select_columns([column]).with_format("arrow")
+    for batch in undecoded.iter(batch_size=_ROWS_AT_ONCE):
+        yield from batch.column(0).to_pylist()
+
+
+def _not_loaded(name: str, error: Exception) -> DataError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return DataError(
+        f"cannot load {name} from the hub: {reason}; check the name and the network, set "
+        "HF_HUB_OFFLINE=1 to use what was downloaded before, or give its files with --data-dir"
+    )

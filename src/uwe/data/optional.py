@@ -1,0 +1,25 @@
+"""Packages of the extra ``images``, imported at the moment of use."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from uwe.errors import InputError
+
+__all__ = ["optional"]
+
+
+def optional(module: str, purpose: str) -> ModuleType:
+    """Import ``module``, or say what it is needed for and how to install it.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise InputError(
+            f"{purpose} needs {package} ({error}); install it: pip install 'uwe[images]'"
+        ) from error

@@ -1,0 +1,73 @@
+"""What a loader is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from uwe._types import Progress
+from uwe.errors import DataError, InputError
+
+__all__ = ["LARGEST_IMAGE", "Request"]
+
+LARGEST_IMAGE = 2048
+_ONE_FIFTH = Fraction(1, 5)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a loader is asked for.
+
+    Attributes:
+        name: of the data set, as on the command line.
+        data_dir: where its files are; None: where they lie by custom, or on the hub.
+        image_size: side of the square images that are wanted; None: as they are.
+        test_fraction: of each class of a source with one split; None: a fifth.
+        progress: is told how decoding goes on.
+    """
+
+    name: str
+    data_dir: Path | None = None
+    image_size: int | None = None
+    test_fraction: float | None = None
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        _check_image_size(self.image_size)
+        _check_test_fraction(self.test_fraction)
+        if self.data_dir is not None and not self.data_dir.is_dir():
+            raise DataError(f"there is no folder {self.data_dir}; --data-dir must name one")
+
+    @property
+    def fraction(self) -> Fraction:
+        """``test_fraction`` as the decimal number that was written, exactly."""
+        return _ONE_FIFTH if self.test_fraction is None else Fraction(str(self.test_fraction))
+
+    def places(self, *names: str) -> tuple[Path, ...]:
+        """Folders to look in: ``data_dir/NAME``, ``data_dir`` with ``names``, ``data_dir``."""
+        if self.data_dir is None:
+            return ()
+        return (*(self.data_dir / name for name in (self.name, *names)), self.data_dir)
+
+    def refuse_test_fraction(self) -> None:
+        """Raise if a test fraction is given for a source that has a test split.
+
+        Raises:
+            InputError: it is given.
+        """
+        if self.test_fraction is not None:
+            raise InputError(
+                f"{self.name} has a test split of its own, so a test fraction "
+                f"({self.test_fraction}) does not apply; leave it out"
+            )
+
+
+def _check_image_size(size: int | None) -> None:
+    if size is not None and not 1 <= size <= LARGEST_IMAGE:
+        raise InputError(f"image size is {size}; it must be from 1 to {LARGEST_IMAGE}")
+
+
+def _check_test_fraction(fraction: float | None) -> None:
+    if fraction is not None and not 0 < fraction < 1:
+        raise InputError(f"test fraction is {fraction}; it must lie between 0 and 1")

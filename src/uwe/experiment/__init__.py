@@ -1,0 +1,31 @@
+"""Experiments: what they are, what is to be done next, and doing it."""
+
+from uwe.experiment.actions import Action, Label, Query, Stop, Train, next_action
+from uwe.experiment.plan import Plan, make_plan, require_disk_space, supervised_plan
+from uwe.experiment.prepare import Prepared, prepare
+from uwe.experiment.run import Result, initialize, run, run_cycle0, supervise
+from uwe.experiment.settings import BUDGETS, Experiment, budget_id, parse_budgets
+
+__all__ = [
+    "BUDGETS",
+    "Action",
+    "Experiment",
+    "Label",
+    "Plan",
+    "Prepared",
+    "Query",
+    "Result",
+    "Stop",
+    "Train",
+    "budget_id",
+    "initialize",
+    "make_plan",
+    "next_action",
+    "parse_budgets",
+    "prepare",
+    "require_disk_space",
+    "run",
+    "run_cycle0",
+    "supervise",
+    "supervised_plan",
+]

@@ -1,0 +1,164 @@
+"""Checking everything about experiments before the first file is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from uwe._types import Progress
+from uwe.data import Dataset, load_dataset
+from uwe.errors import InputError
+from uwe.experiment.settings import Experiment, budget_id, model_spec
+from uwe.learner import resolve_device
+from uwe.models import ModelSize, ModelSpec, model_size
+from uwe.results import RunFiles, al_files, cycle0_files, supervised_files
+from uwe.strategies import find_strategy, strategy_options
+
+__all__ = ["Prepared", "cycle0_files_of", "files_of", "prepare", "supervised_files_of"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An experiment whose every setting has been checked; nothing has been written yet."""
+
+    experiment: Experiment
+    dataset: Dataset
+    device: torch.device
+    options: dict[str, Any]
+    budget_id: str
+    model: ModelSize
+
+    @property
+    def name(self) -> str:
+        """The run's name for people."""
+        return f"{self.experiment.method}, seed {self.experiment.seed}"
+
+
+def supervised_files_of(prepared: Prepared) -> RunFiles:
+    """The files of the upper bound."""
+    experiment = prepared.experiment
+    return supervised_files(
+        experiment.results,
+        experiment.dataset,
+        model=experiment.model,
+        seed=experiment.seed,
+        epochs=experiment.epochs,
+    )
+
+
+def prepare(
+    experiments: Sequence[Experiment],
+    *,
+    dataset: Dataset | None = None,
+    progress: Progress | None = None,
+) -> list[Prepared]:
+    """Check everything that can be checked before the first file is written."""
+    if not experiments:
+        raise InputError("there is nothing to run: no strategy or no seed was given")
+    for experiment in experiments:
+        _check_folder(experiment.results)
+        resolve_device(experiment.device)
+    options = [_full_options(experiment) for experiment in experiments]
+    datasets: dict[tuple[Any, ...], Dataset] = {}
+    sizes: dict[ModelSpec, ModelSize] = {}
+    prepared = []
+    for experiment, its_options in zip(experiments, options, strict=True):
+        key = _data_key(experiment)
+        if key not in datasets:
+            datasets[key] = _loaded(experiment, dataset, progress)
+        _check_budgets(experiment, len(datasets[key].train))
+        spec = model_spec(experiment, datasets[key])
+        if spec not in sizes:
+            sizes[spec] = model_size(spec)
+        prepared.append(
+            Prepared(
+                experiment,
+                datasets[key],
+                resolve_device(experiment.device),
+                its_options,
+                budget_id(experiment),
+                sizes[spec],
+            )
+        )
+    return prepared
+
+
+def files_of(prepared: Prepared) -> RunFiles:
+    """The files of a strategy's run."""
+    experiment = prepared.experiment
+    return al_files(
+        experiment.results,
+        experiment.dataset,
+        model=experiment.model,
+        seed=experiment.seed,
+        epochs=experiment.epochs,
+        budget_id=prepared.budget_id,
+        method=experiment.method,
+        run_tag=experiment.run_tag,
+    )
+
+
+def cycle0_files_of(prepared: Prepared) -> RunFiles:
+    """The files of the cycle-0 run that the strategy's run goes on from."""
+    experiment = prepared.experiment
+    return cycle0_files(
+        experiment.results,
+        experiment.dataset,
+        model=experiment.model,
+        seed=experiment.seed,
+        epochs=experiment.epochs,
+        budget_id=prepared.budget_id,
+    )
+
+
+def _full_options(experiment: Experiment) -> dict[str, Any]:
+    """The strategy's options with their defaults; the strategy is tried once."""
+    find_strategy(experiment.strategy, **experiment.options)
+    return {**strategy_options(experiment.strategy), **experiment.options}
+
+
+def _data_key(experiment: Experiment) -> tuple[Any, ...]:
+    return (
+        experiment.dataset,
+        experiment.data_dir,
+        experiment.image_size,
+        experiment.test_fraction,
+        experiment.pool_size,
+        experiment.test_size,
+    )
+
+
+def _loaded(experiment: Experiment, dataset: Dataset | None, progress: Progress | None) -> Dataset:
+    if dataset is not None:
+        return dataset.limited(experiment.pool_size, experiment.test_size)
+    return load_dataset(
+        experiment.dataset,
+        data_dir=experiment.data_dir,
+        image_size=experiment.image_size,
+        test_fraction=experiment.test_fraction,
+        pool_size=experiment.pool_size,
+        test_size=experiment.test_size,
+        progress=progress,
+    )
+
+
+def _check_budgets(experiment: Experiment, n: int) -> None:
+    last = experiment.labels[-1]
+    if last > n:
+        raise InputError(
+            f"the budget {last} exceeds the pool of {n} rows; choose smaller --budgets"
+        )
+
+
+def _check_folder(folder: Path) -> None:
+    """The results folder can be made and written, as far as can be seen without doing so."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise InputError(f"{there} is a file; --results must name a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{there} cannot be written; choose another --results folder")

@@ -1,0 +1,197 @@
+"""The record of a run: what it was made with; and the lock of who is working on it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from uwe._files import make_folder, write_json, write_text
+from uwe.errors import RunError
+
+__all__ = ["held", "logged_to", "open_record", "waited_for"]
+
+_FORMAT = 1
+_PACKAGES = ("uwe", "torch", "numpy", "safetensors", "datasets", "transformers", "scikit-learn")
+_POLL_SECONDS = 0.2
+
+log = logging.getLogger("uwe")
+
+
+def open_record(
+    path: Path,
+    settings: Mapping[str, Any],
+    *,
+    experiment: Mapping[str, Any],
+    fixed: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The record of a run: made now, or read and compared with ``settings``.
+
+    What can change a bit but is no setting (``fixed``: threads, inference batch) is noted when the
+    record is made, and taken from it later.
+
+    Raises:
+        RunError: a run with other settings has that name, or the record cannot be read.
+    """
+    if path.exists():
+        record = _read(path)
+        _compare(path, record["settings"], settings)
+        return record
+    record = {
+        "format": _FORMAT,
+        "settings": dict(settings),
+        "fixed": dict(fixed),
+        "experiment": dict(experiment),
+        "environment": _environment(),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_json(path, record)
+    return record
+
+
+@contextmanager
+def held(lock: Path, what: str) -> Iterator[None]:
+    """Hold the lock of a run.
+
+    Raises:
+        RunError: another process holds it; its number is named.
+    """
+    make_folder(lock.parent)
+    handle = FileLock(lock)
+    try:
+        handle.acquire(timeout=0)
+    except Timeout as error:
+        raise RunError(
+            f"{what} is being worked on by {_owner(lock)}; wait for it or end it"
+        ) from error
+    except OSError as error:
+        raise RunError(f"cannot lock {lock}: {error.strerror or error}") from error
+    try:
+        write_text(_owner_file(lock), f"process {os.getpid()} on {socket.gethostname()}")
+        yield
+    finally:
+        _owner_file(lock).unlink(missing_ok=True)
+        handle.release()
+
+
+@contextmanager
+def waited_for(lock: Path, what: str, *, tell: Callable[[str], None]) -> Iterator[None]:
+    """Hold a lock, waiting for whoever has it, and say so once."""
+    with ExitStack() as stack:
+        told = False
+        while not _try_to_hold(stack, lock, what):
+            if not told:
+                tell(f"waiting for {what}, which {_owner(lock)} is making")
+                told = True
+            time.sleep(_POLL_SECONDS)
+        yield
+
+
+@contextmanager
+def logged_to(path: Path) -> Iterator[None]:
+    """What the library logs goes to ``path``, too; the file is added to, never wiped."""
+    make_folder(path.parent)
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.setLevel(logging.INFO)
+    before = log.level
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+        handler.close()
+
+
+def _try_to_hold(stack: ExitStack, lock: Path, what: str) -> bool:
+    try:
+        stack.enter_context(held(lock, what))
+    except RunError as error:
+        if isinstance(error.__cause__, Timeout):
+            return False
+        raise
+    return True
+
+
+def _owner_file(lock: Path) -> Path:
+    return lock.with_suffix(".owner")
+
+
+def _owner(lock: Path) -> str:
+    """Who holds the lock; whoever has just taken it may not have signed yet."""
+    for _ in range(10):
+        try:
+            return _owner_file(lock).read_text(encoding="utf-8")
+        except OSError:
+            time.sleep(_POLL_SECONDS / 2)
+    return "another process"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found = record["format"]
+        record["settings"], record["fixed"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is not the record of a run: {error}") from error
+    if found != _FORMAT:
+        raise RunError(f"{path} has format {found}, and this version reads {_FORMAT}")
+    return record
+
+
+def _compare(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    differing = [key for key in {**there, **here} if there.get(key) != here.get(key)]
+    if differing:
+        shown = "; ".join(
+            f"{key} is {there.get(key)!r} there and {here.get(key)!r} here" for key in differing
+        )
+        raise RunError(
+            f"a run of that name has other settings ({path}): {shown}; choose another "
+            "--results folder or a tag"
+        )
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "versions": {name: found for name in _PACKAGES if (found := _version(name))},
+    }
+
+
+def _processor() -> str:
+    """The processor's name, where Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,78 @@
+"""What every model has in common: a body, dropout, and what lies behind it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from uwe._types import Logits
+
+__all__ = ["FALLBACK_RATE", "Classifier", "Head", "LinearHead"]
+
+FALLBACK_RATE = 0.2
+"""The rate of dropout passes through a model that was trained without dropout."""
+
+
+class Head(nn.Module):
+    """What lies behind the dropout: (logits, features) of what the body gives.
+
+    Attributes:
+        linear: the classifier; its input are the features.
+    """
+
+    linear: nn.Linear
+
+
+class LinearHead(Head):
+    """One linear layer; the features are its input."""
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, classes)
+
+    def forward(self, hidden: torch.Tensor) -> tuple[Logits, torch.Tensor]:
+        """Map ``[b, width]`` to logits ``[b, c]`` and features ``[b, width]``."""
+        return self.linear(hidden), hidden
+
+
+class Classifier(nn.Module):
+    """A network that returns (logits, features), with dropout before its head.
+
+    Args:
+        body: images ``[b, channels, h, w]`` to ``[b, w]``.
+        head: ``[b, w]`` to (logits ``[b, c]``, features ``[b, d]``).
+        dropout: rate between the two while training.
+    """
+
+    def __init__(self, body: nn.Module, head: Head, *, dropout: float) -> None:
+        super().__init__()
+        self.body = body
+        self.dropout = nn.Dropout(dropout)
+        self.head = head
+
+    def forward(self, x: torch.Tensor) -> tuple[Logits, torch.Tensor]:
+        """Map images to logits ``[b, c]`` and features ``[b, d]``."""
+        logits, features = self.head(self.dropout(self.body(x)))
+        return logits, features
+
+    def predict(
+        self, x: torch.Tensor, *, passes: int, rng: torch.Generator
+    ) -> tuple[Logits, torch.Tensor, torch.Tensor]:
+        """Logits and features without dropout, and the logits of ``passes`` with it.
+
+        The body, and so every BatchNorm, is evaluated once and left as it is; only what lies
+        behind the dropout is evaluated again. A model trained without dropout uses a rate of 0.2.
+
+        Returns:
+            logits ``[b, c]``, features ``[b, d]``, pass logits ``[t, b, c]``.
+        """
+        hidden = self.body(x)
+        logits, features = self.head(hidden)
+        rate = self.dropout.p or FALLBACK_RATE
+        drawn = [self.head(_dropped(hidden, rate, rng))[0] for _ in range(passes)]
+        return logits, features, torch.stack(drawn) if drawn else logits[None, :0]
+
+
+def _dropped(hidden: torch.Tensor, rate: float, rng: torch.Generator) -> torch.Tensor:
+    kept = torch.rand(hidden.shape, generator=rng) >= rate
+    return hidden * kept.to(hidden.device, hidden.dtype) / (1 - rate)

@@ -1,0 +1,324 @@
+"""The table of strategies: a name, its options, and the functions it is made of.
+
+A strategy is a function with keyword options that returns a `Strategy`. Its signature is the list
+of its options; its docstring's first line is what ``uwe list strategies`` shows, and the paragraph
+behind ``Source:`` is where it comes from. Built-in strategies and those of other packages come in
+through the same door, the entry-point group ``uwe.strategies``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Protocol, TypeAlias
+
+import torch
+
+from uwe import embedding, selection, uncertainty
+from uwe._types import Rows, Scores
+from uwe.errors import InputError, require_known
+from uwe.points import Points
+from uwe.pool import Pool
+from uwe.predictions import Predictions
+from uwe.uncertainty import MEASURES, Measure
+
+__all__ = [
+    "Strategy",
+    "StrategyFactory",
+    "describe_strategy",
+    "find_strategy",
+    "strategy_names",
+    "strategy_options",
+]
+
+Represented: TypeAlias = Points | Scores
+StrategyFactory: TypeAlias = Callable[..., "Strategy"]
+
+
+class Selection(Protocol):
+    """Picks k positions among what is represented."""
+
+    def __call__(
+        self, candidates: Represented, k: int, *, anchors: Represented | None, seed: int
+    ) -> Rows:
+        """Positions among ``candidates``, in the order of picking."""
+        ...
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How the next rows are chosen: a representation, and a selection on it.
+
+    Attributes:
+        represent: predictions of all rows and the candidates among them -> one score or point
+            for every row.
+        select: picks among the candidates' scores or points.
+        anchored: whether the labelled rows' points are handed to ``select`` as first centres.
+        mc_passes: how many dropout passes the predictions must hold.
+        measure: the uncertainty that is written beside the picks.
+        measure_name: its name in file names.
+    """
+
+    represent: Callable[[Predictions, Rows], Represented]
+    select: Selection
+    anchored: bool = False
+    mc_passes: int = 0
+    measure: Measure = uncertainty.entropy
+    measure_name: str = "entropy"
+
+    def query(self, predictions: Predictions, pool: Pool, k: int, *, seed: int) -> Rows:
+        """The ``k`` unlabelled rows to label next, in the order of picking.
+
+        Args:
+            predictions: of every row of the pool.
+            pool: which rows are labelled.
+            k: how many rows to pick.
+            seed: of whatever is drawn.
+
+        Returns:
+            int64 ``[k]``, distinct dataset rows.
+
+        Raises:
+            InputError: fewer than k rows are unlabelled, or the lengths disagree.
+        """
+        candidates = pool.unlabelled
+        _check_query(predictions, pool, k, len(candidates))
+        represented = self.represent(predictions, candidates)
+        labelled = pool.labelled
+        anchors = _take(represented, labelled) if self.anchored and len(labelled) else None
+        picks = self.select(_take(represented, candidates), k, anchors=anchors, seed=seed)
+        return candidates[picks]
+
+
+def uwe(*, uncertainty: str = "entropy", selection: str = "k_center") -> Strategy:
+    """Uncertainty-weighted embeddings, then greedy k-center: uncertain and diverse at once.
+
+    Args:
+        uncertainty: the weight's measure, ``entropy``, ``bvsb`` or ``least_confident``.
+        selection: ``k_center`` among the unlabelled rows, ``k_center_anchored`` with the labelled
+            rows as first centres, or ``k_means_pp`` (D² sampling).
+
+    Source: He, Cai, Liao, Foo, "Hybrid Active Learning with Uncertainty-Weighted Embeddings",
+    TMLR 2024.
+    """
+    require_known(uncertainty, MEASURES, "uncertainty")
+    require_known(selection, _SELECTIONS, "selection")
+    select, anchored = _SELECTIONS[selection]
+    measure = MEASURES[uncertainty]
+    return Strategy(
+        embedding.weighted(measure),
+        select,
+        anchored=anchored,
+        measure=measure,
+        measure_name=uncertainty,
+    )
+
+
+def random() -> Strategy:
+    """Rows drawn uniformly: the baseline that every other strategy has to beat.
+
+    Source: no paper; the plain baseline.
+    """
+    return Strategy(_nothing, _uniform)
+
+
+def entropy() -> Strategy:
+    """The rows with the highest entropy of the class probabilities.
+
+    Source: Shannon, "A Mathematical Theory of Communication", 1948; as a query Settles, "Active
+    Learning Literature Survey", 2009.
+    """
+    return _most_uncertain("entropy")
+
+
+def bvsb() -> Strategy:
+    """The rows whose two most probable classes are closest, best versus second best (p₂/p₁).
+
+    Source: Joshi, Porikli, Papanikolopoulos, "Multi-Class Active Learning for Image
+    Classification", CVPR 2009.
+    """
+    return _most_uncertain("bvsb")
+
+
+def least_confident() -> Strategy:
+    """The rows whose most probable class is least probable.
+
+    Source: Lewis, Gale, "A Sequential Algorithm for Training Text Classifiers", SIGIR 1994.
+    """
+    return _most_uncertain("least_confident")
+
+
+def coreset() -> Strategy:
+    """Greedy k-center on the features, from the labelled rows as first centres.
+
+    Source: Sener, Savarese, "Active Learning for Convolutional Neural Networks: A Core-Set
+    Approach", ICLR 2018.
+    """
+    return Strategy(embedding.features, _k_center, anchored=True)
+
+
+def badge() -> Strategy:
+    """D² sampling (k-means++) on the gradients of the last layer.
+
+    Source: Ash, Zhang, Krishnamurthy, Langford, Agarwal, "Deep Batch Active Learning by Diverse,
+    Uncertain Gradient Lower Bounds", ICLR 2020.
+    """
+    return Strategy(embedding.gradient, _k_means_pp)
+
+
+def bald(*, mc_passes: int = 5) -> Strategy:
+    """The rows on which dropout passes disagree most (mutual information of label and weights).
+
+    Args:
+        mc_passes: how many dropout passes.
+
+    Source: Houlsby, Huszár, Ghahramani, Lengyel, "Bayesian Active Learning for Classification and
+    Preference Learning", 2011; Gal, Islam, Ghahramani, "Deep Bayesian Active Learning with Image
+    Data", ICML 2017.
+    """
+    if mc_passes < 2:
+        raise InputError(
+            f"bald compares dropout passes and needs at least 2 of them, not {mc_passes}"
+        )
+    return Strategy(
+        _scores(uncertainty.mutual_information),
+        _top_k,
+        mc_passes=mc_passes,
+        measure=uncertainty.mutual_information,
+        measure_name="mutual_information",
+    )
+
+
+def find_strategy(name: str, **options: Any) -> Strategy:
+    """The strategy of that name, with its options.
+
+    Raises:
+        InputError: the name is not known, or an option is not one of the strategy's.
+
+    >>> find_strategy("uwe", uncertainty="bvsb").measure_name
+    'bvsb'
+    """
+    factory = _factory(name)
+    allowed = strategy_options(name)
+    for option in options:
+        if option not in allowed:
+            has = f"its options are {', '.join(allowed)}" if allowed else "it has no options"
+            raise InputError(f"strategy {name} does not use {option!r}; {has}")
+    return factory(**options)
+
+
+def strategy_names() -> list[str]:
+    """Names of all strategies: the built-in ones first, then those of other packages."""
+    return list(_table())
+
+
+def strategy_options(name: str) -> dict[str, Any]:
+    """The options of a strategy and their defaults.
+
+    >>> strategy_options("uwe")
+    {'uncertainty': 'entropy', 'selection': 'k_center'}
+    """
+    parameters = inspect.signature(_factory(name)).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters}
+
+
+def describe_strategy(name: str) -> tuple[str, str]:
+    """One line about a strategy, and its source."""
+    text = inspect.getdoc(_factory(name)) or ""
+    line = text.partition("\n")[0]
+    _, _, source = text.partition("Source:")
+    return line, " ".join(source.split())
+
+
+def _factory(name: str) -> StrategyFactory:
+    table = _table()
+    require_known(name, table, "strategy")
+    factory: StrategyFactory = table[name].load()
+    return factory
+
+
+def _table() -> Mapping[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    own = f"{__name__}:"
+    points = sorted(
+        entry_points(group="uwe.strategies"), key=lambda point: not point.value.startswith(own)
+    )
+    for point in points:
+        earlier = found.setdefault(point.name, point)
+        if earlier.value != point.value:
+            raise InputError(
+                f"two packages register a strategy {point.name!r}: {earlier.value} and "
+                f"{point.value}; uninstall one of them"
+            )
+    return found
+
+
+def _most_uncertain(name: str) -> Strategy:
+    measure = MEASURES[name]
+    return Strategy(_scores(measure), _top_k, measure=measure, measure_name=name)
+
+
+def _scores(measure: Measure) -> Callable[[Predictions, Rows], Scores]:
+    return lambda predictions, _candidates: measure(predictions)
+
+
+def _nothing(predictions: Predictions, _candidates: Rows) -> Scores:
+    return torch.zeros(len(predictions), dtype=torch.float64)
+
+
+def _uniform(candidates: Represented, k: int, *, anchors: Represented | None, seed: int) -> Rows:
+    del anchors
+    return selection.uniform(len(candidates), k, seed=seed)
+
+
+def _top_k(candidates: Represented, k: int, *, anchors: Represented | None, seed: int) -> Rows:
+    del anchors, seed
+    assert isinstance(candidates, torch.Tensor)
+    return selection.top_k(candidates, k)
+
+
+def _k_center(candidates: Represented, k: int, *, anchors: Represented | None, seed: int) -> Rows:
+    del seed
+    return selection.k_center(_points(candidates), k, anchors=_points_or_none(anchors))
+
+
+def _k_means_pp(candidates: Represented, k: int, *, anchors: Represented | None, seed: int) -> Rows:
+    return selection.k_means_pp(_points(candidates), k, seed=seed, anchors=_points_or_none(anchors))
+
+
+_SELECTIONS: dict[str, tuple[Selection, bool]] = {
+    "k_center": (_k_center, False),
+    "k_center_anchored": (_k_center, True),
+    "k_means_pp": (_k_means_pp, False),
+}
+
+
+def _points(represented: Represented) -> Points:
+    assert not isinstance(represented, torch.Tensor)
+    return represented
+
+
+def _points_or_none(represented: Represented | None) -> Points | None:
+    return None if represented is None else _points(represented)
+
+
+def _take(represented: Represented, rows: Rows) -> Represented:
+    if isinstance(represented, torch.Tensor):
+        return represented[torch.as_tensor(rows, device=represented.device)]
+    return represented.take(rows)
+
+
+def _check_query(predictions: Predictions, pool: Pool, k: int, candidates: int) -> None:
+    if len(predictions) != len(pool):
+        raise InputError(f"predictions of {len(predictions)} rows for a pool of {len(pool)}")
+    if k < 0:
+        raise InputError(f"cannot pick {k} rows")
+    if k > candidates:
+        raise InputError(f"{k} rows are to be picked, but only {candidates} are unlabelled")
+    row = predictions.first_not_finite()
+    if row is not None:
+        raise InputError(
+            f"the network's output for pool row {row} is NaN or infinite; nothing can be ranked"
+        )
