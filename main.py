@@ -7,6 +7,7 @@ functions as that of ``uwe run``.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,8 +16,21 @@ from typing import Any, NoReturn
 import torch
 
 from uwe.cli.main import shown, spoken
-from uwe.errors import InputError, require_known
-from uwe.experiment import Experiment, initialize, run, run_cycle0, supervise
+from uwe.errors import InputError, UweError, require_known
+from uwe.experiment import (
+    Experiment,
+    Plan,
+    Prepared,
+    initialize,
+    make_plan,
+    prepare,
+    run,
+    run_cycle0,
+    supervise,
+    supervised_plan,
+)
+from uwe.results import file_name
+from uwe.strategies import strategy_names, strategy_options
 
 ACTIONS: dict[str, Callable[..., Any]] = {
     "initialize": initialize,
@@ -24,6 +38,14 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "al": run,
     "supervised": supervise,
 }
+
+PLANS: dict[str, Callable[[Sequence[Prepared]], list[Plan]]] = {
+    "initialize": lambda prepared: make_plan(prepared)[:0],
+    "alc0": lambda prepared: make_plan(prepared)[:1],
+    "al": make_plan,
+    "supervised": supervised_plan,
+}
+"""What each action still has to do; the cycle-0 run stands first."""
 
 SELECTIONS = {
     "kmeans_pp": "k_means_pp",
@@ -40,6 +62,15 @@ UNUSED = {
     "supervised": (*OF_METHODS, "budget_id"),
 }
 
+OPTIONS = {"uncertainty": "uncertainty", "selection": "selection", "n_pass": "mc_passes"}
+
+FLAGS = {
+    "--budgets": "--budget_id",
+    "--epochs": "--n_epoch",
+    "--device auto takes what there is": "leave out --gpu_id to take what there is",
+}
+"""How this program spells what the library's errors speak of."""
+
 
 class Parser(argparse.ArgumentParser):
     """Raises where argparse would print its usage and leave."""
@@ -47,6 +78,15 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise ``message`` as a user's mistake."""
         raise InputError(message)
+
+    def parse(self, arguments: Sequence[str] | None) -> argparse.Namespace:
+        """The flags; an unknown one is named with the close matches."""
+        given, unknown = self.parse_known_args(arguments)
+        for each in unknown:
+            if each.startswith("-"):
+                require_known(each.partition("=")[0], self._option_string_actions, "flag")
+            raise InputError(f"nothing takes {each!r}; every value stands behind its flag")
+        return given
 
 
 def flags() -> Parser:
@@ -90,12 +130,13 @@ def experiment_of(given: argparse.Namespace) -> Experiment:
         raise InputError("--action al needs --method")
     if given.action != "supervised" and given.budget_id is None:
         raise InputError(f"--action {given.action} needs --budget_id")
+    method = "uwe" if given.method is None else given.method
     return Experiment(
         given.dataset,
-        strategy=given.method or "uwe",
-        options=options_of(given),
+        strategy=require_known(method, strategy_names(), "method"),
+        options=options_of(given, method),
         seed=given.seed,
-        budgets=given.budget_id or (1,),
+        budgets=(1,) if given.budget_id is None else given.budget_id,
         model=given.model,
         epochs=given.n_epoch,
         fine_tune_layers=given.fine_tune_layers,
@@ -112,39 +153,65 @@ def experiment_of(given: argparse.Namespace) -> Experiment:
     )
 
 
-def options_of(given: argparse.Namespace) -> dict[str, Any]:
-    """The method's options in our words."""
+def options_of(given: argparse.Namespace, method: str) -> dict[str, Any]:
+    """The method's options in our words; ``none`` is a selection that every method has."""
     if given.selection is not None:
         require_known(given.selection, SELECTIONS, "selection")
-    options = {
-        "uncertainty": given.uncertainty,
-        "selection": SELECTIONS.get(given.selection),
-        "mc_passes": given.n_pass,
-    }
-    return {name: value for name, value in options.items() if value is not None}
+    values = {**vars(given), "selection": SELECTIONS.get(given.selection)}
+    options = {flag: values[flag] for flag in OPTIONS if values[flag] is not None}
+    for flag in options:
+        if OPTIONS[flag] not in strategy_options(method):
+            raise InputError(f"--method {method} does not use --{flag}; leave it out")
+    return {OPTIONS[flag]: value for flag, value in options.items()}
 
 
 def device_of(gpu_id: int | None) -> str:
-    """``cuda:N`` where there is CUDA; otherwise what there is, said on standard error."""
+    """``cuda:N`` where there is CUDA, otherwise the CPU."""
     if gpu_id is None:
         return "auto"
-    if not torch.cuda.is_available():
-        print(f"main.py: there is no CUDA device {gpu_id}; running on the CPU", file=sys.stderr)
-        return "cpu"
-    return f"cuda:{gpu_id}"
+    if gpu_id < 0:
+        raise InputError(f"--gpu_id is {gpu_id}; the first device is 0")
+    return f"cuda:{gpu_id}" if torch.cuda.is_available() else "cpu"
+
+
+def in_our_words(message: str) -> str:
+    """An error of the library with the flags as they are spelt here.
+
+    >>> in_our_words("choose smaller --budgets or another --data-dir")
+    'choose smaller --budget_id or another --data_dir'
+    """
+    for theirs, ours in FLAGS.items():
+        message = message.replace(theirs, ours)
+    return re.sub(r"--[a-z]+(-[a-z]+)+", lambda flag: "--" + flag[0][2:].replace("-", "_"), message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do one action and return the exit code."""
 
     def work() -> None:
-        given = flags().parse_args(arguments)
-        experiment = experiment_of(given)
-        trainings = {"initialize": 0, "al": len(experiment.labels)}.get(given.action, 1)
-        shown(trainings, lambda progress: ACTIONS[given.action](experiment, progress=progress))
-        print(f"{given.action} is done; its files are in {given.results}/{given.dataset}")
+        given = flags().parse(arguments)
+        try:
+            act(given)
+        except UweError as error:
+            raise type(error)(in_our_words(str(error))) from error
 
     return spoken("main.py", work)
+
+
+def act(given: argparse.Namespace) -> None:
+    """Check everything, then do what the flags say."""
+    experiment = experiment_of(given)
+    prepared = prepare([experiment])
+    plans = PLANS[given.action](prepared)
+    if given.gpu_id is not None and experiment.device == "cpu":
+        print(f"main.py: there is no CUDA device {given.gpu_id}; running on the CPU",
+              file=sys.stderr)  # fmt: skip
+    shown(
+        sum(plan.trainings for plan in plans),
+        lambda progress: ACTIONS[given.action](experiment, progress=progress),
+    )
+    folder = experiment.results / file_name(experiment.dataset)
+    print(f"{given.action} is done; its files are in {folder}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 The public names; everything else may change from one version to the next.
 """
 
-from importlib.metadata import version
+from importlib.metadata import version as _version
 
 from uwe.data import Dataset, Preparation, Split, load_dataset
 from uwe.errors import DataError, InputError, RunError, UweError
@@ -12,7 +12,7 @@ from uwe.predictions import Predictions
 from uwe.results import read_acc_files
 from uwe.strategies import Strategy, find_strategy
 
-__version__ = version("uwe")
+__version__ = _version("uwe")
 
 __all__ = [
     "DataError",

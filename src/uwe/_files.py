@@ -6,11 +6,12 @@ import errno
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from uwe.errors import RunError
 
@@ -43,7 +44,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     except OSError as error:
         raise _as_run_error(error, path) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -59,7 +61,7 @@ def write_json(path: Path, value: object) -> None:
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Write named tensors as safetensors, whole or not at all."""
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_whole(path, lambda beside: save_file(on_cpu, beside))
+    write_whole(path, lambda beside: _write_bytes(beside, save(on_cpu)))
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -103,6 +105,11 @@ def make_folder(folder: Path) -> None:
 
 def _write_utf8(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    """Write as Python does: safetensors' own writer tells a full disk from nothing else."""
+    path.write_bytes(content)
 
 
 def _sync(path: Path) -> None:

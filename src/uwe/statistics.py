@@ -51,7 +51,7 @@ def labels_to_target(
         target: the accuracy to reach.
 
     Raises:
-        InputError: the lengths disagree, or the labels do not rise.
+        InputError: the lengths disagree, the labels do not rise, or an accuracy is no number.
 
     >>> round(labels_to_target([100, 200, 400], [50.0, 60.0, 70.0], 65.0))
     283
@@ -61,6 +61,8 @@ def labels_to_target(
         raise InputError(f"{len(x)} budgets, but {len(accuracy)} accuracies")
     if len(x) and (x[0] < 1 or np.any(np.diff(x) <= 0)):
         raise InputError(f"labels must rise from at least 1, not {list(labels)}")
+    if not np.isfinite([*accuracy, target]).all():
+        raise InputError(f"accuracies must be finite, not {list(accuracy)} and {target}")
     y = rising(accuracy)
     reached = np.flatnonzero(y >= target)
     if not len(reached):

@@ -8,6 +8,7 @@ through the same door, the entry-point group ``uwe.strategies``.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -239,6 +240,7 @@ def _factory(name: str) -> StrategyFactory:
     return factory
 
 
+@functools.cache
 def _table() -> Mapping[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
     own = f"{__name__}:"

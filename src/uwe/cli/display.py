@@ -23,9 +23,10 @@ from uwe.experiment import Plan
 from uwe.report import curve_lines, random_target
 from uwe.results import Curve
 
-__all__ = ["Display", "curve_table", "plan_table"]
+__all__ = ["Display", "curve_table", "plan_table", "wide_console"]
 
 _MEBIBYTE = 2**20
+_WIDE = 160
 
 
 class Display:
@@ -36,7 +37,7 @@ class Display:
     """
 
     def __init__(self, trainings: int) -> None:
-        self.console = Console(stderr=True)
+        self.console = wide_console(stderr=True)
         self.last: Stage | None = None
         self._bars = Progress(
             TextColumn("{task.description}", table_column=None),
@@ -90,6 +91,12 @@ class Display:
         if self.last is None or not self.last.run:
             return "before the first run"
         return f"in {self.last.run}, cycle {self.last.cycle}"
+
+
+def wide_console(*, stderr: bool = False) -> Console:
+    """A console as wide as the terminal; wide enough for our lines where there is none."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=_WIDE)
 
 
 def curve_table(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> Table:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from cyclopts import App, CycloptsError, Parameter
-from cyclopts.config import Yaml
-from rich.console import Console
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts.config import Dict
 from rich.table import Table
 from rich.text import Text
 
 from uwe import __version__
 from uwe._files import write_text
 from uwe._types import Progress
-from uwe.cli.display import Display, curve_table, plan_table
-from uwe.cli.options import expand, key_values, parse_seeds
+from uwe.cli.config_file import named_files, read_options
+from uwe.cli.display import Display, curve_table, plan_table, wide_console
+from uwe.cli.options import Whole, expand, key_values, parse_seeds
 from uwe.data import dataset_lines
 from uwe.errors import InputError, UweError, require_known
 from uwe.experiment import (
@@ -46,6 +46,7 @@ app = App(
     help="Deep active learning: which samples to label next.",
     version=__version__,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 
 _DEMO_STRATEGIES = ("uwe", "badge", "coreset", "entropy", "random")
@@ -59,20 +60,20 @@ def run_command(
     seeds: str = "1",
     budgets: str = "exp05k",
     model: str = "resnet18",
-    epochs: int = 100,
+    epochs: Whole = 100,
     uncertainty: str | None = None,
     selection: str | None = None,
-    mc_passes: int | None = None,
+    mc_passes: Whole | None = None,
     option: Annotated[list[str] | None, Parameter(negative=())] = None,
     dropout: float | None = None,
-    fine_tune_layers: int | None = None,
+    fine_tune_layers: Whole | None = None,
     vit_weights: str | None = None,
-    pool_size: int | None = None,
-    test_size: int | None = None,
-    image_size: int | None = None,
+    pool_size: Whole | None = None,
+    test_size: Whole | None = None,
+    image_size: Whole | None = None,
     test_fraction: float | None = None,
     device: str = "auto",
-    threads: int | None = None,
+    threads: Whole | None = None,
     data_dir: Path | None = None,
     results: Path = Path("results"),
     keep_predictions: str = "last",
@@ -169,18 +170,19 @@ def run_command(
     options = {"uncertainty": uncertainty, "selection": selection, "mc_passes": mc_passes}
     given = {name: value for name, value in options.items() if value is not None}
     experiments = expand(
-        template, strategy or ["uwe"], parse_seeds(seeds), {**given, **key_values(option or [])}
+        template, strategy or ["uwe"], parse_seeds(seeds), _merged(given, key_values(option or []))
     )
     if dry_run:
         prepared = prepare(experiments)
         plans = make_plan(prepared) + (supervised_plan(prepared) if supervised else [])
-        Console().print(plan_table(plans))
+        wide_console().print(plan_table(plans))
         require_disk_space(plans)
         return
     finished = _run_and_show(experiments, supervised=supervised)
     tables = {result.table for result in finished}
-    _show(find_curves(results, only=tables), find_bounds(results) if supervised else [])
-    print(f"Results are in {results}; 'uwe results {results}' draws their curves.")
+    folder = template.results
+    _show(find_curves(folder, only=tables), find_bounds(folder) if supervised else [])
+    print(f"Results are in {folder}; 'uwe results {folder}' draws their curves.")
 
 
 @app.command
@@ -203,11 +205,13 @@ def demo(*, folder: Path = Path("uwe-demo"), seeds: str = "1-3") -> None:
         threads=1,
         results=folder / "results",
     )
-    _run_and_show(expand(template, _DEMO_STRATEGIES, parse_seeds(seeds), {}))
-    curves = find_curves(template.results)
-    picture = folder / "curves.png"
-    plot_curves(_in_order(curves, _DEMO_STRATEGIES), picture)
-    _show(_in_order(curves, _DEMO_STRATEGIES))
+    finished = _run_and_show(expand(template, _DEMO_STRATEGIES, parse_seeds(seeds), {}))
+    curves = _in_order(
+        find_curves(template.results, only={result.table for result in finished}), _DEMO_STRATEGIES
+    )
+    picture = template.results.parent / "curves.png"
+    plot_curves(curves, picture)
+    _show(curves)
     print(f"The learning curves are drawn in {picture}; the runs are in {template.results}.")
 
 
@@ -222,9 +226,10 @@ def results_command(folder: Path, *, output: Path | None = None) -> None:
     output
         Where curves.csv and the pictures go; default: the results folder.
     """
+    folder = folder.expanduser()
     curves, bounds = find_curves(folder), find_bounds(folder)
     _show(curves, bounds)
-    target = output or folder
+    target = folder if output is None else output.expanduser()
     write_text(target / "curves.csv", summary_csv([*curves, *bounds]))
     written = [target / "curves.csv"]
     for study in _studies(curves):
@@ -249,7 +254,7 @@ def list_command(what: str) -> None:
     table.add_column(no_wrap=True, style="bold")
     for name, text in _LISTS[what]():
         table.add_row(name, Text(text))
-    Console().print(table)
+    wide_console().print(table)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -262,12 +267,18 @@ def spoken(program: str, work: Callable[[], Any]) -> int:
     """Do ``work``; a user's mistake is one line on standard error and exit code 2."""
     try:
         work()
+    except UnusedCliTokensError as error:
+        shown = " ".join(map(repr, error.unused_tokens or ()))
+        return _say(
+            program, f"nothing takes {shown}; options begin with -- and have their own name"
+        )
     except (UweError, CycloptsError) as error:
         return _say(program, str(error))
     except OSError as error:
         if error.errno is None:
             raise
-        return _say(program, f"{error.strerror}: {error.filename}")
+        where = "" if error.filename is None else f": {error.filename}"
+        return _say(program, f"{error.strerror}{where}")
     except KeyboardInterrupt as interrupt:
         where = str(interrupt) or "before the first run"
         _say(
@@ -305,18 +316,30 @@ def _run_and_show(experiments: Sequence[Experiment], *, supervised: bool = False
 
 
 def _parse_and_run(tokens: list[str]) -> None:
-    app.config = _config_of(tokens)
+    app.config = _config_of(tokens) if tokens[:1] == ["run"] else ()
     app(tokens, exit_on_error=False, print_error=False)
 
 
-def _config_of(tokens: Sequence[str]) -> tuple[Yaml, ...]:
-    """The configuration file that the tokens name, if any."""
-    paths = [token.partition("=")[2] for token in tokens if token.startswith("--config=")]
-    paths += [after for token, after in pairwise(tokens) if token == "--config"]
-    for path in paths:
-        if not Path(path).is_file():
-            raise InputError(f"there is no configuration file {path}")
-    return tuple(Yaml(path, use_commands_as_keys=False, must_exist=True) for path in paths)
+def _config_of(tokens: Sequence[str]) -> tuple[Dict, ...]:
+    """The options of the configuration file that the tokens name, if any."""
+    known = [name.replace("_", "-") for name in inspect.signature(run_command).parameters]
+    known.remove("config")
+    return tuple(
+        Dict(
+            read_options(path, known, repeated=("strategy", "option")),
+            source=str(path),
+            use_commands_as_keys=False,
+        )
+        for path in named_files(tokens)
+    )
+
+
+def _merged(given: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    for name in more:
+        if name in given:
+            flag = "--" + name.replace("_", "-")
+            raise InputError(f"{name} is given twice, by {flag} and by --option; leave one out")
+    return {**given, **more}
 
 
 def _say(program: str, message: str) -> int:
@@ -325,7 +348,7 @@ def _say(program: str, message: str) -> int:
 
 
 def _show(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> None:
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    console = wide_console()
     for study in _studies(curves):
         console.print(curve_table(study, _bounds_of(study, bounds)))
 
@@ -356,7 +379,6 @@ def _budget_lines() -> list[tuple[str, str]]:
     return [(name, ", ".join(map(str, labels)) + " labels") for name, labels in BUDGETS.items()]
 
 
-_WIDE = 160
 _LISTS: dict[str, Callable[[], Sequence[tuple[str, str]]]] = {
     "strategies": _strategy_lines,
     "datasets": lambda: list(dataset_lines().items()),

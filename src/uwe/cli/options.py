@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter, Token
 
 from uwe.errors import InputError, require_known
 from uwe.experiment import Experiment
 from uwe.strategies import strategy_names, strategy_options
 
-__all__ = ["expand", "key_values", "parse_seeds"]
+_MOST_SEEDS = 1_000
+_SEED = re.compile("[0-9]{1,15}")
+
+__all__ = ["Whole", "expand", "key_values", "parse_seeds"]
+
+
+def _whole(kind: type[int], tokens: Sequence[Token]) -> int:
+    """A whole number; cyclopts' own conversion takes 1.5 for 1."""
+    [token] = tokens
+    try:
+        return kind(token.value)
+    except ValueError:
+        source = "" if token.source == "cli" else f" ({token.source})"
+        raise ValueError(f"{token.value!r} is not a whole number{source}") from None
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -36,12 +55,15 @@ def key_values(pairs: Sequence[str]) -> dict[str, Any]:
     >>> key_values(["temperature=0.5"])
     {'temperature': 0.5}
     """
-    found = {}
+    found: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
+        name = name.strip().replace("-", "_")
         if not equals or not name:
             raise InputError(f"--option takes NAME=VALUE, not {pair!r}")
-        found[name.strip().replace("-", "_")] = _number_or_text(value.strip())
+        if name in found:
+            raise InputError(f"option {name} is given twice: {found[name]!r} and {value!r}")
+        found[name] = _number_or_text(value.strip())
     return found
 
 
@@ -82,11 +104,13 @@ def _used(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _range(part: str, text: str) -> range:
     first, dash, last = part.partition("-")
-    if not first.isdecimal() or (dash and not last.isdecimal()):
+    if not _SEED.fullmatch(first) or (dash and not _SEED.fullmatch(last)):
         raise InputError(f"seeds are numbers such as 1-3 or 1,2,5, not {text!r}")
     start, end = int(first), int(last or first)
     if end < start:
         raise InputError(f"the range of seeds {part!r} falls; write {end}-{start}")
+    if end - start >= _MOST_SEEDS:
+        raise InputError(f"the range of seeds {part!r} has more than {_MOST_SEEDS:,} seeds")
     return range(start, end + 1)
 
 

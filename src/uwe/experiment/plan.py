@@ -11,7 +11,10 @@ from uwe import journal
 from uwe.data import Dataset
 from uwe.errors import RunError
 from uwe.experiment.prepare import Prepared, cycle0_files_of, files_of, supervised_files_of
-from uwe.journal import Event, Trained
+from uwe.experiment.record import OTHER_TAG, require_same_settings
+from uwe.experiment.settings import cycle0_settings, run_settings
+from uwe.journal import Event, Queried, Trained
+from uwe.results import RunFiles
 from uwe.strategies import find_strategy
 
 __all__ = ["Plan", "make_plan", "require_disk_space", "supervised_plan"]
@@ -42,7 +45,11 @@ class Plan:
 
 
 def make_plan(prepared: Sequence[Prepared]) -> list[Plan]:
-    """What is missing of each run; the cycle-0 run of a seed stands before its first strategy."""
+    """What is missing of each run; the cycle-0 run of a seed stands before its first strategy.
+
+    Raises:
+        RunError: a run of that name has other settings, or its journal cannot be read.
+    """
     plans: list[Plan] = []
     seen: set[Path] = set()
     for each in prepared:
@@ -50,17 +57,20 @@ def make_plan(prepared: Sequence[Prepared]) -> list[Plan]:
         if files.journal not in seen:
             seen.add(files.journal)
             name = f"cycle 0, seed {each.experiment.seed}"
-            plans.append(_first_model_plan(name, files.journal, each))
+            rows = each.experiment.labels[0]
+            plans.append(_first_model_plan(name, files, each, rows))
         plans.append(_run_plan(each))
     return plans
 
 
 def supervised_plan(prepared: Sequence[Prepared]) -> list[Plan]:
     """What is missing of the upper bounds, one for each seed."""
-    by_file = {supervised_files_of(each).journal: each for each in prepared}
+    by_seed = {each.experiment.seed: each for each in prepared}
     return [
-        _first_model_plan(f"supervised, seed {each.experiment.seed}", path, each)
-        for path, each in by_file.items()
+        _first_model_plan(
+            f"supervised, seed {seed}", supervised_files_of(each), each, len(each.dataset.train)
+        )
+        for seed, each in by_seed.items()
     ]
 
 
@@ -81,15 +91,17 @@ def require_disk_space(plans: Sequence[Plan]) -> None:
             )
 
 
-def _first_model_plan(name: str, path: Path, prepared: Prepared) -> Plan:
+def _first_model_plan(name: str, files: RunFiles, prepared: Prepared, rows: int) -> Plan:
     data = prepared.dataset
-    missing = 0 if _trained(journal.read(path)) else 1
+    settings = cycle0_settings(prepared.experiment, data, rows)
+    require_same_settings(files.record, files.journal, settings)
+    missing = 0 if _count(journal.read(files.journal), Trained) else 1
     return Plan(
         name,
         prepared.experiment.results,
         cycles=0,
         trainings=missing,
-        inference_rows=missing * (len(data.train) + len(data.test)),
+        inference_rows=missing * (len(data.train) + _test_rows(prepared)),
         disk_bytes=missing * (_training_bytes(prepared) + _pass_bytes(data) + _features(prepared)),
     )
 
@@ -99,23 +111,36 @@ def _run_plan(prepared: Prepared) -> Plan:
     wanted = len(experiment.labels) - 1
     if experiment.cycles is not None:
         wanted = min(wanted, experiment.cycles)
-    done = max(_trained(journal.read(files_of(prepared).journal)) - 1, 0)
-    left = max(wanted - done, 0)
-    shared = int(done == 0 and left > 0 and not _mc_passes(prepared))
-    kept = left if experiment.keep_predictions == "all" else min(left, 2)
+    files = files_of(prepared)
+    settings = run_settings(experiment, data, prepared.options)
+    require_same_settings(files.record, files.journal, settings, remedy=OTHER_TAG)
+    events = journal.read(files.journal)
+    queries, trainings = (
+        max(wanted + 1 - max(_count(events, kind), 1), 0) for kind in (Queried, Trained)
+    )
+    shared = int(queries == wanted > 0 and not _mc_passes(prepared))
+    kept = queries if experiment.keep_predictions == "all" else min(queries, 2)
     return Plan(
         prepared.name,
         experiment.results,
-        cycles=left,
-        trainings=left,
-        inference_rows=(left - shared) * len(data.train) + left * len(data.test),
-        disk_bytes=left * (_training_bytes(prepared) + _pass_bytes(data))
+        cycles=queries,
+        trainings=trainings,
+        inference_rows=(queries - shared) * len(data.train) + trainings * _test_rows(prepared),
+        disk_bytes=trainings * _training_bytes(prepared)
+        + queries * _pass_bytes(data)
         + kept * _features(prepared),
     )
 
 
-def _trained(events: Sequence[Event]) -> int:
-    return sum(isinstance(event, Trained) for event in events)
+def _count(events: Sequence[Event], kind: type[Event]) -> int:
+    return sum(isinstance(event, kind) for event in events)
+
+
+def _test_rows(prepared: Prepared) -> int:
+    """Test rows that go through the network for one training."""
+    experiment = prepared.experiment
+    passes = 1 + (experiment.epochs if experiment.full_train else 0)
+    return passes * len(prepared.dataset.test)
 
 
 def _mc_passes(prepared: Prepared) -> int:

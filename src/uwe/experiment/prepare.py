@@ -13,11 +13,14 @@ import torch
 from uwe._types import Progress
 from uwe.data import Dataset, load_dataset
 from uwe.errors import InputError
-from uwe.experiment.settings import Experiment, budget_id, model_spec
+from uwe.experiment.settings import Experiment, budget_id, check_model, model_spec
 from uwe.learner import resolve_device
 from uwe.models import ModelSize, ModelSpec, model_size
 from uwe.results import RunFiles, al_files, cycle0_files, supervised_files
 from uwe.strategies import find_strategy, strategy_options
+
+_LONGEST_STEM = 190
+"""A file name has 255 bytes, of which up to 60 are the cycle, the kind and a suffix."""
 
 __all__ = ["Prepared", "cycle0_files_of", "files_of", "prepare", "supervised_files_of"]
 
@@ -63,6 +66,7 @@ def prepare(
     for experiment in experiments:
         _check_folder(experiment.results)
         resolve_device(experiment.device)
+        check_model(experiment)
     options = [_full_options(experiment) for experiment in experiments]
     datasets: dict[tuple[Any, ...], Dataset] = {}
     sizes: dict[ModelSpec, ModelSize] = {}
@@ -85,6 +89,8 @@ def prepare(
                 sizes[spec],
             )
         )
+    for each in prepared:
+        _check_files(each)
     return prepared
 
 
@@ -118,7 +124,11 @@ def cycle0_files_of(prepared: Prepared) -> RunFiles:
 
 def _full_options(experiment: Experiment) -> dict[str, Any]:
     """The strategy's options with their defaults; the strategy is tried once."""
-    find_strategy(experiment.strategy, **experiment.options)
+    try:
+        find_strategy(experiment.strategy, **experiment.options)
+    except TypeError as error:
+        shown = ", ".join(f"{name}={value!r}" for name, value in experiment.options.items())
+        raise InputError(f"strategy {experiment.strategy} cannot take {shown}: {error}") from error
     return {**strategy_options(experiment.strategy), **experiment.options}
 
 
@@ -153,6 +163,17 @@ def _check_budgets(experiment: Experiment, n: int) -> None:
         raise InputError(
             f"the budget {last} exceeds the pool of {n} rows; choose smaller --budgets"
         )
+
+
+def _check_files(prepared: Prepared) -> None:
+    """The run's own folders can be written, and its files' names are short enough."""
+    for files in (files_of(prepared), cycle0_files_of(prepared), supervised_files_of(prepared)):
+        if (length := len(files.stem.encode())) > _LONGEST_STEM:
+            raise InputError(
+                f"the names of the run's files would begin with {length} characters, and "
+                f"{_LONGEST_STEM} are possible; give fewer budgets or shorter tags"
+            )
+        _check_folder(files.folder)
 
 
 def _check_folder(folder: Path) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import platform
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -21,7 +24,18 @@ from filelock import FileLock, Timeout
 from uwe._files import make_folder, write_json, write_text
 from uwe.errors import RunError
 
-__all__ = ["held", "logged_to", "open_record", "waited_for"]
+__all__ = [
+    "OTHER_FOLDER",
+    "OTHER_TAG",
+    "held",
+    "logged_to",
+    "open_record",
+    "require_same_settings",
+    "waited_for",
+]
+
+OTHER_FOLDER = "choose another --results folder"
+OTHER_TAG = f"{OTHER_FOLDER} or a --method-tag"
 
 _FORMAT = 1
 _PACKAGES = ("uwe", "torch", "numpy", "safetensors", "datasets", "transformers", "scikit-learn")
@@ -36,19 +50,18 @@ def open_record(
     *,
     experiment: Mapping[str, Any],
     fixed: Mapping[str, Any],
+    remedy: str = OTHER_FOLDER,
 ) -> dict[str, Any]:
     """The record of a run: made now, or read and compared with ``settings``.
 
     What can change a bit but is no setting (``fixed``: threads, inference batch) is noted when the
-    record is made, and taken from it later.
+    record is made, and taken from it later. ``remedy`` is what to do where the settings differ.
 
     Raises:
         RunError: a run with other settings has that name, or the record cannot be read.
     """
     if path.exists():
-        record = _read(path)
-        _compare(path, record["settings"], settings)
-        return record
+        return _read_same(path, settings, remedy=remedy, fixed=fixed)
     record = {
         "format": _FORMAT,
         "settings": dict(settings),
@@ -59,6 +72,23 @@ def open_record(
     }
     write_json(path, record)
     return record
+
+
+def require_same_settings(
+    path: Path, journal: Path, settings: Mapping[str, Any], *, remedy: str = OTHER_FOLDER
+) -> None:
+    """Refuse a run whose record says other settings, or whose journal has no record.
+
+    Raises:
+        RunError: as `open_record`.
+    """
+    if path.exists():
+        _read_same(path, settings, remedy=remedy)
+    elif journal.exists():
+        raise RunError(
+            f"{journal} has lost its record {path.name}, so its settings cannot be compared; "
+            f"put the record back, or {remedy}"
+        )
 
 
 @contextmanager
@@ -104,7 +134,7 @@ def logged_to(path: Path) -> Iterator[None]:
     """What the library logs goes to ``path``, too; the file is added to, never wiped."""
     make_folder(path.parent)
     try:
-        handler = logging.FileHandler(path, encoding="utf-8")
+        handler = _LogFile(path, encoding="utf-8")
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
@@ -118,6 +148,25 @@ def logged_to(path: Path) -> Iterator[None]:
         log.removeHandler(handler)
         log.setLevel(before)
         handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log file that stops the work when it cannot be written, as every other file does."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        del record
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+            raise RunError(
+                f"cannot write {self.baseFilename}: {reason}; mend that and give the same "
+                "command again"
+            ) from error
+
+    def close(self) -> None:
+        # What could not be written has been reported; closing tries to write it once more.
+        with suppress(OSError):
+            super().close()
 
 
 def _try_to_hold(stack: ExitStack, lock: Path, what: str) -> bool:
@@ -144,28 +193,45 @@ def _owner(lock: Path) -> str:
     return "another process"
 
 
+def _read_same(
+    path: Path,
+    settings: Mapping[str, Any],
+    *,
+    remedy: str,
+    fixed: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
+    record = _read(path)
+    _compare(path, record["settings"], settings, remedy)
+    if lacking := [name for name in fixed if not isinstance(record["fixed"].get(name), int)]:
+        raise RunError(f"{path} is not the record of a run: it lacks {lacking[0]!r}; {remedy}")
+    return record
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         found = record["format"]
-        record["settings"], record["fixed"]
+        {**record["settings"], **record["fixed"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is not the record of a run: {error}") from error
+        what = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise RunError(
+            f"{path} is not the record of a run: {what}; put it back, or {OTHER_FOLDER}"
+        ) from error
     if found != _FORMAT:
-        raise RunError(f"{path} has format {found}, and this version reads {_FORMAT}")
+        raise RunError(
+            f"{path} has format {found}, and this version reads {_FORMAT}; "
+            "use the version of uwe that wrote it"
+        )
     return record
 
 
-def _compare(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+def _compare(path: Path, there: Mapping[str, Any], here: Mapping[str, Any], remedy: str) -> None:
     differing = [key for key in {**there, **here} if there.get(key) != here.get(key)]
     if differing:
         shown = "; ".join(
             f"{key} is {there.get(key)!r} there and {here.get(key)!r} here" for key in differing
         )
-        raise RunError(
-            f"a run of that name has other settings ({path}): {shown}; choose another "
-            "--results folder or a tag"
-        )
+        raise RunError(f"a run of that name has other settings ({path}): {shown}; {remedy}")
 
 
 def _environment() -> dict[str, Any]:

@@ -19,9 +19,17 @@ from uwe._random import derive_seed
 from uwe._types import IntArray, Progress, Rows
 from uwe.data import Dataset
 from uwe.errors import RunError
-from uwe.experiment.plan import make_plan, require_disk_space
+from uwe.experiment.plan import make_plan, require_disk_space, supervised_plan
 from uwe.experiment.prepare import Prepared, cycle0_files_of, files_of, prepare, supervised_files_of
-from uwe.experiment.record import held, logged_to, open_record, waited_for
+from uwe.experiment.record import (
+    OTHER_FOLDER,
+    OTHER_TAG,
+    held,
+    logged_to,
+    open_record,
+    require_same_settings,
+    waited_for,
+)
 from uwe.experiment.settings import (
     Experiment,
     cycle0_settings,
@@ -119,6 +127,7 @@ def run_cycle0(
 ) -> Result:
     """Make the initial rows and the cycle-0 model that all strategies of a seed share."""
     [prepared] = prepare([experiment], dataset=dataset, progress=progress)
+    require_disk_space(make_plan([prepared])[:1])
     files, events = _ensure_cycle0(prepared, progress)
     return Result(experiment, files.table, cycle_rows(events))
 
@@ -138,6 +147,7 @@ def supervise(
 ) -> Result:
     """Train on every label of the pool: the upper bound. Strategy and budgets are not used."""
     [prepared] = prepare([experiment], dataset=dataset, progress=progress)
+    require_disk_space(supervised_plan([prepared]))
     files = supervised_files_of(prepared)
     name = f"supervised, seed {experiment.seed}"
     n = len(prepared.dataset.train)
@@ -166,7 +176,7 @@ def _ensure_cycle0(prepared: Prepared, progress: Progress | None) -> tuple[RunFi
     """The cycle-0 run of this seed, finished; made now if it is not there."""
     files = cycle0_files_of(prepared)
     experiment = prepared.experiment
-    name = f"cycle 0, seed {experiment.seed}"
+    name = f"seed {experiment.seed}"
     settings = cycle0_settings(experiment, prepared.dataset, experiment.labels[0])
     with _cycle0_held(prepared), logged_to(files.log):
         initial = _initial_rows(prepared)
@@ -199,7 +209,11 @@ def _work(
         "threads": experiment.threads or torch.get_num_threads(),
         "inference_batch": max(16, min(512, _PIXELS_A_BATCH // (height * width))),
     }
-    record = open_record(files.record, settings, experiment=_as_json(experiment), fixed=wanted)
+    remedy = OTHER_FOLDER if base is None else OTHER_TAG
+    require_same_settings(files.record, files.journal, settings, remedy=remedy)
+    record = open_record(
+        files.record, settings, experiment=_as_json(experiment), fixed=wanted, remedy=remedy
+    )
     threads = int(record["fixed"]["threads"])
     if experiment.threads not in (None, threads):
         log.warning("%s stays at %d threads, with which it was made", name, threads)
@@ -242,7 +256,7 @@ def _opened(work: Work, first: Sequence[Event]) -> list[Event]:
         journal.create(path, first)
         events = list(first)
         for note in work.dataset.notes:
-            log.info("%s: %s", work.dataset.name, note)
+            log.info("%s", note)
         log.info(
             "%s: %d pool rows, %d test rows, %s, device %s, %d threads",
             work.name, len(work.dataset.train), len(work.dataset.test),
@@ -266,7 +280,7 @@ def _initial_rows(prepared: Prepared) -> Rows:
     record = path.with_suffix(".json")
     open_record(record, settings, experiment=_as_json(experiment), fixed={})
     if path.exists():
-        return _read_initial(path, experiment.labels[0])
+        return _read_initial(path, experiment.labels[0], len(dataset.train))
     rows = uniform(
         len(dataset.train),
         experiment.labels[0],
@@ -277,14 +291,20 @@ def _initial_rows(prepared: Prepared) -> Rows:
     return rows
 
 
-def _read_initial(path: Path, k: int) -> Rows:
+def _read_initial(path: Path, k: int, n: int) -> Rows:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [int(line["idx"]) for line in csv.DictReader(file)]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} is not a file of initial rows: {error}") from error
     if len(rows) != k:
-        raise RunError(f"{path} holds {len(rows)} rows, but cycle 0 has {k}")
+        raise RunError(f"{path} holds {len(rows)} rows, but cycle 0 has {k}; was it edited?")
+    wrong = [row for row in rows if not 0 <= row < n or rows.count(row) > 1]
+    if wrong:
+        raise RunError(
+            f"{path} names row {wrong[0]}, which is outside the pool of {n} rows or there twice; "
+            "was it edited?"
+        )
     return np.array(rows, dtype=np.int64)
 
 

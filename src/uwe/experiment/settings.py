@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
@@ -17,6 +18,7 @@ __all__ = [
     "BUDGETS",
     "Experiment",
     "budget_id",
+    "check_model",
     "cycle0_settings",
     "model_spec",
     "parse_budgets",
@@ -34,6 +36,7 @@ BUDGETS: dict[str, tuple[int, ...]] = {
 """Labelled rows after each cycle, by the names of the paper's code."""
 
 _KEEP = ("last", "all")
+_NUMBER = re.compile(r"-?[0-9]{1,15}")
 
 
 @dataclass(frozen=True)
@@ -101,9 +104,9 @@ class Experiment:
             object.__setattr__(self, "budgets", parse_budgets(self.budgets))
         elif not isinstance(self.budgets, str):
             object.__setattr__(self, "budgets", tuple(int(budget) for budget in self.budgets))
-        object.__setattr__(self, "results", Path(self.results))
+        object.__setattr__(self, "results", Path(self.results).expanduser())
         if self.data_dir is not None:
-            object.__setattr__(self, "data_dir", Path(self.data_dir))
+            object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser())
         _check_numbers(self)
         _check_tags(self)
         require_known(self.keep_predictions, _KEEP, "choice of --keep-predictions")
@@ -131,7 +134,7 @@ def parse_budgets(text: str) -> tuple[int, ...]:
     if text in BUDGETS:
         return BUDGETS[text]
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.lstrip("-").isdecimal() for part in parts):
+    if not parts or not all(_NUMBER.fullmatch(part) for part in parts):
         if any(character.isalpha() for character in text):
             require_known(text, BUDGETS, "budget")
         raise InputError(f"budgets are a name or numbers such as 100,200,400, not {text!r}")
@@ -161,6 +164,22 @@ def model_spec(experiment: Experiment, dataset: Dataset) -> ModelSpec:
     )
 
 
+def check_model(experiment: Experiment) -> None:
+    """Check the model's name and options, as far as can be told without the data.
+
+    Raises:
+        InputError: one does not fit.
+    """
+    ModelSpec(
+        experiment.model,
+        classes=2,
+        image_shape=(1, 1, 1),
+        dropout=experiment.dropout,
+        fine_tune_layers=experiment.fine_tune_layers,
+        vit_weights=experiment.vit_weights,
+    )
+
+
 def recipe(experiment: Experiment, dataset: Dataset) -> Training:
     """The training recipe of the model on that data set."""
     return recipe_for(experiment.model, epochs=experiment.epochs, batch=dataset.preparation.batch)
@@ -182,6 +201,7 @@ def cycle0_settings(experiment: Experiment, dataset: Dataset, rows: int) -> dict
         "rows of cycle 0": rows,
         "epochs": experiment.epochs,
         "recipe": _listed(asdict(recipe(experiment, dataset))),
+        "preparation": _listed(asdict(dataset.preparation)),
         "precision": PRECISION,
         "kind of device": resolve_device(experiment.device).type,
     }
@@ -194,7 +214,7 @@ def run_settings(
     return {
         **cycle0_settings(experiment, dataset, experiment.labels[0]),
         "strategy": experiment.strategy,
-        **options,
+        **{f"option {name}": value for name, value in options.items()},
         "budgets": list(experiment.labels),
     }
 

@@ -1,7 +1,14 @@
 """The results folder: what lies where, the CSV of a run, and tables over runs."""
 
 from uwe.results.cycles import COLUMNS, TIMING_COLUMNS, cycle_rows, write_cycles, write_query
-from uwe.results.files import RunFiles, al_files, cycle0_files, initial_rows_file, supervised_files
+from uwe.results.files import (
+    RunFiles,
+    al_files,
+    cycle0_files,
+    file_name,
+    initial_rows_file,
+    supervised_files,
+)
 from uwe.results.tables import Curve, find_bounds, find_curves, read_acc_files, read_cycles
 
 __all__ = [
@@ -12,6 +19,7 @@ __all__ = [
     "al_files",
     "cycle0_files",
     "cycle_rows",
+    "file_name",
     "find_bounds",
     "find_curves",
     "initial_rows_file",

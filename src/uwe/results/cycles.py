@@ -56,9 +56,10 @@ def cycle_rows(events: Sequence[Event]) -> list[dict[str, Any]]:
 
 
 def write_cycles(path: Path, events: Sequence[Event]) -> None:
-    """Write the CSV of a run, whole."""
-    rows = ([row.get(column) for column in COLUMNS] for row in cycle_rows(events))
-    write_text(path, csv_text(COLUMNS, rows))
+    """Write the CSV of a run, whole; a file that says the same already is left alone."""
+    text = csv_text(COLUMNS, ([row.get(name) for name in COLUMNS] for row in cycle_rows(events)))
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_text(path, text)
 
 
 def write_query(

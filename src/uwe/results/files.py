@@ -6,7 +6,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["RunFiles", "al_files", "cycle0_files", "initial_rows_file", "supervised_files"]
+__all__ = [
+    "RunFiles",
+    "al_files",
+    "cycle0_files",
+    "file_name",
+    "initial_rows_file",
+    "supervised_files",
+]
 
 
 @dataclass(frozen=True)

@@ -75,20 +75,19 @@ def read_cycles(path: Path) -> tuple[npt.NDArray[np.int64], FloatArray]:
 
     Raises:
         InputError: the file is not there.
-        DataError: a column is missing, or a value is no number; file and line are named.
+        DataError: a column is missing, a value is no number, the labels do not rise, or there is
+            no row; file and line are named.
     """
     if not path.is_file():
         raise InputError(f"there is no file {path}")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [column for column in _NEEDED if column not in (reader.fieldnames or ())]
-        if missing:
-            raise DataError(
-                f"{path} lacks the column {missing[0]!r}; "
-                f"it has {', '.join(reader.fieldnames or ()) or 'none'}"
-            )
-        rows = [_numbers(path, line, row) for line, row in enumerate(reader, start=2)]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = _rows(path, csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
     labels = np.array([row[0] for row in rows], dtype=np.int64)
+    if not len(labels) or np.any(np.diff(labels) <= 0):
+        raise DataError(f"{path} must have rows of rising {_NEEDED[0]}, not {labels.tolist()}")
     return labels, np.array([row[1] for row in rows], dtype=np.float64)
 
 
@@ -167,8 +166,20 @@ def _groups(
         if match := name.fullmatch(path.name):
             found = {"budget": "all", "method": "supervised", **match.groupdict()}
             study = (found["dataset"], found["model"], found["epochs"], found["budget"])
-            groups.setdefault((study, found["method"]), []).append((int(found["seed"]), path))
+            runs = groups.setdefault((study, found["method"]), [])
+            _check_new(runs, int(found["seed"]), path)
+            runs.append((int(found["seed"]), path))
     return groups
+
+
+def _check_new(runs: Sequence[tuple[int, Path]], seed: int, path: Path) -> None:
+    """One run must not count as two."""
+    for other, earlier in runs:
+        if other == seed:
+            raise InputError(
+                f"two runs are of the same name and seed, {earlier} and {path}; "
+                "name the results folder of one of them"
+            )
 
 
 def _curve(study: Study, method: str, runs: list[tuple[int, Path]]) -> Curve:
@@ -201,12 +212,25 @@ def _equal_runs(method: str, paths: Sequence[Path]) -> FloatArray:
     return np.stack(runs)
 
 
+def _rows(path: Path, reader: csv.DictReader[str]) -> list[tuple[int, float]]:
+    columns = reader.fieldnames or ()
+    missing = [column for column in _NEEDED if column not in columns]
+    if missing:
+        raise DataError(
+            f"{path} lacks the column {missing[0]!r}; it has {', '.join(columns) or 'none'}"
+        )
+    return [_numbers(path, line, row) for line, row in enumerate(reader, start=2)]
+
+
 def _numbers(path: Path, line: int, row: Mapping[str, str]) -> tuple[int, float]:
     labels, accuracy = (row[column] for column in _NEEDED)
     try:
-        return int(float(labels)), float(accuracy)
-    except (TypeError, ValueError) as error:
+        count, share = int(labels), float(accuracy)
+    except (TypeError, ValueError):
+        count, share = 0, np.nan
+    if count < 1 or not 0 <= share <= 1:
         raise DataError(
             f"line {line} of {path} is not a row of results: "
             f"{_NEEDED[0]} is {labels!r} and {_NEEDED[1]} is {accuracy!r}"
-        ) from error
+        )
+    return count, share

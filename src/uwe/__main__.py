@@ -1,0 +1,7 @@
+"""``python -m uwe``."""
+
+import sys
+
+from uwe.cli import main
+
+sys.exit(main())

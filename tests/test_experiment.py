@@ -1,0 +1,266 @@
+"""Whole experiments: what is measured, of which model, from how many passes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import uwe
+from uwe import task
+from uwe.experiment import work
+from uwe.learner import TorchLearner
+from uwe.models import ModelSpec, build_model
+
+BUDGETS = (10, 16, 24)
+
+
+def experiment(results: Path, **changes) -> uwe.Experiment:
+    given = {
+        "strategy": "uwe",
+        "budgets": BUDGETS,
+        "model": "small",
+        "epochs": 2,
+        "pool_size": 80,
+        "test_size": 40,
+        "threads": 1,
+        "device": "cpu",
+        "keep_predictions": "all",
+    }
+    return uwe.Experiment("digits", results=results, **{**given, **changes})
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[uwe.Result, Path]:
+    results = tmp_path_factory.mktemp("finished")
+    [result] = uwe.run(experiment(results))
+    return result, results / "digits"
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The number of rows of every pass that is made."""
+    rows: list[int] = []
+    predict = TorchLearner.predict
+
+    def counted(self, model, x, **options):
+        rows.append(len(x))
+        return predict(self, model, x, **options)
+
+    monkeypatch.setattr(TorchLearner, "predict", counted)
+    return rows
+
+
+def tensor(folder: Path, pattern: str) -> torch.Tensor:
+    [path] = folder.rglob(pattern)
+    [value] = load_file(path).values()
+    return value
+
+
+def queries(folder: Path, cycle: int) -> list[dict[str, str]]:
+    [path] = (folder / "uwe" / "query").glob(f"*_cycle{cycle}_query.csv")
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def initial(folder: Path) -> list[int]:
+    [path] = (folder / "initialize").glob("*_init_lb.csv")
+    with path.open(newline="") as file:
+        return [int(line["idx"]) for line in csv.DictReader(file)]
+
+
+def test_one_pass_over_the_pool_a_cycle(tmp_path: Path, passes: list[int]) -> None:
+    """Three trainings make three passes over the test rows and two over the pool of 80."""
+    uwe.run(experiment(tmp_path))
+    assert sorted(passes) == [40, 40, 40, 80, 80]
+
+
+def test_dropout_passes_are_part_of_the_one_pass(tmp_path: Path, passes: list[int]) -> None:
+    """BALD asks for one pass of its own in every cycle, whatever the number of dropout passes."""
+    uwe.run(experiment(tmp_path, strategy="bald", options={"mc_passes": 7}))
+    assert sorted(passes) == [40, 40, 40, 80, 80, 80]
+
+
+def test_every_row_is_bought_once(finished) -> None:
+    """Initial rows and queries are distinct, and as many as the budgets say."""
+    _, folder = finished
+    bought = [initial(folder), *([int(q["idx"]) for q in queries(folder, c)] for c in (1, 2))]
+    assert [len(rows) for rows in bought] == [10, 6, 8]
+    assert len({row for rows in bought for row in rows}) == 24
+
+
+@pytest.mark.parametrize("cycle", [1, 2])
+def test_the_columns_are_of_the_model_before_the_purchase(finished, cycle: int) -> None:
+    """Losses and the accuracy of the query follow from the logits that decided it."""
+    result, folder = finished
+    data = uwe.load_dataset("digits", pool_size=80, test_size=40)
+    logits = tensor(folder / "uwe", f"*_cycle{cycle}_trlogits.safetensors")
+    asked = [[int(q["idx"]) for q in queries(folder, c)] for c in range(1, cycle + 1)]
+    labelled = np.concatenate([initial(folder), *asked])
+    rest = np.setdiff1d(np.arange(80), labelled)
+    row, y = result.rows[cycle], data.train.y
+    bought = np.array(asked[-1])
+    assert row["tr_loss"] == pytest.approx(task.mean_loss(logits, y))
+    assert row["lb_loss"] == pytest.approx(task.mean_loss(logits[labelled], y[labelled]))
+    assert row["unlb_loss"] == pytest.approx(task.mean_loss(logits[rest], y[rest]))
+    assert row["q_loss"] == pytest.approx(task.mean_loss(logits[bought], y[bought]))
+    assert row["q_accuracy"] == pytest.approx(task.accuracy(logits[bought], y[bought]))
+    assert row["n_labeled"] == BUDGETS[cycle]
+
+
+@pytest.mark.parametrize("cycle", [0, 1, 2])
+def test_the_test_accuracy_is_of_the_new_model(finished, cycle: int) -> None:
+    """The saved model of a cycle, loaded again, has the accuracy that the table gives it."""
+    result, folder = finished
+    data = uwe.load_dataset("digits", pool_size=80, test_size=40)
+    where = "uwe/train/*_cycle{}_model" if cycle else "initialize/*_model"
+    [path] = folder.glob(where.format(cycle) + ".safetensors")
+    model = build_model(ModelSpec("small", 10, (8, 8, 1)))
+    model.load_state_dict(load_file(path))
+    x = torch.from_numpy(data.test.x).permute(0, 3, 1, 2).float() / 255
+    mean, std = data.preparation.mean[0], data.preparation.std[0]
+    with torch.inference_mode():
+        logits, _ = model.eval()((x - mean) / std)
+    assert result.rows[cycle]["te_accuracy"] == task.accuracy(logits, data.test.y)
+
+
+def test_row_0_is_the_cycle_0_model_over_the_whole_pool(finished) -> None:
+    """query_time 0; q_accuracy and q_loss over every pool row, by the cycle-0 model."""
+    result, folder = finished
+    data = uwe.load_dataset("digits", pool_size=80, test_size=40)
+    logits = tensor(folder / "initialize", "*_trlogits.safetensors")
+    first = result.rows[0]
+    assert first["query_time"] == 0
+    assert first["q_accuracy"] == pytest.approx(task.accuracy(logits, data.train.y))
+    assert (
+        first["q_loss"] == first["tr_loss"] == pytest.approx(task.mean_loss(logits, data.train.y))
+    )
+
+
+def test_a_query_file_says_what_is_known_of_each_pick(finished) -> None:
+    """rank, row, true label, predicted label, id and uncertainty of the model that decided."""
+    _, folder = finished
+    data = uwe.load_dataset("digits", pool_size=80, test_size=40)
+    logits = tensor(folder / "uwe", "*_cycle2_trlogits.safetensors")
+    scores = tensor(folder / "uwe", "*_cycle2_trentropy.safetensors")
+    for rank, line in enumerate(queries(folder, 2)):
+        row = int(line["idx"])
+        assert int(line["rank"]) == rank
+        assert int(line["label"]) == data.train.y[row]
+        assert int(line["pred"]) == logits[row].argmax()
+        assert line["id"] == data.ids[row]
+        assert float(line["uncertainty"]) == scores[row].item()
+
+
+def test_the_record_says_with_what_a_run_was_made(finished) -> None:
+    """Settings, data fingerprint, versions, hardware and threads."""
+    _, folder = finished
+    [path] = (folder / "uwe").glob("*_muwe.json")
+    record = json.loads(path.read_text())
+    data = uwe.load_dataset("digits")
+    assert record["settings"]["data fingerprint"] == data.fingerprint
+    assert record["settings"]["option uncertainty"] == "entropy"
+    assert record["fixed"]["threads"] == 1
+    assert record["environment"]["versions"]["torch"] == torch.__version__
+    assert record["environment"]["processor"]
+
+
+def test_strategies_do_not_disturb_each_other(finished, tmp_path: Path) -> None:
+    """A run gives the same picks alone, after others, and for another strategy's seed."""
+    result, _ = finished
+    several = [experiment(tmp_path, strategy=name) for name in ("random", "badge", "uwe")]
+    *_, again = uwe.run(several)
+    assert [row["te_loss"] for row in again.rows] == [row["te_loss"] for row in result.rows]
+
+
+def test_seeds_have_files_of_their_own(tmp_path: Path) -> None:
+    """Initial rows carry the seed in their name, and differ."""
+    uwe.run([experiment(tmp_path, seed=seed, cycles=0) for seed in (1, 2)])
+    files = sorted((tmp_path / "digits" / "initialize").glob("*_init_lb.csv"))
+    assert [file.name for file in files] == [
+        f"digits_s{seed}_bid10-16-24_init_lb.csv" for seed in (1, 2)
+    ]
+    assert files[0].read_text() != files[1].read_text()
+
+
+def test_the_supervised_model_is_trained_on_every_label(tmp_path: Path) -> None:
+    """The upper bound has one row, with the whole pool labelled."""
+    result = uwe.supervise(experiment(tmp_path))
+    assert result.labels.tolist() == [80]
+    assert result.rows[0]["unlb_loss"] is None
+    assert uwe.supervise(experiment(tmp_path)).rows == result.rows
+
+
+def test_bald_without_dropout_says_so(tmp_path: Path) -> None:
+    """At rate 0 the passes use 0.2, and the log says it; at another rate it is the model's."""
+    uwe.run(experiment(tmp_path / "none", strategy="bald", cycles=1))
+    uwe.run(experiment(tmp_path / "some", strategy="bald", cycles=1, dropout=0.3))
+    logs = [next((tmp_path / each).rglob("*_mbald.log")).read_text() for each in ("none", "some")]
+    assert "rate of 0.2" in logs[0]
+    assert "rate of" not in logs[1]
+
+
+def test_the_log_says_where_the_time_went(finished) -> None:
+    """Training, pool pass, representation and selection, writing."""
+    _, folder = finished
+    text = next((folder / "uwe").glob("*.log")).read_text()
+    for part in ("training", "pool pass", "representation and selection", "writing"):
+        assert f"{part}" in text
+    assert not logging.getLogger("uwe").handlers
+
+
+def test_a_data_set_of_ones_own(tmp_path: Path) -> None:
+    """Any arrays will do: images, labels, class names."""
+    rng = np.random.default_rng(0)
+    splits = [
+        uwe.Split(rng.integers(0, 255, (n, 12, 10, 3), dtype=np.uint8), np.arange(n) % 3)
+        for n in (30, 12)
+    ]
+    data = uwe.Dataset(
+        "mine", *splits, ("a", "b", "c"), uwe.Preparation((0.5,) * 3, (0.25,) * 3),
+        tuple(f"{row}.png" for row in range(30)), "made up",
+    )  # fmt: skip
+    given = uwe.Experiment(
+        "mine", budgets=(3, 6), model="small", epochs=1, results=tmp_path, strategy="badge"
+    )
+    [result] = uwe.run(given, dataset=data)
+    assert result.labels.tolist() == [3, 6]
+    [path] = tmp_path.rglob("*_cycle1_query.csv")
+    assert "png" in path.read_text()
+
+
+def test_the_transformer_runs_like_any_model(tmp_path: Path) -> None:
+    """A whole run with a transformer of random weights, BALD's passes through its dropout."""
+    transformers = pytest.importorskip("transformers")
+    config = transformers.ViTConfig(
+        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32,
+        image_size=32, patch_size=16,
+    )  # fmt: skip
+    transformers.ViTModel(config, add_pooling_layer=False).save_pretrained(tmp_path / "vit")
+    given = experiment(
+        tmp_path / "results", strategy="bald", model="vit", image_size=32, cycles=1,
+        vit_weights=str(tmp_path / "vit"), pool_size=30, test_size=20, epochs=1,
+    )  # fmt: skip
+    [result] = uwe.run(given)
+    assert result.labels.tolist() == [10, 16]
+
+
+def test_another_cycle_0_under_a_run_is_refused(tmp_path: Path) -> None:
+    """A run does not go on from a cycle-0 model that it did not begin with."""
+    uwe.run(experiment(tmp_path, cycles=1))
+    [model] = (tmp_path / "digits" / "initialize").glob("*_model.safetensors")
+    model.write_bytes(model.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(uwe.RunError, match="is not the model that its journal speaks of"):
+        uwe.run(experiment(tmp_path))
+
+
+def test_the_peak_of_memory_is_in_megabytes() -> None:
+    """A process that has imported torch has taken between 50 MB and 50 GB."""
+    assert 50 < work._peak_memory_mb(torch.device("cpu")) < 50_000

@@ -1,0 +1,97 @@
+"""The rooms of the project, and what may pass between them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import uwe
+
+PACKAGE = Path(uwe.__file__).parent
+
+RANKS = {
+    "errors": 0, "_types": 0, "_files": 0, "_random": 0,
+    "pool": 1, "predictions": 1, "points": 1, "journal": 1,
+    "uncertainty": 2, "embedding": 2, "selection": 2, "data": 2, "models": 2, "statistics": 2,
+    "task": 2,
+    "strategies": 3, "learner": 3, "oracle": 3, "results": 3,
+    "experiment": 4,
+    "report": 5,
+    "cli": 6,
+    "__init__": 7, "__main__": 7,
+}  # fmt: skip
+FREE_AMONG_EQUALS = {0, 1, 3}
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """The rooms that a file imports from."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module == "uwe":
+            names = [f"uwe.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        rooms |= {name.split(".")[1] for name in names if name.startswith("uwe.")}
+    return rooms & set(RANKS)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_lower_ranks(path: Path) -> None:
+    """A file imports from lower ranks; equals of ranks 2 and above 3 do not know each other."""
+    own = room_of(path)
+    for other in rooms_imported(path) - {own}:
+        lower = RANKS[other] < RANKS[own]
+        equal = RANKS[other] == RANKS[own] and RANKS[own] in FREE_AMONG_EQUALS
+        assert lower or equal, f"{own} (rank {RANKS[own]}) imports {other} (rank {RANKS[other]})"
+
+
+def test_every_room_has_a_rank() -> None:
+    """No module stands outside the layers."""
+    assert {room_of(path) for path in FILES} == set(RANKS)
+
+
+def test_importing_uwe_needs_torch_numpy_and_safetensors_only() -> None:
+    """``import uwe`` leaves everything that is optional alone."""
+    heavy = "datasets transformers sklearn matplotlib rich cyclopts PIL pyarrow pandas"
+    code = f"import sys, uwe; print([m for m in {heavy.split()!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_public_names_are_the_visible_names() -> None:
+    """``__all__`` is exactly what a user sees on the package."""
+    modules = {path.stem for path in PACKAGE.iterdir()}
+    visible = {name for name in vars(uwe) if not name.startswith("_") and name not in modules}
+    assert visible | {"__version__"} == set(uwe.__all__)
+
+
+def test_no_module_is_named_after_nothing() -> None:
+    """A module is named after a thing of the field."""
+    assert not {"utils", "helpers", "common", "misc"} & {path.stem for path in FILES}
+
+
+def test_nothing_unpickles_outside_the_restricted_unpickler() -> None:
+    """Only one module knows pickle; tensors are never loaded by torch."""
+    for path in FILES:
+        text = path.read_text()
+        assert "torch.load" not in text
+        assert "allow_pickle=True" not in text
+        if path.name != "unpickle.py":
+            assert "pickle" not in {
+                alias.name
+                for node in ast.walk(ast.parse(text))
+                if isinstance(node, ast.Import)
+                for alias in node.names
+            }

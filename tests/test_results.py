@@ -1,0 +1,388 @@
+"""The results folder: names, tables of runs, curves over seeds, their summary and picture."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import uwe
+from uwe.errors import DataError, InputError
+from uwe.journal import Labelled, Queried, Trained, replay
+from uwe.report import curve_lines, plot_curves, random_target, summary_csv
+from uwe.results import (
+    COLUMNS,
+    Curve,
+    al_files,
+    cycle0_files,
+    cycle_rows,
+    file_name,
+    find_bounds,
+    find_curves,
+    initial_rows_file,
+    read_acc_files,
+    read_cycles,
+    supervised_files,
+    write_cycles,
+    write_query,
+)
+from uwe.statistics import labels_to_target, rising
+
+RUN = {"model": "vit", "seed": 3, "epochs": 7, "budget_id": "exp1k"}
+
+
+def make_table(path: Path, rows: list[tuple[object, object]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"{labels},{accuracy}" for labels, accuracy in rows]
+    path.write_text("\n".join(["n_labeled,te_accuracy", *lines]) + "\n")
+    return path
+
+
+def make_run(
+    folder: Path, method: str, seed: int, accuracies: list[float], budget_id: str = "10-20-40"
+) -> Path:
+    files = al_files(
+        folder, "digits", model="small", seed=seed, epochs=1, budget_id=budget_id, method=method
+    )
+    return make_table(files.table, list(zip((10, 20, 40), accuracies, strict=False)))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "cycle", "expected"),
+    [
+        ("log", (), "{stem}.log"),
+        ("table", (), "al_cycle_result/{stem}_al_cycle_result.csv"),
+        ("query", (2,), "query/{stem}_cycle2_query.csv"),
+        ("features", (2,), "query/{stem}_cycle2_trfeat.safetensors"),
+        ("model", (0,), "train/{stem}_cycle0_model.safetensors"),
+        ("training", (1,), "train/{stem}_cycle1_tr_info.csv"),
+    ],
+)
+def test_names_of_a_strategys_files(attribute: str, cycle: tuple[int, ...], expected: str) -> None:
+    """A strategy's files have the names of the paper's code, with tensors as safetensors."""
+    files = al_files(Path("results"), "cifar10", **RUN, method="uwe_x", run_tag="b")
+    found = getattr(files, attribute)
+    stem = "cifar10_al_modvit_s3_ne7_bidexp1k_muwe_x_ctb"
+    path = found(*cycle) if cycle else found
+    assert path == Path("results/cifar10/uwe_x", expected.format(stem=stem))
+
+
+def test_name_of_the_uncertainties_says_the_measure() -> None:
+    """The file of uncertainties carries the measure's name."""
+    files = al_files(Path(), "cifar10", **RUN, method="uwe")
+    assert files.uncertainty(1, "bvsb").name.endswith("_muwe_cycle1_trbvsb.safetensors")
+
+
+def test_names_of_what_strategies_share() -> None:
+    """Initial rows carry the seed; cycle 0 and the upper bound lie in folders of their own."""
+    shared = Path("r/cifar10")
+    initial = initial_rows_file(Path("r"), "cifar10", seed=3, budget_id="exp1k")
+    assert initial == shared / "initialize/cifar10_s3_bidexp1k_init_lb.csv"
+    first = cycle0_files(Path("r"), "cifar10", **RUN)
+    assert first.log == shared / "initialize/cifar10_alc0_modvit_s3_ne7_bidexp1k.log"
+    bound = supervised_files(Path("r"), "cifar10", model="vit", seed=3, epochs=7)
+    assert bound.table == shared / "supervised/cifar10_supervised_modvit_s3_ne7_result.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("cifar10", "cifar10"), ("hub:a/b c", "hub-a-b-c"), ("hub:../../etc", "hub-etc")],
+)
+def test_a_data_sets_name_never_leaves_the_folder(name: str, expected: str) -> None:
+    """A data set's name becomes one plain folder name."""
+    assert file_name(name) == expected
+
+
+def test_rows_of_cycles_hold_what_was_measured(tmp_path: Path) -> None:
+    """A cycle's row has the eight columns first, query_time 0 in cycle 0, blanks for no fact."""
+    events = [
+        Queried(0, (1, 2)),
+        Labelled((1, 2), (0, 1), "oracle"),
+        Trained(0, {"n_labeled": 2, "te_accuracy": 0.5}),
+        Queried(1, (0,), {"query_time": 1.5, "pass_seconds": 2.0}),
+        Labelled((0,), (1,), "oracle"),
+        Trained(1, {"n_labeled": 3, "te_accuracy": 0.1 + 0.2, "unlb_loss": None}),
+        Queried(2, (3,), {"query_time": 9.0}),
+    ]
+    write_cycles(tmp_path / "t.csv", events)
+    with (tmp_path / "t.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert tuple(first)[:8] == (
+        "n_labeled", "te_accuracy", "q_accuracy", "query_time",
+        "tr_loss", "lb_loss", "unlb_loss", "q_loss",
+    )  # fmt: skip
+    assert tuple(first) == COLUMNS
+    assert (first["n_labeled"], first["te_accuracy"], first["query_time"]) == ("2", "0.5", "0.0")
+    assert (second["query_time"], second["pass_seconds"]) == ("1.5", "2.0")
+    assert float(second["te_accuracy"]) == 0.1 + 0.2
+    assert second["unlb_loss"] == ""
+    assert [row["n_labeled"] for row in cycle_rows(events)] == [2, 3]
+
+
+def test_query_file_keeps_the_order_of_picking(tmp_path: Path) -> None:
+    """A query's file has rank, idx, label and pred first, in the order of picking, then the id."""
+    query = Queried(1, (4, 0))
+    pool = replay([query, Labelled((0, 4), (7, 5), "oracle")], 5)
+    write_query(
+        tmp_path / "q.csv",
+        query,
+        pool=pool,
+        ids=[f"row,{i}" for i in range(5)],
+        predicted=np.array([9, 0, 0, 0, 3]),
+        uncertainty=[0.25, 0, 0, 0, 0.5],
+    )
+    with (tmp_path / "q.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0][:4] == ["rank", "idx", "label", "pred"]
+    assert rows[1:] == [
+        ["0", "4", "5", "3", "row,4", "0.5"],
+        ["1", "0", "7", "9", "row,0", "0.25"],
+    ]
+
+
+def test_accuracies_are_in_percent_with_the_samples_deviation(tmp_path: Path) -> None:
+    """Mean and deviation are per cycle in percent, the deviation divided by n - 1."""
+    paths = [
+        str(make_table(tmp_path / f"{i}.csv", [(10, a), (20, b)]))
+        for i, (a, b) in enumerate([(0.5, 0.6), (0.7, 0.6), (0.9, 0.6)])
+    ]
+    mean, std = read_acc_files({"d": {"b": {"uwe": paths, "one": paths[:1]}}}, "d", "b")
+    np.testing.assert_allclose(mean["uwe"], [70, 60])
+    np.testing.assert_allclose(std["uwe"], [20, 0], atol=1e-12)
+    np.testing.assert_allclose(mean["one"], [50, 60])
+    assert np.isnan(std["one"]).all()
+    assert uwe.read_acc_files is read_acc_files
+
+
+@pytest.mark.parametrize(
+    ("dataset", "budget", "paths", "words"),
+    [
+        ("e", "b", [], "unknown data set 'e'"),
+        ("d", "c", [], "unknown budget 'c'"),
+        ("d", "b", [], "'uwe' has no files"),
+        ("d", "b", ["nowhere.csv"], "there is no file nowhere.csv"),
+    ],
+)
+def test_wrong_keys_and_files_are_named(
+    dataset: str, budget: str, paths: list[str], words: str
+) -> None:
+    """A key or a file that is not there is an error that names it."""
+    with pytest.raises(InputError, match=words):
+        read_acc_files({"d": {"b": {"uwe": paths}}}, dataset, budget)
+
+
+def test_runs_of_other_budgets_are_not_averaged(tmp_path: Path) -> None:
+    """Runs whose budgets differ are refused with both lists."""
+    paths = [
+        make_table(tmp_path / "1.csv", [(10, 0.5), (20, 0.6)]),
+        make_table(tmp_path / "2.csv", [(10, 0.5), (30, 0.6)]),
+    ]
+    with pytest.raises(InputError, match=r"\[10, 30\].*\[10, 20\]"):
+        read_acc_files({"d": {"b": {"uwe": paths}}}, "d", "b")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a,b\n1,2\n", "lacks the column 'n_labeled'"),
+        (b"", "lacks the column 'n_labeled'; it has none"),
+        (b"n_labeled,te_accuracy\n", "must have rows"),
+        (b"n_labeled,te_accuracy\n10,0.5\n20\n", "line 3 "),
+        (b"n_labeled,te_accuracy\n10,nan\n", "line 2 "),
+        (b"n_labeled,te_accuracy\ninf,0.5\n", "line 2 "),
+        (b"n_labeled,te_accuracy\n10.5,0.5\n", "line 2 "),
+        (b"n_labeled,te_accuracy\n10,50\n", "line 2 "),
+        (b"n_labeled,te_accuracy\n20,0.5\n10,0.6\n", r"rising n_labeled, not \[20, 10\]"),
+        (b"n_labeled,te_accuracy\n10,\xff\n", "cannot read"),
+    ],
+)
+def test_a_table_that_is_broken_is_named(tmp_path: Path, content: bytes, words: str) -> None:
+    """A file that holds no rows of results is an error that names file, line and value."""
+    path = tmp_path / "broken.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=words) as caught:
+        read_cycles(path)
+    assert str(path) in str(caught.value)
+
+
+def test_curves_pool_equals_only(tmp_path: Path) -> None:
+    """Seeds of one method and study are one curve; another budget, method or tag is another."""
+    make_run(tmp_path, "uwe", 1, [0.1, 0.2, 0.4])
+    make_run(tmp_path, "uwe", 10, [0.3, 0.4])
+    make_run(tmp_path, "uwe", 2, [0.5, 0.6, 0.6])
+    make_run(tmp_path, "uwe_tag", 1, [0.1, 0.2])
+    make_run(tmp_path, "uwe", 1, [0.1], budget_id="exp1k")
+    make_table(tmp_path / "other_al_cycle_result.csv", [(10, 0.5)])
+    curve, tagged, other = find_curves(tmp_path)
+    assert (curve.study, curve.method) == (("digits", "small", "1", "10-20-40"), "uwe")
+    assert curve.seeds == (1, 2, 10)
+    assert curve.labels.tolist() == [10, 20, 40]
+    assert curve.n.tolist() == [3, 3, 2]
+    np.testing.assert_allclose(curve.mean, [30, 40, 50])
+    np.testing.assert_allclose(curve.std, [20, 20, math.sqrt(200)])
+    assert tagged.method == "uwe_tag"
+    assert other.study[3] == "exp1k"
+
+
+def test_curves_of_given_files_only(tmp_path: Path) -> None:
+    """Only the groups of the files asked for are given, with all of their seeds."""
+    wanted = make_run(tmp_path, "uwe", 1, [0.1])
+    make_run(tmp_path, "uwe", 2, [0.3])
+    make_run(tmp_path, "random", 1, [0.1])
+    [curve] = find_curves(tmp_path, only={wanted})
+    assert (curve.method, curve.seeds) == ("uwe", (1, 2))
+
+
+def test_one_run_never_counts_twice(tmp_path: Path) -> None:
+    """Two files of one name and seed below a folder are refused: n would be wrong."""
+    make_run(tmp_path / "a", "uwe", 1, [0.1])
+    make_run(tmp_path / "b", "uwe", 1, [0.1])
+    with pytest.raises(InputError, match="same name and seed"):
+        find_curves(tmp_path)
+
+
+def test_seeds_of_other_budgets_are_not_pooled(tmp_path: Path) -> None:
+    """Files of one name whose budgets differ are refused with both lists."""
+    make_run(tmp_path, "uwe", 1, [0.1, 0.2])
+    make_table(make_run(tmp_path, "uwe", 2, []), [(10, 0.1), (21, 0.2)])
+    with pytest.raises(DataError, match=r"\[10, 21\].*\[10, 20\]"):
+        find_curves(tmp_path)
+
+
+def test_upper_bounds_are_found(tmp_path: Path) -> None:
+    """The upper bounds of all seeds are one curve of one budget."""
+    for seed, accuracy in ((1, 0.8), (2, 0.9)):
+        files = supervised_files(tmp_path, "digits", model="small", seed=seed, epochs=1)
+        make_table(files.table, [(150, accuracy)])
+    make_run(tmp_path, "uwe", 1, [0.1])
+    [bound] = find_bounds(tmp_path)
+    assert (bound.labels.tolist(), bound.seeds) == ([150], (1, 2))
+    np.testing.assert_allclose(bound.mean, [85])
+
+
+@pytest.mark.parametrize("what", ["missing", "empty"])
+def test_a_folder_without_results_is_an_error(tmp_path: Path, what: str) -> None:
+    """A folder that is not there or holds no results is an error that names it."""
+    folder = tmp_path / what
+    if what == "empty":
+        folder.mkdir()
+    with pytest.raises(InputError, match=what):
+        find_curves(folder)
+
+
+def curve(method: str, accuracies: list[list[float]]) -> Curve:
+    return Curve(
+        ("digits", "small", "1", "10-20-40"),
+        method,
+        tuple(range(1, len(accuracies) + 1)),
+        np.array([10, 20, 40][: len(accuracies[0])]),
+        np.array(accuracies),
+    )
+
+
+def test_lines_of_a_table_say_mean_deviation_and_labels_to_randoms_end() -> None:
+    """A line has mean and deviation at each budget, n where it differs, labels to the target."""
+    nan = math.nan
+    curves = [
+        curve("random", [[40, 50, 58], [40, 50, 62]]),
+        curve("uwe", [[40, 60, 70], [50, 60, nan]]),
+        curve("bvsb", [[10, 20]]),
+    ]
+    assert random_target(curves) == 60
+    assert list(curve_lines(curves)) == [
+        ["random", "40.0 ± 0.0", "50.0 ± 0.0", "60.0 ± 2.8", "40"],
+        ["uwe", "45.0 ± 7.1", "60.0 ± 0.0", "70.0 (n=1)", "20"],
+        ["bvsb", "10.0", "20.0", "", "not reached"],
+    ]
+
+
+def test_without_random_there_is_no_target() -> None:
+    """Without random there is nothing to reach, and no column for it."""
+    curves = [curve("uwe", [[40, 50, 60]])]
+    assert random_target(curves) is None
+    assert list(curve_lines(curves)) == [["uwe", "40.0", "50.0", "60.0"]]
+
+
+def test_summary_has_a_line_for_every_budget() -> None:
+    """The summary gives mean, sample deviation and n; a deviation of one run is empty."""
+    lines = summary_csv([curve("uwe", [[40, 50], [50, math.nan]])]).splitlines()
+    assert lines[0] == "dataset,model,epochs,budgets,method,n_labeled,n_runs,mean,std"
+    start = "digits,small,1,10-20-40,uwe"
+    deviation = math.sqrt(50)
+    assert lines[1:] == [f"{start},10,2,45.0,{deviation!r}", f"{start},20,1,50.0,"]
+
+
+@pytest.mark.parametrize(("suffix", "begin"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
+def test_the_picture_is_of_the_kind_that_its_name_says(
+    tmp_path: Path, suffix: str, begin: bytes
+) -> None:
+    """Curves of one and of several runs, with a bound, are drawn into a whole file."""
+    path = tmp_path / "deep" / f"curves.{suffix}"
+    curves = [curve("random", [[40, 50, 60]]), curve("uwe", [[40, 60, 70], [50, 60, math.nan]])]
+    plot_curves(curves, path, bounds=[curve("supervised", [[90]])])
+    assert path.read_bytes().startswith(begin)
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([], []),
+        ([5], [5]),
+        ([1, 2, 3], [1, 2, 3]),
+        ([3, 2, 1], [2, 2, 2]),
+        ([1, 5, 3, 4], [1, 4, 4, 4]),
+        ([4, 1, 1, 6, 5], [2, 2, 2, 5.5, 5.5]),
+        ([1, 1], [1, 1]),
+    ],
+)
+def test_rising_by_hand(values: list[float], expected: list[float]) -> None:
+    """Neighbours that fall are replaced by their mean until nothing falls."""
+    assert rising(values).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "target", "expected"),
+    [
+        ([50, 60, 70], 65, math.sqrt(200 * 400)),
+        ([50, 60, 70], 62.5, 200 * 2**0.25),
+        ([50, 60, 70], 50, 100),
+        ([50, 60, 70], 10, 100),
+        ([50, 60, 70], 70, 400),
+        ([50, 60, 70], 70.1, None),
+        ([50, 70, 60], 65, 200),
+        ([50, 70, 60], 66, None),
+        ([60, 60, 70], 65, math.sqrt(200 * 400)),
+    ],
+)
+def test_labels_to_a_target_by_hand(
+    accuracy: list[float], target: float, expected: float | None
+) -> None:
+    """The rising curve is read linearly in the logarithm of the labels."""
+    found = labels_to_target([100, 200, 400], accuracy, target)
+    assert found == (None if expected is None else pytest.approx(expected))
+
+
+@pytest.mark.parametrize(
+    ("labels", "accuracy", "words"),
+    [
+        ([10, 20], [1.0], "2 budgets, but 1 accuracies"),
+        ([20, 10], [1.0, 2.0], "labels must rise"),
+        ([0, 10], [1.0, 2.0], "labels must rise"),
+        ([10, 20], [1.0, math.nan], "must be finite"),
+    ],
+)
+def test_labels_to_a_target_of_no_curve(
+    labels: list[int], accuracy: list[float], words: str
+) -> None:
+    """What is no curve is refused with what is wrong."""
+    with pytest.raises(InputError, match=words):
+        labels_to_target(labels, accuracy, 1.0)
+
+
+def test_an_empty_curve_reaches_nothing() -> None:
+    """A curve without budgets reaches no target."""
+    assert labels_to_target([], [], 1.0) is None
