@@ -340,7 +340,7 @@ def test_results_prints_a_table_and_writes_csv_and_picture(
     assert main(["results", str(finished), "--output", str(tmp_path / "out")]) == 0
     out = capsys.readouterr().out
     assert "uwe" in out
-    assert "random's last" in out
+    assert "random's last accuracy" in out
     picture = tmp_path / "out" / "curves_digits_modsmall_ne1_bid20-30-40.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
     with (tmp_path / "out" / "curves.csv").open(newline="") as file:

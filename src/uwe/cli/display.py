@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from math import isfinite
 from types import TracebackType
 
 from rich.console import Console
@@ -113,16 +114,11 @@ def curve_table(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> Table:
     for label in sorted({int(label) for curve in curves for label in curve.labels}):
         table.add_column(f"{label:,}", justify="right")
     if target is not None:
-        table.add_column(f"labels to {target:.1f} %\n(random's last)", justify="right")
+        table.add_column(f"labels to\n{target:.1f} %", justify="right")
     for line in curve_lines(curves):
         table.add_row(*line)
-    for bound in bounds:
-        [mean], [std] = bound.mean, bound.std
-        spread = "" if std != std else f" ± {std:.1f}"
-        table.caption = (
-            f"supervised on all {int(bound.labels[0]):,} labels: {mean:.1f}{spread} "
-            f"(n = {len(bound.seeds)})"
-        )
+    table.caption = "\n".join([*_target_line(target), *map(_bound_line, bounds)]) or None
+    table.caption_justify = "left"
     return table
 
 
@@ -138,6 +134,17 @@ def plan_table(plans: Sequence[Plan]) -> Table:
     runs = sum(plan.trainings > 0 for plan in plans)
     table.add_row(f"{runs} runs in all", *_costs(plans))
     return table
+
+
+def _target_line(target: float | None) -> list[str]:
+    return [] if target is None else [f"{target:.1f} % is random's last accuracy"]
+
+
+def _bound_line(bound: Curve) -> str:
+    [mean], [std] = bound.mean, bound.std
+    spread = f" ± {std:.1f}" if isfinite(std) else ""
+    labels, n = int(bound.labels[0]), len(bound.seeds)
+    return f"supervised on all {labels:,} labels: {mean:.1f}{spread} (n = {n})"
 
 
 def _costs(plans: Sequence[Plan]) -> tuple[str, str, str, str]:
