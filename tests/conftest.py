@@ -19,3 +19,8 @@ def _alone(tmp_path_factory: pytest.TempPathFactory):
         del os.environ["UWE_CACHE_DIR"]
     else:
         os.environ["UWE_CACHE_DIR"] = before
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests go first, so that no worker is left alone with them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
