@@ -1,45 +1,78 @@
-"""Greedy k-center: always the row farthest from all picked so far."""
+"""Greedy k-center, exactly, in blocks: always the row farthest from all picked so far.
+
+Distances to the picked set only fall, so an old distance is an upper bound. Rows are ordered by
+(bound, then lower row); the first m are brought up to date until all of them are and stand before
+every other row's bound. The greedy then runs among these m alone, for as long as their best stands
+before the best row left outside: each such pick is provably the pick of the full greedy. Rows
+that never come near the top are never touched again.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 
-from uwe._types import Rows
-from uwe.points import Points
+from uwe._types import IntArray, Rows
+from uwe.points import Array, FloatArray, Points, as_points
+from uwe.selection._block import Block, greedy
+from uwe.selection._nearest import Nearest, norm_leader
+from uwe.selection._plan import Plan
 
 __all__ = ["k_center"]
 
 
-def k_center(points: Points, k: int, *, anchors: Points | None = None) -> Rows:
-    """The ``k`` rows that greedy k-center picks, in the order of picking.
+def k_center(x: Points | Array, k: int, *, anchors: Points | Array | None = None) -> Rows:
+    points = as_points(x)
+    a = None if anchors is None else as_points(anchors)
+    return _k_center(points, k, a, Plan(1024, 512, 64, 1024))[0]
 
-    Formula: ``argmax_i min_{s in S} ‖x_i - x_s‖``, S being the anchors and the earlier picks; of
-    equally far rows, the lower. Without anchors the first pick is the row with the largest norm.
 
-    Args:
-        points: n rows.
-        k: how many to pick, at most n.
-        anchors: rows that count as picked before.
+def _k_center(
+    points: Points, k: int, anchors: Points | None, plan: Plan
+) -> tuple[Rows, FloatArray]:
+    near = Nearest(points, k, plan, points.frame(), anchors)
+    apart: list[FloatArray] = []
+    leader = norm_leader(points, near.frame, plan, leader=not near.count)
+    if not k:
+        return near.picks, np.empty(0)
+    if not near.count:
+        near.add(np.array([leader]))
+        apart.append(np.array([np.inf]))
+    near.bound()
+    done, width = sum(map(len, apart)), 32
+    while done < k:
+        block = _next_block(near, min(width, plan.block, len(points)), k - done)
+        apart.append(block.apart)
+        done += len(block.apart)
+        width = _next_width(width, len(block.apart), plan.block)
+    return near.picks, np.sqrt(np.concatenate(apart)) if apart else np.empty(0)
 
-    Returns:
-        int64 ``[k]``, distinct positions in ``points``.
 
-    Source: Gonzalez (1985), Clustering to minimize the maximum intercluster distance.
+def _next_width(width: int, gain: int, most: int) -> int:
+    if gain * 3 > width:
+        return min(2 * width, most)
+    return max(32, width // 2) if gain * 12 < width else width
 
-    >>> from uwe.points import Dense
-    >>> k_center(Dense(torch.tensor([[0.0], [1.0], [4.0], [6.0]])), 3)
-    array([3, 0, 2])
-    """
-    distance = torch.full((len(points),), torch.inf, dtype=torch.float64)
-    for anchor in range(len(anchors) if anchors is not None else 0):
-        assert anchors is not None
-        distance = torch.minimum(distance, points.sqdist_to(anchors, anchor).cpu())
-    picks = np.empty(k, dtype=np.int64)
-    for i in range(k):
-        start = i == 0 and not (anchors is not None and len(anchors))
-        pick = int((points.sqnorms().cpu() if start else distance).argmax())
-        distance = torch.minimum(distance, points.sqdist_to(points, pick).cpu())
-        picks[i] = pick
-        distance[picks[: i + 1]] = -1.0
-    return picks
+
+def _next_block(near: Nearest, width: int, most: int) -> Block:
+    """Form a block of ``width`` rows, pick among them, and note what became of them."""
+    rows, rival = _first(near.sqdist, width)
+    while len(stale := rows[near.seen[rows] < near.count]):
+        near.update(stale)
+        rows, rival = _first(near.sqdist, width)
+    block = greedy(near.points, near.frame, rows, near.sqdist[rows], rival, most)
+    near.sqdist[rows] = block.sqdist
+    near.add(rows[block.picks])
+    near.seen[rows] = near.count
+    return block
+
+
+def _first(sqdist: FloatArray, m: int) -> tuple[IntArray, tuple[float, int]]:
+    """The first m rows by (distance, then lower row), ascending, and the first row after them."""
+    if m >= len(sqdist):
+        return np.arange(len(sqdist)), (-np.inf, 0)
+    cut = float(np.partition(sqdist, -m - 1)[-m - 1])
+    equal = np.flatnonzero(sqdist == cut)
+    before = np.flatnonzero(sqdist > cut)
+    kept = m - len(before)
+    rows = np.sort(np.concatenate([before, equal[:kept]])) if kept else before
+    return rows, (cut, int(equal[kept]))
