@@ -15,12 +15,14 @@ import torch
 
 from uwe._types import IntArray, Rows
 from uwe.errors import InputError
-from uwe.points import Exact, FloatArray, Frame, Points, Tile
+from uwe.points import BoolArray, Exact, FloatArray, Frame, Points, Tile
 from uwe.selection._plan import Plan
 
 __all__ = ["Nearest", "bounds", "norm_leader", "reach"]
 
 _CANONICAL = 1e-13  # more than the relative rounding of a float64 distance
+_NEVER = np.iinfo(np.int64).max  # picked rows meet no more centres
+_FAR = 0.8  # of the floor
 _CROWDED = 16  # pairs left to float64 for each row, above which a float64 product is cheaper
 
 
@@ -32,22 +34,50 @@ def bounds(offset: FloatArray, tile: Tile, unit: float) -> tuple[FloatArray, Flo
     ``|c|² <= 2|x|² + 2‖x - c‖²``; so the bound needs neither centre nor order of summation.
     """
     square = _host64(tile.sq).reshape((-1,) + (1,) * (offset.ndim - 1))
-    slack = 8 * tile.gamma * square + _underflow(tile)
+    slack = 8 * tile.gamma * square + _underflow(tile.sq)
     low = (offset + square - slack) * (unit * (1 - _CANONICAL) / (1 + 6 * tile.gamma))
     high = (offset + square + slack) * (unit * (1 + _CANONICAL) / (1 - 6 * tile.gamma))
     return low, high
 
 
-def reach(limit: FloatArray, tile: Tile, unit: float) -> FloatArray:
+def reach(limit: FloatArray, sq: torch.Tensor, gamma: float, unit: float) -> FloatArray:
     """The largest offset whose lower bound is at most ``limit``; ``bounds`` turned round."""
-    square = _host64(tile.sq)
-    slack = 8 * tile.gamma * square + _underflow(tile)
-    top = limit * ((1 + 6 * tile.gamma) * (1 + 2 * _CANONICAL) / unit) - square + slack
+    square = _host64(sq)
+    slack = 8 * gamma * square + _underflow(sq)
+    top = limit * ((1 + 6 * gamma) * (1 + 2 * _CANONICAL) / unit) - square + slack
     return top + 1e-6 * np.abs(top)  # it is compared with float32 numbers
 
 
-def _underflow(tile: Tile) -> float:
-    return 1e-36 if tile.sq.dtype == torch.float32 else 1e-290
+def _underflow(sq: torch.Tensor) -> float:
+    return 1e-36 if sq.dtype == torch.float32 else 1e-290
+
+
+class _Chunk:
+    """Rows that meet centres together: their bounds, and the pairs that float64 must judge."""
+
+    def __init__(self, rows: Rows, tile: Tile, bound: FloatArray) -> None:
+        self.rows = rows
+        self.tile = tile
+        self.bound = bound.copy()
+        self.pairs: list[tuple[IntArray, IntArray]] = []
+        self._low: list[FloatArray] = []
+
+    def note(self, row: IntArray, centre: IntArray) -> None:
+        self.pairs.append((row, centre))
+
+    def open_pairs(self, which: BoolArray) -> tuple[IntArray, IntArray]:
+        if not self.pairs:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        row, centre = (np.concatenate(part) for part in zip(*self.pairs, strict=True))
+        kept = which[row]
+        return row[kept], centre[kept]
+
+    def keep(self, which: BoolArray) -> _Chunk:
+        at = np.flatnonzero(which)
+        kept = _Chunk(self.rows[at], self.tile.take(at), self.bound[at])
+        row, centre = self.open_pairs(which)
+        kept.pairs.append((np.cumsum(which)[row] - 1, centre))
+        return kept
 
 
 class Nearest:
@@ -80,6 +110,7 @@ class Nearest:
         self.picks[first : first + len(rows)] = rows
         self.count += len(rows)
         self.sqdist[rows] = -1.0
+        self.seen[rows] = _NEVER
 
     def bound(self) -> None:
         """Give every row a first bound from the first centres, without any float64 distance."""
@@ -105,76 +136,85 @@ class Nearest:
                 yield same[span]
 
     def _update(self, rows: Rows, floor: float) -> None:
-        tile, known = self.points.tile(rows, self.frame), self.sqdist[rows]
+        """Meet all centres in turn; rows that sink below the floor leave on the way."""
+        chunk = _Chunk(rows, self.points.tile(rows, self.frame), self.sqdist[rows])
         at = int(self.seen[rows].min())
-        while at < self.count:
+        while at < self.count and len(chunk.rows):
             source, centres = self._centres(at, min(self.count, at + self.plan.tile_centres))
-            exact = self._meet(tile, rows, known, source, centres, floor)
+            self._meet(chunk, source, centres, at)
             at += len(centres)
-            self.sqdist[rows] = known
-            self.seen[rows[exact]] = np.maximum(self.seen[rows[exact]], at)
-            live = np.flatnonzero(exact & (known > floor))
-            if len(live) < 0.75 * len(rows) or (len(live) < len(rows) and not exact.all()):
-                tile, rows, known = tile.take(live), rows[live], known[live]
-            if not len(rows):
-                return
+            chunk = self._leave(chunk, at, floor)
 
-    def _meet(
-        self,
-        tile: Tile,
-        rows: Rows,
-        known: FloatArray,
-        source: Points,
-        centres: Rows,
-        floor: float,
-    ) -> np.ndarray:
-        """Lower ``known`` by some centres, in place; which rows are exact as far as these go.
-
-        A row whose bound falls to half the floor is left with the bound: it will not be asked for
-        soon, and its float64 distances are not worth their price.
-        """
+    def _meet(self, chunk: _Chunk, source: Points, centres: Rows, at: int) -> None:
+        """Lower the chunk's bounds by some centres, and note the pairs that float64 must judge."""
+        tile = chunk.tile
         offsets = tile.offsets(source.tile(centres, self.frame, tile.sq.dtype))
         self.met += offsets.numel()
-        low, high = bounds(least := _least(offsets), tile, self.frame.unit)
-        exact = np.ones(len(rows), dtype=bool)
-        closer = low < known
-        if not closer.any():
-            return exact
-        idle = closer & (high <= 0.7 * floor)
-        known[idle] = np.minimum(known[idle], high[idle])
-        exact[idle] = False
-        hit = np.flatnonzero(closer & ~idle)
-        self._settle(tile, rows, known, source, centres, offsets, hit, high[hit])
-        return exact
+        low, high = bounds(_least(offsets), tile, self.frame.unit)
+        closer = np.flatnonzero(low < chunk.bound)
+        if not len(closer):
+            return
+        chunk.bound[closer] = np.minimum(chunk.bound[closer], high[closer])
+        limit = reach(chunk.bound[closer], tile.sq[_index(closer, tile.sq)], tile.gamma, self.frame.unit)
+        some = offsets if len(closer) == len(low) else offsets.index_select(0, _index(closer, offsets))
+        close = some <= torch.from_numpy(limit).to(offsets)[:, None]
+        row, centre = (axis.cpu().numpy() for axis in close.nonzero(as_tuple=True))
+        if len(row) > _CROWDED * len(closer) and tile.sq.dtype == torch.float32:
+            self._meet_in_float64(chunk, closer, source, centres, at)
+        else:
+            chunk.note(closer[row], centre + at)
 
-    def _settle(
-        self,
-        tile: Tile,
-        rows: Rows,
-        known: FloatArray,
-        source: Points,
-        centres: Rows,
-        offsets: torch.Tensor,
-        hit: IntArray,
-        high: FloatArray,
+    def _meet_in_float64(
+        self, chunk: _Chunk, which: IntArray, source: Points, centres: Rows, at: int
     ) -> None:
-        """Take the float64 distances that may lower the rows at ``hit``."""
-        if not len(hit):
-            return
-        some = tile.take(hit)
-        limit = reach(np.minimum(known[hit], high), some, self.frame.unit)
-        close = offsets[_index(hit, offsets)] <= torch.from_numpy(limit).to(offsets)[:, None]
-        at, centre = (axis.cpu().numpy() for axis in close.nonzero(as_tuple=True))
-        if len(at) > _CROWDED * len(hit) and tile.sq.dtype == torch.float32:
-            wide = self.points.tile(rows[hit], self.frame, torch.float64)
-            again = known[hit]
-            self._meet(wide, rows[hit], again, source, centres, -1.0)
-            known[hit] = again
-            return
-        for span in _spans(len(at), self.plan.pairs):
-            which = hit[at[span]]
-            exact = self.points.exact(rows[which]).sqdist(source.exact(centres[centre[span]]))
-            np.minimum.at(known, which, exact)
+        """Where float32 leaves too many pairs open, float64 products leave few."""
+        tile = self.points.tile(chunk.rows[which], self.frame, torch.float64)
+        narrow = _Chunk(chunk.rows[which], tile, chunk.bound[which])
+        self._meet(narrow, source, centres, at)
+        chunk.bound[which] = narrow.bound
+        for row, centre in narrow.pairs:
+            chunk.note(which[row], centre)
+
+    def _leave(self, chunk: _Chunk, at: int, floor: float) -> _Chunk:
+        """Write down the rows that have met every centre or that fell to the floor.
+
+        Those far below it keep a bound and nothing else: they will not be asked for soon, and
+        float64 distances are not worth their price.
+        """
+        done = at == self.count
+        gone = chunk.bound <= floor
+        if not done and not gone.sum() > 0.25 * len(gone):
+            return chunk
+        far = chunk.bound < _FAR * floor
+        self.sqdist[chunk.rows[far]] = chunk.bound[far]
+        near = ~far & (gone | done)
+        rows = chunk.rows[near]
+        self.sqdist[rows] = self._settle(chunk, near)
+        self.seen[rows] = np.maximum(self.seen[rows], at)
+        return chunk.keep(~far & ~near)
+
+    def _settle(self, chunk: _Chunk, which: BoolArray) -> FloatArray:
+        """Exact squared distances of some rows of a chunk to the centres they have met."""
+        known = self.sqdist[chunk.rows]
+        row, centre = chunk.open_pairs(which)
+        for span in _spans(len(row), self.plan.pairs):
+            mine = self.points.exact(chunk.rows[row[span]])
+            np.minimum.at(known, row[span], self._exact_to_centres(mine, centre[span]))
+        settled: FloatArray = known[which]
+        return settled
+
+    def _exact_to_centres(self, mine: Exact, centre: IntArray) -> FloatArray:
+        if self.anchors is None:
+            return mine.sqdist(self.points.exact(self.picks[centre]))
+        sqdist = np.empty(len(centre))
+        first = centre < self._anchored
+        for part, source, at in (
+            (first, self.anchors, centre[first]),
+            (~first, self.points, self.picks[centre[~first] - self._anchored]),
+        ):
+            if len(at):
+                sqdist[part] = mine.take(np.flatnonzero(part)).sqdist(source.exact(at))
+        return sqdist
 
     def _centres(self, start: int, stop: int) -> tuple[Points, Rows]:
         """Centres from ``start``, up to ``stop`` or to the last anchor."""

@@ -56,13 +56,20 @@ def _next_width(width: int, gain: int, most: int) -> int:
 def _next_block(near: Nearest, width: int, most: int) -> Block:
     """Form a block of ``width`` rows, pick among them, and note what became of them."""
     rows, rival = _first(near.sqdist, width)
+    ahead = width
     while len(stale := rows[near.seen[rows] < near.count]):
-        near.update(stale)
+        if ahead > width and ahead < len(near.sqdist):
+            more, _ = _first(near.sqdist, ahead)
+            stale = more[near.seen[more] < near.count]
+        met = near.met
+        near.update(stale, _floor(near, width))
+        ROUNDS[0] += 1
         rows, rival = _first(near.sqdist, width)
+        if (near.met - met) * near.points.width < GROW: ahead *= 2
     block = greedy(near.points, near.frame, rows, near.sqdist[rows], rival, most)
     near.sqdist[rows] = block.sqdist
+    near.seen[rows] = np.where(block.sqdist < 0, near.seen[rows], near.count + len(block.picks))
     near.add(rows[block.picks])
-    near.seen[rows] = near.count
     return block
 
 
@@ -76,3 +83,11 @@ def _first(sqdist: FloatArray, m: int) -> tuple[IntArray, tuple[float, int]]:
     kept = m - len(before)
     rows = np.sort(np.concatenate([before, equal[:kept]])) if kept else before
     return rows, (cut, int(equal[kept]))
+
+
+GROW = 2**26
+ROUNDS = [0]
+def _floor(near: Nearest, m: int) -> float:
+    """What the last of a block's rows has at least: the m-th largest distance that is up to date."""
+    known = near.sqdist[near.seen == near.count]
+    return float(np.partition(known, -m)[-m]) if len(known) >= m else -1.0
