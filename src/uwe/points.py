@@ -40,7 +40,7 @@ Span: TypeAlias = "slice | IntArray"  # which rows
 
 _UNIT_ROUNDOFF = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
-_SAMPLE = 1024  # rows that the origin is fitted on
+_SAMPLE = 256  # rows that the origin is fitted on
 
 
 def pairwise_sum(terms: Any) -> Any:
@@ -79,15 +79,17 @@ class Exact(Protocol):
 
 
 class Tile(Protocol):
-    """Some rows in working precision, shifted and scaled by a frame.
+    """Some rows in working precision, shifted and scaled by a frame."""
 
-    Attributes:
-        sq: squared norms ``[m]``.
-        gamma: bound on the relative rounding of a norm or of an inner product over ``|x||c|``.
-    """
+    @property
+    def sq(self) -> torch.Tensor:
+        """Squared norms ``[m]``."""
+        ...
 
-    sq: torch.Tensor
-    gamma: float
+    @property
+    def gamma(self) -> float:
+        """Bound on the relative rounding of a norm, or of an inner product beside ``|x||c|``."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -96,7 +98,7 @@ class Tile(Protocol):
         ...
 
     def offsets(self, centres: Tile) -> torch.Tensor:
-        """``‖c‖² - 2⟨x, c⟩`` for each row x and centre c, ``[m, j]``; add ``‖x‖²`` for distances."""
+        """``‖c‖² - 2⟨x, c⟩`` of rows x and centres c, ``[m, j]``; ``‖x‖²`` less than a distance."""
         ...
 
 
@@ -211,7 +213,7 @@ class Dense:
         return Dense(_rows(self.x, rows), device=self.device)
 
     def frame(self, rows: Span | None = None) -> Frame:
-        """Subtract the mean where it is large beside the spread; scale what float32 cannot square."""
+        """Subtract a mean that is large beside the spread; scale what float32 cannot square."""
         sample = _sampled(self.x, rows).double()
         mean = sample.mean(0).float().double()
         spread = (sample - mean).square().sum()
@@ -365,7 +367,9 @@ def as_points(x: Points | Array, *, device: torch.device | str | None = None) ->
 def _checked(x: Array) -> Array:
     """A matrix of a floating type; a plain writable array becomes a tensor of the same memory."""
     if x.ndim != 2 or x.shape[1] == 0:
-        raise InputError(f"points must be a matrix [n, d] with d > 0, not of shape {tuple(x.shape)}")
+        raise InputError(
+            f"points must be a matrix [n, d] with d > 0, not of shape {tuple(x.shape)}"
+        )
     if str(x.dtype).removeprefix("torch.") not in _FLOATS:
         raise InputError(f"points are of type {x.dtype}; give one of {', '.join(_FLOATS)}")
     if isinstance(x, torch.Tensor):
@@ -385,7 +389,8 @@ def _rows(x: Array, span: Span) -> torch.Tensor:
     if isinstance(x, np.ndarray):
         return torch.from_numpy(np.array(x[span]))
     if isinstance(span, slice):
-        return x[span]
+        view: torch.Tensor = x[span]
+        return view
     return x.index_select(0, torch.as_tensor(span, device=x.device))
 
 
@@ -434,19 +439,21 @@ def _balanced(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Ten
 
     ``a ⊗ b`` stays what it was; the terms that cancel in a distance stay near its norms.
     """
-    size_a, size_b = pairwise_sum(a * a), pairwise_sum(b * b)
+    size_a: torch.Tensor = pairwise_sum(a * a)
+    size_b: torch.Tensor = pairwise_sum(b * b)
     shift = (torch.frexp(size_b).exponent - torch.frexp(size_a).exponent).div(
         4, rounding_mode="floor"
     )
-    factor = ((shift.long() + 1023) << 52).view(torch.float64)
-    inverse = ((1023 - shift.long()) << 52).view(torch.float64)
+    factor: torch.Tensor = ((shift.long() + 1023) << 52).view(torch.float64)
+    inverse: torch.Tensor = ((1023 - shift.long()) << 52).view(torch.float64)
     empty = (size_a == 0) | (size_b == 0)
     factor[empty], inverse[empty] = 0.0, 0.0
     return a * factor[:, None], b * inverse[:, None]
 
 
 def _sqnorms(x: torch.Tensor) -> torch.Tensor:
-    return torch.linalg.vector_norm(x, dim=1).square_()
+    squares: torch.Tensor = torch.linalg.vector_norm(x, dim=1).square_()
+    return squares
 
 
 def _gamma(width: int, dtype: torch.dtype) -> float:

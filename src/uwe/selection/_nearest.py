@@ -17,12 +17,13 @@ from uwe._types import IntArray, Rows
 from uwe.errors import InputError
 from uwe.points import BoolArray, Exact, FloatArray, Frame, Points, Tile
 from uwe.selection._plan import Plan
+from uwe.selection._validation import require_finite
 
 __all__ = ["Nearest", "bounds", "norm_leader", "reach"]
 
 _CANONICAL = 1e-13  # more than the relative rounding of a float64 distance
 _NEVER = np.iinfo(np.int64).max  # picked rows meet no more centres
-_FAR = 0.8  # of the floor
+_FAR = 0.97
 _CROWDED = 16  # pairs left to float64 for each row, above which a float64 product is cheaper
 
 
@@ -100,6 +101,7 @@ class Nearest:
         self.sqdist = np.full(len(points), np.inf)
         self.seen = np.zeros(len(points), dtype=np.int64)
         self.picks = np.empty(capacity, dtype=np.int64)
+        self.settled = 0
         self.met = 0  # pairs whose product was taken, for the benchmarks
         self._anchored = 0 if anchors is None else len(anchors)
         self.count = self._anchored
@@ -112,9 +114,18 @@ class Nearest:
         self.sqdist[rows] = -1.0
         self.seen[rows] = _NEVER
 
+    def stale(self, rows: Rows) -> Rows:
+        """Those of ``rows`` that have centres to meet."""
+        return rows[self.seen[rows] < self.count]
+
+    def floor(self, m: int) -> float:
+        """What the m-th of the first rows has at least: the m-th largest that is up to date."""
+        known = self.sqdist[self.seen == self.count]
+        return float(np.partition(known, -m)[-m]) if len(known) >= m else -1.0
+
     def bound(self) -> None:
         """Give every row a first bound from the first centres, without any float64 distance."""
-        source, at = self._centres(0, self.count)
+        source, at = self._centres(0, min(self.count, self.plan.tile_centres))
         centres = source.tile(at, self.frame)
         for span in _spans(len(self.points), self.plan.tile_rows):
             tile = self.points.tile(span, self.frame)
@@ -155,8 +166,9 @@ class Nearest:
         if not len(closer):
             return
         chunk.bound[closer] = np.minimum(chunk.bound[closer], high[closer])
-        limit = reach(chunk.bound[closer], tile.sq[_index(closer, tile.sq)], tile.gamma, self.frame.unit)
-        some = offsets if len(closer) == len(low) else offsets.index_select(0, _index(closer, offsets))
+        where = _index(closer, offsets)
+        limit = reach(chunk.bound[closer], tile.sq[where], tile.gamma, self.frame.unit)
+        some = offsets if len(closer) == len(low) else offsets.index_select(0, where)
         close = some <= torch.from_numpy(limit).to(offsets)[:, None]
         row, centre = (axis.cpu().numpy() for axis in close.nonzero(as_tuple=True))
         if len(row) > _CROWDED * len(closer) and tile.sq.dtype == torch.float32:
@@ -197,6 +209,7 @@ class Nearest:
         """Exact squared distances of some rows of a chunk to the centres they have met."""
         known = self.sqdist[chunk.rows]
         row, centre = chunk.open_pairs(which)
+        self.settled += len(row)
         for span in _spans(len(row), self.plan.pairs):
             mine = self.points.exact(chunk.rows[row[span]])
             np.minimum.at(known, row[span], self._exact_to_centres(mine, centre[span]))
@@ -224,21 +237,27 @@ class Nearest:
         return self.points, self.picks[start - self._anchored : stop - self._anchored]
 
 
-def norm_leader(points: Points, frame: Frame, plan: Plan, *, leader: bool = True) -> int:
+def norm_leader(near: Nearest, *, leader: bool = True) -> int:
     """The row with the largest norm as given, the lowest of equals; looks at every row once.
+
+    Gives float32 work a unit that fits, where a row proves too large for the one in ``near``.
 
     Raises:
         InputError: a row holds NaN or infinity, or numbers too large to be squared.
     """
-    high = np.zeros(len(points))
-    plain = Frame(None, frame.scales, frame.unit)
-    for span in _spans(len(points), plan.tile_rows):
-        tile = points.tile(span, plain if leader else frame)
-        high[span] = _host64(tile.sq)
-    if not np.isfinite(high).all():
-        raise _not_finite(points, plan)
-    gamma = tile.gamma
-    rows = np.flatnonzero(high >= high.max() * (1 - 4 * gamma) - 1e-36) if leader else np.zeros(1, int)
+    points, plan = near.points, near.plan
+    sizes = _sizes(points, near.frame, plan)
+    if not np.isfinite(sizes).all():
+        require_finite(points)
+        near.frame = points.frame(np.flatnonzero(~np.isfinite(sizes))[:1024])
+        sizes = _sizes(points, near.frame, plan)
+        if not np.isfinite(sizes).all():
+            row = int(np.flatnonzero(~np.isfinite(sizes))[0])
+            raise InputError(f"row {row} is too long for its norm to be squared; scale down")
+    if not leader:
+        return -1
+    gamma = points.tile(slice(0, 1), near.frame).gamma
+    rows = np.flatnonzero(sizes >= sizes.max() * (1 - 4 * gamma) - 1e-36)
     best, norm = -1, -1.0
     for span in _spans(len(rows), plan.pairs):
         exact = points.exact(rows[span]).sqnorms()
@@ -247,12 +266,13 @@ def norm_leader(points: Points, frame: Frame, plan: Plan, *, leader: bool = True
     return best
 
 
-def _not_finite(points: Points, plan: Plan) -> InputError:
+def _sizes(points: Points, frame: Frame, plan: Plan) -> FloatArray:
+    """Squared norms as given, in the frame's unit, rounded as float32 rounds."""
+    sizes = np.empty(len(points))
+    plain = Frame(None, frame.scales, frame.unit)
     for span in _spans(len(points), plan.tile_rows):
-        broken = np.flatnonzero(~points.finite(span))
-        if len(broken):
-            return InputError(f"row {span.start + broken[0]} holds NaN or infinity")
-    return InputError("some rows are too long: their squared norms overflow; scale them down")
+        sizes[span] = _host64(points.tile(span, plain).sq)
+    return sizes
 
 
 def _spans(n: int, size: int) -> Iterator[slice]:

@@ -25,9 +25,7 @@ def _anchored(points: Points, anchors: Points | None) -> FloatArray:
     return nearest
 
 
-def k_center(
-    points: Points, k: int, *, anchors: Points | None = None
-) -> tuple[Rows, FloatArray]:
+def k_center(points: Points, k: int, *, anchors: Points | None = None) -> tuple[Rows, FloatArray]:
     """Greedy k-center, and the distance of each pick when it was picked."""
     nearest = _anchored(points, anchors)
     picks, apart = np.empty(k, dtype=np.int64), np.empty(k)
