@@ -9,20 +9,21 @@ distance exactly, to the last bit, whatever the order or the blocks in which it 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from uwe._types import IntArray, Rows
 from uwe.errors import InputError
-from uwe.points import BoolArray, Exact, FloatArray, Frame, Points, Tile
+from uwe.points import BoolArray, FloatArray, Frame, Points, Tile
 from uwe.selection._plan import Plan
 from uwe.selection._validation import require_finite
 
 __all__ = ["Nearest", "bounds", "norm_leader", "reach"]
 
 _CANONICAL = 1e-13  # more than the relative rounding of a float64 distance
-_NEVER = np.iinfo(np.int64).max  # picked rows meet no more centres
+_NEVER = np.iinfo(np.int32).max  # picked rows meet no more centres
 _FAR = 0.97
 _CROWDED = 16  # pairs left to float64 for each row, above which a float64 product is cheaper
 
@@ -49,45 +50,67 @@ def reach(limit: FloatArray, sq: torch.Tensor, gamma: float, unit: float) -> Flo
     return top + 1e-6 * np.abs(top)  # it is compared with float32 numbers
 
 
+def _low_of_high(high: FloatArray, tile: Tile, unit: float) -> FloatArray:
+    """The lower bound that goes with an upper bound."""
+    slack = 8 * tile.gamma * _host64(tile.sq) + _underflow(tile.sq)
+    gap = high * ((1 - 6 * tile.gamma) * (1 - 2 * _CANONICAL) / unit) - 2 * slack
+    return gap * (unit * (1 - _CANONICAL) / (1 + 6 * tile.gamma)) - 1e-12 * np.abs(high)
+
+
 def _underflow(sq: torch.Tensor) -> float:
     return 1e-36 if sq.dtype == torch.float32 else 1e-290
 
 
-class _Chunk:
-    """Rows that meet centres together: their bounds, and the pairs that float64 must judge."""
+@dataclass(frozen=True)
+class _Pairs:
+    """Rows of a chunk with centres that may be their nearest: only float64 can tell."""
 
-    def __init__(self, rows: Rows, tile: Tile, bound: FloatArray) -> None:
+    row: IntArray
+    centre: IntArray
+    low: FloatArray
+
+    def where(self, kept: BoolArray) -> _Pairs:
+        return _Pairs(self.row[kept], self.centre[kept], self.low[kept])
+
+
+class _Chunk:
+    """Rows that meet centres together: their bounds, and the pairs that may decide them."""
+
+    def __init__(self, rows: Rows, tile: Tile, bound: FloatArray, pairs: list[_Pairs]) -> None:
         self.rows = rows
         self.tile = tile
         self.bound = bound.copy()
-        self.pairs: list[tuple[IntArray, IntArray]] = []
-        self._low: list[FloatArray] = []
+        self.pairs = pairs
 
-    def note(self, row: IntArray, centre: IntArray) -> None:
-        self.pairs.append((row, centre))
-
-    def open_pairs(self, which: BoolArray) -> tuple[IntArray, IntArray]:
+    def open_pairs(self) -> _Pairs:
+        """The pairs that the bounds as they are now leave open."""
         if not self.pairs:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        row, centre = (np.concatenate(part) for part in zip(*self.pairs, strict=True))
-        kept = which[row]
-        return row[kept], centre[kept]
+            none = np.empty(0, dtype=np.int64)
+            return _Pairs(none, none, np.empty(0))
+        joined = _Pairs(
+            np.concatenate([pairs.row for pairs in self.pairs]),
+            np.concatenate([pairs.centre for pairs in self.pairs]),
+            np.concatenate([pairs.low for pairs in self.pairs]),
+        )
+        return joined.where(joined.low <= self.bound[joined.row])
 
     def keep(self, which: BoolArray) -> _Chunk:
-        at = np.flatnonzero(which)
-        kept = _Chunk(self.rows[at], self.tile.take(at), self.bound[at])
-        row, centre = self.open_pairs(which)
-        kept.pairs.append((np.cumsum(which)[row] - 1, centre))
-        return kept
+        """The rows at ``which`` alone."""
+        at, place = np.flatnonzero(which), np.cumsum(which) - 1
+        pairs = self.open_pairs()
+        pairs = pairs.where(which[pairs.row])
+        moved = [_Pairs(place[pairs.row], pairs.centre, pairs.low)]
+        return _Chunk(self.rows[at], self.tile.take(at), self.bound[at], moved)
 
 
 class Nearest:
     """Upper bounds of the distance from each row to its nearest centre.
 
     Attributes:
-        sqdist: float64 ``[n]``, upper bounds; exact where ``seen`` is the number of centres.
-            Rows that were picked hold -1.
-        seen: int64 ``[n]``, how many centres, in their order, each row has met.
+        sqdist: float64 ``[n]``, upper bounds. Rows that were picked hold -1.
+        seen: int32 ``[n]``, how many centres, in their order, each row has met.
+        open: int32 ``[n]``, the one centre whose float64 distance would make the bound exact for
+            the centres met, or -1 where it is.
         count: how many centres there are: the anchors, then the picks.
     """
 
@@ -99,7 +122,8 @@ class Nearest:
         self.frame = frame
         self.plan = plan
         self.sqdist = np.full(len(points), np.inf)
-        self.seen = np.zeros(len(points), dtype=np.int64)
+        self.seen = np.zeros(len(points), dtype=np.int32)
+        self.open = np.full(len(points), -1, dtype=np.int32)
         self.picks = np.empty(capacity, dtype=np.int64)
         self.settled = 0
         self.met = 0  # pairs whose product was taken, for the benchmarks
@@ -117,6 +141,18 @@ class Nearest:
     def stale(self, rows: Rows) -> Rows:
         """Those of ``rows`` that have centres to meet."""
         return rows[self.seen[rows] < self.count]
+
+    def unsettled(self, rows: Rows) -> Rows:
+        """Those of ``rows`` whose bounds are not exact for the centres they have met."""
+        return rows[self.open[rows] >= 0]
+
+    def settle(self, rows: Rows) -> None:
+        """Take the float64 distance that makes the bound of each of ``rows`` exact."""
+        for span in _spans(len(rows), self.plan.pairs):
+            some = rows[span]
+            exact = self._exact(some, self.open[some].astype(np.int64))
+            self.sqdist[some] = np.minimum(self.sqdist[some], exact)
+        self.open[rows] = -1
 
     def floor(self, m: int) -> float:
         """What the m-th of the first rows has at least: the m-th largest that is up to date."""
@@ -148,7 +184,7 @@ class Nearest:
 
     def _update(self, rows: Rows, floor: float) -> None:
         """Meet all centres in turn; rows that sink below the floor leave on the way."""
-        chunk = _Chunk(rows, self.points.tile(rows, self.frame), self.sqdist[rows])
+        chunk = self._chunk(rows)
         at = int(self.seen[rows].min())
         while at < self.count and len(chunk.rows):
             source, centres = self._centres(at, min(self.count, at + self.plan.tile_centres))
@@ -156,67 +192,85 @@ class Nearest:
             at += len(centres)
             chunk = self._leave(chunk, at, floor)
 
+    def _chunk(self, rows: Rows) -> _Chunk:
+        tile, known = self.points.tile(rows, self.frame), self.sqdist[rows]
+        at = np.flatnonzero(self.open[rows] >= 0)
+        if not len(at):
+            return _Chunk(rows, tile, known, [])
+        low = _low_of_high(known[at], tile.take(at), self.frame.unit)
+        return _Chunk(rows, tile, known, [_Pairs(at, self.open[rows[at]].astype(np.int64), low)])
+
     def _meet(self, chunk: _Chunk, source: Points, centres: Rows, at: int) -> None:
-        """Lower the chunk's bounds by some centres, and note the pairs that float64 must judge."""
-        tile = chunk.tile
+        """Lower the chunk's bounds by some centres, and note the pairs that may decide them."""
+        tile, unit = chunk.tile, self.frame.unit
         offsets = tile.offsets(source.tile(centres, self.frame, tile.sq.dtype))
         self.met += offsets.numel()
-        low, high = bounds(_least(offsets), tile, self.frame.unit)
+        low, high = bounds(_least(offsets), tile, unit)
         closer = np.flatnonzero(low < chunk.bound)
         if not len(closer):
             return
         chunk.bound[closer] = np.minimum(chunk.bound[closer], high[closer])
         where = _index(closer, offsets)
-        limit = reach(chunk.bound[closer], tile.sq[where], tile.gamma, self.frame.unit)
+        limit = reach(chunk.bound[closer], tile.sq[where], tile.gamma, unit)
         some = offsets if len(closer) == len(low) else offsets.index_select(0, where)
         close = some <= torch.from_numpy(limit).to(offsets)[:, None]
         row, centre = (axis.cpu().numpy() for axis in close.nonzero(as_tuple=True))
         if len(row) > _CROWDED * len(closer) and tile.sq.dtype == torch.float32:
             self._meet_in_float64(chunk, closer, source, centres, at)
-        else:
-            chunk.note(closer[row], centre + at)
+            return
+        row = closer[row]
+        pair_low, _ = bounds(_host64(offsets[_index(row, offsets), centre]), tile.take(row), unit)
+        chunk.pairs.append(_Pairs(row, centre + at, pair_low))
 
     def _meet_in_float64(
         self, chunk: _Chunk, which: IntArray, source: Points, centres: Rows, at: int
     ) -> None:
         """Where float32 leaves too many pairs open, float64 products leave few."""
         tile = self.points.tile(chunk.rows[which], self.frame, torch.float64)
-        narrow = _Chunk(chunk.rows[which], tile, chunk.bound[which])
+        narrow = _Chunk(chunk.rows[which], tile, chunk.bound[which], [])
         self._meet(narrow, source, centres, at)
         chunk.bound[which] = narrow.bound
-        for row, centre in narrow.pairs:
-            chunk.note(which[row], centre)
+        for pairs in narrow.pairs:
+            chunk.pairs.append(_Pairs(which[pairs.row], pairs.centre, pairs.low))
 
     def _leave(self, chunk: _Chunk, at: int, floor: float) -> _Chunk:
-        """Write down the rows that have met every centre or that fell to the floor.
+        """Write down the rows that have met every centre or that fell below the floor.
 
-        Those far below it keep a bound and nothing else: they will not be asked for soon, and
-        float64 distances are not worth their price.
+        Those far below it keep a bound and nothing else: they will not be asked for soon.
         """
         done = at == self.count
-        gone = chunk.bound <= floor
+        gone = chunk.bound < floor
         if not done and not gone.sum() > 0.25 * len(gone):
             return chunk
         far = chunk.bound < _FAR * floor
         self.sqdist[chunk.rows[far]] = chunk.bound[far]
-        near = ~far & (gone | done)
-        rows = chunk.rows[near]
-        self.sqdist[rows] = self._settle(chunk, near)
+        leaving = ~far & (gone | done)
+        self._write(chunk, leaving, at)
+        return chunk.keep(~far & ~leaving)
+
+    def _write(self, chunk: _Chunk, which: BoolArray, at: int) -> None:
+        """Note the bounds of some rows; settle those that more than one centre may decide."""
+        rows = chunk.rows[which]
         self.seen[rows] = np.maximum(self.seen[rows], at)
-        return chunk.keep(~far & ~near)
+        pairs = chunk.open_pairs()
+        pairs = pairs.where(which[pairs.row])
+        several = np.bincount(pairs.row, minlength=len(which)) > 1
+        single = pairs.where(~several[pairs.row])
+        self.sqdist[chunk.rows[single.row]] = chunk.bound[single.row]
+        self.open[chunk.rows[single.row]] = single.centre
+        rest = pairs.where(several[pairs.row])
+        self._judge(chunk.rows[rest.row], rest.centre)
 
-    def _settle(self, chunk: _Chunk, which: BoolArray) -> FloatArray:
-        """Exact squared distances of some rows of a chunk to the centres they have met."""
-        known = self.sqdist[chunk.rows]
-        row, centre = chunk.open_pairs(which)
-        self.settled += len(row)
-        for span in _spans(len(row), self.plan.pairs):
-            mine = self.points.exact(chunk.rows[row[span]])
-            np.minimum.at(known, row[span], self._exact_to_centres(mine, centre[span]))
-        settled: FloatArray = known[which]
-        return settled
+    def _judge(self, rows: Rows, centre: IntArray) -> None:
+        """Settle rows, which may repeat, by all the centres that may decide them."""
+        self.open[rows] = -1
+        for span in _spans(len(rows), self.plan.pairs):
+            np.minimum.at(self.sqdist, rows[span], self._exact(rows[span], centre[span]))
 
-    def _exact_to_centres(self, mine: Exact, centre: IntArray) -> FloatArray:
+    def _exact(self, rows: Rows, centre: IntArray) -> FloatArray:
+        """Squared distance of each row to the centre beside it."""
+        self.settled += len(rows)
+        mine = self.points.exact(rows)
         if self.anchors is None:
             return mine.sqdist(self.points.exact(self.picks[centre]))
         sqdist = np.empty(len(centre))
@@ -249,7 +303,10 @@ def norm_leader(near: Nearest, *, leader: bool = True) -> int:
     sizes = _sizes(points, near.frame, plan)
     if not np.isfinite(sizes).all():
         require_finite(points)
-        near.frame = points.frame(np.flatnonzero(~np.isfinite(sizes))[:1024])
+        long = np.flatnonzero(~np.isfinite(sizes))[:256]
+        near.frame = points.frame(
+            np.union1d(np.arange(0, len(points), 1 + len(points) // 256), long)
+        )
         sizes = _sizes(points, near.frame, plan)
         if not np.isfinite(sizes).all():
             row = int(np.flatnonzero(~np.isfinite(sizes))[0])

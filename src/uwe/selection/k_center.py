@@ -153,17 +153,23 @@ def _current(near: Nearest, width: int) -> tuple[IntArray, tuple[float, int]]:
 
     Rounds that are too small to be worth their overhead look further ahead.
     """
-    rows, rival = _first(near.sqdist, width)
-    ahead = width
-    while len(stale := near.stale(rows)):
-        if width < ahead < len(near.sqdist):
-            stale = near.stale(_first(near.sqdist, ahead)[0])
-        before = near.met
-        near.update(stale, near.floor(width))
-        if (near.met - before) * near.points.width < _WORTH_A_ROUND:
-            ahead = min(2 * ahead, len(near.sqdist))
+    ahead = beyond = width
+    while True:
         rows, rival = _first(near.sqdist, width)
-    return rows, rival
+        if len(stale := near.stale(rows)):
+            if width < ahead < len(near.sqdist):
+                stale = near.stale(_first(near.sqdist, ahead)[0])
+            before = near.met
+            near.update(stale, near.floor(width))
+            if (near.met - before) * near.points.width < _WORTH_A_ROUND:
+                ahead = min(2 * ahead, len(near.sqdist))
+        elif len(unsettled := near.unsettled(rows)):
+            if width < beyond < len(near.sqdist):
+                unsettled = near.unsettled(_first(near.sqdist, beyond)[0])
+            near.settle(unsettled)
+            beyond = min(2 * beyond, len(near.sqdist))
+        else:
+            return rows, rival
 
 
 def _first(sqdist: FloatArray, m: int) -> tuple[IntArray, tuple[float, int]]:

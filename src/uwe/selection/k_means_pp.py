@@ -139,7 +139,7 @@ class _Sampler:
     def refresh(self) -> None:
         """Bring the weights of all rows up to date."""
         near = self.near
-        near.update(np.flatnonzero(near.sqdist > 0.0))
+        self._make_exact(np.flatnonzero(near.sqdist > 0.0))
         self.weight = np.maximum(near.sqdist, 0.0)
         self.cumulative = np.cumsum(self.weight)
         self.fresh = near.count
@@ -154,6 +154,10 @@ class _Sampler:
             return
         if self._pays(self._batch()):
             self.refresh()
+
+    def _make_exact(self, rows: Rows) -> None:
+        self.near.update(rows)
+        self.near.settle(self.near.unsettled(rows))
 
     def _pays(self, share: float) -> bool:
         """Whether fresh weights would save more pairs than they take.
@@ -173,7 +177,7 @@ class _Sampler:
         drawn = np.searchsorted(self.cumulative, uniform[0] * self.cumulative[-1], side="right")
         drawn = np.minimum(drawn, np.flatnonzero(self.weight)[-1])
         rows, place = np.unique(drawn, return_inverse=True)
-        self.near.update(rows[self.near.sqdist[rows] > 0.0])
+        self._make_exact(rows[self.near.sqdist[rows] > 0.0])
         run = race(self.near.points, self.near.frame, rows, self.near.sqdist[rows])
         apart, tried = _accepted(run, place, uniform[1] * self.weight[drawn], self.k - self.done)
         self._accept(rows[run.picked()], apart)
