@@ -78,6 +78,7 @@ def test_picks_and_distances_are_those_of_one_at_a_time_to_the_last_bit(
     picks, distance = _k_center(points, k, known, plan, quiet)
     np.testing.assert_array_equal(picks, expected)
     np.testing.assert_array_equal(distance, apart)
+    np.testing.assert_array_equal(k_center(points, k, anchors=known), expected)
 
 
 @settings(deadline=None, max_examples=100)

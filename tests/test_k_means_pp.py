@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 
 from uwe.errors import InputError, UweError
-from uwe.points import Product, as_points
+from uwe.points import Points, Product, as_points
 from uwe.selection import _reference as slow
-from uwe.selection.k_means_pp import k_means_pp
+from uwe.selection._plan import make_plan
+from uwe.selection.k_means_pp import _sampled, k_means_pp
 
 SMALL = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0], [3.0, 1.0], [1.0, 1.0], [1.0, 1.0]])
+
+
+def batched(
+    x: np.ndarray | Points, k: int, *, seed: int, anchors: np.ndarray | None = None
+) -> np.ndarray:
+    """The kernel of large pools on a small one."""
+    points, known = as_points(x), None if anchors is None else as_points(anchors)
+    return _sampled(points, k, seed, known, make_plan(points, None), lambda *_: None)[0]
+
+
+KERNELS = pytest.mark.parametrize("kernel", [batched, k_means_pp], ids=["batches", "plain"])
 
 
 def law(
@@ -49,32 +62,36 @@ def chi_square(seen: Counter[tuple[int, ...]], chances: dict[tuple[int, ...], fl
     return (statistic - freedom) / np.sqrt(2 * freedom)
 
 
+@KERNELS
 @pytest.mark.parametrize("k", [2, 3])
-def test_sequences_have_the_law_of_one_draw_after_another(k: int) -> None:
-    seen = Counter(tuple(k_means_pp(SMALL, k, seed=s).tolist()) for s in range(4000))
+def test_sequences_have_the_law_of_one_draw_after_another(
+    kernel: Callable[..., np.ndarray], k: int
+) -> None:
+    seen = Counter(tuple(kernel(SMALL, k, seed=s).tolist()) for s in range(1500))
     assert chi_square(seen, law(SMALL, k, 3, np.empty((0, 2)))) < 4
 
 
-def test_with_anchors_the_first_pick_is_drawn_too() -> None:
+@KERNELS
+def test_with_anchors_the_first_pick_is_drawn_too(kernel: Callable[..., np.ndarray]) -> None:
     anchors = np.array([[0.0, 0.0], [4.0, 4.0]])
-    seen = Counter(
-        tuple(k_means_pp(SMALL, 2, seed=s, anchors=anchors).tolist()) for s in range(4000)
-    )
+    seen = Counter(tuple(kernel(SMALL, 2, seed=s, anchors=anchors).tolist()) for s in range(1500))
     assert chi_square(seen, law(SMALL, 2, None, anchors)) < 4
 
 
-def test_where_no_weight_is_left_the_rest_is_uniform() -> None:
+@KERNELS
+def test_where_no_weight_is_left_the_rest_is_uniform(kernel: Callable[..., np.ndarray]) -> None:
     equal = np.ones((4, 2))
-    seen = Counter(tuple(k_means_pp(equal, 3, seed=s).tolist()) for s in range(3000))
+    seen = Counter(tuple(kernel(equal, 3, seed=s).tolist()) for s in range(1200))
     assert chi_square(seen, law(equal, 3, 0, np.empty((0, 2)))) < 4
 
 
-def test_factors_have_the_law_of_the_rows_written_out() -> None:
+@KERNELS
+def test_factors_have_the_law_of_the_rows_written_out(kernel: Callable[..., np.ndarray]) -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(5, 2)), rng.normal(size=(5, 3))
     wide = (a[:, :, None] * b[:, None, :]).reshape(5, -1)
     first = int((wide**2).sum(1).argmax())
-    seen = Counter(tuple(k_means_pp(Product(a, b), 3, seed=s).tolist()) for s in range(3000))
+    seen = Counter(tuple(kernel(Product(a, b), 3, seed=s).tolist()) for s in range(1200))
     assert chi_square(seen, law(wide, 3, first, np.empty((0, 6)))) < 4
 
 
@@ -109,13 +126,16 @@ def test_memory_and_threads_change_no_pick(seed: int) -> None:
         torch.set_num_threads(before)
 
 
+@KERNELS
 @pytest.mark.parametrize("n", [1, 2, 7, 300])
 @pytest.mark.parametrize("d", [1, 3])
-def test_rows_are_distinct_whatever_is_equal(n: int, d: int) -> None:
+def test_rows_are_distinct_whatever_is_equal(
+    kernel: Callable[..., np.ndarray], n: int, d: int
+) -> None:
     rng = np.random.default_rng(n)
     for x in (rng.normal(size=(n, d)), rng.integers(0, 2, (n, d)) * 1.0, np.zeros((n, d))):
         for k in {0, 1, n // 2, n}:
-            picks = k_means_pp(x, k, seed=5)
+            picks = kernel(x, k, seed=5)
             assert picks.dtype == np.int64
             assert len(picks) == k == len(set(picks.tolist()))
 

@@ -254,12 +254,9 @@ class _ProductExact:
         # a⊗b - a'⊗b' = (a-a')⊗m + l⊗(b-b') with the means l, m of the factors: no large terms
         # cancel, equal factors give 0, and x, x' may change places.
         assert isinstance(other, _ProductExact)
-        a, b = self.a - other.a, self.b - other.b
-        mean_a, mean_b = (self.a + other.a) * 0.5, (self.b + other.b) * 0.5
-        cross = 2.0 * pairwise_sum(a * mean_a) * pairwise_sum(b * mean_b)
-        first = pairwise_sum(a * a) * pairwise_sum(mean_b * mean_b)
-        second = pairwise_sum(mean_a * mean_a) * pairwise_sum(b * b)
-        return np.maximum(_to_host(first + second + cross), 0.0)
+        a, across, mean_a = _gap_and_mean(self.a, other.a)
+        b, along, mean_b = _gap_and_mean(self.b, other.b)
+        return np.maximum(_to_host(a * mean_b + mean_a * b + 2.0 * across * along), 0.0)
 
     def sqnorms(self) -> FloatArray:
         return _to_host(pairwise_sum(self.a * self.a) * pairwise_sum(self.b * self.b))
@@ -342,6 +339,13 @@ class Product:
     def row_bytes(self) -> int:
         """Bytes of one row of a float32 tile."""
         return 4 * self.width
+
+
+def _gap_and_mean(x: Any, y: Any) -> Any:
+    """Of ``g = x - y`` and ``m = (x + y) / 2``: ``‖g‖²``, ``⟨g, m⟩`` and ``‖m‖²`` of each row."""
+    gap, mean = x - y, (x + y) * 0.5
+    stack = np.stack if isinstance(gap, np.ndarray) else torch.stack
+    return pairwise_sum(stack([gap * gap, gap * mean, mean * mean]))
 
 
 def as_points(x: Points | Array, *, device: torch.device | str | None = None) -> Points:
@@ -439,13 +443,11 @@ def _balanced(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Ten
 
     ``a ⊗ b`` stays what it was; the terms that cancel in a distance stay near its norms.
     """
-    size_a: torch.Tensor = pairwise_sum(a * a)
-    size_b: torch.Tensor = pairwise_sum(b * b)
-    shift = (torch.frexp(size_b).exponent - torch.frexp(size_a).exponent).div(
-        4, rounding_mode="floor"
-    )
-    factor: torch.Tensor = ((shift.long() + 1023) << 52).view(torch.float64)
-    inverse: torch.Tensor = ((1023 - shift.long()) << 52).view(torch.float64)
+    size_a, size_b = a.abs().amax(1), b.abs().amax(1)
+    more = torch.frexp(size_b).exponent.long() - torch.frexp(size_a).exponent.long()
+    shift = more.div(2, rounding_mode="floor")
+    factor: torch.Tensor = ((shift + 1023) << 52).view(torch.float64)
+    inverse: torch.Tensor = ((1023 - shift) << 52).view(torch.float64)
     empty = (size_a == 0) | (size_b == 0)
     factor[empty], inverse[empty] = 0.0, 0.0
     return a * factor[:, None], b * inverse[:, None]

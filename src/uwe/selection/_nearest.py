@@ -24,7 +24,7 @@ __all__ = ["Nearest", "bounds", "norm_leader", "reach"]
 
 _CANONICAL = 1e-13  # more than the relative rounding of a float64 distance
 _NEVER = np.iinfo(np.int32).max  # picked rows meet no more centres
-_FAR = 0.97
+_FAR = 0.5  # of the floor
 _CROWDED = 16  # pairs left to float64 for each row, above which a float64 product is cheaper
 
 
@@ -141,6 +141,10 @@ class Nearest:
     def stale(self, rows: Rows) -> Rows:
         """Those of ``rows`` that have centres to meet."""
         return rows[self.seen[rows] < self.count]
+
+    def debt(self) -> float:
+        """Multiplications that would bring every row up to date."""
+        return float(np.maximum(self.count - self.seen, 0).sum()) * self.points.width
 
     def unsettled(self, rows: Rows) -> Rows:
         """Those of ``rows`` whose bounds are not exact for the centres they have met."""

@@ -90,7 +90,7 @@ def make_plan(points: Points, max_memory: Memory) -> Plan:
 
 
 def _sized(points: Points, rows: int, centres: int, block: int) -> Plan:
-    pairs = max(1, min(rows, 2**15 // points.width))
+    pairs = max(1, min(rows, 2**16 // points.width))
     row = points.row_bytes()
     tile = 4 * rows * row + 3 * centres * row + 16 * rows * centres
     table = 64 * block**2 + 10 * block * row

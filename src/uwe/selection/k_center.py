@@ -17,12 +17,13 @@ from uwe._types import IntArray, Rows
 from uwe.points import Array, FloatArray, Points
 from uwe.selection._block import Block, greedy
 from uwe.selection._nearest import Nearest, norm_leader
+from uwe.selection._plain import Plain, is_small, pick_all
 from uwe.selection._plan import Advance, Memory, Plan, make_plan
 from uwe.selection._validation import checked
 
 __all__ = ["k_center"]
 
-_NARROW = 32  # rows of the first block
+_NARROW, _WIDE = 32, 256  # rows of the first block
 _WORTH_A_ROUND = 2**26  # multiplications: a round of fewer doubles what the next looks at
 
 
@@ -94,7 +95,12 @@ def k_center(
     """
     points, known = checked(x, k, anchors, device)
     plan = make_plan(points, max_memory)
-    picks, apart = _k_center(points, k, known, plan, progress or (lambda _done, _total: None))
+    if is_small(points, k, known):
+        picks, apart = pick_all(Plain(points, known), k, None)
+        if progress:
+            progress(k, k)
+    else:
+        picks, apart = _k_center(points, k, known, plan, progress or (lambda _done, _total: None))
     return (picks, apart) if return_distance else picks
 
 
@@ -112,7 +118,7 @@ def _k_center(
         near.add(np.array([leader]))
         apart.append(np.array([np.inf]))
     near.bound()
-    done, width = sum(map(len, apart)), _NARROW
+    done, width = sum(map(len, apart)), min(max(_NARROW, 4 * k), _WIDE)
     while done < k:
         block = _next_block(near, min(width, plan.block, len(points)), k - done)
         apart.append(block.apart)
@@ -157,7 +163,9 @@ def _current(near: Nearest, width: int) -> tuple[IntArray, tuple[float, int]]:
     while True:
         rows, rival = _first(near.sqdist, width)
         if len(stale := near.stale(rows)):
-            if width < ahead < len(near.sqdist):
+            if near.debt() < _WORTH_A_ROUND:
+                stale = near.stale(np.arange(len(near.sqdist)))
+            elif width < ahead < len(near.sqdist):
                 stale = near.stale(_first(near.sqdist, ahead)[0])
             before = near.met
             near.update(stale, near.floor(width))

@@ -18,13 +18,14 @@ from uwe._types import IntArray, Rows
 from uwe.points import Array, FloatArray, Points
 from uwe.selection._block import Race, race
 from uwe.selection._nearest import Nearest, norm_leader
-from uwe.selection._plan import Advance, Memory, make_plan
+from uwe.selection._plain import Plain, is_small, pick_all
+from uwe.selection._plan import Advance, Memory, Plan, make_plan
 from uwe.selection._validation import checked
 
 __all__ = ["k_means_pp"]
 
 _ACCEPTANCE = 0.4  # above it the weights are good enough
-_CANDIDATE = 1000  # what a candidate costs beside the centres it meets, in pairs
+_CANDIDATE = 2000  # what a candidate costs beside the centres it meets, in pairs
 _BATCH = 512  # candidates, at most; of the law, so it does not depend on the memory
 
 
@@ -101,13 +102,24 @@ def k_means_pp(
     """
     points, known = checked(x, k, anchors, device)
     plan = make_plan(points, max_memory)
+    if is_small(points, k, known):
+        picks, apart = pick_all(Plain(points, known), k, generator(seed))
+        if progress:
+            progress(k, k)
+        return (picks, apart) if return_distance else picks
+    picks, apart = _sampled(points, k, seed, known, plan, progress or (lambda _done, _total: None))
+    return (picks, apart) if return_distance else picks
+
+
+def _sampled(
+    points: Points, k: int, seed: int, known: Points | None, plan: Plan, progress: Advance
+) -> tuple[Rows, FloatArray]:
     near = Nearest(points, k, plan, points.frame(), known)
-    sampler = _Sampler(near, generator(seed), k, progress or (lambda _done, _total: None))
+    sampler = _Sampler(near, generator(seed), k, progress)
     sampler.start()
     while sampler.done < k:
         sampler.step()
-    picks, apart = near.picks, np.sqrt(sampler.apart)
-    return (picks, apart) if return_distance else picks
+    return near.picks, np.sqrt(sampler.apart)
 
 
 class _Sampler:
@@ -122,6 +134,7 @@ class _Sampler:
         self.done = 0
         self.weight = np.empty(0)
         self.cumulative = np.empty(0)
+        self.waste = 0
         self.fresh = 0  # centres that the weights know of
 
     def start(self) -> None:
@@ -143,6 +156,7 @@ class _Sampler:
         self.weight = np.maximum(near.sqdist, 0.0)
         self.cumulative = np.cumsum(self.weight)
         self.fresh = near.count
+        self.waste = 0
 
     def step(self) -> None:
         """Draw a batch; refresh where it accepted little, draw evenly where nothing weighs."""
@@ -152,26 +166,24 @@ class _Sampler:
             rest = left[order[: self.k - self.done]]
             self._accept(rest, np.zeros(len(rest)))
             return
-        if self._pays(self._batch()):
+        if self._wasteful(*self._batch()):
             self.refresh()
 
     def _make_exact(self, rows: Rows) -> None:
         self.near.update(rows)
         self.near.settle(self.near.unsettled(rows))
 
-    def _pays(self, share: float) -> bool:
-        """Whether fresh weights would save more pairs than they take.
+    def _wasteful(self, accepted: int, tried: int) -> bool:
+        """Whether rejected candidates have cost as many pairs as fresh weights would.
 
         A question of the picks alone, so that the memory has no say in the draws.
         """
-        if share >= _ACCEPTANCE or self.done == self.k:
-            return False
         age = self.near.count - self.fresh
-        saved = (self.k - self.done) * (1 / max(share, 0.01) - 1) * (age + _CANDIDATE)
-        return saved > len(self.near.points) * age or share < 0.02
+        self.waste += (tried - accepted) * (age + _CANDIDATE)
+        return accepted < _ACCEPTANCE * tried and self.waste > len(self.near.points) * age
 
-    def _batch(self) -> float:
-        """Draw candidates and accept some; the share that was accepted."""
+    def _batch(self) -> tuple[int, int]:
+        """Draw candidates and accept some; how many were accepted, and how many were tried."""
         size = min(_BATCH, 16 + 2 * (self.k - self.done))
         uniform = torch.rand((2, size), generator=self.rng, dtype=torch.float64).numpy()
         drawn = np.searchsorted(self.cumulative, uniform[0] * self.cumulative[-1], side="right")
@@ -181,7 +193,7 @@ class _Sampler:
         run = race(self.near.points, self.near.frame, rows, self.near.sqdist[rows])
         apart, tried = _accepted(run, place, uniform[1] * self.weight[drawn], self.k - self.done)
         self._accept(rows[run.picked()], apart)
-        return len(apart) / tried
+        return len(apart), tried
 
     def _accept(self, rows: Rows, apart: FloatArray) -> None:
         self.near.add(rows)
