@@ -12,12 +12,15 @@ from uwe.selection._validation import require_finite
 __all__ = ["Plain", "is_small", "pick_all"]
 
 _SMALL = 2**20  # numbers that float64 differences would be taken of, in all
+_NARROW = 4  # columns that cost hardly more in float64 than one by one in float32
 
 
 def is_small(points: Points, k: int, anchors: Points | None) -> bool:
     """Whether a pool is too small for blocks; a question of sizes alone."""
-    centres = k + (0 if anchors is None else len(anchors))
-    return len(points) * points.width * centres <= _SMALL and points.device.type == "cpu"
+    if points.device.type != "cpu":
+        return False
+    pairs = len(points) * (k + (0 if anchors is None else len(anchors)))
+    return pairs * points.width <= _SMALL or (points.width <= _NARROW and pairs <= 16 * _SMALL)
 
 
 class Plain:

@@ -79,8 +79,9 @@ def make_plan(points: Points, max_memory: Memory) -> Plan:
     """The largest sizes that fit."""
     limit = parse_memory(max_memory)
     sizes = _SIZES if limit is None else _SIZES + _LEAST
+    tall = min(8, max(1, 256 // points.width))  # narrow rows: fewer, taller tiles
     for rows, centres, block in sizes:
-        plan = _sized(points, rows, centres, block)
+        plan = _sized(points, tall * rows, max(1, centres // tall), block)
         if limit is None or plan.bytes <= limit:
             return plan
     raise InputError(
