@@ -270,6 +270,12 @@ def plot(results: list[Result], path: Path) -> None:
     figure.savefig(path)
 
 
+def line(r: Result) -> str:
+    """A row of the table."""
+    times = f"{r.ours:.4g} | {r.loop:.4g} | {r.ratio:.2f}"
+    return f"| {r.case} | {r.n:,} | {r.d} | {r.k:,} | {times} | {r.target or ''} |"
+
+
 def machine() -> dict[str, object]:
     """Where and with what the figures were taken."""
     cpu = next(
@@ -318,10 +324,7 @@ def main() -> None:
     for name in options.parts.split(","):
         for result in parts[name]():
             results.append(result)
-            print(
-                f"| {result.case} | {result.n:,} | {result.d} | {result.k:,} | {result.ours:.4g} | {result.loop:.4g} | {result.ratio:.2f} | {result.target or ''} |",
-                flush=True,
-            )
+            print(line(result), flush=True)
     options.json.write_text(
         json.dumps({"machine": where, "results": [asdict(r) for r in results]}, indent=1)
     )
