@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check wheel-check clean
+.PHONY: demo test check wheel-check bench clean
 
 demo: $(READY)  ## active learning on digits: table and picture
 	$(BIN)/uwe demo
@@ -18,6 +18,9 @@ check: $(READY)  ## lint, format and types
 
 wheel-check: $(READY)  ## the wheel, installed alone, runs the demo
 	tests/wheel_check.sh
+
+bench: $(READY)  ## how fast selection is
+	$(BIN)/python -m benchmarks.selection
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

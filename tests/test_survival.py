@@ -144,6 +144,15 @@ def started(results: Path) -> Iterator[subprocess.Popen[bytes]]:
         )
 
 
+def ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether the process ends by itself within so many seconds."""
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_run_killed_at_random_moments_ends_as_one_that_was_not(tmp_path: Path) -> None:
@@ -157,8 +166,7 @@ def test_a_run_killed_at_random_moments_ends_as_one_that_was_not(tmp_path: Path)
     while kills < KILLS:
         results = tmp_path / f"round{rounds}"
         for process in started(results):
-            time.sleep(rng.uniform(0.25, 0.9) * whole_run)
-            if process.poll() is None:
+            if kills < KILLS and not ended(process, rng.uniform(0.25, 0.9) * whole_run):
                 process.send_signal(signal.SIGKILL)
                 kills += 1
             if (code := process.wait()) == 0:

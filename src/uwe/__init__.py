@@ -8,8 +8,10 @@ from importlib.metadata import version as _version
 from uwe.data import Dataset, Preparation, Split, load_dataset
 from uwe.errors import DataError, InputError, RunError, UweError
 from uwe.experiment import Experiment, Result, run, supervise
+from uwe.points import Product
 from uwe.predictions import Predictions
 from uwe.results import read_acc_files
+from uwe.selection import Plan, certify, k_center, k_means_pp, plan_selection
 from uwe.strategies import Strategy, find_strategy
 
 __version__ = _version("uwe")
@@ -19,16 +21,22 @@ __all__ = [
     "Dataset",
     "Experiment",
     "InputError",
+    "Plan",
     "Predictions",
     "Preparation",
+    "Product",
     "Result",
     "RunError",
     "Split",
     "Strategy",
     "UweError",
     "__version__",
+    "certify",
     "find_strategy",
+    "k_center",
+    "k_means_pp",
     "load_dataset",
+    "plan_selection",
     "read_acc_files",
     "run",
     "supervise",

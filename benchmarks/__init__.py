@@ -1,0 +1,1 @@
+"""Measurements: what the documentation claims, and the commands that repeat it."""

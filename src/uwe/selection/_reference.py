@@ -1,0 +1,61 @@
+"""The obvious slow twins of the kernels, one pick at a time: what the tests compare with."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from uwe._random import generator
+from uwe._types import Rows
+from uwe.points import FloatArray, Points
+
+__all__ = ["distances", "k_center", "k_means_pp"]
+
+
+def distances(points: Points, other: Points, row: int) -> FloatArray:
+    """Squared distance of every row to one row of ``other``."""
+    return points.exact(slice(0, len(points))).sqdist(other.exact(np.array([row])))
+
+
+def _anchored(points: Points, anchors: Points | None) -> FloatArray:
+    nearest = np.full(len(points), np.inf)
+    for anchor in range(len(anchors) if anchors is not None else 0):
+        assert anchors is not None
+        nearest = np.minimum(nearest, distances(points, anchors, anchor))
+    return nearest
+
+
+def k_center(points: Points, k: int, *, anchors: Points | None = None) -> tuple[Rows, FloatArray]:
+    """Greedy k-center, and the distance of each pick when it was picked."""
+    nearest = _anchored(points, anchors)
+    picks, apart = np.empty(k, dtype=np.int64), np.empty(k)
+    for i in range(k):
+        start = i == 0 and not (anchors is not None and len(anchors))
+        score = points.exact(slice(0, len(points))).sqnorms() if start else nearest
+        picks[i] = pick = int(score.argmax())
+        apart[i] = nearest[pick]
+        nearest = np.minimum(nearest, distances(points, points, pick))
+        nearest[picks[: i + 1]] = -1.0
+    return picks, np.sqrt(apart)
+
+
+def k_means_pp(points: Points, k: int, *, seed: int, anchors: Points | None = None) -> Rows:
+    """D² sampling, one draw after another."""
+    rng = generator(seed)
+    weight = _anchored(points, anchors)
+    left = np.ones(len(points))
+    picks = np.empty(k, dtype=np.int64)
+    for i in range(k):
+        start = i == 0 and not (anchors is not None and len(anchors))
+        norms = points.exact(slice(0, len(points))).sqnorms() if start else weight
+        pick = int(norms.argmax()) if start else _draw(weight, left, rng)
+        weight = np.minimum(weight, distances(points, points, pick))
+        weight[pick], left[pick] = 0.0, 0.0
+        picks[i] = pick
+    return picks
+
+
+def _draw(weight: FloatArray, left: FloatArray, rng: torch.Generator) -> int:
+    cumulative = np.cumsum(weight * left if (weight * left).any() else left)
+    threshold = float(torch.rand((), generator=rng, dtype=torch.float64)) * cumulative[-1]
+    return int(np.searchsorted(cumulative, threshold, side="right"))
