@@ -116,7 +116,7 @@ def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     options = re.findall(r"(--[a-z][a-z-]+)(?: [A-Z.]+)? +(\S.*?) *│", out)
     explained = {name for name, text in options if len(text) > 3}
-    signature = inspect.signature(importlib.import_module("uwe.cli.main").run_command)
+    signature = inspect.signature(importlib.import_module("uwe.cli.commands").run_command)
     assert explained == {"--" + name.replace("_", "-") for name in signature.parameters}
     assert "\x1b" not in out
 
@@ -358,7 +358,7 @@ def test_the_demo_ends_in_a_table_and_a_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The demo runs its five strategies and draws them, whatever else lies in its folder."""
-    commands = importlib.import_module("uwe.cli.main")
+    commands = importlib.import_module("uwe.cli.commands")
 
     def shorter(*args: Any, **keywords: Any) -> uwe.Experiment:
         small = {"epochs": 1, "budgets": (10, 20), "pool_size": 100, "test_size": 50}
@@ -466,3 +466,49 @@ def test_the_installed_command(tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
     assert "\x1b" not in ended.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_configuration_file_holds_any_option(tmp_path: Path) -> None:
+    """A real run from a file alone: every value in it arrives, the results folder, too."""
+    results = tmp_path / "elsewhere"
+    config = tmp_path / "run.yaml"
+    config.write_text(
+        "dataset: digits\nstrategy: [random, bald]\nseeds: 2\nbudgets: [10, 14]\nmodel: small\n"
+        "epochs: 1\nmc-passes: 3\ndropout: 0.1\npool-size: 60\ntest_size: 30\ndevice: cpu\n"
+        f"threads: 1\nresults: {results}\nkeep-predictions: all\nmethod-tag: x\nrun-tag: y\n"
+        "full-train: true\n"
+    )
+    assert main(["run", "--config", str(config)]) == 0
+    [path] = (results / "digits" / "baldx").glob("*_s2_*_mbaldx_cty.json")
+    record = json.loads(path.read_text())
+    settings = {name: record["settings"][name] for name in ("pool size", "test size", "dropout")}
+    assert settings == {"pool size": 60, "test size": 30, "dropout": 0.1}
+    assert record["settings"]["option mc_passes"] == 3
+    assert record["experiment"]["full_train"] is True
+    assert (results / "digits" / "randomx").is_dir()
+
+
+@pytest.mark.parametrize("program", [["-m", "uwe", "list", "models"], ["main.py", "--help"]])
+def test_ctrl_c_while_it_is_being_loaded(program: list[str], tmp_path: Path) -> None:
+    """Exit code 130 and one line, however early."""
+    code = (
+        "import builtins, runpy, sys\n"
+        "real = builtins.__import__\n"
+        "def slow(name, *rest, **more):\n"
+        "    if name == 'torch': raise KeyboardInterrupt\n"
+        "    return real(name, *rest, **more)\n"
+        "builtins.__import__ = slow\n"
+        f"sys.argv = {program[1:] if program[0] == '-m' else program!r}\n"
+        + (
+            "runpy.run_module('uwe', run_name='__main__')"
+            if program[0] == "-m"
+            else "runpy.run_path('main.py', run_name='__main__')"
+        )
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False,
+        cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    assert ended.returncode == 130
+    assert ended.stderr.count("\n") == 1
+    assert "interrupted before it began" in ended.stderr

@@ -6,6 +6,7 @@ import csv
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -216,24 +217,80 @@ def test_the_log_says_where_the_time_went(finished) -> None:
     assert not logging.getLogger("uwe").handlers
 
 
-def test_a_data_set_of_ones_own(tmp_path: Path) -> None:
-    """Any arrays will do: images, labels, class names."""
-    rng = np.random.default_rng(0)
-    splits = [
-        uwe.Split(rng.integers(0, 255, (n, 12, 10, 3), dtype=np.uint8), np.arange(n) % 3)
+def own_data(seed: int = 0) -> uwe.Dataset:
+    rng = np.random.default_rng(seed)
+    train, test = (
+        (rng.integers(0, 255, (n, 12, 10, 3), dtype=np.uint8), np.arange(n, dtype=np.int32) % 3)
         for n in (30, 12)
-    ]
-    data = uwe.Dataset(
-        "mine", *splits, ("a", "b", "c"), uwe.Preparation((0.5,) * 3, (0.25,) * 3),
-        tuple(f"{row}.png" for row in range(30)), "made up",
-    )  # fmt: skip
-    given = uwe.Experiment(
-        "mine", budgets=(3, 6), model="small", epochs=1, results=tmp_path, strategy="badge"
     )
-    [result] = uwe.run(given, dataset=data)
+    return uwe.Dataset.from_arrays("mine", train, test)
+
+
+def own_experiment(results: Path, **changes) -> uwe.Experiment:
+    given = {"budgets": (3, 6), "model": "small", "epochs": 1, "strategy": "badge"}
+    return uwe.Experiment("mine", results=results, **{**given, **changes})
+
+
+def test_a_data_set_of_ones_own(tmp_path: Path) -> None:
+    """Two arrays a split are enough; other pixels under the same name are refused."""
+    [result] = uwe.run(own_experiment(tmp_path), dataset=own_data())
     assert result.labels.tolist() == [3, 6]
-    [path] = tmp_path.rglob("*_cycle1_query.csv")
-    assert "png" in path.read_text()
+    with pytest.raises(uwe.RunError, match="data fingerprint is"):
+        uwe.run(own_experiment(tmp_path), dataset=own_data(seed=1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"image_size": 8}, "image_size is not used"), ({"data_dir": "/"}, "data_dir is not used")],
+)
+def test_what_a_given_data_set_does_not_use_is_refused(tmp_path, changes, message) -> None:
+    """Nothing may say how to load what is not loaded."""
+    with pytest.raises(uwe.InputError, match=message):
+        uwe.run(own_experiment(tmp_path, **changes), dataset=own_data())
+
+
+def test_a_given_data_set_must_be_the_one_that_is_named(tmp_path: Path) -> None:
+    """Files carry one name and settings the other; they must be equal."""
+    with pytest.raises(uwe.InputError, match=r"'digits'.*'mine'"):
+        uwe.run(experiment(tmp_path, pool_size=None, test_size=None), dataset=own_data())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": "1"}, "seed must be whole numbers"),
+        ({"epochs": 1.5}, "epochs must be whole numbers"),
+        ({"budgets": (20.7, 40)}, "budgets must be whole numbers"),
+        ({"budgets": 20}, "budgets must be whole numbers"),
+    ],
+)
+def test_an_experiment_takes_whole_numbers(tmp_path, changes, message: str) -> None:
+    """Nothing is rounded in silence."""
+    with pytest.raises(uwe.InputError, match=message):
+        experiment(tmp_path, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"preparation": uwe.Preparation((0.5,), (0.2,))}, "3 channels, but 1 means"),
+        ({"test": uwe.Split(np.zeros((2, 4, 4, 3), np.uint8), np.zeros(2))}, "must be int64"),
+        ({"ids": ("a",)}, "1 ids for 30"),
+    ],
+)
+def test_a_data_set_that_does_not_fit_is_refused(changes, message: str) -> None:
+    """Types, channels and lengths are checked when the data set is made."""
+    with pytest.raises(uwe.DataError, match=message):
+        replace(own_data(), **changes)
+
+
+def test_a_pool_cut_to_one_class_is_refused() -> None:
+    """The first rows of sorted data hold one class: nothing could be learnt from them."""
+    x, y = np.zeros((9, 4, 4, 1), np.uint8), np.arange(9) // 3
+    data = uwe.Dataset.from_arrays("sorted", (x, y), (x, y))
+    with pytest.raises(uwe.InputError, match="first 3 rows of the pool are all of class '0'"):
+        data.limited(3, None)
+    assert len(data.limited(4, None).train) == 4
 
 
 def test_the_transformer_runs_like_any_model(tmp_path: Path) -> None:

@@ -65,16 +65,22 @@ def test_every_room_has_a_rank() -> None:
 def test_importing_uwe_needs_torch_numpy_and_safetensors_only() -> None:
     """``import uwe`` leaves everything that is optional alone."""
     heavy = "datasets transformers sklearn matplotlib rich cyclopts PIL pyarrow pandas"
-    code = f"import sys, uwe; print([m for m in {heavy.split()!r} if m in sys.modules])"
+    code = (
+        "import sys, uwe; [getattr(uwe, name) for name in uwe.__all__]; "
+        f"print([m for m in {heavy.split()!r} if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_the_public_names_are_the_visible_names() -> None:
     """``__all__`` is exactly what a user sees on the package."""
-    modules = {path.stem for path in PACKAGE.iterdir()}
-    visible = {name for name in vars(uwe) if not name.startswith("_") and name not in modules}
-    assert visible | {"__version__"} == set(uwe.__all__)
+    homes = [name for names in uwe._HOMES.values() for name in names]
+    assert sorted([*homes, "__version__"]) == uwe.__all__ == dir(uwe)
+    for name in uwe.__all__:
+        assert getattr(uwe, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        uwe.nothing  # noqa: B018
 
 
 def test_no_module_is_named_after_nothing() -> None:

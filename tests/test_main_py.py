@@ -18,10 +18,10 @@ from uwe.learner import TorchLearner
 from uwe.results.cycles import TIMING_COLUMNS
 
 PROGRAM = Path(__file__).parents[1] / "main.py"
-SMALL = [
-    *("--dataset", "digits", "--model", "small", "--pool_size", "150", "--test_size", "60"),
-    *("--n_epoch", "1"),
+DATA = [
+    *("--dataset", "digits", "--pool_size", "150", "--test_size", "60", "--n_epoch", "1"),
 ]
+SMALL = [*DATA, "--model", "small"]
 BUDGET = ["--budget_id", "20,30,40"]
 STEM = "digits_al_modsmall_s1_ne1_bid20-30-40_m"
 
@@ -75,7 +75,8 @@ def test_the_actions_one_after_another(
     given = [*SMALL, "--results", str(tmp_path)]
     shared = tmp_path / "digits" / "initialize"
 
-    assert main(["--action", "initialize", *given, *BUDGET]) == 0
+    given_to_draw = [*DATA, "--results", str(tmp_path)]
+    assert main(["--action", "initialize", *given_to_draw, *BUDGET]) == 0
     assert [path.name for path in shared.glob("*.csv")] == ["digits_s1_bid20-30-40_init_lb.csv"]
     assert len(trained) == 0
 
@@ -195,7 +196,9 @@ AL = ["--action", "al", *SMALL, *BUDGET]
         ([*AL, "--method", "uwe", "--gpu_id", "0", "--pool_size", "0"], "pool size is 0"),
         (["--action", "alc0", *SMALL, *BUDGET, "--method", "uwe"], "alc0 does not use --method"),
         (["--action", "alc0", *SMALL], "--action alc0 needs --budget_id"),
-        (["--action", "initialize", *SMALL, *BUDGET, "--full_train", "0"], "--full_train; leave"),
+        (["--action", "initialize", *DATA, *BUDGET, "--full_train", "0"], "--full_train; leave"),
+        (["--action", "initialize", *SMALL, *BUDGET], "does not use --model"),
+        (["--action", "initialize", *DATA, *BUDGET, "--gpu_id", "0"], "does not use --gpu_id"),
         (["--action", "supervised", *SMALL, *BUDGET], "supervised does not use --budget_id"),
         (["--action", "supervised", *SMALL, "--al_cycle", "1"], "does not use --al_cycle"),
     ],
@@ -254,7 +257,7 @@ def test_other_settings_name_this_programs_flags(
 def test_the_program_itself(tmp_path: Path) -> None:
     """``python main.py`` runs from any folder, and ends with its exit code."""
     ended = subprocess.run(
-        [sys.executable, PROGRAM, "--action", "initialize", *SMALL, *BUDGET],
+        [sys.executable, PROGRAM, "--action", "initialize", *DATA, *BUDGET],
         cwd=tmp_path, capture_output=True, text=True, check=False, env=dict(os.environ),
     )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")

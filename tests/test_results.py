@@ -16,6 +16,7 @@ from uwe.report import curve_lines, plot_curves, random_target, summary_csv
 from uwe.results import (
     COLUMNS,
     Curve,
+    Study,
     al_files,
     cycle0_files,
     cycle_rows,
@@ -217,14 +218,14 @@ def test_curves_pool_equals_only(tmp_path: Path) -> None:
     make_run(tmp_path, "uwe", 1, [0.1], budget_id="exp1k")
     make_table(tmp_path / "other_al_cycle_result.csv", [(10, 0.5)])
     curve, tagged, other = find_curves(tmp_path)
-    assert (curve.study, curve.method) == (("digits", "small", "1", "10-20-40"), "uwe")
+    assert (curve.study, curve.method) == (Study("digits", "small", "1", "10-20-40"), "uwe")
     assert curve.seeds == (1, 2, 10)
     assert curve.labels.tolist() == [10, 20, 40]
     assert curve.n.tolist() == [3, 3, 2]
     np.testing.assert_allclose(curve.mean, [30, 40, 50])
     np.testing.assert_allclose(curve.std, [20, 20, math.sqrt(200)])
     assert tagged.method == "uwe_tag"
-    assert other.study[3] == "exp1k"
+    assert other.study.budgets == "exp1k"
 
 
 def test_curves_of_given_files_only(tmp_path: Path) -> None:
@@ -275,7 +276,8 @@ def test_a_folder_without_results_is_an_error(tmp_path: Path, what: str) -> None
 
 def curve(method: str, accuracies: list[list[float]]) -> Curve:
     return Curve(
-        ("digits", "small", "1", "10-20-40"),
+        Study("digits", "small", "1", "10-20-40"),
+        method,
         method,
         tuple(range(1, len(accuracies) + 1)),
         np.array([10, 20, 40][: len(accuracies[0])]),
@@ -309,8 +311,8 @@ def test_without_random_there_is_no_target() -> None:
 def test_summary_has_a_line_for_every_budget() -> None:
     """The summary gives mean, sample deviation and n; a deviation of one run is empty."""
     lines = summary_csv([curve("uwe", [[40, 50], [50, math.nan]])]).splitlines()
-    assert lines[0] == "dataset,model,epochs,budgets,method,n_labeled,n_runs,mean,std"
-    start = "digits,small,1,10-20-40,uwe"
+    assert lines[0] == "dataset,model,epochs,budgets,settings,method,n_labeled,n_runs,mean,std"
+    start = "digits,small,1,10-20-40,,uwe"
     deviation = math.sqrt(50)
     assert lines[1:] == [f"{start},10,2,45.0,{deviation!r}", f"{start},20,1,50.0,"]
 
@@ -386,3 +388,59 @@ def test_labels_to_a_target_of_no_curve(
 def test_an_empty_curve_reaches_nothing() -> None:
     """A curve without budgets reaches no target."""
     assert labels_to_target([], [], 1.0) is None
+
+
+def recorded(folder: Path, seed: int, *, tag: str = "", **changes: object) -> None:
+    """A finished run of real settings, with its record."""
+    given = {
+        "strategy": "uwe", "budgets": (10, 20), "model": "small", "epochs": 1, "pool_size": 60,
+        "test_size": 30, "threads": 1, "device": "cpu", "run_tag": tag, "seed": seed,
+    }  # fmt: skip
+    uwe.run(uwe.Experiment("digits", results=folder, **{**given, **changes}))
+
+
+def test_runs_of_other_settings_are_never_pooled(tmp_path: Path) -> None:
+    """Another pool is another study; another option of a strategy is another curve; both say so."""
+    recorded(tmp_path, 1)
+    recorded(tmp_path, 2)
+    recorded(tmp_path, 3, pool_size=70)
+    recorded(tmp_path, 4, options={"uncertainty": "bvsb"})
+    curves = find_curves(tmp_path)
+    found = {(curve.method, curve.seeds) for curve in curves}
+    assert found == {("uwe (entropy)", (1, 2)), ("uwe (bvsb)", (4,)), ("uwe", (3,))}
+    other = next(curve.study for curve in curves if curve.seeds == (3,))
+    studies = [curve.study for curve in curves]
+    assert len(set(studies)) == 2
+    assert other.details(studies) == "pool size 70"
+    assert "pool size 70" in summary_csv(curves)
+
+
+def test_a_tag_does_not_hide_the_baseline(tmp_path: Path) -> None:
+    """Random is the baseline by its strategy, whatever the run is tagged."""
+    recorded(tmp_path, 1, strategy="random", tag="new")
+    [curve] = find_curves(tmp_path)
+    assert (curve.method, curve.strategy) == ("random_ctnew", "random")
+    assert random_target([curve]) == curve.mean[-1]
+
+
+def test_bounds_belong_to_studies_of_the_same_settings(tmp_path: Path) -> None:
+    """An upper bound on another pool is no bound."""
+    recorded(tmp_path, 1)
+    for pool in (60, 70):
+        uwe.supervise(
+            uwe.Experiment(
+                "digits",
+                model="small",
+                epochs=1,
+                pool_size=pool,
+                test_size=30,
+                threads=1,
+                device="cpu",
+                budgets=(10,),
+                results=tmp_path / str(pool),
+            )
+        )
+    [curve] = find_curves(tmp_path)
+    mine, other = find_bounds(tmp_path / "60"), find_bounds(tmp_path / "70")
+    assert curve.study.bounds(mine[0])
+    assert not curve.study.bounds(other[0])

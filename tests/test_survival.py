@@ -110,6 +110,17 @@ def test_a_run_ends_the_same_wherever_a_write_was_cut_off(
         assert outcome(results) == expected, f"differs after a cut at write {step}"
 
 
+def test_what_a_killed_process_left_unfinished_is_removed(tmp_path: Path) -> None:
+    """Half-written files stay beside the whole ones only until the run goes on."""
+    uwe.run(experiment(tmp_path, cycles=1))
+    tables = list(tmp_path.rglob("*.csv"))
+    for path in tables:
+        path.with_name(f".{path.name}.4711.part").write_text("half")
+    uwe.run(experiment(tmp_path))
+    assert tables
+    assert not list(tmp_path.rglob("*.part"))
+
+
 def test_a_run_that_is_cut_off_again_and_again_ends_the_same(
     undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +184,7 @@ def test_a_run_killed_at_random_moments_ends_as_one_that_was_not(tmp_path: Path)
                 break
             assert code == -signal.SIGKILL, f"ended by itself with exit code {code}"
         assert outcome(results) == expected, f"differs after {kills} kills"
+        assert not list(results.rglob("*.part"))
         rounds += 1
     assert not list(tmp_path.rglob("*.owner"))
 

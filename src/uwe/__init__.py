@@ -1,18 +1,22 @@
 """Deep active learning: which samples to label next.
 
-The public names; everything else may change from one version to the next.
+The public names; everything else may change from one version to the next. A name is imported when
+it is first used, so that a command that needs no network does not wait for torch.
 """
 
+from importlib import import_module as _import_module
 from importlib.metadata import version as _version
+from typing import TYPE_CHECKING
 
-from uwe.data import Dataset, Preparation, Split, load_dataset
-from uwe.errors import DataError, InputError, RunError, UweError
-from uwe.experiment import Experiment, Result, run, supervise
-from uwe.points import Product
-from uwe.predictions import Predictions
-from uwe.results import read_acc_files
-from uwe.selection import Plan, certify, k_center, k_means_pp, plan_selection
-from uwe.strategies import Strategy, find_strategy
+if TYPE_CHECKING:
+    from uwe.data import Dataset, Preparation, Split, load_dataset
+    from uwe.errors import DataError, InputError, RunError, UweError
+    from uwe.experiment import Experiment, Result, run, supervise
+    from uwe.points import Product
+    from uwe.predictions import Predictions
+    from uwe.results import read_acc_files
+    from uwe.selection import Plan, certify, k_center, k_means_pp, plan_selection
+    from uwe.strategies import Strategy, find_strategy
 
 __version__ = _version("uwe")
 
@@ -41,3 +45,27 @@ __all__ = [
     "run",
     "supervise",
 ]
+
+_HOMES = {
+    "data": ("Dataset", "Preparation", "Split", "load_dataset"),
+    "errors": ("DataError", "InputError", "RunError", "UweError"),
+    "experiment": ("Experiment", "Result", "run", "supervise"),
+    "points": ("Product",),
+    "predictions": ("Predictions",),
+    "results": ("read_acc_files",),
+    "selection": ("Plan", "certify", "k_center", "k_means_pp", "plan_selection"),
+    "strategies": ("Strategy", "find_strategy"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(_import_module(f"uwe.{home}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'uwe' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ __all__ = [
     "append_line",
     "make_folder",
     "read_tensors",
+    "remove_unfinished",
     "write_json",
     "write_tensors",
     "write_text",
@@ -101,6 +103,12 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _as_run_error(error, folder) from error
+
+
+def remove_unfinished(folder: Path, stem: str) -> None:
+    """Remove what a killed process was about to rename to names that begin with ``stem``."""
+    for path in folder.rglob(f".*{glob.escape(stem)}*.part"):
+        path.unlink(missing_ok=True)
 
 
 def _write_utf8(path: Path, text: str) -> None:

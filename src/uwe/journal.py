@@ -144,7 +144,7 @@ def _decode(path: Path, number: int, line: str) -> Event:
 def _whole_lines(path: Path) -> list[str]:
     try:
         content = path.read_bytes()
-        return content[: content.rfind(b"\n") + 1].decode("utf-8").splitlines()
+        return content[: content.rfind(b"\n") + 1].decode("utf-8").split("\n")[:-1]
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"cannot read the journal {path}: {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -211,7 +212,8 @@ class TorchLearner:
         rng: torch.Generator,
     ) -> tuple[float, float]:
         model.train()
-        total = torch.zeros(2, dtype=torch.float64, device=self.device)
+        loss_sum = torch.zeros((), device=self.device)
+        right = torch.zeros((), dtype=torch.int64, device=self.device)
         for rows in _batches(len(y), self.training.batch, rng):
             images = self._augmented(self._normalised(x[rows]), rng)
             labels = torch.from_numpy(y[rows]).to(self.device)
@@ -220,10 +222,9 @@ class TorchLearner:
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            right = (logits.detach().argmax(1) == labels).sum()
-            total += torch.stack([loss.detach() * len(rows), right])
-        loss_mean, accuracy = (total / _rows_trained(len(y))).tolist()
-        return loss_mean, accuracy
+            loss_sum += loss.detach() * len(rows)
+            right += (logits.detach().argmax(1) == labels).sum()
+        return float(loss_sum) / _rows_trained(len(y)), int(right) / _rows_trained(len(y))
 
     def _normalised(self, x: Images) -> torch.Tensor:
         pixels = torch.from_numpy(np.array(x)).to(self.device).permute(0, 3, 1, 2)
@@ -347,10 +348,15 @@ def _deterministic(device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     cudnn = torch.backends.cudnn
     before = (cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32)
+    strict = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = True, False, False
+    torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         yield
     finally:
         cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = before
+        torch.use_deterministic_algorithms(strict, warn_only=warn_only)

@@ -1,5 +1,46 @@
 """The command line: parsing and printing only."""
 
-from uwe.cli.main import main
+from __future__ import annotations
 
-__all__ = ["main"]
+import sys
+from collections.abc import Callable, Sequence
+
+__all__ = ["main", "paper"]
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``uwe`` and return its exit code."""
+
+    def load() -> Callable[[Sequence[str] | None], int]:
+        from uwe.cli.commands import main as loaded
+
+        return loaded
+
+    return _loaded("uwe", load, arguments)
+
+
+def paper(arguments: Sequence[str] | None = None) -> int:
+    """Run the actions of the paper's code, ``main.py``, and return its exit code."""
+
+    def load() -> Callable[[Sequence[str] | None], int]:
+        from uwe.cli.paper_flags import main as loaded
+
+        return loaded
+
+    return _loaded("main.py", load, arguments)
+
+
+def _loaded(
+    program: str,
+    load: Callable[[], Callable[[Sequence[str] | None], int]],
+    arguments: Sequence[str] | None,
+) -> int:
+    """Import a program, which takes seconds, and run it."""
+    try:
+        run = load()
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted before it began; nothing was changed", file=sys.stderr)
+        return INTERRUPTED
+    return run(arguments)

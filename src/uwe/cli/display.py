@@ -22,22 +22,18 @@ from rich.table import Table
 from uwe._types import Stage
 from uwe.experiment import Plan
 from uwe.report import curve_lines, random_target
-from uwe.results import Curve
+from uwe.results import Curve, Study
 
-__all__ = ["Display", "curve_table", "plan_table", "wide_console"]
+__all__ = ["Display", "curve_table", "curve_title", "plan_table", "wide_console"]
 
 _MEBIBYTE = 2**20
 _WIDE = 160
 
 
 class Display:
-    """Live progress on standard error; call it with every `Stage`.
+    """Live progress on standard error; call it with every `Stage`."""
 
-    Args:
-        trainings: how many there are to come in all.
-    """
-
-    def __init__(self, trainings: int) -> None:
+    def __init__(self) -> None:
         self.console = wide_console(stderr=True)
         self.last: Stage | None = None
         self._bars = Progress(
@@ -50,7 +46,7 @@ class Display:
             disable=not self.console.is_terminal,
             transient=True,
         )
-        self._all = self._bars.add_task("trainings", total=trainings)
+        self._all = self._bars.add_task("trainings", total=None)
         self._stage = self._bars.add_task("", total=1)
         self._handler = RichHandler(
             console=self.console, show_level=False, show_path=False, markup=False,
@@ -78,6 +74,10 @@ class Display:
         log.removeHandler(self._handler)
         log.setLevel(self._level)
 
+    def expect(self, plans: Sequence[Plan]) -> None:
+        """Say how many trainings are to come."""
+        self._bars.update(self._all, total=sum(plan.trainings for plan in plans))
+
     def __call__(self, stage: Stage) -> None:
         """Show where the work stands."""
         self.last = stage
@@ -100,16 +100,23 @@ def wide_console(*, stderr: bool = False) -> Console:
     return console if console.is_terminal else Console(stderr=stderr, width=_WIDE)
 
 
+def curve_title(curves: Sequence[Curve], studies: Sequence[Study]) -> str:
+    """What a table of curves is about; of ``studies`` with one name, how this one differs."""
+    study = curves[0].study
+    n = max(len(curve.seeds) for curve in curves)
+    spread = "mean ± sample deviation over " if n > 1 else ""
+    details = study.details(studies)
+    return (
+        f"{study.dataset}, {study.model}, {study.epochs} epochs"
+        + (f", {details}" if details else "")
+        + f": test accuracy in percent, {spread}n = {n} seed{'s' if n > 1 else ''}"
+    )
+
+
 def curve_table(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> Table:
     """Accuracy per budget, and the labels needed to reach what random reaches at the end."""
-    dataset, model, epochs, _ = curves[0].study
-    seeds = max(len(curve.seeds) for curve in curves)
     target = random_target(curves)
-    table = Table(
-        title=f"{dataset}, {model}, {epochs} epochs: test accuracy in percent, "
-        f"mean ± sample deviation over n = {seeds} seeds",
-        title_justify="left",
-    )
+    table = Table()
     table.add_column("strategy")
     for label in sorted({int(label) for curve in curves for label in curve.labels}):
         table.add_column(f"{label:,}", justify="right")
@@ -158,4 +165,4 @@ def _costs(plans: Sequence[Plan]) -> tuple[str, str, str, str]:
 
 def _worth_showing(record: logging.LogRecord) -> bool:
     """On the screen a line a cycle is enough; the log file has every step."""
-    return record.levelno > logging.INFO or "test accuracy" in record.getMessage()
+    return record.levelno > logging.INFO or hasattr(record, "screen")

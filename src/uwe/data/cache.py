@@ -139,7 +139,10 @@ def _read_array(entry: Path, name: str, meta: dict[str, Any]) -> np.ndarray[Any,
 def _build(entry: Path, source: Source, request: Request) -> None:
     part = entry.with_name(f".{entry.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    _log.info("decoding %s: %d images into %s", request.name, len(source.rows), entry)
+    _log.info(
+        "decoding %s: %d images into %s", request.name, len(source.rows), entry,
+        extra={"screen": True},
+    )  # fmt: skip
     started = time.monotonic()
     try:
         part.mkdir()

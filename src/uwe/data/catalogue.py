@@ -100,6 +100,6 @@ def _loader(name: str) -> Callable[[Request], Dataset]:
         return _LOADERS[require_known(name, _LOADERS, "data set")]
     except InputError as error:
         raise InputError(
-            f"{error}; or {_HUB} for an image data set of the Hugging Face hub or a folder "
+            f"{error} ({_HUB} is for an image data set of the Hugging Face hub or a folder "
             "of Parquet files"
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -96,6 +97,49 @@ class Dataset:
                 f"{self.name} has one class only, {self.classes[0]!r}; "
                 "there is nothing to tell apart"
             )
+        _check_preparation(self)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        name: str,
+        train: tuple[Images, Labels],
+        test: tuple[Images, Labels],
+        *,
+        classes: Sequence[str] | None = None,
+        preparation: Preparation | None = None,
+    ) -> Dataset:
+        """A data set of your own arrays.
+
+        Args:
+            name: for file names.
+            train: uint8 images ``[n, height, width, channels]`` and integer labels ``[n]``.
+            test: likewise.
+            classes: their names; by default the numbers from 0 to the largest label.
+            preparation: by default the channels' own mean and deviation, and no augmentation.
+
+        Raises:
+            DataError: shapes, types or labels do not fit.
+
+        >>> x, y = np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1])
+        >>> Dataset.from_arrays("mine", (x, y), (x, y)).classes
+        ('0', '1')
+        """
+        splits = [Split(np.asarray(x), _as_labels(y)) for x, y in (train, test)]
+        for which, split in zip(("training", "test"), splits, strict=True):
+            _check_split(which, split, None)
+        if classes is None:
+            top = max(int(split.y.max()) for split in splits)
+            classes = [str(number) for number in range(top + 1)]
+        return cls(
+            name,
+            splits[0],
+            splits[1],
+            classes=tuple(classes),
+            preparation=preparation or _own_statistics(splits[0].x),
+            ids=tuple(str(row) for row in range(len(splits[0]))),
+            fingerprint=fingerprint_of(splits[0], splits[1], tuple(classes)),
+        )
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -107,16 +151,26 @@ class Dataset:
         """Keep the first ``pool_size`` training and ``test_size`` test rows (None: all).
 
         Raises:
-            InputError: more rows are asked for than there are.
+            InputError: more rows are asked for than there are, or those kept are of one class.
         """
         _check_limit("pool size", pool_size, len(self.train), self.name)
         _check_limit("test size", test_size, len(self.test), self.name)
-        return replace(
-            self,
-            train=self.train.first(pool_size),
-            test=self.test.first(test_size),
-            ids=self.ids[:pool_size],
-        )
+        train = self.train.first(pool_size)
+        _check_classes_left(self, train)
+        return replace(self, train=train, test=self.test.first(test_size), ids=self.ids[:pool_size])
+
+
+def _as_labels(y: Labels) -> Labels:
+    """Integers of any width as int64; what is no integer is left for the check."""
+    labels = np.asarray(y)
+    return labels.astype(np.int64) if labels.dtype.kind in "iu" else labels
+
+
+def _own_statistics(x: Images) -> Preparation:
+    """Mean and deviation of each channel in 0..1; a constant channel has deviation 1."""
+    channels = x.reshape(-1, x.shape[3])
+    mean, std = channels.mean(0) / 255, channels.std(0) / 255
+    return Preparation(tuple(mean.tolist()), tuple(np.where(std > 0, std, 1.0).tolist()))
 
 
 def fingerprint_of(train: Split, test: Split, classes: tuple[str, ...]) -> str:
@@ -128,17 +182,40 @@ def fingerprint_of(train: Split, test: Split, classes: tuple[str, ...]) -> str:
     return digest.hexdigest()
 
 
-def _check_split(which: str, split: Split, classes: int) -> None:
+def _check_classes_left(dataset: Dataset, train: Split) -> None:
+    """The first rows of data that is sorted by class may all be of one."""
+    if len(train) > 1 and len(train) < len(dataset.train) and len(np.unique(train.y)) == 1:
+        raise InputError(
+            f"the first {len(train)} rows of the pool are all of class "
+            f"{dataset.classes[train.y[0]]!r}; there is nothing to tell apart: choose a larger "
+            "pool size"
+        )
+
+
+def _check_preparation(dataset: Dataset) -> None:
+    channels = dataset.image_shape[2]
+    lengths = (len(dataset.preparation.mean), len(dataset.preparation.std))
+    if lengths != (channels, channels):
+        raise DataError(
+            f"{dataset.name}: images of {channels} channels, but {lengths[0]} means and "
+            f"{lengths[1]} deviations"
+        )
+
+
+def _check_split(which: str, split: Split, classes: int | None) -> None:
     if split.x.ndim != 4 or split.x.dtype != np.uint8:
         raise DataError(
             f"{which} images must be uint8 [n, height, width, channels], "
             f"not {split.x.dtype} {split.x.shape}"
         )
+    if split.y.ndim != 1 or split.y.dtype != np.int64:
+        raise DataError(f"{which} labels must be int64 [n], not {split.y.dtype} {split.y.shape}")
     if len(split.x) != len(split.y):
         raise DataError(f"{len(split.x)} {which} images, but {len(split.y)} labels")
     if len(split.y) == 0:
         raise DataError(f"there are no {which} rows")
     low, high = int(split.y.min()), int(split.y.max())
+    classes = high + 1 if classes is None else classes
     if low < 0 or high >= classes:
         wrong = low if low < 0 else high
         row = int(np.flatnonzero(split.y == wrong)[0])

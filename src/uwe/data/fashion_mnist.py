@@ -77,7 +77,10 @@ def _load_files(request: Request, folder: Path) -> Dataset:
     found = _files(folder)
     missing = [name for name, file in zip(_FILES, found, strict=True) if file is None]
     if missing:
-        raise DataError(f"{folder} lacks {', '.join(missing)} (or with .gz); get all four files")
+        raise DataError(
+            f"{folder} lacks {', '.join(missing)} (or with .gz); get all four "
+            "files from github.com/zalandoresearch/fashion-mnist"
+        )
     files = [file for file in found if file is not None]
     return load_cached(request, stamps(folder, files), lambda: _open(request, files), _PREPARATION)
 

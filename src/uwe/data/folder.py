@@ -37,7 +37,8 @@ def load_folder(request: Request) -> Dataset:
     """
     if request.data_dir is None:
         raise InputError("the data set folder needs --data-dir DIR, with one folder a class in it")
-    layout = _layout(request.data_dir)
+    named = request.data_dir / "folder"
+    layout = _layout(named if named.is_dir() else request.data_dir)
     origin = [*stamps(layout.root, layout.files()), layout.notes]
     return load_cached(request, origin, lambda: _open(request, layout), IMAGENET)
 

@@ -20,6 +20,7 @@ from uwe.errors import DataError
 __all__ = ["load_mini_imagenet"]
 
 _FILES = tuple(f"mini-imagenet-cache-{part}.pkl" for part in ("train", "val", "test"))
+_SOURCE = "github.com/renmengye/few-shot-ssl-public (the section on miniImageNet)"
 _BY_CUSTOM = Path("dataset/miniimagenet")  # where the paper's code looks
 _TEST_ROWS_OF_600 = 120
 
@@ -48,7 +49,9 @@ def load_mini_imagenet(request: Request) -> Dataset:
     folder = _folder(request)
     missing = [name for name in _FILES if not (folder / name).is_file()]
     if missing:
-        raise DataError(f"{folder} lacks {', '.join(missing)}; all three files are needed")
+        raise DataError(
+            f"{folder} lacks {', '.join(missing)}; all three files are needed, from {_SOURCE}"
+        )
     files = [folder / name for name in _FILES]
     return load_cached(request, stamps(folder, files), lambda: _open(files), IMAGENET)
 
@@ -60,8 +63,8 @@ def _folder(request: Request) -> Path:
             return place
     raise DataError(
         f"mini_imagenet is not in {' or '.join(map(str, places))}; looked for "
-        f"{', '.join(_FILES)}; get these three files (see the documentation on data sets) and "
-        "name their folder with --data-dir"
+        f"{', '.join(_FILES)}; get these three files from "
+        f"{_SOURCE} and name their folder with --data-dir"
     )
 
 

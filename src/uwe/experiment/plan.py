@@ -12,7 +12,6 @@ from uwe.data import Dataset
 from uwe.errors import RunError
 from uwe.experiment.prepare import Prepared, cycle0_files_of, files_of, supervised_files_of
 from uwe.experiment.record import OTHER_TAG, require_same_settings
-from uwe.experiment.settings import cycle0_settings, run_settings
 from uwe.journal import Event, Queried, Trained
 from uwe.results import RunFiles
 from uwe.strategies import find_strategy
@@ -93,7 +92,7 @@ def require_disk_space(plans: Sequence[Plan]) -> None:
 
 def _first_model_plan(name: str, files: RunFiles, prepared: Prepared, rows: int) -> Plan:
     data = prepared.dataset
-    settings = cycle0_settings(prepared.experiment, data, rows)
+    settings = prepared.first_settings(rows)
     require_same_settings(files.record, files.journal, settings)
     missing = 0 if _count(journal.read(files.journal), Trained) else 1
     return Plan(
@@ -112,7 +111,7 @@ def _run_plan(prepared: Prepared) -> Plan:
     if experiment.cycles is not None:
         wanted = min(wanted, experiment.cycles)
     files = files_of(prepared)
-    settings = run_settings(experiment, data, prepared.options)
+    settings = prepared.settings()
     require_same_settings(files.record, files.journal, settings, remedy=OTHER_TAG)
     events = journal.read(files.journal)
     queries, trainings = (

@@ -13,7 +13,14 @@ import torch
 from uwe._types import Progress
 from uwe.data import Dataset, load_dataset
 from uwe.errors import InputError
-from uwe.experiment.settings import Experiment, budget_id, check_model, model_spec
+from uwe.experiment.settings import (
+    Experiment,
+    budget_id,
+    check_model,
+    cycle0_settings,
+    model_spec,
+    run_settings,
+)
 from uwe.learner import resolve_device
 from uwe.models import ModelSize, ModelSpec, model_size
 from uwe.results import RunFiles, al_files, cycle0_files, supervised_files
@@ -40,6 +47,18 @@ class Prepared:
     def name(self) -> str:
         """The run's name for people."""
         return f"{self.experiment.method}, seed {self.experiment.seed}"
+
+    def first_settings(self, rows: int) -> dict[str, Any]:
+        """All that can change the model of cycle 0, trained on ``rows`` labels."""
+        return cycle0_settings(
+            self.experiment, self.dataset, rows, pretrained=self.model.pretrained
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """All that can change a pick or an accuracy of the run."""
+        return run_settings(
+            self.experiment, self.dataset, self.options, pretrained=self.model.pretrained
+        )
 
 
 def supervised_files_of(prepared: Prepared) -> RunFiles:
@@ -145,6 +164,7 @@ def _data_key(experiment: Experiment) -> tuple[Any, ...]:
 
 def _loaded(experiment: Experiment, dataset: Dataset | None, progress: Progress | None) -> Dataset:
     if dataset is not None:
+        _check_given(experiment, dataset)
         return dataset.limited(experiment.pool_size, experiment.test_size)
     return load_dataset(
         experiment.dataset,
@@ -155,6 +175,18 @@ def _loaded(experiment: Experiment, dataset: Dataset | None, progress: Progress 
         test_size=experiment.test_size,
         progress=progress,
     )
+
+
+def _check_given(experiment: Experiment, dataset: Dataset) -> None:
+    """A data set that is handed over is not loaded, so nothing may say how."""
+    for option in ("data_dir", "image_size", "test_fraction"):
+        if getattr(experiment, option) is not None:
+            raise InputError(f"a data set is handed over, so {option} is not used; leave it out")
+    if experiment.dataset != dataset.name:
+        raise InputError(
+            f"the experiment is on {experiment.dataset!r}, but the data set that is handed over is "
+            f"{dataset.name!r}; give both one name"
+        )
 
 
 def _check_budgets(experiment: Experiment, n: int) -> None:

@@ -109,6 +109,7 @@ def held(lock: Path, what: str) -> Iterator[None]:
     except OSError as error:
         raise RunError(f"cannot lock {lock}: {error.strerror or error}") from error
     try:
+        _owner_file(lock).unlink(missing_ok=True)  # of a process that was killed
         write_text(_owner_file(lock), f"process {os.getpid()} on {socket.gethostname()}")
         yield
     finally:

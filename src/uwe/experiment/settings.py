@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from uwe.data import Dataset
 from uwe.errors import InputError, require_known
@@ -103,7 +104,7 @@ class Experiment:
         if isinstance(self.budgets, str) and self.budgets not in BUDGETS:
             object.__setattr__(self, "budgets", parse_budgets(self.budgets))
         elif not isinstance(self.budgets, str):
-            object.__setattr__(self, "budgets", tuple(int(budget) for budget in self.budgets))
+            object.__setattr__(self, "budgets", _whole_numbers("budgets", self.budgets))
         object.__setattr__(self, "results", Path(self.results).expanduser())
         if self.data_dir is not None:
             object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser())
@@ -185,7 +186,9 @@ def recipe(experiment: Experiment, dataset: Dataset) -> Training:
     return recipe_for(experiment.model, epochs=experiment.epochs, batch=dataset.preparation.batch)
 
 
-def cycle0_settings(experiment: Experiment, dataset: Dataset, rows: int) -> dict[str, Any]:
+def cycle0_settings(
+    experiment: Experiment, dataset: Dataset, rows: int, *, pretrained: str | None
+) -> dict[str, Any]:
     """All that can change the cycle-0 model of ``rows`` labels."""
     spec = model_spec(experiment, dataset)
     return {
@@ -196,7 +199,7 @@ def cycle0_settings(experiment: Experiment, dataset: Dataset, rows: int) -> dict
         "model": spec.name,
         "dropout": spec.rate,
         "fine-tuned layers": spec.tuned_layers,
-        "pretrained weights": spec.weights,
+        "pretrained weights": spec.weights and f"{spec.weights} {pretrained}",
         "seed": experiment.seed,
         "rows of cycle 0": rows,
         "epochs": experiment.epochs,
@@ -208,11 +211,15 @@ def cycle0_settings(experiment: Experiment, dataset: Dataset, rows: int) -> dict
 
 
 def run_settings(
-    experiment: Experiment, dataset: Dataset, options: Mapping[str, Any]
+    experiment: Experiment,
+    dataset: Dataset,
+    options: Mapping[str, Any],
+    *,
+    pretrained: str | None,
 ) -> dict[str, Any]:
     """All that can change a pick or an accuracy of a strategy's run."""
     return {
-        **cycle0_settings(experiment, dataset, experiment.labels[0]),
+        **cycle0_settings(experiment, dataset, experiment.labels[0], pretrained=pretrained),
         "strategy": experiment.strategy,
         **{f"option {name}": value for name, value in options.items()},
         "budgets": list(experiment.labels),
@@ -224,7 +231,18 @@ def _listed(values: dict[str, Any]) -> dict[str, Any]:
     return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
 
 
+def _whole_numbers(what: str, values: object) -> tuple[int, ...]:
+    try:
+        return tuple(operator.index(value) for value in cast("Iterable[Any]", values))
+    except TypeError as error:
+        raise InputError(f"{what} must be whole numbers, not {values!r}") from error
+
+
 def _check_numbers(experiment: Experiment) -> None:
+    for name in ("seed", "epochs", "pool_size", "test_size", "image_size", "threads", "cycles"):
+        value = getattr(experiment, name)
+        if value is not None:
+            _whole_numbers(name, [value])
     if experiment.seed < 1:
         raise InputError(f"seed is {experiment.seed}; seeds start at 1")
     if experiment.epochs < 1:

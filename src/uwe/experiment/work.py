@@ -163,6 +163,7 @@ def _train(work: Work, events: Sequence[Event], action: Action) -> Event:
     log.info(
         "%s, cycle %d: %d labels, test accuracy %.2f %% (training %.2f s)",
         work.name, cycle, facts["n_labeled"], 100 * facts["te_accuracy"], train_seconds,
+        extra={"screen": True},
     )  # fmt: skip
     return Trained(cycle, facts)
 
@@ -251,6 +252,7 @@ def _pool_predictions(work: Work, cycle: int) -> tuple[Predictions, float]:
             "%s, cycle %d: the model has no dropout; its %d passes use a rate of %g behind the "
             "features, and change nothing else",
             work.name, cycle, passes, FALLBACK_RATE,
+            extra={"screen": True} if cycle == 1 else None,
         )  # fmt: skip
     start = time.perf_counter()
     predictions = _predict(work, cycle, model, "pool", mc_passes=passes)

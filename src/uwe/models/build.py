@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -92,10 +93,17 @@ def describe_model(name: str) -> str:
 
 @dataclass(frozen=True)
 class ModelSize:
-    """How large a network is: bytes of its weights, and width of its features."""
+    """How large a network is.
+
+    Attributes:
+        bytes: of its weights.
+        features: how many there are.
+        pretrained: a fingerprint of the weights it starts from; None where these are drawn.
+    """
 
     bytes: int
     features: int
+    pretrained: str | None = None
 
 
 def model_size(spec: ModelSpec) -> ModelSize:
@@ -107,7 +115,16 @@ def model_size(spec: ModelSpec) -> ModelSize:
     with torch.device("meta" if spec.weights is None else "cpu"):
         model = build_model(spec)
     size = sum(value.numel() * value.element_size() for value in model.state_dict().values())
-    return ModelSize(size, model.head.linear.in_features)
+    pretrained = None if spec.weights is None else _fingerprint(model.body)
+    return ModelSize(size, model.head.linear.in_features, pretrained)
+
+
+def _fingerprint(module: torch.nn.Module) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 def _resnet(spec: ModelSpec) -> Classifier:
@@ -145,7 +162,11 @@ _FINE_TUNE_LAYERS = 1
 _TABLE: dict[str, tuple[Callable[[ModelSpec], Classifier], str]] = {
     "small": (_small, "three convolutions, 128 features; for images of the size of digits"),
     **{
-        name: (_resnet, f"residual network, {2048 if kind == 'bottleneck' else 512} features")
+        name: (
+            _resnet,
+            f"residual network of {name.removeprefix('resnet')} layers, "
+            f"{2048 if kind == 'bottleneck' else 512} features",
+        )
         for name, (kind, _) in BLOCKS.items()
     },
     "vit": (_vit, "DINO ViT-S/16, 768 features; needs the extra 'vit' and its weights"),

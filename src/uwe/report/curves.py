@@ -33,7 +33,7 @@ def plot_curves(curves: Sequence[Curve], path: Path, *, bounds: Sequence[Curve] 
     axes = figure.add_subplot()
     colours = iter(_COLOURS * (1 + len(curves) // len(_COLOURS)))
     for curve in curves:
-        _draw(axes, curve, "#555555" if curve.method == _BASELINE else next(colours))
+        _draw(axes, curve, "#555555" if curve.strategy == _BASELINE else next(colours))
     for bound in bounds:
         label = f"all {int(bound.labels[0]):,} labels"
         axes.axhline(bound.mean[0], color="#999999", linestyle=":", label=label)
@@ -43,7 +43,7 @@ def plot_curves(curves: Sequence[Curve], path: Path, *, bounds: Sequence[Curve] 
 
 
 def _draw(axes: Any, curve: Curve, colour: str) -> None:
-    dashes = "--" if curve.method == _BASELINE else "-"
+    dashes = "--" if curve.strategy == _BASELINE else "-"
     axes.plot(curve.labels, curve.mean, dashes, color=colour, marker="o", markersize=3.5,
               linewidth=1.6, label=curve.method)  # fmt: skip
     spread = np.nan_to_num(curve.std)
@@ -55,7 +55,7 @@ def _draw(axes: Any, curve: Curve, colour: str) -> None:
 def _label(axes: Any, curves: Sequence[Curve]) -> None:
     from matplotlib.ticker import NullLocator
 
-    dataset, model, epochs, _ = curves[0].study
+    study = curves[0].study
     ticks = sorted({int(label) for curve in curves for label in curve.labels})
     runs = sorted({len(curve.seeds) for curve in curves})
     seeds = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
@@ -65,7 +65,8 @@ def _label(axes: Any, curves: Sequence[Curve]) -> None:
     axes.set_xlabel("labelled rows")
     axes.set_ylabel("test accuracy, %")
     axes.set_title(
-        f"{dataset}, {model}, {epochs} epochs · mean and one deviation over {seeds} seeds",
+        f"{study.dataset}, {study.model}, {study.epochs} epochs · "
+        f"mean and one deviation over {seeds} seeds",
         fontsize=10,
     )
     axes.grid(alpha=0.25, linewidth=0.6)

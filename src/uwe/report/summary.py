@@ -13,13 +13,14 @@ from uwe.statistics import labels_to_target
 __all__ = ["curve_lines", "random_target", "summary_csv"]
 
 _COLUMNS = (
-    "dataset", "model", "epochs", "budgets", "method", "n_labeled", "n_runs", "mean", "std",
+    "dataset", "model", "epochs", "budgets", "settings", "method", "n_labeled", "n_runs", "mean",
+    "std",
 )  # fmt: skip
 
 
 def random_target(curves: Sequence[Curve]) -> float | None:
     """Accuracy of ``random`` at its last budget, in percent; None without it."""
-    found = [curve for curve in curves if curve.method == "random"]
+    found = [curve for curve in curves if curve.strategy == "random"]
     return float(found[0].mean[-1]) if found else None
 
 
@@ -38,9 +39,21 @@ def curve_lines(curves: Sequence[Curve]) -> Iterator[list[str]]:
 
 
 def summary_csv(curves: Sequence[Curve]) -> str:
-    """Mean, deviation and n of every curve at every budget, as CSV."""
+    """Mean, deviation and n of every curve at every budget, as CSV.
+
+    ``settings`` names those in which studies of the same name differ.
+    """
+    studies = [curve.study for curve in curves]
     rows = (
-        [*curve.study, curve.method, int(labels), int(n), float(mean), _or_none(std)]
+        [
+            *curve.study.name,
+            curve.study.details(studies),
+            curve.method,
+            int(labels),
+            int(n),
+            float(mean),
+            _or_none(std),
+        ]
         for curve in curves
         for labels, n, mean, std in zip(curve.labels, curve.n, curve.mean, curve.std, strict=True)
     )

@@ -1,5 +1,6 @@
 """The results folder: what lies where, the CSV of a run, and tables over runs."""
 
+from uwe.results.curves import Curve, Study, find_bounds, find_curves
 from uwe.results.cycles import COLUMNS, TIMING_COLUMNS, cycle_rows, write_cycles, write_query
 from uwe.results.files import (
     RunFiles,
@@ -9,13 +10,14 @@ from uwe.results.files import (
     initial_rows_file,
     supervised_files,
 )
-from uwe.results.tables import Curve, find_bounds, find_curves, read_acc_files, read_cycles
+from uwe.results.tables import read_acc_files, read_cycles
 
 __all__ = [
     "COLUMNS",
     "TIMING_COLUMNS",
     "Curve",
     "RunFiles",
+    "Study",
     "al_files",
     "cycle0_files",
     "cycle_rows",

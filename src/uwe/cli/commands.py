@@ -15,15 +15,16 @@ from rich.text import Text
 
 from uwe import __version__
 from uwe._files import write_text
-from uwe._types import Progress
 from uwe.cli.config_file import named_files, read_options
-from uwe.cli.display import Display, curve_table, plan_table, wide_console
+from uwe.cli.display import Display, curve_table, curve_title, plan_table, wide_console
 from uwe.cli.options import Whole, expand, key_values, parse_seeds
 from uwe.data import dataset_lines
 from uwe.errors import InputError, UweError, require_known
 from uwe.experiment import (
     BUDGETS,
     Experiment,
+    Plan,
+    Prepared,
     Result,
     make_plan,
     prepare,
@@ -34,7 +35,7 @@ from uwe.experiment import (
 )
 from uwe.models import describe_model, model_names
 from uwe.report import plot_curves, summary_csv
-from uwe.results import Curve, find_bounds, find_curves
+from uwe.results import Curve, Study, find_bounds, find_curves
 from uwe.strategies import describe_strategy, strategy_names
 
 __all__ = ["main", "shown", "spoken"]
@@ -173,8 +174,9 @@ def run_command(
         template, strategy or ["uwe"], parse_seeds(seeds), _merged(given, key_values(option or []))
     )
     if dry_run:
-        prepared = prepare(experiments)
-        plans = make_plan(prepared) + (supervised_plan(prepared) if supervised else [])
+        plans = _plans(
+            shown(lambda display: prepare(experiments, progress=display)), supervised=supervised
+        )
         wide_console().print(plan_table(plans))
         require_disk_space(plans)
         return
@@ -233,8 +235,7 @@ def results_command(folder: Path, *, output: Path | None = None) -> None:
     write_text(target / "curves.csv", summary_csv([*curves, *bounds]))
     written = [target / "curves.csv"]
     for study in _studies(curves):
-        dataset, model, epochs, budgets = study[0].study
-        picture = target / f"curves_{dataset}_mod{model}_ne{epochs}_bid{budgets}.png"
+        picture = target / _picture_name(study[0].study, [path.name for path in written])
         plot_curves(study, picture, bounds=_bounds_of(study, bounds))
         written.append(picture)
     print("Written: " + ", ".join(map(str, written)))
@@ -290,9 +291,9 @@ def spoken(program: str, work: Callable[[], Any]) -> int:
     return 0
 
 
-def shown(trainings: int, work: Callable[[Progress], T]) -> T:
-    """Do ``work`` of so many trainings under a live display."""
-    with Display(trainings) as display:
+def shown(work: Callable[[Display], T]) -> T:
+    """Do ``work`` under a live display."""
+    with Display() as display:
         try:
             return work(display)
         except KeyboardInterrupt:
@@ -301,18 +302,22 @@ def shown(trainings: int, work: Callable[[Progress], T]) -> T:
 
 def _run_and_show(experiments: Sequence[Experiment], *, supervised: bool = False) -> list[Result]:
     """Run experiments, and the upper bound of each seed, from wherever they stand."""
-    prepared = prepare(experiments)
-    plans = make_plan(prepared) + (supervised_plan(prepared) if supervised else [])
-    require_disk_space(plans)
     bounds = {each.seed: each for each in experiments} if supervised else {}
 
-    def work(progress: Progress) -> list[Result]:
-        finished = run(experiments, progress=progress)
+    def work(display: Display) -> list[Result]:
+        plans = _plans(prepare(experiments, progress=display), supervised=supervised)
+        require_disk_space(plans)
+        display.expect(plans)
+        finished = run(experiments, progress=display)
         for bound in bounds.values():
-            supervise(bound, progress=progress)
+            supervise(bound, progress=display)
         return finished
 
-    return shown(sum(plan.trainings for plan in plans), work)
+    return shown(work)
+
+
+def _plans(prepared: Sequence[Prepared], *, supervised: bool) -> list[Plan]:
+    return make_plan(prepared) + (supervised_plan(prepared) if supervised else [])
 
 
 def _parse_and_run(tokens: list[str]) -> None:
@@ -326,9 +331,8 @@ def _config_of(tokens: Sequence[str]) -> tuple[Dict, ...]:
     known.remove("config")
     return tuple(
         Dict(
-            read_options(path, known, repeated=("strategy", "option")),
+            {"run": read_options(path, known, repeated=("strategy", "option"))},
             source=str(path),
-            use_commands_as_keys=False,
         )
         for path in named_files(tokens)
     )
@@ -350,16 +354,24 @@ def _say(program: str, message: str) -> int:
 def _show(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> None:
     console = wide_console()
     for study in _studies(curves):
+        console.print(curve_title(study, [curve.study for curve in curves]))
         console.print(curve_table(study, _bounds_of(study, bounds)))
 
 
 def _studies(curves: Sequence[Curve]) -> list[list[Curve]]:
-    names = dict.fromkeys(curve.study for curve in curves)
-    return [[curve for curve in curves if curve.study == name] for name in names]
+    studies = dict.fromkeys(curve.study for curve in curves)
+    return [[curve for curve in curves if curve.study == study] for study in studies]
 
 
-def _bounds_of(study: Sequence[Curve], bounds: Sequence[Curve]) -> list[Curve]:
-    return [bound for bound in bounds if bound.study[:3] == study[0].study[:3]]
+def _bounds_of(curves: Sequence[Curve], bounds: Sequence[Curve]) -> list[Curve]:
+    return [bound for bound in bounds if curves[0].study.bounds(bound)]
+
+
+def _picture_name(study: Study, taken: Sequence[str]) -> str:
+    """Studies of the same name that differ otherwise are numbered."""
+    name = f"curves_{study.dataset}_mod{study.model}_ne{study.epochs}_bid{study.budgets}"
+    names = [f"{name}.png", *(f"{name}_{number}.png" for number in range(2, len(taken) + 2))]
+    return next(each for each in names if each not in taken)
 
 
 def _in_order(curves: Sequence[Curve], methods: Sequence[str]) -> list[Curve]:

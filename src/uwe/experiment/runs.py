@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from uwe import journal
-from uwe._files import write_text
+from uwe._files import remove_unfinished, write_text
 from uwe._random import derive_seed
 from uwe._types import IntArray, Progress, Rows
 from uwe.data import Dataset
@@ -32,10 +32,8 @@ from uwe.experiment.record import (
 )
 from uwe.experiment.settings import (
     Experiment,
-    cycle0_settings,
     model_spec,
     recipe,
-    run_settings,
 )
 from uwe.experiment.work import Work, digest_of, finish, restore_tables
 from uwe.journal import Event, Trained
@@ -152,7 +150,7 @@ def supervise(
     name = f"supervised, seed {experiment.seed}"
     n = len(prepared.dataset.train)
     with held(files.lock, name), logged_to(files.log):
-        settings = cycle0_settings(experiment, prepared.dataset, n)
+        settings = prepared.first_settings(n)
         work = _work(prepared, files, name, settings, progress, initial=np.arange(n))
         events = finish(replace(work, budgets=(n,)), _opened(work, ()))
     return Result(experiment, files.table, cycle_rows(events))
@@ -160,7 +158,7 @@ def supervise(
 
 def _run_one(prepared: Prepared, progress: Progress | None) -> Result:
     experiment, files = prepared.experiment, files_of(prepared)
-    settings = run_settings(experiment, prepared.dataset, prepared.options)
+    settings = prepared.settings()
     with held(files.lock, f"the run {prepared.name}"):
         base, cycle0 = _ensure_cycle0(prepared, progress)
         with logged_to(files.log):
@@ -177,7 +175,7 @@ def _ensure_cycle0(prepared: Prepared, progress: Progress | None) -> tuple[RunFi
     files = cycle0_files_of(prepared)
     experiment = prepared.experiment
     name = f"seed {experiment.seed}"
-    settings = cycle0_settings(experiment, prepared.dataset, experiment.labels[0])
+    settings = prepared.first_settings(experiment.labels[0])
     with _cycle0_held(prepared), logged_to(files.log):
         initial = _initial_rows(prepared)
         work = _work(prepared, files, name, settings, progress, initial=initial)
@@ -248,6 +246,7 @@ def _work(
 def _opened(work: Work, first: Sequence[Event]) -> list[Event]:
     """The events of the run's journal; a new one begins with ``first``."""
     path = work.files.journal
+    remove_unfinished(work.files.folder, work.files.stem)
     if path.exists():
         journal.mend(path)
         events = journal.read(path)
@@ -255,8 +254,8 @@ def _opened(work: Work, first: Sequence[Event]) -> list[Event]:
     else:
         journal.create(path, first)
         events = list(first)
-        for note in work.dataset.notes:
-            log.info("%s", note)
+        for note in work.dataset.notes if work.base is None else ():
+            log.info("%s", note, extra={"screen": True})
         log.info(
             "%s: %d pool rows, %d test rows, %s, device %s, %d threads",
             work.name, len(work.dataset.train), len(work.dataset.test),
@@ -278,6 +277,7 @@ def _initial_rows(prepared: Prepared) -> Rows:
         "rows of cycle 0": experiment.labels[0],
     }
     record = path.with_suffix(".json")
+    remove_unfinished(path.parent, path.stem)
     open_record(record, settings, experiment=_as_json(experiment), fixed={})
     if path.exists():
         return _read_initial(path, experiment.labels[0], len(dataset.train))
