@@ -110,6 +110,19 @@ def test_a_run_ends_the_same_wherever_a_write_was_cut_off(
         assert outcome(results) == expected, f"differs after a cut at write {step}"
 
 
+def test_a_line_that_was_cut_off_in_the_journal_is_no_harm(undisturbed, tmp_path: Path) -> None:
+    """A process killed in the middle of a line leaves a run that goes on as if it were not there."""
+    expected, _ = undisturbed
+    uwe.run(experiment(tmp_path, cycles=1))
+    journals = list(tmp_path.rglob("*.journal.jsonl"))
+    for path in journals:
+        with path.open("a") as file:
+            file.write('{"event":"queried","cyc')
+    uwe.run(experiment(tmp_path))
+    assert len(journals) == 2
+    assert outcome(tmp_path) == expected
+
+
 def test_what_a_killed_process_left_unfinished_is_removed(tmp_path: Path) -> None:
     """Half-written files stay beside the whole ones only until the run goes on."""
     uwe.run(experiment(tmp_path, cycles=1))
