@@ -40,7 +40,7 @@ Span: TypeAlias = "slice | IntArray"  # which rows
 
 _UNIT_ROUNDOFF = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
-_SAMPLE = 256  # rows that the origin is fitted on
+_SAMPLE = 256  # rows that the origin is fitted on, at most
 
 
 def pairwise_sum(terms: Any) -> Any:
@@ -99,6 +99,10 @@ class Tile(Protocol):
 
     def offsets(self, centres: Tile) -> torch.Tensor:
         """``‖c‖² - 2⟨x, c⟩`` of rows x and centres c, ``[m, j]``; ``‖x‖²`` less than a distance."""
+        ...
+
+    def inner(self, row: int, factor: float, out: Any) -> None:
+        """Write ``factor · ⟨x, c⟩`` of rows x on the host, c being one of them, to ``out [m]``."""
         ...
 
 
@@ -192,6 +196,11 @@ class _DenseTile:
         assert isinstance(centres, _DenseTile)
         return torch.addmm(centres.sq, self.x, centres.x.T, alpha=-2)
 
+    def inner(self, row: int, factor: float, out: Any) -> None:
+        # numpy's BLAS is faster than torch's at a matrix times a vector
+        x = self.x.numpy()
+        np.matmul(x, x[row] * x.dtype.type(factor), out=out)
+
 
 class Dense:
     """Rows of a matrix ``[n, d]``: a tensor, an array or a memory-mapped file.
@@ -281,6 +290,11 @@ class _ProductTile:
         assert isinstance(centres, _ProductTile)
         inner = (self.a @ centres.a.T).mul_(self.b @ centres.b.T)
         return torch.sub(centres.sq, inner, alpha=2, out=inner)
+
+    def inner(self, row: int, factor: float, out: Any) -> None:
+        a, b = self.a.numpy(), self.b.numpy()
+        np.matmul(a, a[row] * a.dtype.type(factor), out=out)
+        out *= b @ b[row]
 
 
 class Product:
@@ -399,8 +413,9 @@ def _rows(x: Array, span: Span) -> torch.Tensor:
 
 
 def _sampled(x: Array, rows: Span | None) -> torch.Tensor:
-    step = max(1, len(x) // _SAMPLE)
-    return _rows(x, slice(0, step * _SAMPLE, step) if rows is None else rows)
+    many = min(_SAMPLE, max(32, len(x) // 64))
+    step = max(1, len(x) // many)
+    return _rows(x, slice(0, step * many, step) if rows is None else rows)
 
 
 def _all_finite(x: torch.Tensor) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from uwe.points import BoolArray, FloatArray, Frame, Points, Tile
 from uwe.selection._plan import Plan
 from uwe.selection._validation import require_finite
 
-__all__ = ["Nearest", "bounds", "norm_leader", "reach"]
+__all__ = ["Nearest", "bounds", "longest", "norm_leader", "reach"]
 
 _CANONICAL = 1e-13  # more than the relative rounding of a float64 distance
 _NEVER = np.iinfo(np.int32).max  # picked rows meet no more centres
@@ -317,7 +318,11 @@ def norm_leader(near: Nearest, *, leader: bool = True) -> int:
             raise InputError(f"row {row} is too long for its norm to be squared; scale down")
     if not leader:
         return -1
-    gamma = points.tile(slice(0, 1), near.frame).gamma
+    return longest(points, sizes, points.tile(slice(0, 1), near.frame).gamma, plan)
+
+
+def longest(points: Points, sizes: Any, gamma: float, plan: Plan) -> int:
+    """The row with the largest norm as given, from squared norms rounded as float32 rounds."""
     rows = np.flatnonzero(sizes >= sizes.max() * (1 - 4 * gamma) - 1e-36)
     best, norm = -1, -1.0
     for span in _spans(len(rows), plan.pairs):
