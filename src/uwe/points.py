@@ -97,6 +97,10 @@ class Tile(Protocol):
         """Keep the rows at ``at``."""
         ...
 
+    def part(self, span: slice) -> Tile:
+        """Keep the rows in ``span``, without a copy."""
+        ...
+
     def offsets(self, centres: Tile) -> torch.Tensor:
         """``‖c‖² - 2⟨x, c⟩`` of rows x and centres c, ``[m, j]``; ``‖x‖²`` less than a distance."""
         ...
@@ -192,6 +196,9 @@ class _DenseTile:
         where = torch.from_numpy(at).to(self.x.device)
         return _DenseTile(self.x.index_select(0, where), self.sq[where], self.gamma)
 
+    def part(self, span: slice) -> _DenseTile:
+        return _DenseTile(self.x[span], self.sq[span], self.gamma)
+
     def offsets(self, centres: Tile) -> torch.Tensor:
         assert isinstance(centres, _DenseTile)
         return torch.addmm(centres.sq, self.x, centres.x.T, alpha=-2)
@@ -285,6 +292,9 @@ class _ProductTile:
         where = torch.from_numpy(at).to(self.a.device)
         a, b = self.a.index_select(0, where), self.b.index_select(0, where)
         return _ProductTile(a, b, self.sq[where], self.gamma)
+
+    def part(self, span: slice) -> _ProductTile:
+        return _ProductTile(self.a[span], self.b[span], self.sq[span], self.gamma)
 
     def offsets(self, centres: Tile) -> torch.Tensor:
         assert isinstance(centres, _ProductTile)
