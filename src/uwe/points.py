@@ -69,6 +69,10 @@ class Exact(Protocol):
         """Keep the rows at ``at``."""
         ...
 
+    def columns(self) -> Exact:
+        """Lay the rows out so that all of them meet one row soonest."""
+        ...
+
     def sqdist(self, other: Exact) -> FloatArray:
         """Squared distance of each row to the same row of ``other``; one row meets all."""
         ...
@@ -173,6 +177,9 @@ class _DenseExact:
     def take(self, at: IntArray) -> _DenseExact:
         return _DenseExact(self.x[at])
 
+    def columns(self) -> _DenseExact:
+        return _DenseExact(np.asfortranarray(self.x)) if isinstance(self.x, np.ndarray) else self
+
     def sqdist(self, other: Exact) -> FloatArray:
         assert isinstance(other, _DenseExact)
         gap = self.x - other.x
@@ -265,6 +272,9 @@ class _ProductExact:
 
     def take(self, at: IntArray) -> _ProductExact:
         return _ProductExact(self.a[at], self.b[at])
+
+    def columns(self) -> _ProductExact:
+        return self
 
     def sqdist(self, other: Exact) -> FloatArray:
         # a⊗b - a'⊗b' = (a-a')⊗m + l⊗(b-b') with the means l, m of the factors: no large terms

@@ -17,7 +17,7 @@ import torch
 
 from uwe._types import IntArray, Rows
 from uwe.errors import InputError
-from uwe.points import BoolArray, FloatArray, Frame, Points, Tile
+from uwe.points import BoolArray, FloatArray, Frame, Points, Span, Tile
 from uwe.selection._plan import Plan
 from uwe.selection._validation import require_finite
 
@@ -280,9 +280,10 @@ class Nearest:
     def _exact(self, rows: Rows, centre: IntArray) -> FloatArray:
         """Squared distance of each row to the centre beside it."""
         self.settled += len(rows)
-        mine = self.points.exact(rows)
+        mine = self.points.exact(_span_of(rows))
         if self.anchors is None:
-            return mine.sqdist(self.points.exact(self.picks[centre]))
+            alike = len(centre) > 1 and not (centre != centre[0]).any()
+            return mine.sqdist(self.points.exact(self.picks[centre[:1] if alike else centre]))
         sqdist = np.empty(len(centre))
         first = centre < self._anchored
         for part, source, at in (
@@ -387,6 +388,13 @@ def _lows(
     at, to = _index(row, offsets), _index(centre, offsets)
     square = tile.sq[at]
     return _low(_host64(offsets[at, to]), square, tile.gamma, unit)
+
+
+def _span_of(rows: IntArray) -> Span:
+    """Rows that follow one another as a slice, of which no copy is taken."""
+    if len(rows) > 1 and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def _least(offsets: torch.Tensor) -> FloatArray:

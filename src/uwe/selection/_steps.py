@@ -32,7 +32,8 @@ _CONTESTED = 4  # rows measured for each row of the pool, above which float64 pr
 def is_short(points: Points, k: int, limit: int | None) -> bool:
     """Whether picks are taken one at a time; a question of sizes alone."""
     size = len(points) * points.width
-    few = k <= _FEW or k * points.width <= _SHORT or k * size <= _SMALL
+    clear = k <= _MANY or points.width <= _NARROW or size <= 8 * _CACHED
+    few = k <= _FEW or (clear and k * points.width <= _SHORT) or k * size <= _SMALL
     copied = 40 * len(points) + size * (8 if _wants_float64(points, k) else 4)
     room = _COPIED if limit is None else limit
     return k > 0 and few and copied <= room and points.device.type == "cpu"
