@@ -20,7 +20,9 @@ def is_small(points: Points, k: int, anchors: Points | None) -> bool:
     if points.device.type != "cpu":
         return False
     pairs = len(points) * (k + (0 if anchors is None else len(anchors)))
-    return pairs * points.width <= _SMALL or (points.width <= _NARROW and pairs <= 128 * _SMALL)
+    held = len(points) * points.width <= _SMALL
+    narrow = points.width <= _NARROW and pairs <= 128 * _SMALL
+    return held and (narrow or pairs * points.width <= _SMALL)
 
 
 class Plain:
