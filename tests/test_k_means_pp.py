@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from uwe._random import generator
 from uwe.errors import InputError, UweError
 from uwe.points import Points, Product, as_points
 from uwe.selection import _reference as slow
+from uwe.selection._nearest import Nearest
 from uwe.selection._plan import make_plan
-from uwe.selection.k_means_pp import _sampled, k_means_pp
+from uwe.selection.k_means_pp import _sampled, _Sampler, k_means_pp
 
 SMALL = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0], [3.0, 1.0], [1.0, 1.0], [1.0, 1.0]])
 
@@ -69,6 +71,25 @@ def test_sequences_have_the_law_of_one_draw_after_another(
 ) -> None:
     seen = Counter(tuple(kernel(SMALL, k, seed=s).tolist()) for s in range(1500))
     assert chi_square(seen, law(SMALL, k, 3, np.empty((0, 2)))) < 4
+
+
+def test_rows_whose_weight_halved_are_accepted_half_as_often() -> None:
+    # A grid so wide that no pick lowers another row's weight; every second weight is half of what
+    # it was when the weights were taken.
+    places = np.stack(np.meshgrid(*[10.0 * np.arange(200)] * 2), axis=-1).reshape(-1, 2)
+    points = as_points(places)
+    near = Nearest(points, len(points), make_plan(points, None), points.frame(), None)
+    near.sqdist[:] = np.where(np.arange(len(points)) % 2, 0.5, 1.0)
+    sampler = _Sampler(near, generator(3), len(points), lambda *_: None)
+    sampler.weight = np.ones(len(points))
+    sampler.cumulative = np.cumsum(sampler.weight)
+    while sampler.done < 12_000:
+        sampler._batch()
+    halved = near.picks[: sampler.done] % 2
+    full = len(points) / 2 - (np.cumsum(1 - halved) - (1 - halved))
+    half = len(points) / 2 - (np.cumsum(halved) - halved)
+    chance = 0.5 * half / (full + 0.5 * half)
+    assert abs((halved - chance).sum()) < 3 * np.sqrt((chance * (1 - chance)).sum())
 
 
 @KERNELS

@@ -40,7 +40,7 @@ Span: TypeAlias = "slice | IntArray"  # which rows
 
 _UNIT_ROUNDOFF = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
-_SAMPLE = 256  # rows that the origin is fitted on
+_SAMPLE = 256  # rows that the origin is fitted on, at most
 
 
 def pairwise_sum(terms: Any) -> Any:
@@ -67,6 +67,10 @@ class Exact(Protocol):
 
     def take(self, at: IntArray) -> Exact:
         """Keep the rows at ``at``."""
+        ...
+
+    def columns(self) -> Exact:
+        """Lay the rows out so that all of them meet one row soonest."""
         ...
 
     def sqdist(self, other: Exact) -> FloatArray:
@@ -97,8 +101,16 @@ class Tile(Protocol):
         """Keep the rows at ``at``."""
         ...
 
+    def part(self, span: slice) -> Tile:
+        """Keep the rows in ``span``, without a copy."""
+        ...
+
     def offsets(self, centres: Tile) -> torch.Tensor:
         """``‖c‖² - 2⟨x, c⟩`` of rows x and centres c, ``[m, j]``; ``‖x‖²`` less than a distance."""
+        ...
+
+    def inner(self, row: int, factor: float, out: Any) -> None:
+        """Write ``factor · ⟨x, c⟩`` of rows x on the host, c being one of them, to ``out [m]``."""
         ...
 
 
@@ -165,6 +177,9 @@ class _DenseExact:
     def take(self, at: IntArray) -> _DenseExact:
         return _DenseExact(self.x[at])
 
+    def columns(self) -> _DenseExact:
+        return _DenseExact(np.asfortranarray(self.x)) if isinstance(self.x, np.ndarray) else self
+
     def sqdist(self, other: Exact) -> FloatArray:
         assert isinstance(other, _DenseExact)
         gap = self.x - other.x
@@ -188,9 +203,17 @@ class _DenseTile:
         where = torch.from_numpy(at).to(self.x.device)
         return _DenseTile(self.x.index_select(0, where), self.sq[where], self.gamma)
 
+    def part(self, span: slice) -> _DenseTile:
+        return _DenseTile(self.x[span], self.sq[span], self.gamma)
+
     def offsets(self, centres: Tile) -> torch.Tensor:
         assert isinstance(centres, _DenseTile)
         return torch.addmm(centres.sq, self.x, centres.x.T, alpha=-2)
+
+    def inner(self, row: int, factor: float, out: Any) -> None:
+        # numpy's BLAS is faster than torch's at a matrix times a vector
+        x = self.x.numpy()
+        np.matmul(x, x[row] * x.dtype.type(factor), out=out)
 
 
 class Dense:
@@ -250,6 +273,9 @@ class _ProductExact:
     def take(self, at: IntArray) -> _ProductExact:
         return _ProductExact(self.a[at], self.b[at])
 
+    def columns(self) -> _ProductExact:
+        return self
+
     def sqdist(self, other: Exact) -> FloatArray:
         # a⊗b - a'⊗b' = (a-a')⊗m + l⊗(b-b') with the means l, m of the factors: no large terms
         # cancel, equal factors give 0, and x, x' may change places.
@@ -277,10 +303,18 @@ class _ProductTile:
         a, b = self.a.index_select(0, where), self.b.index_select(0, where)
         return _ProductTile(a, b, self.sq[where], self.gamma)
 
+    def part(self, span: slice) -> _ProductTile:
+        return _ProductTile(self.a[span], self.b[span], self.sq[span], self.gamma)
+
     def offsets(self, centres: Tile) -> torch.Tensor:
         assert isinstance(centres, _ProductTile)
         inner = (self.a @ centres.a.T).mul_(self.b @ centres.b.T)
         return torch.sub(centres.sq, inner, alpha=2, out=inner)
+
+    def inner(self, row: int, factor: float, out: Any) -> None:
+        a, b = self.a.numpy(), self.b.numpy()
+        np.matmul(a, a[row] * a.dtype.type(factor), out=out)
+        out *= b @ b[row]
 
 
 class Product:
@@ -399,8 +433,9 @@ def _rows(x: Array, span: Span) -> torch.Tensor:
 
 
 def _sampled(x: Array, rows: Span | None) -> torch.Tensor:
-    step = max(1, len(x) // _SAMPLE)
-    return _rows(x, slice(0, step * _SAMPLE, step) if rows is None else rows)
+    many = min(_SAMPLE, max(32, len(x) // 64))
+    step = max(1, len(x) // many)
+    return _rows(x, slice(0, step * many, step) if rows is None else rows)
 
 
 def _all_finite(x: torch.Tensor) -> bool:

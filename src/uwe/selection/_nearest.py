@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
 from uwe._types import IntArray, Rows
 from uwe.errors import InputError
-from uwe.points import BoolArray, FloatArray, Frame, Points, Tile
+from uwe.points import BoolArray, FloatArray, Frame, Points, Span, Tile
 from uwe.selection._plan import Plan
 from uwe.selection._validation import require_finite
 
-__all__ = ["Nearest", "bounds", "norm_leader", "reach"]
+__all__ = ["Nearest", "bounds", "longest", "norm_leader", "reach"]
 
 _CANONICAL = 1e-13  # more than the relative rounding of a float64 distance
 _NEVER = np.iinfo(np.int32).max  # picked rows meet no more centres
@@ -37,9 +38,17 @@ def bounds(offset: FloatArray, tile: Tile, unit: float) -> tuple[FloatArray, Flo
     """
     square = _host64(tile.sq).reshape((-1,) + (1,) * (offset.ndim - 1))
     slack = 8 * tile.gamma * square + _underflow(tile.sq)
-    low = (offset + square - slack) * (unit * (1 - _CANONICAL) / (1 + 6 * tile.gamma))
+    low = _low(offset, tile.sq, tile.gamma, unit)
     high = (offset + square + slack) * (unit * (1 + _CANONICAL) / (1 - 6 * tile.gamma))
     return low, high
+
+
+def _low(offset: FloatArray, sq: torch.Tensor, gamma: float, unit: float) -> FloatArray:
+    """The lower of the two ``bounds``."""
+    square = _host64(sq).reshape((-1,) + (1,) * (offset.ndim - 1))
+    slack = 8 * gamma * square + _underflow(sq)
+    low: FloatArray = (offset + square - slack) * (unit * (1 - _CANONICAL) / (1 + 6 * gamma))
+    return low
 
 
 def reach(limit: FloatArray, sq: torch.Tensor, gamma: float, unit: float) -> FloatArray:
@@ -127,6 +136,8 @@ class Nearest:
         self.picks = np.empty(capacity, dtype=np.int64)
         self.settled = 0
         self.met = 0  # pairs whose product was taken, for the benchmarks
+        self._tiles: dict[tuple[bool, int, torch.dtype], Tile] = {}
+        self._spare = plan.kept  # rows of centres that there is room for
         self._anchored = 0 if anchors is None else len(anchors)
         self.count = self._anchored
 
@@ -165,8 +176,7 @@ class Nearest:
 
     def bound(self) -> None:
         """Give every row a first bound from the first centres, without any float64 distance."""
-        source, at = self._centres(0, min(self.count, self.plan.tile_centres))
-        centres = source.tile(at, self.frame)
+        centres = self._centres(0, torch.float32)
         for span in _spans(len(self.points), self.plan.tile_rows):
             tile = self.points.tile(span, self.frame)
             self.met += len(tile) * len(centres)
@@ -191,9 +201,7 @@ class Nearest:
         chunk = self._chunk(rows)
         at = int(self.seen[rows].min())
         while at < self.count and len(chunk.rows):
-            source, centres = self._centres(at, min(self.count, at + self.plan.tile_centres))
-            self._meet(chunk, source, centres, at)
-            at += len(centres)
+            at += self._meet(chunk, at)
             chunk = self._leave(chunk, at, floor)
 
     def _chunk(self, rows: Rows) -> _Chunk:
@@ -204,35 +212,33 @@ class Nearest:
         low = _low_of_high(known[at], tile.take(at), self.frame.unit)
         return _Chunk(rows, tile, known, [_Pairs(at, self.open[rows[at]].astype(np.int64), low)])
 
-    def _meet(self, chunk: _Chunk, source: Points, centres: Rows, at: int) -> None:
-        """Lower the chunk's bounds by some centres, and note the pairs that may decide them."""
+    def _meet(self, chunk: _Chunk, at: int) -> int:
+        """Lower the chunk's bounds by the next centres, and note the pairs that may decide them.
+
+        Returns:
+            How many centres were met.
+        """
         tile, unit = chunk.tile, self.frame.unit
-        offsets = tile.offsets(source.tile(centres, self.frame, tile.sq.dtype))
+        offsets = tile.offsets(self._centres(at, tile.sq.dtype))
         self.met += offsets.numel()
         low, high = bounds(_least(offsets), tile, unit)
         closer = np.flatnonzero(low < chunk.bound)
-        if not len(closer):
-            return
-        chunk.bound[closer] = np.minimum(chunk.bound[closer], high[closer])
-        where = _index(closer, offsets)
-        limit = reach(chunk.bound[closer], tile.sq[where], tile.gamma, unit)
-        some = offsets if len(closer) == len(low) else offsets.index_select(0, where)
-        close = some <= torch.from_numpy(limit).to(offsets)[:, None]
-        row, centre = (axis.cpu().numpy() for axis in close.nonzero(as_tuple=True))
-        if len(row) > _CROWDED * len(closer) and tile.sq.dtype == torch.float32:
-            self._meet_in_float64(chunk, closer, source, centres, at)
-            return
-        row = closer[row]
-        pair_low, _ = bounds(_host64(offsets[_index(row, offsets), centre]), tile.take(row), unit)
-        chunk.pairs.append(_Pairs(row, centre + at, pair_low))
+        if len(closer):
+            chunk.bound[closer] = np.minimum(chunk.bound[closer], high[closer])
+            row, centre = _close(offsets, closer, chunk, unit)
+            if len(row) > _CROWDED * len(closer) and tile.sq.dtype == torch.float32:
+                self._meet_in_float64(chunk, closer, at)
+            else:
+                chunk.pairs.append(
+                    _Pairs(row, centre + at, _lows(offsets, row, centre, tile, unit))
+                )
+        return offsets.shape[1]
 
-    def _meet_in_float64(
-        self, chunk: _Chunk, which: IntArray, source: Points, centres: Rows, at: int
-    ) -> None:
+    def _meet_in_float64(self, chunk: _Chunk, which: IntArray, at: int) -> None:
         """Where float32 leaves too many pairs open, float64 products leave few."""
         tile = self.points.tile(chunk.rows[which], self.frame, torch.float64)
         narrow = _Chunk(chunk.rows[which], tile, chunk.bound[which], [])
-        self._meet(narrow, source, centres, at)
+        self._meet(narrow, at)
         chunk.bound[which] = narrow.bound
         for pairs in narrow.pairs:
             chunk.pairs.append(_Pairs(which[pairs.row], pairs.centre, pairs.low))
@@ -274,9 +280,10 @@ class Nearest:
     def _exact(self, rows: Rows, centre: IntArray) -> FloatArray:
         """Squared distance of each row to the centre beside it."""
         self.settled += len(rows)
-        mine = self.points.exact(rows)
+        mine = self.points.exact(_span_of(rows))
         if self.anchors is None:
-            return mine.sqdist(self.points.exact(self.picks[centre]))
+            alike = len(centre) > 1 and not (centre != centre[0]).any()
+            return mine.sqdist(self.points.exact(self.picks[centre[:1] if alike else centre]))
         sqdist = np.empty(len(centre))
         first = centre < self._anchored
         for part, source, at in (
@@ -287,12 +294,25 @@ class Nearest:
                 sqdist[part] = mine.take(np.flatnonzero(part)).sqdist(source.exact(at))
         return sqdist
 
-    def _centres(self, start: int, stop: int) -> tuple[Points, Rows]:
-        """Centres from ``start``, up to ``stop`` or to the last anchor."""
-        if start < self._anchored:
-            assert self.anchors is not None
-            return self.anchors, np.arange(start, min(stop, self._anchored))
-        return self.points, self.picks[start - self._anchored : stop - self._anchored]
+    def _centres(self, start: int, dtype: torch.dtype) -> Tile:
+        """The next centres from ``start``, as many as a tile has, up to the last anchor."""
+        whole, source, rows = self._anchored, self.anchors, np.empty(0, dtype=np.int64)
+        if start >= self._anchored:
+            whole, source, rows = self.count - self._anchored, self.points, self.picks
+            start -= self._anchored
+        assert source is not None
+        size = self.plan.tile_centres
+        first = start - start % size
+        last = min(whole, first + size)
+        key = (source is self.points, first, dtype)
+        tile = self._tiles.get(key)
+        if tile is None or len(tile) < last - first:
+            at = rows[first:last] if source is self.points else slice(first, last)
+            tile = source.tile(at, self.frame, dtype)
+            if key in self._tiles or self._spare >= size:
+                self._spare -= 0 if key in self._tiles else size
+                self._tiles[key] = tile
+        return tile.part(slice(start - first, None))
 
 
 def norm_leader(near: Nearest, *, leader: bool = True) -> int:
@@ -317,7 +337,11 @@ def norm_leader(near: Nearest, *, leader: bool = True) -> int:
             raise InputError(f"row {row} is too long for its norm to be squared; scale down")
     if not leader:
         return -1
-    gamma = points.tile(slice(0, 1), near.frame).gamma
+    return longest(points, sizes, points.tile(slice(0, 1), near.frame).gamma, plan)
+
+
+def longest(points: Points, sizes: Any, gamma: float, plan: Plan) -> int:
+    """The row with the largest norm as given, from squared norms rounded as float32 rounds."""
     rows = np.flatnonzero(sizes >= sizes.max() * (1 - 4 * gamma) - 1e-36)
     best, norm = -1, -1.0
     for span in _spans(len(rows), plan.pairs):
@@ -338,6 +362,39 @@ def _sizes(points: Points, frame: Frame, plan: Plan) -> FloatArray:
 
 def _spans(n: int, size: int) -> Iterator[slice]:
     return (slice(start, min(n, start + size)) for start in range(0, n, size))
+
+
+def _close(
+    offsets: torch.Tensor, closer: IntArray, chunk: _Chunk, unit: float
+) -> tuple[IntArray, IntArray]:
+    """The pairs of rows in ``closer`` with centres that may lie within the row's bound."""
+    tile = chunk.tile
+    where = _index(closer, offsets)
+    limit = reach(chunk.bound[closer], tile.sq[where], tile.gamma, unit)
+    most = torch.from_numpy(limit).to(offsets)
+    if len(closer) > 0.4 * len(offsets):
+        every = offsets.new_full((len(offsets),), -torch.inf)
+        every[where] = most
+        row, centre = (offsets <= every[:, None]).nonzero(as_tuple=True)
+        return row.cpu().numpy(), centre.cpu().numpy()
+    row, centre = (offsets.index_select(0, where) <= most[:, None]).nonzero(as_tuple=True)
+    return closer[row.cpu().numpy()], centre.cpu().numpy()
+
+
+def _lows(
+    offsets: torch.Tensor, row: IntArray, centre: IntArray, tile: Tile, unit: float
+) -> FloatArray:
+    """Lower bounds of some pairs of a tile."""
+    at, to = _index(row, offsets), _index(centre, offsets)
+    square = tile.sq[at]
+    return _low(_host64(offsets[at, to]), square, tile.gamma, unit)
+
+
+def _span_of(rows: IntArray) -> Span:
+    """Rows that follow one another as a slice, of which no copy is taken."""
+    if len(rows) > 1 and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def _least(offsets: torch.Tensor) -> FloatArray:

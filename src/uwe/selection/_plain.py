@@ -12,7 +12,7 @@ from uwe.selection._validation import require_finite
 __all__ = ["Plain", "is_small", "pick_all"]
 
 _SMALL = 2**20  # numbers that float64 differences would be taken of, in all
-_NARROW = 4  # columns that cost hardly more in float64 than one by one in float32
+_NARROW = 8  # columns that cost hardly more in float64 than one by one in float32
 
 
 def is_small(points: Points, k: int, anchors: Points | None) -> bool:
@@ -20,7 +20,9 @@ def is_small(points: Points, k: int, anchors: Points | None) -> bool:
     if points.device.type != "cpu":
         return False
     pairs = len(points) * (k + (0 if anchors is None else len(anchors)))
-    return pairs * points.width <= _SMALL or (points.width <= _NARROW and pairs <= 16 * _SMALL)
+    held = len(points) * points.width <= _SMALL
+    narrow = points.width <= _NARROW and pairs <= 128 * _SMALL
+    return held and (narrow or pairs * points.width <= _SMALL)
 
 
 class Plain:
@@ -28,7 +30,7 @@ class Plain:
 
     def __init__(self, points: Points, anchors: Points | None) -> None:
         require_finite(points)
-        self.exact = points.exact(slice(0, len(points)))
+        self.exact = points.exact(slice(0, len(points))).columns()
         self.sqdist: FloatArray = np.full(len(points), np.inf)
         if anchors is not None:
             known = anchors.exact(slice(0, len(anchors)))
@@ -45,8 +47,9 @@ class Plain:
         """The next pick of D² sampling."""
         if not self.started:
             return self.farthest()
-        weight = np.maximum(self.sqdist, 0.0)
-        cumulative = np.cumsum(weight if weight.any() else self.sqdist >= 0.0, dtype=np.float64)
+        cumulative = np.cumsum(np.maximum(self.sqdist, 0.0))
+        if not cumulative[-1]:
+            cumulative = np.cumsum(self.sqdist >= 0.0, dtype=np.float64)
         share = float(torch.rand((), generator=rng, dtype=torch.float64))
         at = np.searchsorted(cumulative, share * cumulative[-1], side="right")
         return int(min(at, np.searchsorted(cumulative, cumulative[-1])))

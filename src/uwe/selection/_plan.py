@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import torch
@@ -20,6 +20,7 @@ Advance: TypeAlias = Callable[[int, int], None]  # picks so far, picks in all
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _STATE = 48  # bytes that are kept for each row: bounds, counters, one copy for partial sorting
+_KEPT = 2**26  # bytes of centres that are kept where no limit is set
 _SIZES = ((1024, 512, 1024), (512, 512, 512), (512, 256, 256), (256, 128, 128))
 _LEAST = ((128, 64, 64), (64, 32, 32), (16, 16, 16), (4, 4, 4))
 
@@ -33,6 +34,7 @@ class Plan:
         tile_centres: centres that a tile meets at once.
         pairs: pairs of rows whose float64 distances are taken at once.
         block: rows among which the picks of one block are found, at most.
+        kept: centres that stay in memory, ready for products.
         bytes: what is allocated beyond the input, at most.
         pairs_at_most: pairs of a row and a centre, were none to be skipped.
         seconds_at_most: their products at this machine's rate; 0 where it was not measured.
@@ -42,6 +44,7 @@ class Plan:
     tile_centres: int
     pairs: int
     block: int
+    kept: int = 0
     bytes: int = 0
     pairs_at_most: int = 0
     seconds_at_most: float = 0.0
@@ -72,7 +75,7 @@ def plan_selection(
     plan = make_plan(points, max_memory)
     met = len(points) * (k + (len(anchors) if anchors is not None else 0))
     seconds = 2.0 * met * points.width / _product_rate(points.device)
-    return Plan(plan.tile_rows, plan.tile_centres, plan.pairs, plan.block, plan.bytes, met, seconds)
+    return replace(plan, pairs_at_most=met, seconds_at_most=seconds)
 
 
 def make_plan(points: Points, max_memory: Memory) -> Plan:
@@ -83,7 +86,8 @@ def make_plan(points: Points, max_memory: Memory) -> Plan:
     for rows, centres, block in sizes:
         plan = _sized(points, tall * rows, max(1, centres // tall), block)
         if limit is None or plan.bytes <= limit:
-            return plan
+            room = (_KEPT if limit is None else limit - plan.bytes) // (points.row_bytes() + 16)
+            return replace(plan, kept=min(room, len(points)) // 2)
     raise InputError(
         f"max_memory is {limit:,} bytes, but {len(points):,} rows of {points.width} numbers need "
         f"{plan.bytes:,} at least"

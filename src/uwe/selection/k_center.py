@@ -17,8 +17,8 @@ from uwe._types import IntArray, Rows
 from uwe.points import Array, FloatArray, Points
 from uwe.selection._block import Block, greedy
 from uwe.selection._nearest import Nearest, norm_leader
-from uwe.selection._plain import Plain, is_small, pick_all
-from uwe.selection._plan import Advance, Memory, Plan, make_plan
+from uwe.selection._plan import Advance, Memory, Plan, make_plan, parse_memory
+from uwe.selection._steps import Steps, is_short, pick_in_steps
 from uwe.selection._validation import checked
 
 __all__ = ["k_center"]
@@ -95,12 +95,15 @@ def k_center(
     """
     points, known = checked(x, k, anchors, device)
     plan = make_plan(points, max_memory)
-    if is_small(points, k, known):
-        picks, apart = pick_all(Plain(points, known), k, None)
-        if progress:
-            progress(k, k)
+    advance = progress or (lambda _done, _total: None)
+    steps = None
+    if is_short(points, k, parse_memory(max_memory)):
+        steps = Steps(points, k, known, plan)
+    if steps and steps.is_finite():
+        picks, apart = pick_in_steps(steps, k, distances=return_distance)
+        advance(k, k)
     else:
-        picks, apart = _k_center(points, k, known, plan, progress or (lambda _done, _total: None))
+        picks, apart = _k_center(points, k, known, plan, advance)
     return (picks, apart) if return_distance else picks
 
 
