@@ -8,8 +8,8 @@ pip="-m pip --disable-pip-version-check --quiet"
 
 "$root/.venv/bin/python" $pip wheel --no-deps --wheel-dir "$folder" "$root"
 wheel=$(echo "$folder"/uwe-*.whl)
-"$root/.venv/bin/python" -m zipfile --list "$wheel" | grep -q 'uwe/py.typed' \
-  || { echo "the wheel lacks py.typed"; exit 1; }
+listing=$("$root/.venv/bin/python" -m zipfile --list "$wheel")
+grep -q 'uwe/py.typed' <<<"$listing" || { echo "the wheel lacks py.typed"; exit 1; }
 
 "$root/.venv/bin/python" -m venv "$folder/env"
 "$folder/env/bin/python" $pip install -c "$root/constraints.txt" "$wheel"
