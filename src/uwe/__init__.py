@@ -1,7 +1,7 @@
 """Deep active learning: which samples to label next.
 
 The public names; everything else may change from one version to the next. A name is imported when
-it is first used, so that a command that needs no network does not wait for torch.
+it is first used: a command line that is interrupted while torch loads can then still say so.
 """
 
 from importlib import import_module as _import_module
