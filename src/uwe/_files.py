@@ -19,8 +19,10 @@ from uwe.errors import RunError
 __all__ = [
     "append_line",
     "make_folder",
+    "nearest_existing",
     "read_tensors",
     "remove_unfinished",
+    "write_bytes",
     "write_json",
     "write_tensors",
     "write_text",
@@ -50,9 +52,18 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
             beside.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content``, whole or not at all."""
+
+    def write(beside: Path) -> None:
+        beside.write_bytes(content)
+
+    write_whole(path, write)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8, whole or not at all."""
-    write_whole(path, lambda beside: _write_utf8(beside, text))
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: object) -> None:
@@ -63,7 +74,8 @@ def write_json(path: Path, value: object) -> None:
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Write named tensors as safetensors, whole or not at all."""
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_whole(path, lambda beside: _write_bytes(beside, save(on_cpu)))
+    # safetensors' own writer would not tell a full disk from anything else
+    write_bytes(path, save(on_cpu))
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -105,19 +117,15 @@ def make_folder(folder: Path) -> None:
         raise _as_run_error(error, folder) from error
 
 
+def nearest_existing(folder: Path) -> Path:
+    """``folder`` if it is there, else the nearest folder above it that is."""
+    return next(each for each in (folder, *folder.absolute().parents) if each.exists())
+
+
 def remove_unfinished(folder: Path, stem: str) -> None:
     """Remove what a killed process was about to rename to names that begin with ``stem``."""
     for path in folder.rglob(f".*{glob.escape(stem)}*.part"):
         path.unlink(missing_ok=True)
-
-
-def _write_utf8(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    """Write as Python does: safetensors' own writer tells a full disk from nothing else."""
-    path.write_bytes(content)
 
 
 def _sync(path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from uwe._files import append_line, dump_line, write_text, write_whole
+from uwe._files import append_line, dump_line, write_bytes, write_text
 from uwe._types import Rows
 from uwe.errors import RunError
 from uwe.pool import Pool
@@ -97,7 +97,7 @@ def mend(path: Path) -> None:
     content = path.read_bytes()
     if not content.endswith(b"\n"):
         whole = content[: content.rfind(b"\n") + 1]
-        write_whole(path, lambda beside: _write_bytes(beside, whole))
+        write_bytes(path, whole)
 
 
 def replay(events: Sequence[Event], n: int) -> Pool:
@@ -159,7 +159,3 @@ def _check_format(path: Path, line: str) -> None:
             f"{path} has journal format {found}, and this version reads {FORMAT}; "
             "use the version of uwe that wrote it"
         )
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)

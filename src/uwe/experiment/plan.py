@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uwe import journal
+from uwe._files import nearest_existing
 from uwe.data import Dataset
 from uwe.errors import RunError
 from uwe.experiment.prepare import Prepared, cycle0_files_of, files_of, supervised_files_of
@@ -81,7 +82,7 @@ def require_disk_space(plans: Sequence[Plan]) -> None:
     """
     for folder in {plan.results for plan in plans}:
         needed = sum(plan.disk_bytes for plan in plans if plan.results == folder)
-        there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+        there = nearest_existing(folder)
         free = shutil.disk_usage(there).free
         if needed > free:
             raise RunError(

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from uwe._files import nearest_existing
 from uwe._types import Progress
 from uwe.data import Dataset, load_dataset
 from uwe.errors import InputError
@@ -210,7 +211,7 @@ def _check_files(prepared: Prepared) -> None:
 
 def _check_folder(folder: Path) -> None:
     """The results folder can be made and written, as far as can be seen without doing so."""
-    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    there = nearest_existing(folder)
     if not there.is_dir():
         raise InputError(f"{there} is a file; --results must name a folder")
     if not os.access(there, os.W_OK | os.X_OK):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -299,7 +300,8 @@ def _read_initial(path: Path, k: int, n: int) -> Rows:
         raise RunError(f"{path} is not a file of initial rows: {error}") from error
     if len(rows) != k:
         raise RunError(f"{path} holds {len(rows)} rows, but cycle 0 has {k}; was it edited?")
-    wrong = [row for row in rows if not 0 <= row < n or rows.count(row) > 1]
+    times = Counter(rows)
+    wrong = [row for row in rows if not 0 <= row < n or times[row] > 1]
     if wrong:
         raise RunError(
             f"{path} names row {wrong[0]}, which is outside the pool of {n} rows or there twice; "
