@@ -12,7 +12,6 @@ from uwe.errors import InputError, UweError
 from uwe.points import Points, Product, as_points
 from uwe.selection import _reference as slow
 from uwe.selection._plan import Plan, make_plan
-from uwe.selection._steps import Steps, pick_in_steps
 from uwe.selection.certificate import certify
 from uwe.selection.k_center import _k_center, k_center
 
@@ -47,29 +46,21 @@ def quiet(done: int, total: int) -> None:
     """A progress callback that looks away."""
 
 
-def stepped(
-    points: Points,
-    k: int,
-    anchors: Points | None,
-    plan: Plan,
-    _progress: object = None,
-    *,
-    distances: bool = True,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The kernel of few picks, in float32 until that leaves too much open."""
-    steps = Steps(points, k, anchors, plan)
-    steps.begin(torch.float32)
-    if not steps.is_finite():
-        return _k_center(points, k, anchors, plan, quiet)
-    return pick_in_steps(steps, k, distances=distances)
-
-
 plans = st.builds(
     Plan,
     tile_rows=st.integers(1, 50),
     tile_centres=st.integers(1, 50),
     pairs=st.integers(1, 20),
     block=st.integers(1, 40),
+    cells=st.sampled_from([1, 2, 5, 16]),
+    steps=st.sampled_from([None, None, torch.float32, torch.float64]),
+    may_widen=st.booleans(),
+)
+WAYS = (
+    Plan(512, 512, 64, 256),
+    Plan(512, 512, 64, 256, cells=16),
+    Plan(512, 512, 64, 256, steps=torch.float32, may_widen=True),
+    Plan(512, 512, 64, 256, steps=torch.float64),
 )
 
 
@@ -96,10 +87,7 @@ def test_picks_and_distances_are_those_of_one_at_a_time_to_the_last_bit(
     picks, distance = _k_center(points, k, known, plan, quiet)
     np.testing.assert_array_equal(picks, expected)
     np.testing.assert_array_equal(distance, apart)
-    picks, distance = stepped(points, k, known, plan, distances=True)
-    np.testing.assert_array_equal(picks, expected)
-    np.testing.assert_array_equal(distance, apart)
-    found, _ = stepped(points, k, known, plan, distances=False)
+    found, _ = _k_center(points, k, known, plan, quiet, distances=False)
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(k_center(points, k, anchors=known), expected)
 
@@ -122,33 +110,21 @@ def test_products_are_picked_as_one_at_a_time(
     known = Product(a[n:].astype(np.float32), b[n:]) if anchors else None
     k = round(share * n)
     expected, apart = slow.k_center(points, k, anchors=known)
-    for find in (_k_center, stepped):
-        picks, distance = find(points, k, known, plan, quiet)
-        np.testing.assert_array_equal(picks, expected)
-        np.testing.assert_array_equal(distance, apart)
-
-
-@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_steps_in_either_precision_pick_as_one_at_a_time(
-    shape: str, precision: torch.dtype
-) -> None:
-    points = as_points(pool(shape, 700, 12, 3).astype(np.float32))
-    steps = Steps(points, 100, None, make_plan(points, None))
-    steps.begin(precision)
-    np.testing.assert_array_equal(
-        pick_in_steps(steps, 100, distances=False)[0], slow.k_center(points, 100)[0]
-    )
+    picks, distance = _k_center(points, k, known, plan, quiet)
+    np.testing.assert_array_equal(picks, expected)
+    np.testing.assert_array_equal(distance, apart)
 
 
 @pytest.mark.parametrize("d", [2, 64])
-@pytest.mark.parametrize("shape", ["gaussian", "weighted", "grid", "clusters"])
-def test_a_pool_of_thousands_is_picked_as_one_at_a_time(shape: str, d: int) -> None:
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_way_picks_as_one_at_a_time_from_thousands(shape: str, d: int) -> None:
     points = as_points(pool(shape, 3000, d, 7).astype(np.float32))
-    expected, _ = slow.k_center(points, 300)
+    expected, apart = slow.k_center(points, 300)
     np.testing.assert_array_equal(k_center(points, 300), expected)
-    plan = make_plan(points, None)
-    np.testing.assert_array_equal(_k_center(points, 300, None, plan, quiet)[0], expected)
+    for way in WAYS:
+        picks, distance = _k_center(points, 300, None, way, quiet)
+        np.testing.assert_array_equal(picks, expected)
+        np.testing.assert_array_equal(distance, apart)
 
 
 def test_blocks_memory_and_threads_change_no_bit() -> None:
@@ -156,12 +132,13 @@ def test_blocks_memory_and_threads_change_no_bit() -> None:
     picks, distance = k_center(x, 200, return_distance=True)
     before = torch.get_num_threads()
     try:
-        for threads, memory in ((1, None), (2, "3MB"), (1, "1MB"), (2, 600_000)):
+        for threads, memory in ((1, None), (2, "3MB"), (1, "1.5MB"), (2, "1MB")):
             torch.set_num_threads(threads)
             points = as_points(x)
-            again, apart = _k_center(points, 200, None, make_plan(points, memory), quiet)
-            np.testing.assert_array_equal(again, picks)
-            np.testing.assert_array_equal(apart, distance)
+            for plan in (make_plan(points, 200, 200, memory), *WAYS):
+                again, apart = _k_center(points, 200, None, plan, quiet)
+                np.testing.assert_array_equal(again, picks)
+                np.testing.assert_array_equal(apart, distance)
             np.testing.assert_array_equal(k_center(x, 200, max_memory=memory), picks)
     finally:
         torch.set_num_threads(before)
@@ -200,6 +177,8 @@ def test_thousands_of_anchors_are_met_as_one_after_another() -> None:
     points, known = as_points(x[:2000]), as_points(x[2000:])
     expected, _ = slow.k_center(points, 200, anchors=known)
     np.testing.assert_array_equal(k_center(points, 200, anchors=known), expected)
+    for way in WAYS:
+        np.testing.assert_array_equal(_k_center(points, 200, known, way, quiet)[0], expected)
 
 
 def test_progress_counts_up_to_k() -> None:

@@ -15,8 +15,9 @@ from uwe.errors import InputError, UweError
 from uwe.points import Points, Product, as_points
 from uwe.selection import _reference as slow
 from uwe.selection._nearest import Nearest
+from uwe.selection._norms import take_norms
 from uwe.selection._plan import make_plan
-from uwe.selection.k_means_pp import _sampled, _Sampler, k_means_pp
+from uwe.selection.k_means_pp import Sampler, _sampled, k_means_pp
 
 SMALL = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0], [3.0, 1.0], [1.0, 1.0], [1.0, 1.0]])
 
@@ -26,7 +27,7 @@ def batched(
 ) -> np.ndarray:
     """The kernel of large pools on a small one."""
     points, known = as_points(x), None if anchors is None else as_points(anchors)
-    return _sampled(points, k, seed, known, make_plan(points, None), lambda *_: None)[0]
+    return _sampled(points, k, seed, known, make_plan(points, k, k, None), lambda *_: None)[0]
 
 
 KERNELS = pytest.mark.parametrize("kernel", [batched, k_means_pp], ids=["batches", "plain"])
@@ -78,13 +79,15 @@ def test_rows_whose_weight_halved_are_accepted_half_as_often() -> None:
     # it was when the weights were taken.
     places = np.stack(np.meshgrid(*[10.0 * np.arange(200)] * 2), axis=-1).reshape(-1, 2)
     points = as_points(places)
-    near = Nearest(points, len(points), make_plan(points, None), points.frame(), None)
+    plan = make_plan(points, 1, 1, None)
+    norms = take_norms(points, 1000)
+    near = Nearest(points, norms.frame, norms.sq, plan, len(points), None)
     near.sqdist[:] = np.where(np.arange(len(points)) % 2, 0.5, 1.0)
-    sampler = _Sampler(near, generator(3), len(points), lambda *_: None)
+    sampler = Sampler(near, generator(3), len(points), distances=False)
     sampler.weight = np.ones(len(points))
     sampler.cumulative = np.cumsum(sampler.weight)
     while sampler.done < 12_000:
-        sampler._batch()
+        sampler.batch()
     halved = near.picks[: sampler.done] % 2
     full = len(points) / 2 - (np.cumsum(1 - halved) - (1 - halved))
     half = len(points) / 2 - (np.cumsum(halved) - halved)

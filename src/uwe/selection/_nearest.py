@@ -8,108 +8,44 @@ distance exactly, to the last bit, whatever the order or the blocks in which it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
 from uwe._types import IntArray, Rows
-from uwe.errors import InputError
-from uwe.points import BoolArray, FloatArray, Frame, Points, Span, Tile
-from uwe.selection._plan import Plan
-from uwe.selection._validation import require_finite
+from uwe.points import FloatArray, Frame, Points, Span, Tile
+from uwe.selection._bounds import (
+    bounds,
+    entries,
+    low_of_high,
+    reach,
+    row_minimum,
+    spans,
+    within,
+)
+from uwe.selection._cells import Cells, Meeting
+from uwe.selection._plan import ASKED_TILES, VISIT, Plan, pair_cost
 
-__all__ = ["Nearest", "bounds", "longest", "norm_leader", "reach"]
+__all__ = ["Nearest"]
 
-_CANONICAL = 1e-13  # more than the relative rounding of a float64 distance
+_ALL = slice(None)
 _NEVER = np.iinfo(np.int32).max  # picked rows meet no more centres
-_FAR = 0.5  # of the floor
 _CROWDED = 16  # pairs left to float64 for each row, above which a float64 product is cheaper
-
-
-def bounds(offset: FloatArray, tile: Tile, unit: float) -> tuple[FloatArray, FloatArray]:
-    """What a squared distance is at least and at most, from its offset in a tile.
-
-    Formula: with ``q = ‖x‖²`` and ``t = offset + q``, ``(t - 8γq) / (1 + 6γ)`` and
-    ``(t + 8γq) / (1 - 6γ)``. Rounding moves t by at most ``γ((|x| + |c|)² + 2|c|²)``, and
-    ``|c|² <= 2|x|² + 2‖x - c‖²``; so the bound needs neither centre nor order of summation.
-    """
-    square = _host64(tile.sq).reshape((-1,) + (1,) * (offset.ndim - 1))
-    slack = 8 * tile.gamma * square + _underflow(tile.sq)
-    low = _low(offset, tile.sq, tile.gamma, unit)
-    high = (offset + square + slack) * (unit * (1 + _CANONICAL) / (1 - 6 * tile.gamma))
-    return low, high
-
-
-def _low(offset: FloatArray, sq: torch.Tensor, gamma: float, unit: float) -> FloatArray:
-    """The lower of the two ``bounds``."""
-    square = _host64(sq).reshape((-1,) + (1,) * (offset.ndim - 1))
-    slack = 8 * gamma * square + _underflow(sq)
-    low: FloatArray = (offset + square - slack) * (unit * (1 - _CANONICAL) / (1 + 6 * gamma))
-    return low
-
-
-def reach(limit: FloatArray, sq: torch.Tensor, gamma: float, unit: float) -> FloatArray:
-    """The largest offset whose lower bound is at most ``limit``; ``bounds`` turned round."""
-    square = _host64(sq)
-    slack = 8 * gamma * square + _underflow(sq)
-    top = limit * ((1 + 6 * gamma) * (1 + 2 * _CANONICAL) / unit) - square + slack
-    return top + 1e-6 * np.abs(top)  # it is compared with float32 numbers
-
-
-def _low_of_high(high: FloatArray, tile: Tile, unit: float) -> FloatArray:
-    """The lower bound that goes with an upper bound."""
-    slack = 8 * tile.gamma * _host64(tile.sq) + _underflow(tile.sq)
-    gap = high * ((1 - 6 * tile.gamma) * (1 - 2 * _CANONICAL) / unit) - 2 * slack
-    return gap * (unit * (1 - _CANONICAL) / (1 + 6 * tile.gamma)) - 1e-12 * np.abs(high)
-
-
-def _underflow(sq: torch.Tensor) -> float:
-    return 1e-36 if sq.dtype == torch.float32 else 1e-290
+_FEW = 64  # centres that a row meets at a glance
 
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Rows of a chunk with centres that may be their nearest: only float64 can tell."""
+    """Rows with centres that may be their nearest: only float64 can tell."""
 
-    row: IntArray
+    row: Rows
     centre: IntArray
-    low: FloatArray
+    low: FloatArray  # of the squared distance, in units of the tiles
 
-    def where(self, kept: BoolArray) -> _Pairs:
+    def where(self, kept: np.ndarray) -> _Pairs:
         return _Pairs(self.row[kept], self.centre[kept], self.low[kept])
-
-
-class _Chunk:
-    """Rows that meet centres together: their bounds, and the pairs that may decide them."""
-
-    def __init__(self, rows: Rows, tile: Tile, bound: FloatArray, pairs: list[_Pairs]) -> None:
-        self.rows = rows
-        self.tile = tile
-        self.bound = bound.copy()
-        self.pairs = pairs
-
-    def open_pairs(self) -> _Pairs:
-        """The pairs that the bounds as they are now leave open."""
-        if not self.pairs:
-            none = np.empty(0, dtype=np.int64)
-            return _Pairs(none, none, np.empty(0))
-        joined = _Pairs(
-            np.concatenate([pairs.row for pairs in self.pairs]),
-            np.concatenate([pairs.centre for pairs in self.pairs]),
-            np.concatenate([pairs.low for pairs in self.pairs]),
-        )
-        return joined.where(joined.low <= self.bound[joined.row])
-
-    def keep(self, which: BoolArray) -> _Chunk:
-        """The rows at ``which`` alone."""
-        at, place = np.flatnonzero(which), np.cumsum(which) - 1
-        pairs = self.open_pairs()
-        pairs = pairs.where(which[pairs.row])
-        moved = [_Pairs(place[pairs.row], pairs.centre, pairs.low)]
-        return _Chunk(self.rows[at], self.tile.take(at), self.bound[at], moved)
 
 
 class Nearest:
@@ -124,287 +60,254 @@ class Nearest:
     """
 
     def __init__(
-        self, points: Points, capacity: int, plan: Plan, frame: Frame, anchors: Points | None
+        self,
+        points: Points,
+        frame: Frame,
+        sq: FloatArray,
+        plan: Plan,
+        capacity: int,
+        anchors: Points | None,
     ) -> None:
         self.points = points
-        self.anchors = anchors
         self.frame = frame
+        self.sq = sq
         self.plan = plan
+        self.anchors = anchors
         self.sqdist = np.full(len(points), np.inf)
         self.seen = np.zeros(len(points), dtype=np.int32)
         self.open = np.full(len(points), -1, dtype=np.int32)
         self.picks = np.empty(capacity, dtype=np.int64)
-        self.settled = 0
-        self.met = 0  # pairs whose product was taken, for the benchmarks
-        self._tiles: dict[tuple[bool, int, torch.dtype], Tile] = {}
-        self._spare = plan.kept  # rows of centres that there is room for
-        self._anchored = 0 if anchors is None else len(anchors)
-        self.count = self._anchored
+        self.count = self.anchored = 0 if anchors is None else len(anchors)
+        self.met = 0  # pairs whose product was taken
+        self.balance = 0.0  # nanoseconds that cells have saved
+        self.settled = 0  # pairs whose float64 distance was taken
+        self._pairs: list[_Pairs] = []
+        self.cells: Cells | None = None
+        if plan.cells > 1:
+            self.cells = Cells(points, frame, sq, plan.cells, self.anchored + capacity)
+        self._anchor_sq = self._begin()
+
+    def _begin(self) -> FloatArray:
+        norms = np.empty(self.anchored)
+        for span in spans(self.anchored, self.plan.tile_rows):
+            assert self.anchors is not None
+            tile = self.anchors.tile(span, self.frame)
+            norms[span] = tile.sq
+            if self.cells:
+                self.cells.add(tile)
+        if self.cells:
+            for span in spans(len(self.points), self.plan.tile_rows):
+                self.cells.assign(span, self.tile(span))
+        return norms
 
     def add(self, rows: Rows) -> None:
         """Make ``rows`` centres; they cannot be picked again."""
-        first = self.count - self._anchored
+        first = self.count - self.anchored
         self.picks[first : first + len(rows)] = rows
         self.count += len(rows)
         self.sqdist[rows] = -1.0
         self.seen[rows] = _NEVER
+        self.open[rows] = -1
+        if self.cells:
+            for span in spans(len(rows), self.plan.tile_rows):
+                self.cells.add(self.tile(rows[span]))
+
+    def picked(self) -> Rows:
+        """The picks so far."""
+        return self.picks[: self.count - self.anchored]
+
+    def upper(self) -> FloatArray:
+        """Upper bounds of all rows, ``[n]``; those of stale rows with the help of their cells."""
+        if self.cells is None or not self.count:
+            return self.sqdist.copy()
+        return np.minimum(self.sqdist, self.cells.ceiling() * self.frame.unit)
+
+    def lower(self, rows: Span = _ALL) -> FloatArray:
+        """Lower bounds that go with ``sqdist`` where a row is up to date; -1 for picks."""
+        low = self.sqdist[rows].copy()
+        at = np.flatnonzero(self.open[rows] >= 0)
+        tile, unit = self.tile(slice(0, 1)), self.frame.unit
+        low[at] = low_of_high(low[at] / unit, self.sq[rows][at], tile) * unit
+        return low
 
     def stale(self, rows: Rows) -> Rows:
         """Those of ``rows`` that have centres to meet."""
         return rows[self.seen[rows] < self.count]
-
-    def debt(self) -> float:
-        """Multiplications that would bring every row up to date."""
-        return float(np.maximum(self.count - self.seen, 0).sum()) * self.points.width
 
     def unsettled(self, rows: Rows) -> Rows:
         """Those of ``rows`` whose bounds are not exact for the centres they have met."""
         return rows[self.open[rows] >= 0]
 
     def settle(self, rows: Rows) -> None:
-        """Take the float64 distance that makes the bound of each of ``rows`` exact."""
-        for span in _spans(len(rows), self.plan.pairs):
+        """Make the bound of each of ``rows`` exact for the centres it has met."""
+        rows = self.unsettled(rows)
+        for span in spans(len(rows), self.plan.pairs):
             some = rows[span]
             exact = self._exact(some, self.open[some].astype(np.int64))
             self.sqdist[some] = np.minimum(self.sqdist[some], exact)
         self.open[rows] = -1
 
-    def floor(self, m: int) -> float:
-        """What the m-th of the first rows has at least: the m-th largest that is up to date."""
-        known = self.sqdist[self.seen == self.count]
-        return float(np.partition(known, -m)[-m]) if len(known) >= m else -1.0
+    def glance(self, rows: Rows) -> None:
+        """Lower the bounds of rows by a few centres that are likely to be near.
 
-    def bound(self) -> None:
-        """Give every row a first bound from the first centres, without any float64 distance."""
-        centres = self._centres(0, torch.float32)
-        for span in _spans(len(self.points), self.plan.tile_rows):
-            tile = self.points.tile(span, self.frame)
-            self.met += len(tile) * len(centres)
-            _, high = bounds(_least(tile.offsets(centres)), tile, self.frame.unit)
-            self.sqdist[span] = np.minimum(self.sqdist[span], np.maximum(high, 0.0))
+        Mostly that is enough to see that a row does not matter now.
+        """
+        for meeting in self._likely(rows):
+            centres = self.centres(np.sort(meeting.centres))
+            for span in spans(len(meeting.rows), self.plan.tile_rows):
+                some = meeting.rows[span]
+                tile = self.tile(some)
+                _, high = bounds(row_minimum(tile.offsets(centres)), tile.sq, tile)
+                self.met += len(some) * len(centres)
+                high = np.maximum(high, 0.0) * self.frame.unit
+                self.sqdist[some] = np.minimum(self.sqdist[some], high)
 
-    def update(self, rows: Rows, floor: float = -1.0) -> None:
-        """Bring ``rows`` up to date; one that falls to ``floor`` or below may stay behind."""
-        for chunk in self._alike(rows):
-            self._update(chunk, floor)
+    def approach(self, rows: Rows, upper: FloatArray, floor: float) -> None:
+        """Bring ``rows`` up to date, but for those that a glance shows to be below ``floor``.
 
-    def _alike(self, rows: Rows) -> Iterator[Rows]:
-        """Chunks of rows that have about as many centres to meet."""
-        age = np.frexp((self.count - self.seen[rows]).astype(np.float64))[1]
+        Cells are asked where they may save more than they cost, and given up where they do not.
+        """
+        asked = int((self.count - self.seen[rows]).sum()) * pair_cost(self.points)
+        if self.cells is None or asked < 2 * VISIT * (visits := self.cells.among(rows)):
+            self.update(rows)
+            return
+        met = self.met
+        self.glance(rows)
+        rows = rows[self.sqdist[rows] >= floor]
+        self.update_by_cell(rows, np.minimum(upper, self.sqdist))
+        self.balance += asked - (self.met - met) * pair_cost(self.points) - visits * VISIT
+        if self.balance < -self.plan.patience:
+            self.cells = None
+
+    def _likely(self, rows: Rows) -> Iterator[Meeting]:
+        if self.cells is not None:
+            return self.cells.witnesses(rows, _FEW)
+        return iter([Meeting(rows, np.arange(min(self.count, _FEW)))])
+
+    def update(self, rows: Rows) -> None:
+        """Bring ``rows`` up to date."""
+        self._update(rows, self._alike)
+
+    def update_by_cell(self, rows: Rows, upper: FloatArray) -> None:
+        """Bring ``rows`` up to date without the centres that their cells rule out.
+
+        Args:
+            rows: which.
+            upper: float64 ``[n]``, upper bounds; no centre that may be nearer is passed over.
+        """
+        assert self.cells is not None
+        cells, unit = self.cells, self.frame.unit
+        self._update(rows, lambda r: cells.meetings(r, self.seen[r].astype(np.int64), upper[r] / unit))
+
+    def _update(self, rows: Rows, meetings: Callable[[Rows], Iterable[Meeting]]) -> None:
+        for span in spans(len(rows), ASKED_TILES * self.plan.tile_rows):
+            for meeting in meetings(rows[span]):
+                self._meet_all(meeting)
+            self._conclude()
+
+    def _alike(self, rows: Rows) -> Iterator[Meeting]:
+        """Rows that have about as many centres to meet."""
+        start = self.seen[rows].astype(np.int64)
+        age = np.frexp((self.count - start).astype(np.float64))[1]
         for value in np.unique(age):
-            same = rows[age == value]
-            for span in _spans(len(same), self.plan.tile_rows):
-                yield same[span]
+            same = age == value
+            yield Meeting(rows[same], np.arange(start[same].min(), self.count))
 
-    def _update(self, rows: Rows, floor: float) -> None:
-        """Meet all centres in turn; rows that sink below the floor leave on the way."""
-        chunk = self._chunk(rows)
-        at = int(self.seen[rows].min())
-        while at < self.count and len(chunk.rows):
-            at += self._meet(chunk, at)
-            chunk = self._leave(chunk, at, floor)
+    def _meet_all(self, meeting: Meeting) -> None:
+        plan = self.plan
+        for centres in spans(len(meeting.centres), plan.tile_centres):
+            tile = self.centres(meeting.centres[centres])
+            for span in spans(len(meeting.rows), plan.tile_rows):
+                mine = self.tile(meeting.rows[span])
+                self._meet(meeting.rows[span], mine, meeting.centres[centres], tile)
+        self.seen[meeting.rows] = self.count
 
-    def _chunk(self, rows: Rows) -> _Chunk:
-        tile, known = self.points.tile(rows, self.frame), self.sqdist[rows]
+    def _meet(self, rows: Rows, tile: Tile, at: IntArray, centres: Tile) -> None:
+        """Lower the bounds of rows by some centres, and note the pairs that may decide them."""
+        unit = self.frame.unit
+        table = tile.offsets(centres)
+        self.met += len(rows) * len(at)
+        before = self.sqdist[rows] / unit
+        low, high = bounds(row_minimum(table), tile.sq, tile)
+        closer = low < before
+        if not closer.any():
+            return
+        limit = np.minimum(before, np.maximum(high, 0.0))
+        self._note_open(rows, tile, before)
+        self.sqdist[rows] = np.minimum(limit * unit, self.sqdist[rows])
+        limit = np.where(closer, reach(limit, tile.sq, tile), -np.inf)
+        row, column = within(table, limit)
+        if len(row) > _CROWDED * len(rows) and not centres.tiny < 1e-200:
+            self._meet_in_float64(rows[closer], at)
+            return
+        sq = tile.sq[row]
+        low, _ = bounds(entries(table, row, column), sq, tile)
+        self._pairs.append(_Pairs(rows[row], at[column], low))
+
+    def _note_open(self, rows: Rows, tile: Tile, before: FloatArray) -> None:
+        """Rows that one centre would decide: that centre stays in question."""
         at = np.flatnonzero(self.open[rows] >= 0)
-        if not len(at):
-            return _Chunk(rows, tile, known, [])
-        low = _low_of_high(known[at], tile.take(at), self.frame.unit)
-        return _Chunk(rows, tile, known, [_Pairs(at, self.open[rows[at]].astype(np.int64), low)])
+        if len(at):
+            low = low_of_high(before[at], tile.sq[at], tile)
+            self._pairs.append(_Pairs(rows[at], self.open[rows[at]].astype(np.int64), low))
+            self.open[rows[at]] = -1
 
-    def _meet(self, chunk: _Chunk, at: int) -> int:
-        """Lower the chunk's bounds by the next centres, and note the pairs that may decide them.
-
-        Returns:
-            How many centres were met.
-        """
-        tile, unit = chunk.tile, self.frame.unit
-        offsets = tile.offsets(self._centres(at, tile.sq.dtype))
-        self.met += offsets.numel()
-        low, high = bounds(_least(offsets), tile, unit)
-        closer = np.flatnonzero(low < chunk.bound)
-        if len(closer):
-            chunk.bound[closer] = np.minimum(chunk.bound[closer], high[closer])
-            row, centre = _close(offsets, closer, chunk, unit)
-            if len(row) > _CROWDED * len(closer) and tile.sq.dtype == torch.float32:
-                self._meet_in_float64(chunk, closer, at)
-            else:
-                chunk.pairs.append(
-                    _Pairs(row, centre + at, _lows(offsets, row, centre, tile, unit))
-                )
-        return offsets.shape[1]
-
-    def _meet_in_float64(self, chunk: _Chunk, which: IntArray, at: int) -> None:
+    def _meet_in_float64(self, rows: Rows, at: IntArray) -> None:
         """Where float32 leaves too many pairs open, float64 products leave few."""
-        tile = self.points.tile(chunk.rows[which], self.frame, torch.float64)
-        narrow = _Chunk(chunk.rows[which], tile, chunk.bound[which], [])
-        self._meet(narrow, at)
-        chunk.bound[which] = narrow.bound
-        for pairs in narrow.pairs:
-            chunk.pairs.append(_Pairs(which[pairs.row], pairs.centre, pairs.low))
+        tile = self.points.tile(rows, self.frame, torch.float64)
+        centres = self.centres(at, torch.float64)
+        self._meet(rows, tile, at, centres)
 
-    def _leave(self, chunk: _Chunk, at: int, floor: float) -> _Chunk:
-        """Write down the rows that have met every centre or that fell below the floor.
-
-        Those far below it keep a bound and nothing else: they will not be asked for soon.
-        """
-        done = at == self.count
-        gone = chunk.bound < floor
-        if not done and not gone.sum() > 0.25 * len(gone):
-            return chunk
-        far = chunk.bound < _FAR * floor
-        self.sqdist[chunk.rows[far]] = chunk.bound[far]
-        leaving = ~far & (gone | done)
-        self._write(chunk, leaving, at)
-        return chunk.keep(~far & ~leaving)
-
-    def _write(self, chunk: _Chunk, which: BoolArray, at: int) -> None:
-        """Note the bounds of some rows; settle those that more than one centre may decide."""
-        rows = chunk.rows[which]
-        self.seen[rows] = np.maximum(self.seen[rows], at)
-        pairs = chunk.open_pairs()
-        pairs = pairs.where(which[pairs.row])
-        several = np.bincount(pairs.row, minlength=len(which)) > 1
-        single = pairs.where(~several[pairs.row])
-        self.sqdist[chunk.rows[single.row]] = chunk.bound[single.row]
-        self.open[chunk.rows[single.row]] = single.centre
-        rest = pairs.where(several[pairs.row])
-        self._judge(chunk.rows[rest.row], rest.centre)
+    def _conclude(self) -> None:
+        """Note the one centre that may decide a row; let float64 judge where there are several."""
+        if not self._pairs:
+            return
+        row, centre, low = (
+            np.concatenate([getattr(pairs, name) for pairs in self._pairs])
+            for name in ("row", "centre", "low")
+        )
+        self._pairs = []
+        close = low * self.frame.unit <= self.sqdist[row]
+        row, centre = row[close], centre[close]
+        order = np.argsort(row, kind="stable")
+        row, centre = row[order], centre[order]
+        new = np.concatenate([[True], row[1:] != row[:-1]]) if len(row) else np.empty(0, bool)
+        alone = new & np.append(new[1:], True)
+        self.open[row[alone]] = centre[alone]
+        self._judge(row[~alone], centre[~alone])
 
     def _judge(self, rows: Rows, centre: IntArray) -> None:
         """Settle rows, which may repeat, by all the centres that may decide them."""
-        self.open[rows] = -1
-        for span in _spans(len(rows), self.plan.pairs):
+        for span in spans(len(rows), self.plan.pairs):
             np.minimum.at(self.sqdist, rows[span], self._exact(rows[span], centre[span]))
 
     def _exact(self, rows: Rows, centre: IntArray) -> FloatArray:
         """Squared distance of each row to the centre beside it."""
         self.settled += len(rows)
-        mine = self.points.exact(_span_of(rows))
-        if self.anchors is None:
-            alike = len(centre) > 1 and not (centre != centre[0]).any()
-            return mine.sqdist(self.points.exact(self.picks[centre[:1] if alike else centre]))
         sqdist = np.empty(len(centre))
-        first = centre < self._anchored
+        own = centre >= self.anchored
         for part, source, at in (
-            (first, self.anchors, centre[first]),
-            (~first, self.points, self.picks[centre[~first] - self._anchored]),
+            (own, self.points, self.picks[centre[own] - self.anchored]),
+            (~own, self.anchors, centre[~own]),
         ):
             if len(at):
-                sqdist[part] = mine.take(np.flatnonzero(part)).sqdist(source.exact(at))
+                assert source is not None
+                sqdist[part] = self.points.exact(rows[part]).sqdist(source.exact(at))
         return sqdist
 
-    def _centres(self, start: int, dtype: torch.dtype) -> Tile:
-        """The next centres from ``start``, as many as a tile has, up to the last anchor."""
-        whole, source, rows = self._anchored, self.anchors, np.empty(0, dtype=np.int64)
-        if start >= self._anchored:
-            whole, source, rows = self.count - self._anchored, self.points, self.picks
-            start -= self._anchored
-        assert source is not None
-        size = self.plan.tile_centres
-        first = start - start % size
-        last = min(whole, first + size)
-        key = (source is self.points, first, dtype)
-        tile = self._tiles.get(key)
-        if tile is None or len(tile) < last - first:
-            at = rows[first:last] if source is self.points else slice(first, last)
-            tile = source.tile(at, self.frame, dtype)
-            if key in self._tiles or self._spare >= size:
-                self._spare -= 0 if key in self._tiles else size
-                self._tiles[key] = tile
-        return tile.part(slice(start - first, None))
+    def tile(self, span: slice | Rows) -> Tile:
+        """Rows ready for products."""
+        return self.points.tile(span, self.frame, sq=self.sq[span])
 
-
-def norm_leader(near: Nearest, *, leader: bool = True) -> int:
-    """The row with the largest norm as given, the lowest of equals; looks at every row once.
-
-    Gives float32 work a unit that fits, where a row proves too large for the one in ``near``.
-
-    Raises:
-        InputError: a row holds NaN or infinity, or numbers too large to be squared.
-    """
-    points, plan = near.points, near.plan
-    sizes = _sizes(points, near.frame, plan)
-    if not np.isfinite(sizes).all():
-        require_finite(points)
-        long = np.flatnonzero(~np.isfinite(sizes))[:256]
-        near.frame = points.frame(
-            np.union1d(np.arange(0, len(points), 1 + len(points) // 256), long)
-        )
-        sizes = _sizes(points, near.frame, plan)
-        if not np.isfinite(sizes).all():
-            row = int(np.flatnonzero(~np.isfinite(sizes))[0])
-            raise InputError(f"row {row} is too long for its norm to be squared; scale down")
-    if not leader:
-        return -1
-    return longest(points, sizes, points.tile(slice(0, 1), near.frame).gamma, plan)
-
-
-def longest(points: Points, sizes: Any, gamma: float, plan: Plan) -> int:
-    """The row with the largest norm as given, from squared norms rounded as float32 rounds."""
-    rows = np.flatnonzero(sizes >= sizes.max() * (1 - 4 * gamma) - 1e-36)
-    best, norm = -1, -1.0
-    for span in _spans(len(rows), plan.pairs):
-        exact = points.exact(rows[span]).sqnorms()
-        if exact.max() > norm:
-            best, norm = int(rows[span][exact.argmax()]), float(exact.max())
-    return best
-
-
-def _sizes(points: Points, frame: Frame, plan: Plan) -> FloatArray:
-    """Squared norms as given, in the frame's unit, rounded as float32 rounds."""
-    sizes = np.empty(len(points))
-    plain = Frame(None, frame.scales, frame.unit)
-    for span in _spans(len(points), plan.tile_rows):
-        sizes[span] = _host64(points.tile(span, plain).sq)
-    return sizes
-
-
-def _spans(n: int, size: int) -> Iterator[slice]:
-    return (slice(start, min(n, start + size)) for start in range(0, n, size))
-
-
-def _close(
-    offsets: torch.Tensor, closer: IntArray, chunk: _Chunk, unit: float
-) -> tuple[IntArray, IntArray]:
-    """The pairs of rows in ``closer`` with centres that may lie within the row's bound."""
-    tile = chunk.tile
-    where = _index(closer, offsets)
-    limit = reach(chunk.bound[closer], tile.sq[where], tile.gamma, unit)
-    most = torch.from_numpy(limit).to(offsets)
-    if len(closer) > 0.4 * len(offsets):
-        every = offsets.new_full((len(offsets),), -torch.inf)
-        every[where] = most
-        row, centre = (offsets <= every[:, None]).nonzero(as_tuple=True)
-        return row.cpu().numpy(), centre.cpu().numpy()
-    row, centre = (offsets.index_select(0, where) <= most[:, None]).nonzero(as_tuple=True)
-    return closer[row.cpu().numpy()], centre.cpu().numpy()
-
-
-def _lows(
-    offsets: torch.Tensor, row: IntArray, centre: IntArray, tile: Tile, unit: float
-) -> FloatArray:
-    """Lower bounds of some pairs of a tile."""
-    at, to = _index(row, offsets), _index(centre, offsets)
-    square = tile.sq[at]
-    return _low(_host64(offsets[at, to]), square, tile.gamma, unit)
-
-
-def _span_of(rows: IntArray) -> Span:
-    """Rows that follow one another as a slice, of which no copy is taken."""
-    if len(rows) > 1 and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
-        return slice(int(rows[0]), int(rows[-1]) + 1)
-    return rows
-
-
-def _least(offsets: torch.Tensor) -> FloatArray:
-    return _host64(offsets.amin(1))
-
-
-def _host64(x: torch.Tensor) -> FloatArray:
-    host: FloatArray = x.cpu().numpy().astype(np.float64)
-    return host
-
-
-def _index(at: IntArray, like: torch.Tensor) -> torch.Tensor:
-    return torch.from_numpy(at).to(like.device)
+    def centres(self, at: IntArray, dtype: torch.dtype = torch.float32) -> Tile:
+        """The centres ``at``, ascending or all of one kind."""
+        wide = dtype == torch.float64
+        own = at >= self.anchored
+        picks = self.picks[at[own] - self.anchored]
+        mine = self.points.tile(picks, self.frame, dtype, sq=None if wide else self.sq[picks])
+        if self.anchors is None or own.all():
+            return mine
+        known = at[~own]
+        sq = None if wide else self._anchor_sq[known]
+        theirs = self.anchors.tile(known, self.frame, dtype, sq=sq)
+        return theirs.join(mine) if len(picks) else theirs

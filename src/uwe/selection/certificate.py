@@ -8,6 +8,7 @@ import torch
 from uwe._types import Rows
 from uwe.errors import InputError
 from uwe.points import Array, FloatArray, Frame, Points
+from uwe.selection._bounds import on_host
 from uwe.selection._validation import checked
 
 __all__ = ["certify"]
@@ -108,10 +109,9 @@ def _advance(
 def _sqdist(points: Points, rows: Rows, source: Points, centres: Rows, frame: Frame) -> FloatArray:
     tile = points.tile(rows, frame, torch.float64)
     others = source.tile(centres, frame, torch.float64)
-    offsets = tile.offsets(others)
-    square, theirs = tile.sq[:, None], others.sq[None, :]
-    sqdist: FloatArray = (offsets + square).mul_(frame.unit).cpu().numpy()
-    small = (offsets + square <= _CANCELLED * (square + theirs)).cpu().numpy()
+    total = on_host(tile.offsets(others)) + tile.sq[:, None]
+    sqdist: FloatArray = total * frame.unit
+    small = total <= _CANCELLED * (tile.sq[:, None] + others.sq)
     at, centre = np.nonzero(small)
     for start in range(0, len(at), 256):
         some, their = rows[at[start : start + 256]], centres[centre[start : start + 256]]

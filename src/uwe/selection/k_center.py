@@ -13,18 +13,17 @@ from typing import Literal, overload
 
 import numpy as np
 
-from uwe._types import IntArray, Rows
+from uwe._types import Rows
 from uwe.points import Array, FloatArray, Points
 from uwe.selection._block import Block, greedy
-from uwe.selection._nearest import Nearest, norm_leader
-from uwe.selection._plan import Advance, Memory, Plan, make_plan, parse_memory
-from uwe.selection._steps import Steps, is_short, pick_in_steps
+from uwe.selection._nearest import Nearest
+from uwe.selection._norms import longest, take_norms
+from uwe.selection._plan import Advance, Memory, Plan, make_plan
+from uwe.selection._steps import Steps, pick_in_steps
 from uwe.selection._validation import checked
 
 __all__ = ["k_center"]
 
-_NARROW, _WIDE = 32, 256  # rows of the first block
-_WORTH_A_ROUND = 2**26  # multiplications: a round of fewer doubles what the next looks at
 
 
 @overload
@@ -94,102 +93,107 @@ def k_center(
     array([3, 0, 2])
     """
     points, known = checked(x, k, anchors, device)
-    plan = make_plan(points, max_memory)
+    plan = make_plan(points, k, k + (len(known) if known else 0), max_memory)
     advance = progress or (lambda _done, _total: None)
-    steps = None
-    if is_short(points, k, parse_memory(max_memory)):
-        steps = Steps(points, k, known, plan)
-    if steps and steps.is_finite():
-        picks, apart = pick_in_steps(steps, k, distances=return_distance)
-        advance(k, k)
-    else:
-        picks, apart = _k_center(points, k, known, plan, advance)
+    picks, apart = _k_center(points, k, known, plan, advance, distances=return_distance)
     return (picks, apart) if return_distance else picks
 
 
 def _k_center(
-    points: Points, k: int, anchors: Points | None, plan: Plan, progress: Advance
+    points: Points,
+    k: int,
+    anchors: Points | None,
+    plan: Plan,
+    progress: Advance,
+    *,
+    distances: bool = True,
 ) -> tuple[Rows, FloatArray]:
     if not len(points):
         return np.empty(0, dtype=np.int64), np.empty(0)
-    near = Nearest(points, k, plan, points.frame(), anchors)
-    leader = norm_leader(near, leader=not near.count)
+    norms = take_norms(points, plan.tile_rows)
     if not k:
-        return near.picks, np.empty(0)
-    apart: list[FloatArray] = []
+        return np.empty(0, dtype=np.int64), np.empty(0)
+    near = Nearest(points, norms.frame, norms.sq, plan, k, anchors)
     if not near.count:
-        near.add(np.array([leader]))
-        apart.append(np.array([np.inf]))
-    near.bound()
-    done, width = sum(map(len, apart)), min(max(_NARROW, 4 * k), _WIDE)
+        near.add(np.array([longest(points, norms, plan.pairs)]))
+    if plan.steps:
+        steps = Steps(near, plan.steps, may_widen=plan.may_widen)
+        picks, apart = pick_in_steps(steps, k, progress, distances=distances)
+        return picks, np.sqrt(apart)
+    return _in_blocks(near, k, progress)
+
+
+def _in_blocks(near: Nearest, k: int, progress: Advance) -> tuple[Rows, FloatArray]:
+    done = near.count - near.anchored
+    apart = [np.full(done, np.inf)]
+    every = np.arange(len(near.points))
+    if near.count == 1:
+        near.update(every)
+    else:
+        near.glance(every)
+    search = _Search(near)
     while done < k:
-        block = _next_block(near, min(width, plan.block, len(points)), k - done)
+        block = search.next_block(k - done)
         apart.append(block.apart)
         done += len(block.apart)
-        width = _next_width(width, len(block.apart), plan.block)
         progress(done, k)
     return near.picks, np.sqrt(np.concatenate(apart))
 
 
-def _next_width(width: int, gain: int, most: int) -> int:
-    """More rows after a block that gave many picks, fewer after one that gave few."""
-    if gain * 3 > width:
-        return min(2 * width, most)
-    return max(_NARROW, width // 2) if gain * 12 < width else width
+class _Search:
+    """Blocks, one after another; how deep to look follows what the last ones gave.
 
-
-def _next_block(near: Nearest, width: int, most: int) -> Block:
-    """Form a block of ``width`` rows, pick among them, and note what became of them."""
-    rows, rival = _current(near, width)
-    block = greedy(
-        near.points,
-        near.frame,
-        rows,
-        near.sqdist[rows],
-        rival=rival,
-        most=most,
-        pairs=near.plan.pairs,
-    )
-    near.sqdist[rows] = block.sqdist
-    left = rows[block.sqdist >= 0.0]
-    near.seen[left] = near.count + len(block.picks)
-    near.add(rows[block.picks])
-    return block
-
-
-def _current(near: Nearest, width: int) -> tuple[IntArray, tuple[float, int]]:
-    """The first rows, all up to date, and the first row after them; updates what it must.
-
-    Rounds that are too small to be worth their overhead look further ahead.
+    Attributes:
+        share: rows that are looked at for one that stays in the block.
     """
-    ahead = beyond = width
-    while True:
-        rows, rival = _first(near.sqdist, width)
-        if len(stale := near.stale(rows)):
-            if near.debt() < _WORTH_A_ROUND:
-                stale = near.stale(np.arange(len(near.sqdist)))
-            elif width < ahead < len(near.sqdist):
-                stale = near.stale(_first(near.sqdist, ahead)[0])
-            before = near.met
-            near.update(stale, near.floor(width))
-            if (near.met - before) * near.points.width < _WORTH_A_ROUND:
-                ahead = min(2 * ahead, len(near.sqdist))
-        elif len(unsettled := near.unsettled(rows)):
-            if width < beyond < len(near.sqdist):
-                unsettled = near.unsettled(_first(near.sqdist, beyond)[0])
-            near.settle(unsettled)
-            beyond = min(2 * beyond, len(near.sqdist))
-        else:
-            return rows, rival
+
+    def __init__(self, near: Nearest) -> None:
+        self.near = near
+        self.share = 2.0
+
+    def next_block(self, most: int) -> Block:
+        """Form a block, pick among it, and note what became of its rows."""
+        near = self.near
+        rows, rival = self._form()
+        while not len(rows):
+            rows, rival = self._form()
+        near.settle(rows)
+        if not rival[0] and not near.sqdist[rows].any():
+            return self._rest(most)
+        block = greedy(near, rows, rival=rival, most=most)
+        near.sqdist[rows] = block.sqdist
+        near.seen[rows] = near.count + len(block.picks)
+        near.add(rows[block.picks])
+        return block
+
+    def _rest(self, most: int) -> Block:
+        """Where every distance is 0, the rows left in their order."""
+        left = np.flatnonzero(self.near.sqdist >= 0.0)[:most]
+        self.near.add(left)
+        return Block(left, np.zeros(len(left)), np.zeros(len(left)))
+
+    def _form(self) -> tuple[Rows, tuple[float, int]]:
+        """Rows that are up to date and stand before all others, and the first of the others."""
+        near, width = self.near, self.near.plan.block
+        upper = near.upper()
+        floor = _largest(upper, int(width * self.share))
+        rows = np.flatnonzero(upper >= max(floor, 0.0))
+        near.approach(near.stale(rows), upper, floor)
+        upper[rows] = np.minimum(upper[rows], near.sqdist[rows])
+        rows = rows[upper[rows] >= floor]
+        self.share = float(np.clip(self.share * (width / (len(rows) + 1)) ** 0.7, 1.0, 64.0))
+        if len(rows) > width:
+            floor = _largest(near.sqdist[rows], 2 * width)
+            rows = rows[near.sqdist[rows] >= floor]
+            near.settle(rows)
+            upper[rows] = near.sqdist[rows]
+            rows = np.sort(rows[np.lexsort((rows, -upper[rows]))[:width]])
+        upper[rows] = -1.0
+        after = int(upper.argmax())
+        return rows, (float(upper[after]), after)
 
 
-def _first(sqdist: FloatArray, m: int) -> tuple[IntArray, tuple[float, int]]:
-    """The first m rows by (distance, then lower row), ascending, and the first row after them."""
-    if m >= len(sqdist):
-        return np.arange(len(sqdist)), (-np.inf, 0)
-    cut = float(np.partition(sqdist, -m - 1)[-m - 1])
-    equal = np.flatnonzero(sqdist == cut)
-    before = np.flatnonzero(sqdist > cut)
-    kept = m - len(before)
-    rows = np.sort(np.concatenate([before, equal[:kept]])) if kept else before
-    return rows, (cut, int(equal[kept]))
+def _largest(values: FloatArray, rank: int) -> float:
+    """The value of this rank from the largest."""
+    at = max(0, len(values) - rank)
+    return float(np.partition(values, at)[at])

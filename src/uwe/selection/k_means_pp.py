@@ -8,6 +8,7 @@ never undone. All rows are brought up to date only when few candidates are accep
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, overload
 
 import numpy as np
@@ -16,9 +17,10 @@ import torch
 from uwe._random import generator
 from uwe._types import IntArray, Rows
 from uwe.points import Array, FloatArray, Points
-from uwe.selection._block import Race, race
-from uwe.selection._nearest import Nearest, norm_leader
-from uwe.selection._plain import Plain, is_small, pick_all
+from uwe.selection._bounds import bounds, on_host, reach, spans
+from uwe.selection._nearest import Nearest
+from uwe.selection._norms import longest, take_norms
+from uwe.selection._draws import is_small, one_by_one
 from uwe.selection._plan import Advance, Memory, Plan, make_plan
 from uwe.selection._validation import checked
 
@@ -27,6 +29,7 @@ __all__ = ["k_means_pp"]
 _ACCEPTANCE = 0.4  # above it the weights are good enough
 _CANDIDATE = 2000  # what a candidate costs beside the centres it meets, in pairs
 _BATCH = 512  # candidates, at most; of the law, so it does not depend on the memory
+_BELOW = np.int64(2**48 - 1)  # the bits of a float64 below four digits
 
 
 @overload
@@ -101,60 +104,73 @@ def k_means_pp(
     [0, 1, 2]
     """
     points, known = checked(x, k, anchors, device)
-    plan = make_plan(points, max_memory)
-    if is_small(points, k, known):
-        picks, apart = pick_all(Plain(points, known), k, generator(seed))
-        if progress:
-            progress(k, k)
+    plan = replace(make_plan(points, k, 0, max_memory), cells=1)
+    advance = progress or (lambda _done, _total: None)
+    if is_small(points, k):
+        picks, apart = one_by_one(points, k, generator(seed), known)
+        advance(k, k)
         return (picks, apart) if return_distance else picks
-    picks, apart = _sampled(points, k, seed, known, plan, progress or (lambda _done, _total: None))
+    picks, apart = _sampled(points, k, seed, known, plan, advance, distances=return_distance)
     return (picks, apart) if return_distance else picks
 
 
 def _sampled(
-    points: Points, k: int, seed: int, known: Points | None, plan: Plan, progress: Advance
+    points: Points,
+    k: int,
+    seed: int,
+    anchors: Points | None,
+    plan: Plan,
+    progress: Advance,
+    *,
+    distances: bool = True,
 ) -> tuple[Rows, FloatArray]:
-    near = Nearest(points, k, plan, points.frame(), known)
-    sampler = _Sampler(near, generator(seed), k, progress)
-    sampler.start()
+    if not len(points):
+        return np.empty(0, dtype=np.int64), np.empty(0)
+    norms = take_norms(points, plan.tile_rows)
+    if not k:
+        return np.empty(0, dtype=np.int64), np.empty(0)
+    near = Nearest(points, norms.frame, norms.sq, plan, k, anchors)
+    sampler = Sampler(near, generator(seed), k, distances=distances)
+    if not near.count:
+        sampler.accept(np.array([longest(points, norms, plan.pairs)]), np.array([np.inf]))
+    sampler.refresh()
     while sampler.done < k:
         sampler.step()
+        progress(sampler.done, k)
     return near.picks, np.sqrt(sampler.apart)
 
 
-class _Sampler:
-    """The draws: weights as last known, and what was accepted."""
+class Sampler:
+    """The draws: weights as last known, and what was accepted.
 
-    def __init__(self, near: Nearest, rng: torch.Generator, k: int, progress: Advance) -> None:
+    Attributes:
+        weight: float64 ``[n]``, at least the squared distances when they were last brought up to
+            date: these rounded up to four bits, so that few of them need be known exactly.
+    """
+
+    def __init__(self, near: Nearest, rng: torch.Generator, k: int, *, distances: bool) -> None:
         self.near = near
         self.rng = rng
         self.k = k
-        self.progress = progress
-        self.apart = np.empty(k)
+        self.distances = distances
+        self.apart = np.full(k, np.nan)
         self.done = 0
         self.weight = np.empty(0)
         self.cumulative = np.empty(0)
         self.waste = 0
         self.fresh = 0  # centres that the weights know of
 
-    def start(self) -> None:
-        """Pick the first row, if it is not drawn, and take the first weights."""
-        near = self.near
-        if not len(near.points):
-            return
-        leader = norm_leader(near, leader=not near.count)
-        if not self.k:
-            return
-        if not near.count:
-            self._accept(np.array([leader]), np.array([np.inf]))
-        self.refresh()
-
     def refresh(self) -> None:
         """Bring the weights of all rows up to date."""
         near = self.near
-        self._make_exact(np.flatnonzero(near.sqdist > 0.0))
-        self.weight = np.maximum(near.sqdist, 0.0)
-        self.cumulative = np.cumsum(self.weight)
+        rows = np.flatnonzero(near.sqdist > 0.0)
+        near.update(rows)
+        low, high = rounded_up(near.lower()), rounded_up(near.sqdist)
+        unsure = np.flatnonzero(low != high)
+        near.settle(unsure)
+        high[unsure] = rounded_up(near.sqdist[unsure])
+        self.weight = high
+        self.cumulative = np.cumsum(high)
         self.fresh = near.count
         self.waste = 0
 
@@ -164,14 +180,9 @@ class _Sampler:
             left = np.flatnonzero(self.near.sqdist >= 0.0)
             order = torch.randperm(len(left), generator=self.rng).numpy()
             rest = left[order[: self.k - self.done]]
-            self._accept(rest, np.zeros(len(rest)))
-            return
-        if self._wasteful(*self._batch()):
+            self.accept(rest, np.zeros(len(rest)))
+        elif self._wasteful(*self.batch()):
             self.refresh()
-
-    def _make_exact(self, rows: Rows) -> None:
-        self.near.update(rows)
-        self.near.settle(self.near.unsettled(rows))
 
     def _wasteful(self, accepted: int, tried: int) -> bool:
         """Whether rejected candidates have cost as many pairs as fresh weights would.
@@ -182,38 +193,105 @@ class _Sampler:
         self.waste += (tried - accepted) * (age + _CANDIDATE)
         return accepted < _ACCEPTANCE * tried and self.waste > len(self.near.points) * age
 
-    def _batch(self) -> tuple[int, int]:
+    def batch(self) -> tuple[int, int]:
         """Draw candidates and accept some; how many were accepted, and how many were tried."""
-        size = min(_BATCH, 16 + 2 * (self.k - self.done))
+        size = min(_BATCH, 24 + 3 * (self.k - self.done))
         uniform = torch.rand((2, size), generator=self.rng, dtype=torch.float64).numpy()
         drawn = np.searchsorted(self.cumulative, uniform[0] * self.cumulative[-1], side="right")
-        drawn = np.minimum(drawn, np.flatnonzero(self.weight)[-1])
+        drawn = np.minimum(drawn, np.searchsorted(self.cumulative, self.cumulative[-1]))
         rows, place = np.unique(drawn, return_inverse=True)
-        self._make_exact(rows[self.near.sqdist[rows] > 0.0])
-        run = race(self.near.points, self.near.frame, rows, self.near.sqdist[rows])
-        apart, tried = _accepted(run, place, uniform[1] * self.weight[drawn], self.k - self.done)
-        self._accept(rows[run.picked()], apart)
-        return len(apart), tried
+        self.near.update(self.near.stale(rows))
+        race = Race(self.near, rows)
+        tried = race.run(place, uniform[1] * self.weight[drawn], self.k - self.done)
+        self.weight[rows] = race.weights()
+        np.cumsum(self.weight, out=self.cumulative)
+        self.accept(rows[race.picks], race.apart() if self.distances else np.empty(0))
+        return len(race.picks), tried
 
-    def _accept(self, rows: Rows, apart: FloatArray) -> None:
+    def accept(self, rows: Rows, apart: FloatArray) -> None:
+        """Make rows picks."""
         self.near.add(rows)
-        self.apart[self.done : self.done + len(rows)] = apart
+        if self.distances:
+            self.apart[self.done : self.done + len(rows)] = apart
         self.done += len(rows)
-        self.progress(self.done, self.k)
 
 
-def _accepted(run: Race, place: IntArray, needed: FloatArray, most: int) -> tuple[FloatArray, int]:
-    """Accept candidates in their order; squared distances of the accepted, how many were tried.
+class Race:
+    """Candidates of a batch, up to date with all centres before it; each may become one.
 
-    Stops once it accepted ``most``.
+    Attributes:
+        low: float64 ``[m]``, lower bounds of the squared distances, -1 for those accepted.
+        high: float64 ``[m]``, upper bounds.
+        picks: positions of those accepted, in their order.
     """
-    apart: list[float] = []
-    tried = 0
-    for row, least in zip(place.tolist(), needed.tolist(), strict=True):
-        tried += 1
-        if run.high[row] > least and run.exact_value(row) > least:
-            apart.append(float(run.high[row]))
-            run.pick(row)
-        if len(apart) == most:
-            break
-    return np.array(apart), tried
+
+    def __init__(self, near: Nearest, rows: Rows) -> None:
+        self.near = near
+        self.rows = rows
+        self.low, self.high = near.lower(rows), near.sqdist[rows].copy()
+        self.tile = near.tile(rows)
+        self.table = on_host(self.tile.offsets(self.tile))
+        self.picks: list[int] = []
+
+    def run(self, place: IntArray, needed: FloatArray, most: int) -> int:
+        """Accept candidates in their order until there are ``most``; how many were tried.
+
+        Args:
+            place: of each candidate among the rows; a row may be drawn again.
+            needed: what its squared distance has to exceed.
+            most: picks, at most.
+        """
+        tried = 0
+        for at, least in zip(place.tolist(), needed.tolist(), strict=True):
+            tried += 1
+            if self.high[at] > least and (self.low[at] > least or self._exact(np.array([at]), len(self.picks))[0] > least):
+                self._accept(at)
+                if len(self.picks) == most:
+                    break
+        return tried
+
+    def _accept(self, at: int) -> None:
+        offset, sq = self.table[at].astype(np.float64), self.tile.sq[at]
+        low, high = bounds(offset, sq, self.tile)
+        np.minimum(self.low, low * self.near.frame.unit, out=self.low)
+        np.minimum(self.high, np.maximum(high, 0.0) * self.near.frame.unit, out=self.high)
+        self.low[at] = self.high[at] = -1.0
+        self.picks.append(at)
+
+    def weights(self) -> FloatArray:
+        """What the rows weigh now, which costs nothing more to know; picks weigh nothing."""
+        weights = rounded_up(self.high)
+        unsure = np.flatnonzero(rounded_up(self.low) != weights)
+        weights[unsure] = rounded_up(self._exact(unsure, len(self.picks)))
+        return weights
+
+    def apart(self) -> FloatArray:
+        """Squared distance of each pick when it was picked."""
+        return self._exact(np.array(self.picks, dtype=np.int64), np.arange(len(self.picks)))
+
+    def _exact(self, at: IntArray, picks: IntArray | int) -> FloatArray:
+        """Exact squared distances of rows to all centres and each to so many of the picks."""
+        rows, near = self.rows[at], self.near
+        near.settle(rows)
+        exact = near.sqdist[rows]
+        limit = reach(exact / near.frame.unit, self.tile.sq[at], self.tile)
+        close = self.table[np.ix_(at, self.picks)] <= limit[:, None]
+        close &= np.arange(len(self.picks)) < np.reshape(picks, (-1, 1))
+        one, other = np.nonzero(close)
+        their = self.rows[self.picks][other]
+        for span in spans(len(one), near.plan.pairs):
+            mine = near.points.exact(rows[one[span]])
+            np.minimum.at(exact, one[span], mine.sqdist(near.points.exact(their[span])))
+        return exact
+
+
+def rounded_up(values: FloatArray) -> FloatArray:
+    """The next number of four binary digits after the first; what is below 0 becomes 0.
+
+    Exact on every machine, so that weights do not hang on a last bit.
+
+    >>> rounded_up(np.array([1.0, 1.01, 1.99, 0.0, -1.0]))
+    array([1.    , 1.0625, 2.    , 0.    , 0.    ])
+    """
+    bits = np.maximum(values, 0.0).view(np.int64)
+    return ((bits + _BELOW) & ~_BELOW).view(np.float64)

@@ -1,0 +1,1 @@
+"""Time of the selection kernels beside the best loops: ``python -m benchmarks.selection``."""
