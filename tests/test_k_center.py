@@ -9,37 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uwe.errors import InputError, UweError
-from uwe.points import Points, Product, as_points
+from uwe.points import Product, as_points
 from uwe.selection import _reference as slow
 from uwe.selection._plan import Plan, make_plan
+from uwe.selection._reference import SHAPES, pool
 from uwe.selection.certificate import certify
 from uwe.selection.k_center import _k_center, k_center
-
-SHAPES = ("gaussian", "grid", "clusters", "equal", "zeros", "far", "tiny", "outlier", "weighted")
-
-
-def pool(shape: str, n: int, d: int, seed: int) -> np.ndarray:
-    """Rows of one of the shapes that go wrong in one way or another."""
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(n, d))
-    if shape == "grid":
-        return rng.integers(-2, 3, (n, d)).astype(np.float64)
-    if shape == "clusters":
-        centres = rng.normal(size=(3, d)) * 100
-        return centres[rng.integers(0, 3, n)] + 1e-5 * x
-    if shape == "equal":
-        return np.broadcast_to(x[:1], (n, d)).copy()
-    if shape == "zeros":
-        return x * rng.integers(0, 2, (n, 1))
-    if shape == "far":
-        return x + 1e5
-    if shape == "tiny":
-        return x * 1e-30
-    if shape == "outlier":
-        x[0] *= 1e6
-    if shape == "weighted":
-        x *= rng.random((n, 1)) ** 3
-    return x
 
 
 def quiet(done: int, total: int) -> None:

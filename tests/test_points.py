@@ -88,7 +88,9 @@ def test_bounds_hold_the_distance_and_reach_turns_them_round(
     frame = points.frame()
     tile = points.tile(slice(0, 30), frame)
     offsets = tile.offsets(tile)
-    low, high = (side * frame.unit for side in bounds(offsets.astype(np.float64), tile.sq[:, None], tile))
+    low, high = (
+        side * frame.unit for side in bounds(offsets.astype(np.float64), tile.sq[:, None], tile)
+    )
     for row in range(30):
         exact = points.exact(slice(0, 30)).sqdist(points.exact(np.array([row])))
         assert (low[:, row] <= exact).all()

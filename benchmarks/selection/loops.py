@@ -21,6 +21,7 @@ class Numpy:
         self.sq = np.prod([np.einsum("ij,ij->i", part, part) for part in self.parts], axis=0)
 
     def to(self, row: int) -> np.ndarray:
+        """Squared distances of all rows to one."""
         gap = self.parts[0] @ self.parts[0][row]
         for part in self.parts[1:]:
             gap *= part @ part[row]
@@ -38,6 +39,7 @@ class Torch(Numpy):
         self.tensors = [torch.from_numpy(part) for part in self.parts]
 
     def to(self, row: int) -> np.ndarray:
+        """Squared distances of all rows to one."""
         gap = torch.mv(self.tensors[0], self.tensors[0][row])
         for part in self.tensors[1:]:
             gap *= torch.mv(part, part[row])

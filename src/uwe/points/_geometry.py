@@ -74,17 +74,22 @@ class Exact(Protocol):
 
 
 class Tile(Protocol):
-    """Some rows in working precision, shifted and scaled by a frame.
+    """Some rows in working precision, shifted and scaled by a frame."""
 
-    Attributes:
-        sq: float64 ``[m]``, squared norms as working precision rounds them.
-        gamma: bound on the relative rounding of a norm, or of an inner product beside ``|x||c|``.
-        tiny: what underflow may take from a squared distance.
-    """
+    @property
+    def sq(self) -> FloatArray:
+        """Squared norms ``[m]``, as working precision rounds them."""
+        ...
 
-    sq: FloatArray
-    gamma: float
-    tiny: float
+    @property
+    def gamma(self) -> float:
+        """Bound on the relative rounding of a norm, or of an inner product beside ``|x||c|``."""
+        ...
+
+    @property
+    def tiny(self) -> float:
+        """What underflow may take from a squared distance."""
+        ...
 
     def __len__(self) -> int: ...
 

@@ -43,7 +43,8 @@ class _ProductExact:
         assert isinstance(other, _ProductExact)
         a, across, mean_a = _gap_and_mean(self.a, other.a)
         b, along, mean_b = _gap_and_mean(self.b, other.b)
-        return np.maximum(a * mean_b + mean_a * b + 2.0 * across * along, 0.0)
+        sqdist: FloatArray = a * mean_b + mean_a * b + 2.0 * across * along
+        return np.maximum(sqdist, 0.0, out=sqdist)
 
     def sqnorms(self) -> FloatArray:
         return ordered_sum(self.a * self.a) * ordered_sum(self.b * self.b)

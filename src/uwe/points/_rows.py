@@ -16,6 +16,7 @@ __all__ = [
     "float64_rows",
     "gamma_of",
     "home_of",
+    "in_numpy",
     "joined",
     "largest",
     "like",
@@ -30,7 +31,7 @@ __all__ = [
 
 _UNIT_ROUNDOFF = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 _TF32_ROUNDOFF = 2.0**-11
-_NUMPY = {
+_NUMPY: dict[torch.dtype, Any] = {
     torch.float64: np.dtype(np.float64),
     torch.float32: np.dtype(np.float32),
     torch.float16: np.dtype(np.float16),
@@ -60,14 +61,21 @@ def home_of(x: Array, device: torch.device | str | None) -> torch.device:
     return x.device if isinstance(x, torch.Tensor) else torch.device("cpu")
 
 
+def in_numpy(device: torch.device) -> bool:
+    """Whether tables are numpy's: on the host, where small operations cost least in it."""
+    return device.type == "cpu"
+
+
 def rows_of(x: Array, span: Span) -> Array:
     """Rows in their own type, where they are; a slice is a view."""
     if isinstance(span, slice):
-        return x[span]
+        view: Array = x[span]
+        return view
     if isinstance(x, np.ndarray):
-        rows: Any = np.asarray(x).take(span, axis=0)
-        return rows
-    return x.index_select(0, torch.as_tensor(span, device=x.device))
+        own: Array = np.asarray(x).take(span, axis=0)
+        return own
+    rows: Array = x.index_select(0, torch.as_tensor(span, device=x.device))
+    return rows
 
 
 def working_rows(
@@ -82,16 +90,17 @@ def working_rows(
 
     An array where the device is the host, else a tensor.
     """
-    if device.type != "cpu":
-        rows = torch.as_tensor(rows_of(x, span)).to(device)
-        wide = torch.promote_types(rows.dtype, dtype)
-        shift = None if origin is None else torch.from_numpy(origin).to(device=device, dtype=wide)
-        return _framed(rows.to(wide), shift, scale).to(dtype)
-    kind = _NUMPY[dtype]
     own = rows_of(x, span)
+    if not in_numpy(device):
+        rows = torch.as_tensor(own).to(device)
+        rows = rows.to(torch.promote_types(rows.dtype, dtype))
+        shift = None if origin is None else torch.from_numpy(origin).to(rows)
+        framed: Table = _framed(rows, shift, scale).to(dtype)
+        return framed
+    kind = _NUMPY[dtype]
     widest = np.promote_types(own.dtype, kind) if isinstance(own, np.ndarray) else kind
-    shift = None if origin is None else origin.astype(widest)
-    return _framed(_in(own, widest), shift, scale).astype(kind, copy=False)
+    moved = None if origin is None else origin.astype(widest)
+    return _framed(_in(own, widest), moved, scale).astype(kind, copy=False)
 
 
 def _framed(rows: Any, shift: Any, scale: float) -> Any:
@@ -127,9 +136,9 @@ def finite_rows(x: Array, span: Span) -> BoolArray:
     """Which rows hold neither NaN nor infinity."""
     rows = rows_of(x, span)
     if isinstance(rows, np.ndarray):
-        return np.isfinite(rows).all(1)
-    finite: BoolArray = rows.isfinite().all(1).cpu().numpy()
-    return finite
+        return np.asarray(np.isfinite(rows).all(1))
+    there: BoolArray = rows.isfinite().all(1).cpu().numpy()
+    return there
 
 
 def sampled(x: Array, rows: Span | None) -> FloatArray:
@@ -154,7 +163,8 @@ def power_of_two(size: float, most: int) -> float:
 def sqnorms(x: Table) -> FloatArray:
     """Squared norm of each row, as the rows' precision rounds it."""
     if isinstance(x, np.ndarray):
-        return np.einsum("ij,ij->i", x, x).astype(np.float64)
+        on_host: FloatArray = np.einsum("ij,ij->i", x, x).astype(np.float64)
+        return on_host
     squares: FloatArray = (x * x).sum(1).cpu().numpy().astype(np.float64)
     return squares
 

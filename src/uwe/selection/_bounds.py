@@ -63,9 +63,8 @@ def on_host(table: Table) -> Any:
 
 def row_minimum(table: Table) -> FloatArray:
     """The least entry of each row, on the host."""
-    if isinstance(table, np.ndarray):
-        return table.min(1).astype(np.float64)
-    least: FloatArray = table.amin(1).cpu().numpy().astype(np.float64)
+    found = table.min(1) if isinstance(table, np.ndarray) else table.amin(1).cpu().numpy()
+    least: FloatArray = found.astype(np.float64)
     return least
 
 

@@ -120,7 +120,10 @@ class Nearest:
         """Upper bounds of all rows, ``[n]``; those of stale rows with the help of their cells."""
         if self.cells is None or not self.count:
             return self.sqdist.copy()
-        return np.minimum(self.sqdist, self.cells.ceiling() * self.frame.unit)
+        ceiling = self.cells.ceiling()
+        ceiling *= self.frame.unit
+        upper: FloatArray = np.minimum(self.sqdist, ceiling)
+        return upper
 
     def lower(self, rows: Span = _ALL) -> FloatArray:
         """Lower bounds that go with ``sqdist`` where a row is up to date; -1 for picks."""
@@ -197,7 +200,9 @@ class Nearest:
         """
         assert self.cells is not None
         cells, unit = self.cells, self.frame.unit
-        self._update(rows, lambda r: cells.meetings(r, self.seen[r].astype(np.int64), upper[r] / unit))
+        self._update(
+            rows, lambda r: cells.meetings(r, self.seen[r].astype(np.int64), upper[r] / unit)
+        )
 
     def _update(self, rows: Rows, meetings: Callable[[Rows], Iterable[Meeting]]) -> None:
         for span in spans(len(rows), ASKED_TILES * self.plan.tile_rows):

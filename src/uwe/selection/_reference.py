@@ -1,4 +1,4 @@
-"""The obvious slow twins of the kernels, one pick at a time: what the tests compare with."""
+"""The obvious slow twins of the kernels, and pools that go wrong: what the tests compare with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,33 @@ from uwe._random import generator
 from uwe._types import Rows
 from uwe.points import FloatArray, Points
 
-__all__ = ["distances", "k_center", "k_means_pp"]
+__all__ = ["SHAPES", "distances", "k_center", "k_means_pp", "pool"]
+
+SHAPES = ("gaussian", "grid", "clusters", "equal", "zeros", "far", "tiny", "outlier", "weighted")
+
+
+def pool(shape: str, n: int, d: int, seed: int) -> FloatArray:
+    """Rows of one of the shapes that go wrong in one way or another."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, d))
+    if shape == "grid":
+        return rng.integers(-2, 3, (n, d)).astype(np.float64)
+    if shape == "clusters":
+        centres = rng.normal(size=(3, d)) * 100
+        return centres[rng.integers(0, 3, n)] + 1e-5 * x
+    if shape == "equal":
+        return np.broadcast_to(x[:1], (n, d)).copy()
+    if shape == "zeros":
+        return x * rng.integers(0, 2, (n, 1))
+    if shape == "far":
+        return x + 1e5
+    if shape == "tiny":
+        return x * 1e-30
+    if shape == "outlier":
+        x[0] *= 1e6
+    if shape == "weighted":
+        x *= rng.random((n, 1)) ** 3
+    return x
 
 
 def distances(points: Points, other: Points, row: int) -> FloatArray:

@@ -51,9 +51,7 @@ class Steps:
         near = self.near
         whole, wide = slice(0, len(near.points)), dtype == torch.float64
         self.dtype = dtype
-        self.tile: Tile = near.points.tile(
-            whole, near.frame, dtype, sq=None if wide else near.sq
-        )
+        self.tile: Tile = near.points.tile(whole, near.frame, dtype, sq=None if wide else near.sq)
         self.sq = self.tile.sq.astype(np.float64 if wide else np.float32)
         self.gap = np.empty_like(self.sq)
         self.sqdist = np.full_like(self.sq, np.inf)
@@ -96,7 +94,8 @@ class Steps:
         """Rows that may be as far as ``top``."""
         rows = np.flatnonzero(self.sqdist >= value - self.slack)
         most = self.sqdist[rows].astype(np.float64) + self.error[rows]
-        return rows[(most >= value - self.error[top]) & (most > -np.inf)]
+        beside: IntArray = rows[(most >= value - self.error[top]) & (most > -np.inf)]
+        return beside
 
 
 def pick_in_steps(

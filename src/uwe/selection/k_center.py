@@ -25,7 +25,6 @@ from uwe.selection._validation import checked
 __all__ = ["k_center"]
 
 
-
 @overload
 def k_center(
     x: Points | Array,

@@ -18,9 +18,9 @@ from uwe._random import generator
 from uwe._types import IntArray, Rows
 from uwe.points import Array, FloatArray, Points
 from uwe.selection._bounds import bounds, on_host, reach, spans
+from uwe.selection._draws import is_small, one_by_one
 from uwe.selection._nearest import Nearest
 from uwe.selection._norms import longest, take_norms
-from uwe.selection._draws import is_small, one_by_one
 from uwe.selection._plan import Advance, Memory, Plan, make_plan
 from uwe.selection._validation import checked
 
@@ -244,11 +244,18 @@ class Race:
         tried = 0
         for at, least in zip(place.tolist(), needed.tolist(), strict=True):
             tried += 1
-            if self.high[at] > least and (self.low[at] > least or self._exact(np.array([at]), len(self.picks))[0] > least):
+            if self.high[at] > least and (
+                self.low[at] > least or self._exact(np.array([at]), len(self.picks))[0] > least
+            ):
                 self._accept(at)
                 if len(self.picks) == most:
                     break
         return tried
+
+    def _exceeds(self, at: int, least: float) -> bool:
+        if self.low[at] > least or self.high[at] <= least:
+            return bool(self.low[at] > least)
+        return bool(self._exact(np.array([at]), len(self.picks))[0] > least)
 
     def _accept(self, at: int) -> None:
         offset, sq = self.table[at].astype(np.float64), self.tile.sq[at]
@@ -275,10 +282,11 @@ class Race:
         near.settle(rows)
         exact = near.sqdist[rows]
         limit = reach(exact / near.frame.unit, self.tile.sq[at], self.tile)
-        close = self.table[np.ix_(at, self.picks)] <= limit[:, None]
+        picked = np.array(self.picks, dtype=np.int64)
+        close = self.table[np.ix_(at, picked)] <= limit[:, None]
         close &= np.arange(len(self.picks)) < np.reshape(picks, (-1, 1))
         one, other = np.nonzero(close)
-        their = self.rows[self.picks][other]
+        their = self.rows[picked[other]]
         for span in spans(len(one), near.plan.pairs):
             mine = near.points.exact(rows[one[span]])
             np.minimum.at(exact, one[span], mine.sqdist(near.points.exact(their[span])))
