@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from uwe.selection import _reference as slow
 from uwe.selection._plan import parse_memory, plan_selection
 from uwe.selection.certificate import certify
 from uwe.selection.k_center import k_center
+from uwe.selection.k_means_pp import k_means_pp
 
 
 def shortfall(x: np.ndarray, picks: np.ndarray) -> float:
@@ -87,13 +89,36 @@ def test_memory_reads_as_people_write_it() -> None:
         parse_memory("two")
 
 
-def test_memory_is_kept_to() -> None:
-    x = np.random.default_rng(0).normal(size=(20_000, 64)).astype(np.float32)
-    for memory in (3_000_000, 20_000_000):
+POOL = np.random.default_rng(0).normal(size=(20_000, 64)).astype(np.float32)
+
+
+@pytest.mark.parametrize("memory", [3_500_000, 8_000_000, 60_000_000])
+@pytest.mark.parametrize(
+    "x",
+    [
+        POOL,
+        POOL.astype(np.float16),
+        POOL + 1000,
+        np.repeat(POOL[:200], 100, axis=0),
+        Product(POOL[:, :10].copy(), POOL[:, :48].copy()),
+        POOL[:, :1].copy(),
+    ],
+    ids=["float32", "float16", "far", "duplicates", "factors", "one column"],
+)
+def test_memory_is_kept_to(x: np.ndarray | Product, memory: int) -> None:
+    for select in (k_center, partial(k_means_pp, seed=1)):
         tracemalloc.start()
         try:
-            k_center(x, 200, max_memory=memory)
+            select(x, 200, max_memory=memory)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
         assert peak < memory
+
+
+def test_a_plan_takes_cells_only_where_they_fit() -> None:
+    x = np.zeros((50_000, 64), dtype=np.float32)
+    roomy, tight = (plan_selection(x, 20_000, max_memory=m) for m in (None, "9MB"))
+    assert roomy.cells > 1
+    assert tight.cells < roomy.cells
+    assert tight.bytes <= 9_000_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 from uwe.errors import InputError, UweError
 from uwe.points import Product, as_points
 from uwe.selection import _reference as slow
+from uwe.selection._nearest import Nearest
+from uwe.selection._norms import take_norms
 from uwe.selection._plan import Plan, make_plan
 from uwe.selection._reference import SHAPES, pool
 from uwe.selection.certificate import certify
@@ -29,12 +33,11 @@ plans = st.builds(
     block=st.integers(1, 40),
     cells=st.sampled_from([1, 2, 5, 16]),
     steps=st.sampled_from([None, None, torch.float32, torch.float64]),
-    may_widen=st.booleans(),
 )
 WAYS = (
     Plan(512, 512, 64, 256),
     Plan(512, 512, 64, 256, cells=16),
-    Plan(512, 512, 64, 256, steps=torch.float32, may_widen=True),
+    Plan(512, 512, 64, 256, steps=torch.float32),
     Plan(512, 512, 64, 256, steps=torch.float64),
 )
 
@@ -154,6 +157,69 @@ def test_thousands_of_anchors_are_met_as_one_after_another() -> None:
     np.testing.assert_array_equal(k_center(points, 200, anchors=known), expected)
     for way in WAYS:
         np.testing.assert_array_equal(_k_center(points, 200, known, way, quiet)[0], expected)
+
+
+def test_tens_of_thousands_of_anchors_are_met_in_blocks() -> None:
+    x = pool("gaussian", 24_300, 3, 8).astype(np.float32)
+    points, known = as_points(x[:300]), as_points(x[300:])
+    expected, apart = slow.k_center(points, 40, anchors=known)
+    for way in WAYS:
+        picks, distance = _k_center(points, 40, known, way, quiet)
+        np.testing.assert_array_equal(picks, expected)
+        np.testing.assert_array_equal(distance, apart)
+
+
+@pytest.mark.parametrize("classes", [2, 100, 1000])
+def test_factors_of_few_and_many_classes_are_picked_as_one_at_a_time(classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    logits = rng.normal(size=(250, classes)) * 3
+    a = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    a[np.arange(250), logits.argmax(1)] -= 1
+    points = Product(a.astype(np.float32), rng.random((250, 16)).astype(np.float32))
+    expected, _ = slow.k_center(points, 60)
+    for way in WAYS:
+        np.testing.assert_array_equal(_k_center(points, 60, None, way, quiet)[0], expected)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16])
+def test_rows_of_thousands_of_columns_are_picked_as_one_at_a_time(kind: torch.dtype) -> None:
+    points = as_points(torch.from_numpy(pool("weighted", 150, 3000, 2)).to(kind))
+    expected, apart = slow.k_center(points, 50)
+    for way in WAYS:
+        picks, distance = _k_center(points, 50, None, way, quiet)
+        np.testing.assert_array_equal(picks, expected)
+        np.testing.assert_array_equal(distance, apart)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_tables_in_torch_as_on_a_gpu_give_the_same_picks(
+    shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = torch.from_numpy(pool(shape, 900, 12, 4)).float()
+    for points in (as_points(x), Product(torch.rand(900, 3), x)):
+        expected, apart = slow.k_center(points, 120)
+        with monkeypatch.context() as patched:
+            patched.setattr("uwe.points._rows.in_numpy", lambda _device: False)
+            for way in WAYS[:2]:
+                picks, distance = _k_center(points, 120, None, way, quiet)
+                np.testing.assert_array_equal(picks, expected)
+                np.testing.assert_array_equal(distance, apart)
+
+
+def test_cells_that_save_nothing_are_given_up() -> None:
+    points = as_points(pool("gaussian", 2000, 64, 1).astype(np.float32))
+    norms = take_norms(points, 512)
+    for patience, kept in ((0.0, False), (np.inf, True)):
+        plan = replace(WAYS[1], cells=4, patience=patience)
+        near = Nearest(points, norms.frame, norms.sq, plan, 1000, None)
+        near.add(np.arange(1000))
+        rows = near.stale(np.arange(2000))
+        near.glance(rows)
+        near.approach(rows, near.upper(), 0.0)
+        assert (near.cells is not None) == kept
+        near.settle(rows)
+        exact = np.min([slow.distances(points, points, row) for row in range(1000)], axis=0)
+        np.testing.assert_array_equal(near.sqdist[rows], exact[rows])
 
 
 def test_progress_counts_up_to_k() -> None:

@@ -16,8 +16,8 @@ from uwe.points import Points, Product, as_points
 from uwe.selection import _reference as slow
 from uwe.selection._nearest import Nearest
 from uwe.selection._norms import take_norms
-from uwe.selection._plan import make_plan
-from uwe.selection.k_means_pp import Sampler, _sampled, k_means_pp
+from uwe.selection._plan import Plan, make_plan
+from uwe.selection.k_means_pp import Sampler, _sampled, k_means_pp, rounded_up
 
 SMALL = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0], [3.0, 1.0], [1.0, 1.0], [1.0, 1.0]])
 
@@ -148,6 +148,37 @@ def test_memory_and_threads_change_no_pick(seed: int) -> None:
             np.testing.assert_array_equal(apart, distance)
     finally:
         torch.set_num_threads(before)
+
+
+def test_tables_in_torch_as_on_a_gpu_give_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.from_numpy(np.random.default_rng(5).normal(size=(1500, 12))).float()
+    for points in (as_points(x), Product(torch.rand(1500, 3), x)):
+        expected = batched(points, 300, seed=1)
+        with monkeypatch.context() as patched:
+            patched.setattr("uwe.points._rows.in_numpy", lambda _device: False)
+            np.testing.assert_array_equal(batched(points, 300, seed=1), expected)
+
+
+def test_weights_are_the_exact_distances_rounded_up_whatever_the_memory() -> None:
+    x = np.random.default_rng(2).normal(size=(700, 30)).astype(np.float32) * 3 + 1
+    points, norms = as_points(x), take_norms(as_points(x), 100)
+    for size in (7, 100, 1000):
+        near = Nearest(points, norms.frame, norms.sq, Plan(size, size, 9, 8), 50, None)
+        near.add(np.arange(40))
+        sampler = Sampler(near, generator(0), 50, distances=False)
+        sampler.refresh()
+        exact = np.min([slow.distances(points, points, row) for row in range(40)], axis=0)
+        exact[:40] = 0.0
+        np.testing.assert_array_equal(sampler.weight, rounded_up(exact))
+        assert (sampler.weight >= exact).all()
+        assert (sampler.weight <= exact * (1 + 1 / 16)).all()
+
+
+def test_numbers_of_four_digits_round_up_to_themselves() -> None:
+    grid = np.array([1.0, 1.0625, 1.9375, 3.0, 2.0**-1000, 0.0])
+    np.testing.assert_array_equal(rounded_up(grid), grid)
+    above = np.nextafter(grid, np.inf)
+    assert (rounded_up(above) > grid).all()
 
 
 @KERNELS

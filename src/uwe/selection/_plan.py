@@ -56,7 +56,6 @@ class Plan:
         patience: nanoseconds that cells may have cost more than they saved before they are
             given up.
         steps: the precision in which k-center picks one at a time, or None: in blocks.
-        may_widen: whether steps may go on in float64, on a copy of the rows.
         bytes: what is allocated beyond the input, at most.
         pairs_at_most: pairs of a row and a centre, were none to be skipped.
         seconds_at_most: their products at this machine's rate; 0 where it was not measured.
@@ -69,7 +68,6 @@ class Plan:
     cells: int = 1
     patience: float = 0.0
     steps: torch.dtype | None = None
-    may_widen: bool = False
     bytes: int = 0
     pairs_at_most: int = 0
     seconds_at_most: float = 0.0
@@ -144,9 +142,7 @@ def _shaped(plan: Plan, points: Points, k: int, centres: int, limit: int | None)
     cells = _cells_for(plan, points, k, centres, limit)
     extra = cells * (8 * centres + 64 * points.row_bytes()) if cells > 1 else 0
     if steps and _step_cost(points, k, steps) <= _block_cost(plan, points, k, centres, cells):
-        wide = 2 * len(points) * points.row_bytes() + 40 * len(points)
-        fits = plan.bytes + wide <= room
-        return replace(plan, steps=steps, may_widen=fits, bytes=plan.bytes + copied)
+        return replace(plan, steps=steps, bytes=plan.bytes + copied)
     patience = 0.1 * _pairs_cost(points, centres)
     return replace(plan, cells=cells, patience=patience, bytes=plan.bytes + extra)
 

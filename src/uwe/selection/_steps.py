@@ -41,17 +41,11 @@ class Steps:
         error: what rounding may change at most, ``γ (|x| + max |c|)²``.
     """
 
-    def __init__(self, near: Nearest, dtype: torch.dtype, *, may_widen: bool) -> None:
+    def __init__(self, near: Nearest, dtype: torch.dtype) -> None:
         self.near = near
-        self.may_widen = may_widen and dtype == torch.float32
-        self.begin(dtype)
-
-    def begin(self, dtype: torch.dtype) -> None:
-        """Take all rows in this precision; they meet all centres so far."""
-        near = self.near
         whole, wide = slice(0, len(near.points)), dtype == torch.float64
-        self.dtype = dtype
-        self.tile: Tile = near.points.tile(whole, near.frame, dtype, sq=None if wide else near.sq)
+        sq = None if wide else near.sq
+        self.tile: Tile = near.points.tile(whole, near.frame, dtype, sq=sq)
         self.sq = self.tile.sq.astype(np.float64 if wide else np.float32)
         self.gap = np.empty_like(self.sq)
         self.sqdist = np.full_like(self.sq, np.inf)
@@ -98,30 +92,31 @@ class Steps:
         return beside
 
 
-def pick_in_steps(
-    steps: Steps, k: int, progress: Advance, *, distances: bool
-) -> tuple[Rows, FloatArray]:
-    """The picks, and their squared distances when picked, where wanted."""
-    near, apart = steps.near, np.full(k, np.inf)
-    done = near.count - near.anchored
-    while done < k:
+def pick_in_steps(steps: Steps, apart: FloatArray, progress: Advance, *, distances: bool) -> None:
+    """Pick until all are picked, or until too much is left open for single steps to pay.
+
+    Args:
+        steps: where the work stands.
+        apart: float64 ``[k]``; the squared distances of the picks, where wanted, go here.
+        progress: called with the picks so far and with k.
+        distances: whether they are wanted.
+    """
+    near, k = steps.near, len(apart)
+    contested = 0
+    while (done := len(near.picked())) < k and contested <= len(steps.sq) + 1000:
         before = steps.sqdist.copy()
         picks, contests = steps.run(min(_RUN, k - done))
         verdict = _judge(near, picks, contests, every=distances)
         if verdict.is_zero:
             near.add(np.flatnonzero(near.sqdist >= 0.0)[: k - done])
             apart[done:] = 0.0
-            break
+            return
         near.add(verdict.picks)
         if len(verdict.picks) < len(picks) or verdict.picks[-1] != picks[-1]:
             _go_back(steps, before, verdict.picks)
         apart[done : done + len(verdict.picks)] = verdict.apart
-        done += len(verdict.picks)
-        if steps.may_widen and sum(len(c.rows) for c in contests) > len(steps.sq) + 1000:
-            steps.may_widen = False
-            steps.begin(torch.float64)
-        progress(done, k)
-    return near.picks, apart
+        contested = sum(len(contest.rows) for contest in contests)
+        progress(len(near.picked()), k)
 
 
 def _go_back(steps: Steps, before: FloatArray, picks: Rows) -> None:

@@ -115,28 +115,26 @@ def _k_center(
     near = Nearest(points, norms.frame, norms.sq, plan, k, anchors)
     if not near.count:
         near.add(np.array([longest(points, norms, plan.pairs)]))
+    apart = np.full(k, np.inf)
     if plan.steps:
-        steps = Steps(near, plan.steps, may_widen=plan.may_widen)
-        picks, apart = pick_in_steps(steps, k, progress, distances=distances)
-        return picks, np.sqrt(apart)
-    return _in_blocks(near, k, progress)
+        pick_in_steps(Steps(near, plan.steps), apart, progress, distances=distances)
+    if len(near.picked()) < k:
+        _pick_in_blocks(near, apart, progress)
+    return near.picks, np.sqrt(apart)
 
 
-def _in_blocks(near: Nearest, k: int, progress: Advance) -> tuple[Rows, FloatArray]:
-    done = near.count - near.anchored
-    apart = [np.full(done, np.inf)]
-    every = np.arange(len(near.points))
+def _pick_in_blocks(near: Nearest, apart: FloatArray, progress: Advance) -> None:
+    """Pick what is left to pick; the squared distances of the picks go to ``apart [k]``."""
+    left = np.flatnonzero(near.sqdist >= 0.0)
     if near.count == 1:
-        near.update(every)
+        near.update(left)
     else:
-        near.glance(every)
+        near.glance(left)
     search = _Search(near)
-    while done < k:
-        block = search.next_block(k - done)
-        apart.append(block.apart)
-        done += len(block.apart)
-        progress(done, k)
-    return near.picks, np.sqrt(np.concatenate(apart))
+    while (done := len(near.picked())) < len(apart):
+        block = search.next_block(len(apart) - done)
+        apart[done : done + len(block.apart)] = block.apart
+        progress(len(near.picked()), len(apart))
 
 
 class _Search:
