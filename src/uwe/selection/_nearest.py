@@ -33,6 +33,7 @@ __all__ = ["Nearest"]
 _ALL = slice(None)
 _NEVER = np.iinfo(np.int32).max  # picked rows meet no more centres
 _CROWDED = 16  # pairs left to float64 for each row, above which a float64 product is cheaper
+_NOTED = 24  # pairs that wait to be judged, for each row of a tile
 _FEW = 64  # centres that a row meets at a glance
 
 
@@ -43,9 +44,6 @@ class _Pairs:
     row: Rows
     centre: IntArray
     low: FloatArray  # of the squared distance, in units of the tiles
-
-    def where(self, kept: np.ndarray) -> _Pairs:
-        return _Pairs(self.row[kept], self.centre[kept], self.low[kept])
 
 
 class Nearest:
@@ -248,6 +246,8 @@ class Nearest:
         sq = tile.sq[row]
         low, _ = bounds(entries(table, row, column), sq, tile)
         self._pairs.append(_Pairs(rows[row], at[column], low))
+        if sum(len(pairs.row) for pairs in self._pairs) > _NOTED * self.plan.tile_rows:
+            self._conclude()
 
     def _note_open(self, rows: Rows, tile: Tile, before: FloatArray) -> None:
         """Rows that one centre would decide: that centre stays in question."""
