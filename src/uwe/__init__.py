@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from uwe.data import Dataset, Preparation, Split, load_dataset
     from uwe.errors import DataError, InputError, RunError, UweError
     from uwe.experiment import Experiment, Result, run, supervise
+    from uwe.picks import Selection, select
     from uwe.points import Product
     from uwe.predictions import Predictions
     from uwe.results import read_acc_files
@@ -31,6 +32,7 @@ __all__ = [
     "Product",
     "Result",
     "RunError",
+    "Selection",
     "Split",
     "Strategy",
     "UweError",
@@ -43,6 +45,7 @@ __all__ = [
     "plan_selection",
     "read_acc_files",
     "run",
+    "select",
     "supervise",
 ]
 
@@ -50,6 +53,7 @@ _HOMES = {
     "data": ("Dataset", "Preparation", "Split", "load_dataset"),
     "errors": ("DataError", "InputError", "RunError", "UweError"),
     "experiment": ("Experiment", "Result", "run", "supervise"),
+    "picks": ("Selection", "select"),
     "points": ("Product",),
     "predictions": ("Predictions",),
     "results": ("read_acc_files",),

@@ -1,0 +1,5 @@
+"""Selecting from a pool of one's own: arrays in, picks and the reasons for them out."""
+
+from uwe.picks.chosen import Selection, select
+
+__all__ = ["Selection", "select"]
