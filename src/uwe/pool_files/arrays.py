@@ -59,7 +59,7 @@ def open_safetensors(path: Path) -> Container:
     """Tensors; ids may stand in the metadata, as a list in JSON."""
     try:
         with safe_open(path, framework="pt") as file:
-            names, metadata = list(file.keys()), file.metadata() or {}
+            tensors, metadata = list(file.keys()), file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise damaged(path, error) from error
 
@@ -69,13 +69,12 @@ def open_safetensors(path: Path) -> Container:
             return tensor
 
     def read_ids(name: str) -> list[str]:
-        if name in names:
+        if name in tensors:
             return as_ids(path, name, read(name).numpy())
         return _listed(path, metadata[name])
 
-    if _IDS in metadata and _IDS not in names:
-        names.append(_IDS)
-    return Container(path, tuple(names), read, read, read_ids)
+    listed = [_IDS] if _IDS in metadata and _IDS not in tensors else []
+    return Container(path, (*tensors, *listed), read, read, read_ids)
 
 
 def _container(path: Path, files: dict[str, Path]) -> Container:
