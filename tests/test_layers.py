@@ -20,7 +20,7 @@ RANKS = {
     "uncertainty": 2, "embedding": 2, "selection": 2, "data": 2, "models": 2, "statistics": 2,
     "task": 2,
     "strategies": 3, "learner": 3, "oracle": 3, "results": 3,
-    "pool_files": 3,
+    "pool_files": 3, "sklearn_learner": 3, "labelled_rows": 3,
     "experiment": 4, "picks": 4,
     "report": 5,
     "cli": 6,

@@ -38,6 +38,7 @@ class Selection:
         nearest: int64 ``[k]``, that row; -1 where there is none; None without features.
         stands_for: int64 ``[k]``, how many rows of the pool, labelled ones and itself included, are
             nearest to this pick among the picks; None without features.
+        source: where the features come from.
     """
 
     rows: Rows
@@ -48,6 +49,7 @@ class Selection:
     distance: FloatArray | None = None
     nearest: IntArray | None = None
     stands_for: IntArray | None = None
+    source: str = "as given"
 
     def __len__(self) -> int:
         return len(self.rows)
