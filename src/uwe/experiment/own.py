@@ -73,6 +73,7 @@ def loop(
         RunError: the run is held by another process, or has other settings.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> class Nearest:
     ...     def fit(self, x, y, *, classes, seed):
     ...         return [torch.from_numpy(x[y == c].mean(0)) for c in range(classes)]
