@@ -21,7 +21,7 @@ RANKS = {
     "task": 2,
     "strategies": 3, "learner": 3, "oracle": 3, "results": 3,
     "pool_files": 3, "sklearn_learner": 3, "labelled_rows": 3,
-    "experiment": 4, "picks": 4,
+    "experiment": 4, "picks": 4, "embedder": 4,
     "report": 5,
     "cli": 6,
     "__init__": 7, "__main__": 7,

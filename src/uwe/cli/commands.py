@@ -17,6 +17,7 @@ from uwe import __version__
 from uwe._files import write_text
 from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import Display, curve_table, curve_title, plan_table, wide_console
+from uwe.cli.embed import embed_command
 from uwe.cli.options import Whole, expand, key_values, parse_seeds
 from uwe.cli.rows import require_images, run_on_rows, takes_rows
 from uwe.cli.select import select_command
@@ -53,6 +54,7 @@ app = App(
 )
 
 app.command(name="select")(select_command)
+app.command(name="embed")(embed_command)
 
 _DEMO_STRATEGIES = ("uwe", "badge", "coreset", "entropy", "random")
 
