@@ -291,6 +291,10 @@ def test_broken_labels_and_cells_name_their_row(tmp_path: Path) -> None:
     path = rows_csv(tmp_path, bad="r4,1,2,,w")
     with pytest.raises(DataError, match="row 4 has no label in column kind"):
         load_labelled_rows(str(path), label="kind", text="words")
+    few = tmp_path / "few.csv"
+    few.write_text("a,kind\n1,x\n2,y\n")
+    with pytest.raises(DataError, match="of 2 rows of .* 0 would be test rows"):
+        load_labelled_rows(str(few), label="kind")
     with pytest.raises(DataError, match="there is no nowhere"):
         load_labelled_rows("nowhere")
     with pytest.raises(InputError, match="did you mean 'wine'"):

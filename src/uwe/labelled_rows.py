@@ -76,6 +76,11 @@ def load_labelled_rows(
     if test is None:
         is_test = held_out(labels[0], fraction)
         kept = np.flatnonzero(~is_test)
+        if not 0 < len(kept) < len(is_test):
+            raise DataError(
+                f"of {len(is_test)} rows of {path} {len(is_test) - len(kept)} would be test rows, "
+                "for a part of each class is held out; more rows of each label are needed"
+            )
         ids = None if ids is None else [ids[row] for row in kept]
         rows = [rows[0][kept], rows[0][is_test]]
         labels = [labels[0][kept], labels[0][is_test]]
