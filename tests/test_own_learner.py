@@ -293,7 +293,7 @@ def test_broken_labels_and_cells_name_their_row(tmp_path: Path) -> None:
         load_labelled_rows(str(path), label="kind", text="words")
     few = tmp_path / "few.csv"
     few.write_text("a,kind\n1,x\n2,y\n")
-    with pytest.raises(DataError, match="of 2 rows of .* 0 would be test rows"):
+    with pytest.raises(DataError, match=r"of 2 rows of .* 0 would be test rows"):
         load_labelled_rows(str(few), label="kind")
     with pytest.raises(DataError, match="there is no nowhere"):
         load_labelled_rows("nowhere")
