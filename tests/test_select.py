@@ -233,6 +233,8 @@ def changed(array: np.ndarray, row: int, value: float) -> np.ndarray:
         (with_("probs", lambda d: d["probs"][:50]), "features has 60 rows, but probs has 50"),
         (with_("labelled", lambda d: np.zeros(9, bool)), "has 60 rows, but labelled has 9"),
         (with_("probs", lambda d: d["probs"] * 1.01), "row 0 sums to 1.01, not to 1 within 0.001"),
+        (with_("probs", lambda d: d["probs"] * 0.99), "row 0 sums to 0.99, not to 1 within 0.001"),
+        (with_("probs", lambda d: d["probs"] * 1.0015), "row 0 sums to 1.0015, not to 1"),
         (with_("probs", lambda d: d["logits"]), "row 0 holds a negative number"),
         (with_("probs", lambda d: changed(d["probs"], 7, np.nan)), "probs: row 7 holds NaN"),
         (with_("features", lambda d: changed(d["features"], 9, np.inf)), "features: row 9 holds"),
