@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from uwe.data import Dataset, Preparation, Split, load_dataset
     from uwe.errors import DataError, InputError, RunError, UweError
-    from uwe.experiment import Experiment, Result, run, supervise
+    from uwe.experiment import Experiment, Result, loop, run, supervise
+    from uwe.picks import Selection, query, select
     from uwe.points import Product
     from uwe.predictions import Predictions
     from uwe.results import read_acc_files
     from uwe.selection import Plan, certify, k_center, k_means_pp, plan_selection
+    from uwe.sklearn_learner import SklearnLearner
     from uwe.strategies import Strategy, find_strategy
 
 __version__ = _version("uwe")
@@ -31,6 +33,8 @@ __all__ = [
     "Product",
     "Result",
     "RunError",
+    "Selection",
+    "SklearnLearner",
     "Split",
     "Strategy",
     "UweError",
@@ -40,20 +44,25 @@ __all__ = [
     "k_center",
     "k_means_pp",
     "load_dataset",
+    "loop",
     "plan_selection",
+    "query",
     "read_acc_files",
     "run",
+    "select",
     "supervise",
 ]
 
 _HOMES = {
     "data": ("Dataset", "Preparation", "Split", "load_dataset"),
     "errors": ("DataError", "InputError", "RunError", "UweError"),
-    "experiment": ("Experiment", "Result", "run", "supervise"),
+    "experiment": ("Experiment", "Result", "loop", "run", "supervise"),
+    "picks": ("Selection", "query", "select"),
     "points": ("Product",),
     "predictions": ("Predictions",),
     "results": ("read_acc_files",),
     "selection": ("Plan", "certify", "k_center", "k_means_pp", "plan_selection"),
+    "sklearn_learner": ("SklearnLearner",),
     "strategies": ("Strategy", "find_strategy"),
 }
 

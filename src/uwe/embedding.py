@@ -17,6 +17,9 @@ from uwe.predictions import Predictions
 
 __all__ = ["Embedding", "features", "gradient", "weighted"]
 
+_MULTIPLIED_OUT = 2**27  # numbers, at most: half a gigabyte in float32
+_BYTES = 4  # of a float32; shorter numbers would round the product
+
 Embedding: TypeAlias = Callable[[Predictions, Rows], Points]
 
 
@@ -50,7 +53,8 @@ def weighted(measure: Callable[[Predictions], Scores]) -> Embedding:
     """The uncertainty-weighted embedding of UWE.
 
     Formula: ``w_i · features_i`` with ``w = (u - min u) / (max u - min u)``, minimum and maximum
-    over the candidates; every weight is one where all candidates are equally uncertain.
+    over the candidates; every weight is one where all candidates are equally uncertain. What is
+    too large, or too short a type, to be multiplied out stays a product of two factors.
 
     Args:
         measure: gives the uncertainty u of each row.
@@ -59,8 +63,11 @@ def weighted(measure: Callable[[Predictions], Scores]) -> Embedding:
     """
 
     def embed(predictions: Predictions, candidates: Rows) -> Points:
-        weights = _scaled(measure(predictions), candidates).to(predictions.features.dtype)
-        return Dense(weights.to(predictions.features.device)[:, None] * predictions.features)
+        given = predictions.features
+        weights = _scaled(measure(predictions), candidates).to(given.device)[:, None]
+        if given.numel() > _MULTIPLIED_OUT or given.element_size() < _BYTES:
+            return Product(weights, given)
+        return Dense(weights.to(given.dtype) * given)
 
     return embed
 

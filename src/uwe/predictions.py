@@ -11,6 +11,8 @@ from uwe.errors import InputError
 
 __all__ = ["Predictions"]
 
+_ROWS_AT_ONCE = 16_384
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -62,8 +64,12 @@ class Predictions:
 
     def first_not_finite(self) -> int | None:
         """The first row with NaN or infinity in any output, or None."""
-        finite = self.logits.isfinite().all(1) & self.features.isfinite().all(1)
-        if self.mc_logits is not None:
-            finite &= self.mc_logits.isfinite().all(2).all(0)
-        broken = (~finite).nonzero()
-        return int(broken[0, 0]) if len(broken) else None
+        for start in range(0, len(self), _ROWS_AT_ONCE):
+            block = slice(start, start + _ROWS_AT_ONCE)
+            finite = self.logits[block].isfinite().all(1) & self.features[block].isfinite().all(1)
+            if self.mc_logits is not None:
+                finite &= self.mc_logits[:, block].isfinite().all(2).all(0)
+            broken = (~finite).nonzero()
+            if len(broken):
+                return start + int(broken[0, 0])
+        return None

@@ -23,6 +23,7 @@ from uwe.errors import InputError, require_known
 from uwe.points import Points
 from uwe.pool import Pool
 from uwe.predictions import Predictions
+from uwe.subset import Subset
 from uwe.uncertainty import MEASURES, Measure
 
 __all__ = [
@@ -35,6 +36,11 @@ __all__ = [
 ]
 
 Represented: TypeAlias = Points | Scores
+Advance: TypeAlias = Callable[[int, int], None]  # picks so far, picks in all
+
+_FEATURES = frozenset({"features"})
+_LOGITS = frozenset({"logits"})
+_COPIED = 2**26  # numbers that are copied, at most, to leave some rows out
 StrategyFactory: TypeAlias = Callable[..., "Strategy"]
 
 
@@ -60,6 +66,7 @@ class Strategy:
         mc_passes: how many dropout passes the predictions must hold.
         measure: the uncertainty that is written beside the picks.
         measure_name: its name in file names.
+        needs: the fields of `Predictions` that are looked at; no other need be known.
     """
 
     represent: Callable[[Predictions, Rows], Represented]
@@ -68,8 +75,17 @@ class Strategy:
     mc_passes: int = 0
     measure: Measure = uncertainty.entropy
     measure_name: str = "entropy"
+    needs: frozenset[str] = frozenset({"features", "logits"})
 
-    def query(self, predictions: Predictions, pool: Pool, k: int, *, seed: int) -> Rows:
+    def query(
+        self,
+        predictions: Predictions,
+        pool: Pool,
+        k: int,
+        *,
+        seed: int,
+        progress: Advance | None = None,
+    ) -> Rows:
         """The ``k`` unlabelled rows to label next, in the order of picking.
 
         Args:
@@ -77,6 +93,7 @@ class Strategy:
             pool: which rows are labelled.
             k: how many rows to pick.
             seed: of whatever is drawn.
+            progress: called with the picks so far and with k, where the selection tells them.
 
         Returns:
             int64 ``[k]``, distinct dataset rows.
@@ -89,31 +106,34 @@ class Strategy:
         represented = self.represent(predictions, candidates)
         labelled = pool.labelled
         anchors = _take(represented, labelled) if self.anchored and len(labelled) else None
-        picks = self.select(_take(represented, candidates), k, anchors=anchors, seed=seed)
+        select = self.select if progress is None else _telling(self.select, progress)
+        picks = select(_take(represented, candidates), k, anchors=anchors, seed=seed)
         return candidates[picks]
 
 
-def uwe(*, uncertainty: str = "entropy", selection: str = "k_center") -> Strategy:
+def uwe(*, uncertainty: str | Measure = "entropy", selection: str = "k_center") -> Strategy:
     """Uncertainty-weighted embeddings, then greedy k-center: uncertain and diverse at once.
 
     Args:
-        uncertainty: the weight's measure, ``entropy``, ``bvsb`` or ``least_confident``.
+        uncertainty: the weight's measure, ``entropy``, ``bvsb`` or ``least_confident``, or a
+            function of your own, which may do without logits.
         selection: ``k_center`` among the unlabelled rows, ``k_center_anchored`` with the labelled
             rows as first centres, or ``k_means_pp`` (D² sampling).
 
     Source: He, Cai, Liao, Foo, "Hybrid Active Learning with Uncertainty-Weighted Embeddings",
     TMLR 2024.
     """
-    require_known(uncertainty, MEASURES, "uncertainty")
     require_known(selection, _SELECTIONS, "selection")
     select, anchored = _SELECTIONS[selection]
-    measure = MEASURES[uncertainty]
+    own = callable(uncertainty)
+    measure = uncertainty if callable(uncertainty) else _measure(uncertainty)
     return Strategy(
         embedding.weighted(measure),
         select,
         anchored=anchored,
         measure=measure,
-        measure_name=uncertainty,
+        measure_name="uncertainty" if own else str(uncertainty),
+        needs=_FEATURES if own else _FEATURES | _LOGITS,
     )
 
 
@@ -122,7 +142,7 @@ def random() -> Strategy:
 
     Source: no paper; the plain baseline.
     """
-    return Strategy(_nothing, _uniform)
+    return Strategy(_nothing, _uniform, needs=frozenset())
 
 
 def entropy() -> Strategy:
@@ -157,7 +177,7 @@ def coreset() -> Strategy:
     Source: Sener, Savarese, "Active Learning for Convolutional Neural Networks: A Core-Set
     Approach", ICLR 2018.
     """
-    return Strategy(embedding.features, _k_center, anchored=True)
+    return Strategy(embedding.features, _k_center, anchored=True, needs=_FEATURES)
 
 
 def badge() -> Strategy:
@@ -189,6 +209,7 @@ def bald(*, mc_passes: int = 5) -> Strategy:
         mc_passes=mc_passes,
         measure=uncertainty.mutual_information,
         measure_name="mutual_information",
+        needs=frozenset({"mc_logits"}),
     )
 
 
@@ -259,7 +280,11 @@ def _table() -> Mapping[str, EntryPoint]:
 
 def _most_uncertain(name: str) -> Strategy:
     measure = MEASURES[name]
-    return Strategy(_scores(measure), _top_k, measure=measure, measure_name=name)
+    return Strategy(_scores(measure), _top_k, measure=measure, measure_name=name, needs=_LOGITS)
+
+
+def _measure(name: str) -> Measure:
+    return MEASURES[require_known(name, MEASURES, "uncertainty")]
 
 
 def _scores(measure: Measure) -> Callable[[Predictions, Rows], Scores]:
@@ -281,13 +306,29 @@ def _top_k(candidates: Represented, k: int, *, anchors: Represented | None, seed
     return selection.top_k(candidates, k)
 
 
-def _k_center(candidates: Represented, k: int, *, anchors: Represented | None, seed: int) -> Rows:
+def _k_center(
+    candidates: Represented,
+    k: int,
+    *,
+    anchors: Represented | None,
+    seed: int,
+    progress: Advance | None = None,
+) -> Rows:
     del seed
-    return selection.k_center(_points(candidates), k, anchors=_points_or_none(anchors))
+    first = _points_or_none(anchors)
+    return selection.k_center(_points(candidates), k, anchors=first, progress=progress)
 
 
-def _k_means_pp(candidates: Represented, k: int, *, anchors: Represented | None, seed: int) -> Rows:
-    return selection.k_means_pp(_points(candidates), k, seed=seed, anchors=_points_or_none(anchors))
+def _k_means_pp(
+    candidates: Represented,
+    k: int,
+    *,
+    anchors: Represented | None,
+    seed: int,
+    progress: Advance | None = None,
+) -> Rows:
+    first = _points_or_none(anchors)
+    return selection.k_means_pp(_points(candidates), k, seed=seed, anchors=first, progress=progress)
 
 
 _SELECTIONS: dict[str, tuple[Selection, bool]] = {
@@ -295,6 +336,15 @@ _SELECTIONS: dict[str, tuple[Selection, bool]] = {
     "k_center_anchored": (_k_center, True),
     "k_means_pp": (_k_means_pp, False),
 }
+
+
+_TELLING: tuple[Callable[..., Rows], ...] = (_k_center, _k_means_pp)
+"""The selections that say how far they are."""
+
+
+def _telling(select: Selection, progress: Advance) -> Selection:
+    told = next((each for each in _TELLING if each is select), None)
+    return select if told is None else functools.partial(told, progress=progress)
 
 
 def _points(represented: Represented) -> Points:
@@ -307,8 +357,12 @@ def _points_or_none(represented: Represented | None) -> Points | None:
 
 
 def _take(represented: Represented, rows: Rows) -> Represented:
+    if len(rows) == len(represented):
+        return represented  # the rows of a pool rise: these are all of them
     if isinstance(represented, torch.Tensor):
         return represented[torch.as_tensor(rows, device=represented.device)]
+    if len(rows) * represented.width > _COPIED:
+        return Subset(represented, rows)
     return represented.take(rows)
 
 

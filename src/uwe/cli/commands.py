@@ -1,4 +1,4 @@
-"""The commands ``uwe run``, ``uwe demo``, ``uwe results`` and ``uwe list``."""
+"""The commands ``uwe run``, ``demo``, ``results`` and ``list``; the others have their modules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from uwe import __version__
 from uwe._files import write_text
 from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import Display, curve_table, curve_title, plan_table, wide_console
+from uwe.cli.embed import embed_command
 from uwe.cli.options import Whole, expand, key_values, parse_seeds
+from uwe.cli.rows import require_images, run_on_rows, takes_rows
+from uwe.cli.select import select_command
 from uwe.data import dataset_lines
 from uwe.errors import InputError, UweError, require_known
 from uwe.experiment import (
@@ -50,6 +53,9 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
+app.command(name="select")(select_command)
+app.command(name="embed")(embed_command)
+
 _DEMO_STRATEGIES = ("uwe", "badge", "coreset", "entropy", "random")
 
 
@@ -76,6 +82,8 @@ def run_command(
     device: str = "auto",
     threads: Whole | None = None,
     data_dir: Path | None = None,
+    label: str | None = None,
+    text: str | None = None,
     results: Path = Path("results"),
     keep_predictions: str = "last",
     method_tag: str = "",
@@ -90,7 +98,8 @@ def run_command(
     Parameters
     ----------
     dataset
-        A name of `uwe list datasets`, or hub:NAME.
+        A name of `uwe list datasets`, or hub:NAME; for --model sklearn:NAME a file .csv or
+        .parquet, a folder of Parquet files, or sklearn:digits, :breast_cancer, :wine, :iris.
     strategy
         A name of `uwe list strategies`; may be given several times. Default: uwe.
     seeds
@@ -98,7 +107,7 @@ def run_command(
     budgets
         Labelled rows after each cycle: a name of `uwe list budgets`, or 20,40,80.
     model
-        A name of `uwe list models`.
+        A name of `uwe list models`, or sklearn:logistic or sklearn:forest.
     epochs
         Of every training.
     uncertainty
@@ -129,6 +138,10 @@ def run_command(
         Threads of the processor for each run; fixed when the run is made.
     data_dir
         Folder of the data; without it the data is downloaded.
+    label
+        Model sklearn: the column of labels. Default: label.
+    text
+        Model sklearn: the column of texts, taken as TF-IDF.
     results
         Folder of the results.
     keep_predictions
@@ -173,6 +186,19 @@ def run_command(
     experiments = expand(
         template, strategy or ["uwe"], parse_seeds(seeds), _merged(given, key_values(option or []))
     )
+    if takes_rows(model):
+        flags = {"dry_run": dry_run, "supervised": supervised}
+        unused = [name for name, given_ in flags.items() if given_]
+        _report(
+            shown(
+                lambda display: run_on_rows(
+                    experiments, display, label=label, text=text, unused=unused
+                )
+            ),
+            template.results,
+        )
+        return
+    require_images(model, label, text)
     if dry_run:
         plans = _plans(
             shown(lambda display: prepare(experiments, progress=display)), supervised=supervised
@@ -180,11 +206,9 @@ def run_command(
         wide_console().print(plan_table(plans))
         require_disk_space(plans)
         return
-    finished = _run_and_show(experiments, supervised=supervised)
-    tables = {result.table for result in finished}
-    folder = template.results
-    _show(find_curves(folder, only=tables), find_bounds(folder) if supervised else [])
-    print(f"Results are in {folder}; 'uwe results {folder}' draws their curves.")
+    _report(
+        _run_and_show(experiments, supervised=supervised), template.results, supervised=supervised
+    )
 
 
 @app.command
@@ -314,6 +338,12 @@ def _run_and_show(experiments: Sequence[Experiment], *, supervised: bool = False
         return finished
 
     return shown(work)
+
+
+def _report(finished: Sequence[Result], folder: Path, *, supervised: bool = False) -> None:
+    tables = {result.table for result in finished}
+    _show(find_curves(folder, only=tables), find_bounds(folder) if supervised else [])
+    print(f"Results are in {folder}; 'uwe results {folder}' draws their curves.")
 
 
 def _plans(prepared: Sequence[Prepared], *, supervised: bool) -> list[Plan]:

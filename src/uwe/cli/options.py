@@ -49,7 +49,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def key_values(pairs: Sequence[str]) -> dict[str, Any]:
+def key_values(pairs: Sequence[str], *, flag: str = "--option") -> dict[str, Any]:
     """Options of other packages' strategies, from ``NAME=VALUE``; numbers become numbers.
 
     >>> key_values(["temperature=0.5"])
@@ -60,9 +60,9 @@ def key_values(pairs: Sequence[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         name = name.strip().replace("-", "_")
         if not equals or not name:
-            raise InputError(f"--option takes NAME=VALUE, not {pair!r}")
+            raise InputError(f"{flag} takes NAME=VALUE, not {pair!r}")
         if name in found:
-            raise InputError(f"option {name} is given twice: {found[name]!r} and {value!r}")
+            raise InputError(f"{flag} {name} is given twice: {found[name]!r} and {value!r}")
         found[name] = _number_or_text(value.strip())
     return found
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from uwe._types import Images, Labels
 from uwe.errors import DataError, InputError
 
-__all__ = ["IMAGENET", "Dataset", "Preparation", "Split", "fingerprint_of"]
+__all__ = ["IMAGENET", "UNPREPARED", "Dataset", "Preparation", "Split", "fingerprint_of"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ class Preparation:
     batch: int = 256
 
 
+UNPREPARED = Preparation(mean=(), std=())
+"""Of rows that are no images: a learner takes them as they are."""
+
 IMAGENET = Preparation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), flip=True, batch=64)
 
 
@@ -83,8 +87,10 @@ class Dataset:
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        _check_split("training", self.train, len(self.classes))
-        _check_split("test", self.test, len(self.classes))
+        for which, split in (("training", self.train), ("test", self.test)):
+            if self.preparation is not UNPREPARED:
+                _check_images(which, split)
+            _check_split(which, split, len(self.classes))
         if len(self.ids) != len(self.train):
             raise DataError(f"{self.name}: {len(self.ids)} ids for {len(self.train)} training rows")
         if self.train.x.shape[1:] != self.test.x.shape[1:]:
@@ -97,7 +103,8 @@ class Dataset:
                 f"{self.name} has one class only, {self.classes[0]!r}; "
                 "there is nothing to tell apart"
             )
-        _check_preparation(self)
+        if self.preparation is not UNPREPARED:
+            _check_preparation(self)
 
     @classmethod
     def from_arrays(
@@ -127,6 +134,7 @@ class Dataset:
         """
         splits = [Split(np.asarray(x), _as_labels(y)) for x, y in (train, test)]
         for which, split in zip(("training", "test"), splits, strict=True):
+            _check_images(which, split)
             _check_split(which, split, None)
         if classes is None:
             top = max(int(split.y.max()) for split in splits)
@@ -141,9 +149,60 @@ class Dataset:
             fingerprint=fingerprint_of(splits[0], splits[1], tuple(classes)),
         )
 
+    @classmethod
+    def from_rows(
+        cls,
+        name: str,
+        train: tuple[Any, Labels],
+        test: tuple[Any, Labels],
+        *,
+        classes: Sequence[str] | None = None,
+        ids: Sequence[str] | None = None,
+        notes: Sequence[str] = (),
+    ) -> Dataset:
+        """A data set of rows of any kind, for a learner of your own: numbers, text, sparse rows.
+
+        Args:
+            name: for file names.
+            train: rows ``[n, ...]``, an array or a sparse matrix that takes row numbers as an
+                index, or a list of texts; and integer labels ``[n]``.
+            test: likewise.
+            classes: their names; by default the numbers from 0 to the largest label.
+            ids: what a person would call each pool row; by default its number.
+            notes: for the log.
+
+        Raises:
+            DataError: lengths or labels do not fit.
+
+        >>> train, test = (["a", "b"], np.array([0, 1])), (["c"], np.array([1]))
+        >>> Dataset.from_rows("mine", train, test).classes
+        ('0', '1')
+        """
+        splits = [Split(_as_rows(x), _as_labels(np.asarray(y))) for x, y in (train, test)]
+        for which, split in zip(("training", "test"), splits, strict=True):
+            _check_split(which, split, None)
+        top = max(int(split.y.max()) for split in splits)
+        names = tuple(classes) if classes is not None else tuple(map(str, range(top + 1)))
+        return cls(
+            name,
+            splits[0],
+            splits[1],
+            classes=names,
+            preparation=UNPREPARED,
+            ids=tuple(ids) if ids is not None else tuple(map(str, range(len(splits[0])))),
+            fingerprint=fingerprint_of(splits[0], splits[1], names),
+            notes=tuple(notes),
+        )
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of every image."""
+        """Height, width and channels of every image.
+
+        Raises:
+            DataError: the rows are no images.
+        """
+        if self.preparation is UNPREPARED:
+            raise DataError(f"the rows of {self.name} are no images, which this model needs")
         height, width, channels = self.train.x.shape[1:]
         return height, width, channels
 
@@ -158,6 +217,9 @@ class Dataset:
         train = self.train.first(pool_size)
         _check_classes_left(self, train)
         return replace(self, train=train, test=self.test.first(test_size), ids=self.ids[:pool_size])
+
+
+_IMAGE_AXES = 4
 
 
 def _as_labels(y: Labels) -> Labels:
@@ -178,8 +240,27 @@ def fingerprint_of(train: Split, test: Split, classes: tuple[str, ...]) -> str:
     digest = hashlib.blake2b("\0".join(classes).encode(), digest_size=16)
     for array in (train.x, train.y, test.x, test.y):
         digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        for part in _parts(array):
+            digest.update(part)
     return digest.hexdigest()
+
+
+def _as_rows(x: Any) -> Any:
+    """Arrays and sparse matrices as they are; texts as an array of objects."""
+    if hasattr(x, "shape") and x.dtype.kind != "U":
+        return x
+    texts = np.empty(len(x), dtype=object)
+    texts[:] = list(x)
+    return texts
+
+
+def _parts(array: Any) -> list[Any]:
+    """The bytes of an array, of a sparse matrix by rows, or of texts."""
+    if hasattr(array, "indptr"):
+        return [np.ascontiguousarray(of).data for of in (array.data, array.indices, array.indptr)]
+    if array.dtype == object:
+        return [f"{len(text)} {text}".encode() for text in map(str, array)]
+    return [np.ascontiguousarray(array).data]
 
 
 def _check_classes_left(dataset: Dataset, train: Split) -> None:
@@ -202,16 +283,20 @@ def _check_preparation(dataset: Dataset) -> None:
         )
 
 
-def _check_split(which: str, split: Split, classes: int | None) -> None:
+def _check_images(which: str, split: Split) -> None:
     if split.x.ndim != 4 or split.x.dtype != np.uint8:
         raise DataError(
             f"{which} images must be uint8 [n, height, width, channels], "
             f"not {split.x.dtype} {split.x.shape}"
         )
+
+
+def _check_split(which: str, split: Split, classes: int | None) -> None:
     if split.y.ndim != 1 or split.y.dtype != np.int64:
         raise DataError(f"{which} labels must be int64 [n], not {split.y.dtype} {split.y.shape}")
-    if len(split.x) != len(split.y):
-        raise DataError(f"{len(split.x)} {which} images, but {len(split.y)} labels")
+    if split.x.shape[0] != len(split.y):
+        what = "images" if split.x.ndim == _IMAGE_AXES else "rows"
+        raise DataError(f"{split.x.shape[0]} {which} {what}, but {len(split.y)} labels")
     if len(split.y) == 0:
         raise DataError(f"there are no {which} rows")
     low, high = int(split.y.min()), int(split.y.max())

@@ -1,4 +1,4 @@
-"""Packages of the extra ``images``, imported at the moment of use."""
+"""Packages of the extras, imported at the moment of use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uwe.errors import InputError
 __all__ = ["optional"]
 
 
-def optional(module: str, purpose: str) -> ModuleType:
+def optional(module: str, purpose: str, *, extra: str = "images") -> ModuleType:
     """Import ``module``, or say what it is needed for and how to install it.
 
     Raises:
@@ -21,5 +21,5 @@ def optional(module: str, purpose: str) -> ModuleType:
     except ImportError as error:
         package = module.partition(".")[0]
         raise InputError(
-            f"{purpose} needs {package} ({error}); install it: pip install 'uwe[images]'"
+            f"{purpose} needs {package} ({error}); install it: pip install 'uwe[{extra}]'"
         ) from error

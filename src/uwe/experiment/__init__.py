@@ -1,6 +1,7 @@
 """Experiments: what they are, what is to be done next, and doing it."""
 
 from uwe.experiment.actions import Action, Label, Query, Stop, Train, next_action
+from uwe.experiment.own import loop
 from uwe.experiment.plan import Plan, make_plan, require_disk_space, supervised_plan
 from uwe.experiment.prepare import Prepared, prepare
 from uwe.experiment.runs import Result, initialize, run, run_cycle0, supervise
@@ -19,6 +20,7 @@ __all__ = [
     "Train",
     "budget_id",
     "initialize",
+    "loop",
     "make_plan",
     "next_action",
     "parse_budgets",

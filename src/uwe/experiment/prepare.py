@@ -25,7 +25,7 @@ from uwe.experiment.settings import (
 from uwe.learner import resolve_device
 from uwe.models import ModelSize, ModelSpec, model_size
 from uwe.results import RunFiles, al_files, cycle0_files, supervised_files
-from uwe.strategies import find_strategy, strategy_options
+from uwe.strategies import Strategy, find_strategy, strategy_options
 
 _LONGEST_STEM = 190
 """A file name has 255 bytes, of which up to 60 are the cycle, the kind and a suffix."""
@@ -143,13 +143,17 @@ def cycle0_files_of(prepared: Prepared) -> RunFiles:
 
 
 def _full_options(experiment: Experiment) -> dict[str, Any]:
-    """The strategy's options with their defaults; the strategy is tried once."""
+    return strategy_with_options(experiment)[1]
+
+
+def strategy_with_options(experiment: Experiment) -> tuple[Strategy, dict[str, Any]]:
+    """The strategy, and its options with their defaults."""
     try:
-        find_strategy(experiment.strategy, **experiment.options)
+        strategy = find_strategy(experiment.strategy, **experiment.options)
     except TypeError as error:
         shown = ", ".join(f"{name}={value!r}" for name, value in experiment.options.items())
         raise InputError(f"strategy {experiment.strategy} cannot take {shown}: {error}") from error
-    return {**strategy_options(experiment.strategy), **experiment.options}
+    return strategy, {**strategy_options(experiment.strategy), **experiment.options}
 
 
 def _data_key(experiment: Experiment) -> tuple[Any, ...]:
@@ -201,12 +205,21 @@ def _check_budgets(experiment: Experiment, n: int) -> None:
 def _check_files(prepared: Prepared) -> None:
     """The run's own folders can be written, and its files' names are short enough."""
     for files in (files_of(prepared), cycle0_files_of(prepared), supervised_files_of(prepared)):
-        if (length := len(files.stem.encode())) > _LONGEST_STEM:
-            raise InputError(
-                f"the names of the run's files would begin with {length} characters, and "
-                f"{_LONGEST_STEM} are possible; give fewer budgets or shorter tags"
-            )
-        _check_folder(files.folder)
+        require_names(files)
+
+
+def require_names(files: RunFiles) -> None:
+    """Check that files of these names can be written.
+
+    Raises:
+        InputError: a name is too long, or the folder cannot be written.
+    """
+    if (length := len(files.stem.encode())) > _LONGEST_STEM:
+        raise InputError(
+            f"the names of the run's files would begin with {length} characters, and "
+            f"{_LONGEST_STEM} are possible; give fewer budgets or shorter tags"
+        )
+    _check_folder(files.folder)
 
 
 def _check_folder(folder: Path) -> None:

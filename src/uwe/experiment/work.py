@@ -25,9 +25,10 @@ from uwe._types import Logits, Progress, Rows, Stage
 from uwe.data import Dataset
 from uwe.errors import RunError
 from uwe.experiment.actions import Action, Label, Query, Stop, Train, next_action
+from uwe.experiment.run_learner import RunLearner
 from uwe.journal import Event, Labelled, Queried, Trained
-from uwe.learner import Epoch, TorchLearner
-from uwe.models import FALLBACK_RATE, Classifier
+from uwe.learner import Epoch
+from uwe.models import FALLBACK_RATE
 from uwe.oracle import Oracle
 from uwe.pool import Pool
 from uwe.predictions import Predictions
@@ -66,7 +67,7 @@ class Work:
 
     name: str
     dataset: Dataset
-    learner: TorchLearner
+    learner: RunLearner
     oracle: Oracle
     files: RunFiles
     seed: int
@@ -175,7 +176,7 @@ _ACTIONS: dict[type[Action], Callable[[Work, Sequence[Event], Action], Event]] =
 }
 
 
-def _fit(work: Work, cycle: int, pool: Pool) -> Classifier:
+def _fit(work: Work, cycle: int, pool: Pool) -> Any:
     """Train on the labelled rows and write how the epochs went."""
     rows = pool.labelled
     epochs = work.learner.training.epochs
@@ -202,7 +203,7 @@ def _fit(work: Work, cycle: int, pool: Pool) -> Classifier:
     return model
 
 
-def _measured_on_pool(work: Work, cycle: int, model: Classifier, pool: Pool) -> dict[str, Any]:
+def _measured_on_pool(work: Work, cycle: int, model: Any, pool: Pool) -> dict[str, Any]:
     """Losses over parts of the pool, by the model that decided the purchase.
 
     In cycle 0 nothing was decided by a model: its own first pass is measured, and kept for the
@@ -259,14 +260,12 @@ def _pool_predictions(work: Work, cycle: int) -> tuple[Predictions, float]:
     return _checked(work, cycle, "pool", predictions), time.perf_counter() - start
 
 
-def _model_before(work: Work, cycle: int) -> Classifier:
+def _model_before(work: Work, cycle: int) -> Any:
     files = work.base if cycle == 1 and work.base is not None else work.files
     return work.learner.restore(read_tensors(files.model(cycle - 1)))
 
 
-def _predict(
-    work: Work, cycle: int, model: Classifier, split: str, *, mc_passes: int = 0
-) -> Predictions:
+def _predict(work: Work, cycle: int, model: Any, split: str, *, mc_passes: int = 0) -> Predictions:
     x = work.dataset.train.x if split == "pool" else work.dataset.test.x
     return work.learner.predict(
         model,
@@ -287,7 +286,7 @@ def _checked(work: Work, cycle: int, split: str, predictions: Predictions) -> Pr
     return predictions
 
 
-def _save_model(work: Work, cycle: int, model: Classifier, test_logits: Logits) -> str:
+def _save_model(work: Work, cycle: int, model: Any, test_logits: Logits) -> str:
     write_tensors(work.files.test_logits(cycle), {"logits": test_logits})
     path = work.files.model(cycle)
     write_tensors(path, model.state_dict())

@@ -1,0 +1,67 @@
+"""The command ``uwe embed``: from images or texts to a pool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from uwe.cli.display import Display
+from uwe.cli.options import Whole
+from uwe.embedder import embed, load_encoder, open_source
+from uwe.errors import InputError
+from uwe.learner import resolve_device
+
+__all__ = ["embed_command"]
+
+
+def embed_command(
+    source: str,
+    *,
+    output: Annotated[Path, Parameter(name=("-o", "--output"))],
+    model: str,
+    text: str | None = None,
+    image_size: Whole | None = None,
+    batch: Whole = 32,
+    device: str = "auto",
+    data_dir: Path | None = None,
+    force: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Make a pool of your images or texts: features, and probabilities if the model classifies.
+
+    Parameters
+    ----------
+    source
+        A folder of images; with --text a .csv or .parquet file or a folder of Parquet files; or
+        hub:NAME, of which the pool is taken.
+    output
+        A file .safetensors for `uwe select`.
+    model
+        A model of Hugging Face transformers (hub name or local folder), or module:factory of your
+        own that gives a callable from images [b, 3, h, w] in 0..1, or a list of texts, to
+        (logits or None, features).
+    text
+        The column of texts.
+    image_size
+        Resize the shorter side to N and crop the middle.
+    batch
+        Items at once.
+    device
+        auto, cpu, cuda, cuda:1 or mps.
+    data_dir
+        Folder of a data set of the hub; without it the data is downloaded.
+    force
+        Overwrite an output file that exists.
+    """
+    output = output.expanduser()
+    if output.suffix != ".safetensors":
+        raise InputError(f"{output} must end in .safetensors")
+    if output.exists() and not force:
+        raise InputError(f"{output} exists; choose another name, or --force overwrites it")
+    where = resolve_device(device)
+    items = open_source(source, text=text, data_dir=data_dir, image_size=image_size)
+    encoder = load_encoder(model, items.kind, device=where)
+    with Display() as display:
+        embed(items, encoder, output, batch=batch, progress=display)
+    print(f"{len(items.ids):,} {items.kind} by {model}. Written: {output}")

@@ -1,0 +1,173 @@
+"""The command ``uwe select``: from a pool in a file to picks in a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from uwe._files import write_bytes
+from uwe.cli.display import Display
+from uwe.cli.options import Whole, key_values
+from uwe.errors import DataError, InputError
+from uwe.picks import Selection, select
+from uwe.picks.sheet import contact_sheet, thumbnails
+from uwe.picks.tables import check_suffix, encoded_picks, pick_rows, picks_csv
+from uwe.pool_files import PoolFile, open_pool
+from uwe.strategies import Strategy, find_strategy, strategy_options
+
+__all__ = ["select_command"]
+
+_STANDARD_OUTPUT = Path("-")
+
+
+def select_command(
+    pool: Path,
+    *,
+    k: Annotated[Whole, Parameter(name=("-k", "--k"))],
+    strategy: str = "uwe",
+    output: Annotated[Path, Parameter(name=("-o", "--output"))] = _STANDARD_OUTPUT,
+    seed: Whole = 0,
+    uncertainty: str | None = None,
+    selection: str | None = None,
+    option: Annotated[list[str] | None, Parameter(negative=())] = None,
+    key: Annotated[list[str] | None, Parameter(negative=())] = None,
+    html: Path | None = None,
+    images: Path | None = None,
+    force: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Pick the rows of your own pool to label next, and say why.
+
+    Parameters
+    ----------
+    pool
+        A file .npz, .safetensors, .parquet, .csv or .npy, or a folder of .npy files, that holds
+        features, and probs, logits or uncertainty; ids and labelled if there are any.
+    k
+        How many rows to pick.
+    strategy
+        A name of `uwe list strategies`.
+    output
+        A file .csv, .jsonl, .parquet or .txt (ids); - is standard output, as CSV.
+    seed
+        Of whatever is drawn.
+    uncertainty
+        Measure of strategy uwe: entropy, bvsb, least_confident. Default: the pool's own
+        uncertainty if it has one, else entropy.
+    selection
+        Selection of strategy uwe: k_center, k_center_anchored, k_means_pp.
+    option
+        NAME=VALUE, an option of another package's strategy.
+    key
+        KEY=NAME, where the pool calls features, probs, logits, mc_probs, uncertainty, ids or
+        labelled something else; may be given several times.
+    html
+        Write a contact sheet of the picks, one file, with the reasons beside each.
+    images
+        Folder of the images that the ids name, for the contact sheet.
+    force
+        Overwrite output files that exist.
+    """
+    _check_outputs(output, html, images, force=force)
+    named = {"uncertainty": uncertainty, "selection": selection, **key_values(option or [])}
+    options = {name: value for name, value in named.items() if value is not None}
+    source = open_pool(pool.expanduser(), {name: str(of) for name, of in _keys(key).items()})
+    given = _given(source, strategy, find_strategy(strategy, **options), options)
+    with Display() as display:
+        picks = select(
+            given.pop("features"), k, strategy=strategy, seed=seed, progress=display, **given,
+            **options,
+        )  # fmt: skip
+    rows = pick_rows(picks, source.ids(_length(given, source)))
+    _write(output, html, rows, picks, images)
+
+
+def _keys(pairs: list[str] | None) -> dict[str, Any]:
+    return key_values(pairs or [], flag="--key")
+
+
+def _given(
+    source: PoolFile, name: str, strategy: Strategy, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What of the pool is handed over: what the strategy needs, and what explains its picks."""
+    weighs = "uncertainty" in strategy_options(name)
+    own = "uncertainty" in source and weighs and "uncertainty" not in options
+    ranks = bool(strategy.needs) and "features" not in strategy.needs
+    wanted = {"features", "labelled"}
+    if own or ("uncertainty" in source and not weighs and not ranks):
+        wanted.add("uncertainty")
+    if not own:
+        wanted.add("logits" if "logits" in source else "probs")
+    if "mc_logits" in strategy.needs:
+        wanted.add("mc_probs")
+    _require(source, name, strategy.needs - ({"logits"} if own else set()))
+    read = {each: source.read(each) for each in sorted(wanted)}
+    return {each: value for each, value in read.items() if value is not None or each == "features"}
+
+
+_NEEDED = {
+    "features": ("features",),
+    "logits": ("probs", "logits"),
+    "mc_logits": ("mc_probs",),
+}
+
+
+def _require(source: PoolFile, name: str, needs: frozenset[str]) -> None:
+    for need in sorted(needs):
+        if any(key in source for key in _NEEDED[need]):
+            continue
+        alternatives = (*_NEEDED[need], *(("uncertainty",) if name == "uwe" else ()))
+        also = " or ".join(alternatives if need == "logits" else _NEEDED[need])
+        raise DataError(
+            f"strategy {name} needs {also}, which {source.container.path} lacks; its keys are "
+            f"{source.shown()}. --key {_NEEDED[need][0]}=NAME says what it is called there"
+        )
+
+
+def _length(given: Mapping[str, Any], source: PoolFile) -> int:
+    for name in ("features", "probs", "logits", "uncertainty"):
+        if given.get(name) is not None:
+            return len(given[name])
+    if (features := source.read("features")) is not None:
+        return len(features)
+    return int(given["mc_probs"].shape[1]) if "mc_probs" in given else len(given["labelled"])
+
+
+def _check_outputs(output: Path, html: Path | None, images: Path | None, *, force: bool) -> None:
+    """Refuse before the work what could not be written after it."""
+    if output != _STANDARD_OUTPUT:
+        check_suffix(output)
+    if images is not None and html is None:
+        raise InputError(f"--images {images} is for the contact sheet; give --html FILE, too")
+    if images is not None and not images.expanduser().is_dir():
+        raise InputError(f"there is no folder {images}; --images must name one")
+    if html is not None and html == output:
+        raise InputError(f"{html} is to be both the picks and the contact sheet; name two files")
+    for path in (output, html):
+        if path is not None and path != _STANDARD_OUTPUT and path.exists() and not force:
+            raise InputError(f"{path} exists; choose another name, or --force overwrites it")
+
+
+def _write(
+    output: Path,
+    html: Path | None,
+    rows: list[dict[str, Any]],
+    picks: Selection,
+    images: Path | None,
+) -> None:
+    """Make the content of every file before the first is written."""
+    contents: dict[Path, bytes] = {}
+    if output != _STANDARD_OUTPUT:
+        contents[output.expanduser()] = encoded_picks(output, rows)
+    if html is not None:
+        seen = None if images is None else thumbnails(rows, images.expanduser())
+        contents[html.expanduser()] = contact_sheet(rows, picks, seen).encode()
+    for path, content in contents.items():
+        write_bytes(path, content)
+    if output == _STANDARD_OUTPUT:
+        sys.stdout.write(picks_csv(rows))
+    elif contents:
+        print(f"{len(rows)} rows by {picks.strategy}. Written: " + ", ".join(map(str, contents)))

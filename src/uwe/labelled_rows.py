@@ -1,0 +1,236 @@
+"""Labelled tables and texts as data sets: CSV, Parquet, and those that scikit-learn brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from uwe._types import Labels
+from uwe.data import Dataset
+from uwe.data.optional import optional
+from uwe.data.parquet import parquet_splits, parquet_table
+from uwe.data.source import held_out
+from uwe.data.table import Table, train_and_test
+from uwe.errors import DataError, InputError, require_known
+from uwe.pool_files.columns import read_csv
+
+__all__ = ["load_labelled_rows"]
+
+_PREFIX = "sklearn:"
+_BUNDLED = {
+    "digits": "load_digits",
+    "breast_cancer": "load_breast_cancer",
+    "wine": "load_wine",
+    "iris": "load_iris",
+}
+_IDS = ("ids", "id")
+
+
+def load_labelled_rows(
+    name: str,
+    *,
+    data_dir: Path | None = None,
+    label: str | None = None,
+    text: str | None = None,
+    test_fraction: float | None = None,
+) -> Dataset:
+    """A data set of rows of numbers, or of texts as TF-IDF.
+
+    Every column of numbers beside the label (and ``ids``) is a feature. A text column becomes
+    sparse TF-IDF with sublinear counts, its words and their frequencies taken from the pool.
+
+    Args:
+        name: a file ``.csv`` or ``.parquet``, a folder of Parquet files with splits, or
+            ``sklearn:digits``, ``sklearn:breast_cancer``, ``sklearn:wine``, ``sklearn:iris``.
+        data_dir: where such a file or folder is looked for first.
+        label: the column of labels; ``label`` if it is None.
+        text: the column of texts; None for a table of numbers.
+        test_fraction: of each class of a source with one split; None is a fifth.
+
+    Raises:
+        InputError: a name or an option does not fit.
+        DataError: a file is broken, or a column is missing or holds something else.
+
+    >>> len(load_labelled_rows("sklearn:wine").classes)
+    3
+    """
+    if name.startswith(_PREFIX):
+        _refuse_columns(name, label, text)
+        return _bundled(name, _fraction(test_fraction))
+    path = _place(name, data_dir)
+    splits, notes = _splits(path)
+    label = label or "label"
+    train, test = splits
+    if test is None:
+        fraction = _fraction(test_fraction)
+    elif test_fraction is not None:
+        raise InputError(f"{path} has a test split; leave --test-fraction out")
+    tables = [table for table in (train, test) if table is not None]
+    labels, classes = _labels(tables, label)
+    rows = [_texts(table, text) if text else _numbers(table, label) for table in tables]
+    ids = _ids(train)
+    if test is None:
+        is_test = held_out(labels[0], fraction)
+        kept = np.flatnonzero(~is_test)
+        if not 0 < len(kept) < len(is_test):
+            raise DataError(
+                f"of {len(is_test)} rows of {path} {len(is_test) - len(kept)} would be test rows, "
+                "for a part of each class is held out; more rows of each label are needed"
+            )
+        ids = None if ids is None else [ids[row] for row in kept]
+        rows = [rows[0][kept], rows[0][is_test]]
+        labels = [labels[0][kept], labels[0][is_test]]
+        notes = (*notes, f"{path.name}: {int(is_test.sum()):,} rows are held out for testing")
+    if text:
+        rows = _tf_idf(rows)
+    return Dataset.from_rows(
+        path.stem,
+        (rows[0], labels[0]),
+        (rows[1], labels[1]),
+        classes=classes,
+        ids=ids,
+        notes=notes,
+    )
+
+
+def _refuse_columns(name: str, label: str | None, text: str | None) -> None:
+    for option, value in (("--label", label), ("--text", text)):
+        if value is not None:
+            raise InputError(f"{name} knows its labels; leave {option} {value} out")
+
+
+def _fraction(fraction: float | None) -> Fraction:
+    if fraction is not None and not 0 < fraction < 1:
+        raise InputError(f"test fraction is {fraction}; it must lie between 0 and 1")
+    return Fraction(1, 5) if fraction is None else Fraction(str(fraction))
+
+
+def _bundled(name: str, fraction: Fraction) -> Dataset:
+    which = require_known(name.removeprefix(_PREFIX), _BUNDLED, "data set of scikit-learn")
+    loader: Callable[[], Any] = getattr(
+        optional("sklearn.datasets", "a data set of scikit-learn"), _BUNDLED[which]
+    )
+    bunch = loader()
+    x, y = bunch.data.astype(np.float64), bunch.target.astype(np.int64)
+    is_test = held_out(y, fraction)
+    return Dataset.from_rows(
+        which,
+        (x[~is_test], y[~is_test]),
+        (x[is_test], y[is_test]),
+        classes=[str(each) for each in bunch.target_names],
+        ids=[str(row) for row in np.flatnonzero(~is_test)],
+        notes=(f"{name}: {int(is_test.sum()):,} rows are held out for testing",),
+    )
+
+
+def _place(name: str, data_dir: Path | None) -> Path:
+    places = [Path(name).expanduser()]
+    if data_dir is not None:
+        places.insert(0, data_dir / name)
+    for path in places:
+        if path.exists():
+            return path
+    raise DataError(
+        f"there is no {places[0]}; rows are a file .csv or .parquet, a folder of Parquet files, or "
+        + ", ".join(f"{_PREFIX}{each}" for each in _BUNDLED)
+    )
+
+
+def _splits(path: Path) -> tuple[tuple[Table, Table | None], tuple[str, ...]]:
+    if path.is_dir():
+        found = parquet_splits(path)
+        if not found:
+            raise DataError(f"there are no Parquet files in {path}")
+        train, test, notes = train_and_test(found, str(path))
+        return (parquet_table(train), None if test is None else parquet_table(test)), notes
+    readers: dict[str, Callable[[Path], Table]] = {
+        ".csv": _csv_table,
+        ".parquet": lambda file: parquet_table([file]),
+    }
+    if path.suffix.lower() not in readers:
+        raise InputError(f"the format of {path} is not known; rows are .csv or .parquet")
+    return (readers[path.suffix.lower()](path), None), ()
+
+
+def _csv_table(path: Path) -> Table:
+    columns = read_csv(path)
+    kinds = {name: {"_type": "Value", "dtype": "csv"} for name in columns}
+    return Table(str(path), kinds, lambda name: iter(columns[name]))
+
+
+def _column(table: Table, name: str) -> list[Any]:
+    if name not in table.features:
+        raise DataError(
+            f"{table.name} has no column {name!r}; its columns are {', '.join(table.features)}"
+        )
+    return list(table.values(name))
+
+
+def _labels(tables: Sequence[Table], name: str) -> tuple[list[Labels], list[str]]:
+    values = [_column(table, name) for table in tables]
+    for table, of in zip(tables, values, strict=True):
+        row = next((row for row, value in enumerate(of) if value is None or value == ""), None)
+        if row is not None:
+            raise DataError(f"{table.name}: row {row} has no label in column {name}")
+    distinct = sorted(set(values[0]))
+    known = {value: at for at, value in enumerate(distinct)}
+    for table, of in zip(tables, values, strict=True):
+        row = next((row for row, value in enumerate(of) if value not in known), None)
+        if row is not None:
+            raise DataError(
+                f"{table.name}: the label {of[row]!r} of row {row} is none of the "
+                f"{len(known)} classes of the training rows"
+            )
+    names = tables[0].features[name].get("names") or distinct
+    labels = [np.array([known[value] for value in of], dtype=np.int64) for of in values]
+    return labels, [str(names[value] if names is not distinct else value) for value in distinct]
+
+
+def _numbers(table: Table, label: str) -> Any:
+    names = [name for name in table.features if name != label and name not in _IDS]
+    if not names:
+        raise DataError(f"{table.name} has no columns beside the label {label!r}")
+    return np.column_stack([_as_numbers(table, name, label) for name in names])
+
+
+def _as_numbers(table: Table, name: str, label: str) -> Any:
+    values = _column(table, name)
+    try:
+        numbers = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(
+            f"{table.name}: the column {name} does not hold numbers alone; --text {name} takes it "
+            f"as text, --label names another label than {label!r}, or leave the column out"
+        ) from None
+    if not np.isfinite(numbers).all():
+        row = int(np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(1))[0])
+        raise DataError(f"{table.name}: the column {name} is NaN or empty in row {row}; mend it")
+    return numbers
+
+
+def _texts(table: Table, name: str) -> Any:
+    values = _column(table, name)
+    row = next((row for row, value in enumerate(values) if not isinstance(value, str)), None)
+    if row is not None:
+        raise DataError(f"{table.name}: row {row} of column {name} holds {values[row]!r}, no text")
+    texts = np.empty(len(values), dtype=object)
+    texts[:] = values
+    return texts
+
+
+def _ids(table: Table) -> list[str] | None:
+    name = next((name for name in _IDS if name in table.features), None)
+    return None if name is None else [str(value) for value in _column(table, name)]
+
+
+def _tf_idf(rows: Sequence[Any]) -> list[Any]:
+    text = optional("sklearn.feature_extraction.text", "TF-IDF")
+    vectorizer = text.TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
+    try:
+        return [vectorizer.fit_transform(rows[0]), vectorizer.transform(rows[1])]
+    except ValueError as error:
+        raise DataError(f"the texts hold no words: {error}") from error

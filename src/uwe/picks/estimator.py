@@ -1,0 +1,71 @@
+"""Selecting with a fitted classifier of scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from uwe._types import Progress
+from uwe.errors import InputError
+from uwe.picks.chosen import Selection, select
+from uwe.picks.offer import ArrayLike
+from uwe.sklearn_learner import class_probabilities, features_of
+from uwe.strategies import find_strategy
+
+__all__ = ["query"]
+
+
+def query(
+    estimator: Any,
+    x: Any,
+    k: int,
+    *,
+    labelled: ArrayLike | None = None,
+    strategy: str = "uwe",
+    seed: int = 0,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Selection:
+    """The ``k`` rows of ``x`` to label next, by a fitted classifier of scikit-learn.
+
+    Features are ``x`` itself, or what a pipeline's last step but one gives; sparse ones go through
+    a truncated SVD of 256 components with a fixed seed. ``Selection.source`` says which.
+
+    Args:
+        estimator: fitted, with ``predict_proba``; a pipeline, too.
+        x: the pool as the estimator takes it, ``[n, ...]``.
+        k: how many rows to pick.
+        labelled: a mask ``[n]`` of booleans, or row numbers; these are not picked.
+        strategy: a name of ``uwe list strategies``.
+        seed: of whatever is drawn.
+        progress: is told how far the work is.
+        options: the strategy's own.
+
+    Returns:
+        As `uwe.select`.
+
+    Raises:
+        InputError: as `uwe.select`, or the estimator has no ``predict_proba`` or is not fitted.
+
+    Source: as `uwe.select`.
+
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> x, y = load_wine(return_X_y=True)
+    >>> forest = RandomForestClassifier(20, random_state=0).fit(x[::9], y[::9])
+    >>> len(query(forest, x, 5, labelled=range(0, 178, 9)))
+    5
+    """
+    needs = find_strategy(strategy, **options).needs
+    if "mc_logits" in needs:
+        raise InputError(
+            f"strategy {strategy} needs stochastic passes, which a classifier of scikit-learn has "
+            "not; choose another"
+        )
+    probs = class_probabilities(estimator, x) if "logits" in needs else None
+    features, source = features_of(estimator, x)
+    picks = select(
+        features, k, probs=probs, labelled=labelled, strategy=strategy, seed=seed,
+        progress=progress, **options,
+    )  # fmt: skip
+    return replace(picks, source=source)

@@ -1,0 +1,129 @@
+"""Why a row was picked, in the given features: how far from others, and for whom it stands.
+
+Products of centred rows give all distances at once, but lose what cancels; so they only propose.
+A pick's distance is then taken in float64 as a difference, and a row between two picks that
+float32 cannot tell apart is settled in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import torch
+
+from uwe._types import IntArray, Rows, Scores
+from uwe.points import FloatArray
+
+__all__ = ["nearest_before", "percentiles", "stands_for"]
+
+Advance: TypeAlias = Callable[[int, int], None]
+
+_ROWS_AT_ONCE = 4096
+_ROUNDING = {torch.float32: 2.0**-23, torch.float64: 2.0**-52}
+
+
+def percentiles(scores: Scores, among: Rows, of: Rows) -> FloatArray:
+    """Percent of the rows ``among`` that are at most as uncertain as each row ``of``.
+
+    >>> percentiles(torch.tensor([0.1, 0.4, 0.2, 0.9]), np.arange(4), np.array([1, 3])).tolist()
+    [75.0, 100.0]
+    """
+    ordered = np.sort(scores[torch.from_numpy(among)].numpy())
+    below = np.searchsorted(ordered, scores[torch.from_numpy(of)].numpy(), side="right")
+    percent: FloatArray = 100.0 * below / len(ordered)
+    return percent
+
+
+def nearest_before(x: torch.Tensor, picks: Rows, labelled: Rows) -> tuple[FloatArray, Rows]:
+    """Each pick's nearest earlier pick or labelled row, and the Euclidean distance to it.
+
+    Args:
+        x: features ``[n, d]``.
+        picks: ``[k]``, in the order of picking.
+        labelled: ``[l]``.
+
+    Returns:
+        float64 ``[k]`` and int64 ``[k]``; infinity and -1 where nothing comes before.
+
+    >>> x = torch.tensor([[0.0], [3.0], [7.0]])
+    >>> nearest_before(x, np.array([2, 0]), np.array([1]))
+    (array([4., 3.]), array([1, 1]))
+    """
+    before = np.concatenate([labelled, picks])
+    origin = _rows(x, picks).double().mean(0)
+    mine = _rows(x, picks).double() - origin
+    nearest = torch.full((len(picks),), torch.inf, dtype=torch.float64)
+    which = torch.full((len(picks),), -1)
+    for start in range(0, len(before), _ROWS_AT_ONCE):
+        theirs = _rows(x, before[start : start + _ROWS_AT_ONCE]).double() - origin
+        apart = _sqdist(mine, theirs)
+        _hide_later(apart, start - len(labelled))
+        least, at = apart.min(1)
+        closer = least < nearest
+        nearest[closer], which[closer] = least[closer], at[closer] + start
+    found = which.numpy()
+    rows = np.where(found >= 0, before[found], -1)
+    return _distances(x, picks, rows), rows
+
+
+def stands_for(x: torch.Tensor, picks: Rows, *, progress: Advance | None = None) -> IntArray:
+    """How many rows of ``x`` are nearer to each pick than to any other; of equals, the earlier.
+
+    Args:
+        x: features ``[n, d]``.
+        picks: ``[k]``, in the order of picking.
+        progress: called with the rows done and with n.
+
+    Returns:
+        int64 ``[k]``, n in all.
+
+    >>> stands_for(torch.tensor([[0.0], [1.0], [5.0], [6.0]]), np.array([0, 3])).tolist()
+    [2, 2]
+    """
+    origin = _rows(x, picks).double().mean(0)
+    exact = _rows(x, picks).double() - origin
+    centres = exact.float()
+    counts = np.zeros(len(picks), dtype=np.int64)
+    for start in range(0, len(x), _ROWS_AT_ONCE):
+        rows = (x[start : start + _ROWS_AT_ONCE].double() - origin).float()
+        near, close = _first_within(rows, centres)
+        if len(close):
+            near[close], _ = _first_within(_rows(x, start + close.numpy()).double() - origin, exact)
+        counts += np.bincount(near.numpy(), minlength=len(picks))
+        if progress is not None:
+            progress(min(start + _ROWS_AT_ONCE, len(x)), len(x))
+    return counts
+
+
+def _first_within(x: torch.Tensor, centres: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first centre within rounding of the nearest, and the rows that have several such."""
+    apart = _sqdist(x, centres)
+    size = x.square().sum(1) + centres.square().sum(1).max()
+    slack = (x.shape[1] + 16) * _ROUNDING[x.dtype] * size
+    within = apart <= (apart.amin(1) + slack)[:, None]
+    return within.int().argmax(1), (within.sum(1) > 1).nonzero()[:, 0]
+
+
+def _sqdist(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    apart = torch.addmm(y.square().sum(1), x, y.T, alpha=-2)
+    return apart.add_(x.square().sum(1)[:, None])
+
+
+def _hide_later(apart: torch.Tensor, first: int) -> None:
+    """Put what is no earlier pick out of reach; column j is pick ``first + j``, if that is one."""
+    order = torch.arange(first, first + apart.shape[1])
+    apart[order[None, :] >= torch.arange(len(apart))[:, None]] = torch.inf
+
+
+def _distances(x: torch.Tensor, picks: Rows, others: Rows) -> FloatArray:
+    there = others >= 0
+    gap = _rows(x, picks[there]).double() - _rows(x, others[there]).double()
+    apart: FloatArray = np.full(len(picks), np.inf)
+    apart[there] = gap.square().sum(1).sqrt().numpy()
+    return apart
+
+
+def _rows(x: torch.Tensor, rows: Rows) -> torch.Tensor:
+    return x[torch.from_numpy(rows)]

@@ -1,0 +1,146 @@
+"""A contact sheet: one HTML file with every pick, its image and the reasons for it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from uwe.data.optional import optional
+from uwe.errors import DataError
+from uwe.picks.chosen import Selection
+
+__all__ = ["contact_sheet", "thumbnails"]
+
+_SIDE = 360  # pixels of a thumbnail's longer side, at most
+_QUALITY = 85
+_PURPOSE = "reading images"
+
+
+def contact_sheet(
+    rows: Sequence[Mapping[str, Any]], selection: Selection, images: Mapping[str, str] | None
+) -> str:
+    """One HTML file that asks nothing of any other place.
+
+    Args:
+        rows: of `pick_rows`.
+        selection: the picks.
+        images: by id, the source of an image; None for a sheet without images.
+    """
+    page = Template(resources.files("uwe.picks").joinpath("sheet.html").read_text("utf-8"))
+    ranks = {row["idx"]: row["rank"] for row in rows}
+    title = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} picked by {selection.strategy}"
+    return page.substitute(
+        title=escape(title),
+        measure=escape(_about(selection)),
+        cards="\n".join(_card(row, ranks, images) for row in rows),
+    )
+
+
+def thumbnails(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, str]:
+    """The images that the picks' ids name, small, as data URLs.
+
+    An id is a path below ``folder``, with its suffix or without.
+
+    Raises:
+        DataError: an image is not there, lies outside the folder or cannot be decoded.
+    """
+    stems: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            name = path.relative_to(folder)
+            stems.setdefault(name.with_suffix("").as_posix(), path)
+    return {row["id"]: _data_url(_found(row["id"], folder, stems)) for row in rows}
+
+
+def _about(selection: Selection) -> str:
+    if selection.measure is None:
+        return "No uncertainty is known."
+    own = {"uncertainty": "Uncertainty: the pool's own."}
+    return own.get(selection.measure, f"Uncertainty: {selection.measure.replace('_', ' ')}.")
+
+
+def _found(name: str, folder: Path, stems: Mapping[str, Path]) -> Path:
+    whole = folder / name
+    path = whole if whole.is_file() else stems.get(name)
+    if path is None or not path.resolve().is_relative_to(folder.resolve()):
+        raise DataError(
+            f"there is no image of id {name!r} in {folder}; an id must be a file's path there, "
+            "with its suffix or without"
+        )
+    return path
+
+
+def _data_url(path: Path) -> str:
+    pillow = optional("PIL.Image", _PURPOSE)
+    operations = optional("PIL.ImageOps", _PURPOSE)
+    try:
+        with pillow.open(path) as image:
+            small = operations.exif_transpose(image).convert("RGB")
+            small.thumbnail((_SIDE, _SIDE))
+    except Exception as error:  # each of Pillow's many decoders raises errors of its own
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"cannot decode the image {path}: {reason}; mend or remove it") from error
+    encoded = io.BytesIO()
+    small.save(encoded, "JPEG", quality=_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()
+
+
+def _card(
+    row: Mapping[str, Any], ranks: Mapping[int, int], images: Mapping[str, str] | None
+) -> str:
+    number = row["rank"] + 1
+    picture = ""
+    if images is not None:
+        source = images[row["id"]]
+        picture = f'<div class="frame"><img src="{source}" alt="{escape(row["id"])}"></div>'
+    order = " ".join(
+        f'data-{name}="{-1 if row[column] is None else row[column]}"'
+        for name, column in (("rank", "rank"), ("sure", "uncertainty"), ("apart", "distance"),
+                             ("many", "stands_for"))
+    )  # fmt: skip
+    reasons = "".join(_reasons(row, ranks))
+    return (
+        f'<li class="card" id="pick-{number}" {order}>{picture}'
+        f'<div class="text"><h2><span class="rank">{number}</span> '
+        f'<span class="id">{escape(row["id"])}</span></h2><dl>{reasons}</dl></div></li>'
+    )
+
+
+def _reasons(row: Mapping[str, Any], ranks: Mapping[int, int]) -> list[str]:
+    told = []
+    if row["uncertainty"] is not None:
+        told.append(_reason("uncertain", _uncertain(row)))
+    if row["distance"] is not None:
+        told.append(_reason("apart", f"{row['distance']:.4g} from {_neighbour(row, ranks)}"))
+    elif row["stands_for"] is not None:
+        told.append(_reason("apart", "the first; nothing comes before it"))
+    if row["stands_for"] is not None:
+        many = row["stands_for"]
+        told.append(_reason("stands for", f"{many:,} {'row' if many == 1 else 'rows'}"))
+    return told
+
+
+def _reason(name: str, text: str) -> str:
+    return f"<div><dt>{name}</dt><dd>{text}</dd></div>"
+
+
+def _uncertain(row: Mapping[str, Any]) -> str:
+    percent = row["percentile"]
+    return (
+        f'<span class="bar" role="img" aria-label="percentile {percent:.1f}">'
+        f'<i style="width:{percent:.1f}%"></i></span>{row["uncertainty"]:.4g}'
+        f"<small> at least as uncertain as {percent:.3g} % of the unlabelled</small>"
+    )
+
+
+def _neighbour(row: Mapping[str, Any], ranks: Mapping[int, int]) -> str:
+    if row["nearest_idx"] in ranks:
+        number = ranks[row["nearest_idx"]] + 1
+        return f'<a href="#pick-{number}">pick {number}</a>'
+    return f'labelled <span class="id">{escape(row["nearest_id"])}</span>'

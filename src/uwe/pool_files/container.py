@@ -1,0 +1,53 @@
+"""A file or a folder that holds named arrays, whatever its format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from uwe.errors import DataError
+
+__all__ = ["Container", "damaged"]
+
+
+@dataclass(frozen=True)
+class Container:
+    """Named arrays that are read when they are asked for.
+
+    Attributes:
+        path: where they are.
+        names: of the arrays, of columns, or of blocks of columns.
+        read: gives the array or the tensor of a name.
+        read_mask: gives what that name holds as a mask or as row numbers.
+        read_ids: gives what that name holds as text.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    read: Callable[[str], Any]
+    read_mask: Callable[[str], Any]
+    read_ids: Callable[[str], list[str]]
+
+
+def damaged(path: Path, error: Exception) -> DataError:
+    """What cannot be read, and why, in one line."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return DataError(f"cannot read {path}: {reason}; is it whole? Write it again")
+
+
+def as_ids(path: Path, name: str, values: Any) -> list[str]:
+    """Whole numbers or text as text.
+
+    Raises:
+        DataError: they are anything else.
+    """
+    array = np.asarray(values)
+    if array.ndim != 1 or array.dtype.kind not in "iuU":
+        raise DataError(
+            f"{path}: {name} must be whole numbers or text [n], not {array.dtype} {array.shape}"
+        )
+    return [str(value) for value in array.tolist()]

@@ -1,0 +1,126 @@
+"""A pool in a file: which of its arrays is what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from uwe.errors import DataError, InputError, require_known
+from uwe.pool_files.arrays import open_npy, open_npy_folder, open_npz, open_safetensors
+from uwe.pool_files.columns import open_csv, open_parquet
+from uwe.pool_files.container import Container
+
+__all__ = ["KEYS", "PoolFile", "open_pool"]
+
+KEYS = ("features", "probs", "logits", "mc_probs", "uncertainty", "ids", "labelled")
+"""What is looked for in a pool."""
+
+_FORMATS: dict[str, Callable[[Path], Container]] = {
+    ".npy": open_npy,
+    ".npz": open_npz,
+    ".safetensors": open_safetensors,
+    ".parquet": open_parquet,
+    ".csv": open_csv,
+}
+
+
+@dataclass(frozen=True)
+class PoolFile:
+    """A pool in a file, or in a folder of files.
+
+    Attributes:
+        container: the arrays that are there.
+        found: for each of `KEYS` that is there, its name in the container.
+    """
+
+    container: Container
+    found: Mapping[str, str]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.found
+
+    def read(self, key: str) -> Any:
+        """The array of ``key``, mapped where the format allows; None where there is none.
+
+        Raises:
+            DataError: it cannot be read, or holds objects.
+        """
+        if key not in self.found:
+            return None
+        readers = {"labelled": self.container.read_mask}
+        return readers.get(key, self.container.read)(self.found[key])
+
+    def ids(self, n: int) -> list[str]:
+        """What people call each of the ``n`` rows; their numbers where there are no ids.
+
+        Raises:
+            DataError: there are more or fewer, or one repeats.
+        """
+        if "ids" not in self.found:
+            return [str(row) for row in range(n)]
+        ids = self.container.read_ids(self.found["ids"])
+        if len(ids) != n:
+            raise DataError(f"{self.container.path} has {n} rows, but {len(ids)} ids")
+        first: dict[str, int] = {}
+        for row, name in enumerate(ids):
+            if (earlier := first.setdefault(name, row)) != row:
+                raise DataError(
+                    f"{self.container.path}: the id {name!r} repeats, in rows {earlier} and {row}; "
+                    "ids must differ"
+                )
+        return ids
+
+    def shown(self) -> str:
+        """The names that are there, for an error."""
+        return ", ".join(self.container.names[:_SHOWN]) + (
+            ", …" if len(self.container.names) > _SHOWN else ""
+        )
+
+
+_SHOWN = 20
+
+
+def open_pool(path: Path, keys: Mapping[str, str] | None = None) -> PoolFile:
+    """Look at a pool; its arrays are read when they are asked for.
+
+    Args:
+        path: ``.npz``, ``.safetensors``, ``.parquet``, ``.csv``, ``.npy`` (features alone) or a
+            folder of ``.npy`` files.
+        keys: other names of some of `KEYS` in it, such as ``{"features": "embedding"}``.
+
+    Raises:
+        InputError: the format or one of the keys is not known.
+        DataError: it cannot be read, or lacks a name that ``keys`` gives.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> path = Path(tempfile.mkdtemp()) / "pool.npz"
+    >>> np.savez(path, embedding=np.ones((3, 2)))
+    >>> open_pool(path, {"features": "embedding"}).read("features").shape
+    (3, 2)
+    """
+    container = _opened(path)
+    given = dict(keys or {})
+    for key, name in given.items():
+        require_known(key, KEYS, "key")
+        if name not in container.names:
+            raise DataError(
+                f"{path} has no {name!r} for {key}; its keys are {PoolFile(container, {}).shown()}"
+            )
+    names = {key: given.get(key, key) for key in KEYS}
+    return PoolFile(container, {key: of for key, of in names.items() if of in container.names})
+
+
+def _opened(path: Path) -> Container:
+    if path.is_dir():
+        return open_npy_folder(path)
+    if path.suffix.lower() not in _FORMATS:
+        raise InputError(
+            f"the format of {path} is not known; a pool is {', '.join(_FORMATS)} or a folder of "
+            ".npy files"
+        )
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    return _FORMATS[path.suffix.lower()](path)

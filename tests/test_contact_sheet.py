@@ -1,0 +1,107 @@
+"""The contact sheet: whole in one file, and right in a browser."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from uwe.cli import main
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A pool of 30 images in two subfolders, with ids that need care."""
+    image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(2)
+    ids = []
+    for row in range(30):
+        name = f"{'a&b' if row % 2 else 'c d'}/<{row}>.png"
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 255, (24 + row, 60, 3), dtype=np.uint8)
+        image.fromarray(pixels).save(tmp_path / "images" / name)
+        ids.append(name if row % 3 else name.removesuffix(".png"))
+    features = rng.normal(size=(30, 4)).astype(np.float32)
+    probs = rng.dirichlet(np.ones(3), 30)
+    np.savez(
+        tmp_path / "pool.npz", features=features, probs=probs, ids=np.array(ids), labelled=[4, 5]
+    )
+    return tmp_path
+
+
+def written(folder: Path, *more: str) -> Path:
+    sheet = folder / "picks.html"
+    arguments = ["select", str(folder / "pool.npz"), "-k", "9", "-o", str(folder / "picks.csv")]
+    assert main([*arguments, "--html", str(sheet), *more]) == 0
+    return sheet
+
+
+def test_the_sheet_asks_nothing_of_any_other_place(folder: Path) -> None:
+    """Images are inside, ids are escaped, and no address is named."""
+    text = written(folder, "--images", str(folder / "images")).read_text()
+    assert text.count('src="data:image/jpeg;base64,') == 9
+    assert "http" not in text
+    assert "&lt;" in text
+    assert "<img" not in written(folder, "--force").read_text()
+
+
+def test_a_missing_image_leaves_no_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first image that is not there, is broken, or lies elsewhere is named."""
+    sheet, out = folder / "picks.html", folder / "picks.csv"
+    arguments = ["select", str(folder / "pool.npz"), "-k", "28", "-o", str(out)]
+    arguments += ["--html", str(sheet), "--images", str(folder / "images")]
+    (folder / "images" / "c d" / "<8>.png").write_bytes(b"no image")
+    assert main(arguments) == 2
+    assert "cannot decode the image" in capsys.readouterr().err
+    (folder / "images" / "c d" / "<8>.png").unlink()
+    assert main(arguments) == 2
+    assert "there is no image of id 'c d/<8>.png'" in capsys.readouterr().err
+    (folder / "images" / "c d" / "<8>.png").symlink_to("/etc/hostname")
+    assert main(arguments) == 2
+    assert "there is no image of id 'c d/<8>.png'" in capsys.readouterr().err
+    assert not sheet.exists()
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_shows_it(folder: Path, width: int) -> None:
+    """Every image is drawn, nothing sticks out, sorting sorts, and nothing is asked or wrong."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    sheet = written(folder, "--images", str(folder / "images"))
+    with api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        troubles: list[str] = []
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("request", lambda request: troubles.append(request.url)
+                if not request.url.startswith(("file:", "data:")) else None)  # fmt: skip
+        page.goto(sheet.as_uri())
+        drawn = page.eval_on_selector_all("img", "all => all.filter(i => i.naturalWidth).length")
+        outside = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        page.select_option("#sort", "many")
+        many = page.eval_on_selector_all(".card", "all => all.map(c => +c.dataset.many)")
+        page.select_option("#sort", "rank")
+        order = page.eval_on_selector_all(".card", "all => all.map(c => +c.dataset.rank)")
+        if shots := os.environ.get("UWE_SCREENSHOTS"):
+            page.screenshot(path=f"{shots}/sheet-{width}.png", full_page=True)
+        browser.close()
+    assert drawn == 9
+    assert outside <= 0
+    assert many == sorted(many, reverse=True)
+    assert order == list(range(9))
+    assert troubles == []
