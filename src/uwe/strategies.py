@@ -69,7 +69,15 @@ class Strategy:
     measure: Measure = uncertainty.entropy
     measure_name: str = "entropy"
 
-    def query(self, predictions: Predictions, pool: Pool, k: int, *, seed: int) -> Rows:
+    def query(
+        self,
+        predictions: Predictions,
+        pool: Pool,
+        k: int,
+        *,
+        seed: int,
+        note: Callable[[str], None] | None = None,
+    ) -> Rows:
         """The ``k`` unlabelled rows to label next, in the order of picking.
 
         Args:
@@ -77,6 +85,7 @@ class Strategy:
             pool: which rows are labelled.
             k: how many rows to pick.
             seed: of whatever is drawn.
+            note: told ``representation`` and ``selection`` when each of them is done.
 
         Returns:
             int64 ``[k]``, distinct dataset rows.
@@ -89,7 +98,10 @@ class Strategy:
         represented = self.represent(predictions, candidates)
         labelled = pool.labelled
         anchors = _take(represented, labelled) if self.anchored and len(labelled) else None
-        picks = self.select(_take(represented, candidates), k, anchors=anchors, seed=seed)
+        points = _take(represented, candidates)
+        (note or _ignore)("representation")
+        picks = self.select(points, k, anchors=anchors, seed=seed)
+        (note or _ignore)("selection")
         return candidates[picks]
 
 
@@ -295,6 +307,10 @@ _SELECTIONS: dict[str, tuple[Selection, bool]] = {
     "k_center_anchored": (_k_center, True),
     "k_means_pp": (_k_means_pp, False),
 }
+
+
+def _ignore(_done: str) -> None:
+    return None
 
 
 def _points(represented: Represented) -> Points:
