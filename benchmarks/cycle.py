@@ -1,10 +1,10 @@
 """What a whole cycle costs beside the plain way: ``python -m benchmarks.cycle``.
 
-Prints tables and writes JSON. ``run``: our command and the plain loop of `benchmarks.plain_cycle`,
-each a process of its own from start to the last row of its CSV, decoding counted in, on the first
-images of CIFAR-10. ``throughput``: images a second in training and in a pass, and the share of the
-matrix rate measured in the same process. ``memory``: the peak of a run over a large pool beside that
-of a bare training step.
+Prints as it goes and writes JSON. ``run``: our command and the plain loop of
+`benchmarks.plain_cycle`, each a process of its own from start to the last row of its CSV, decoding
+counted in, on the first images of CIFAR-10. ``throughput``: images a second in training and in a
+pass, and the share of the matrix rate measured in the same process. ``memory``: the peak of a run
+over a large pool beside that of a bare training step.
 """
 
 from __future__ import annotations

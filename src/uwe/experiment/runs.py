@@ -19,11 +19,13 @@ from uwe._types import IntArray, Progress, Rows
 from uwe.data import Dataset
 from uwe.errors import RunError
 from uwe.experiment.opening import as_json, open_journal, open_work
+from uwe.experiment.parallel import do_tasks
 from uwe.experiment.plan import make_plan, require_disk_space, supervised_plan
 from uwe.experiment.prepare import Prepared, cycle0_files_of, files_of, prepare, supervised_files_of
 from uwe.experiment.record import held, logged_to, open_record, waited_for
 from uwe.experiment.settings import Experiment
 from uwe.experiment.steps import digest_of, finish
+from uwe.experiment.tasks import lent, tasks_of
 from uwe.journal import Event, Trained
 from uwe.results import RunFiles, initial_rows_file
 from uwe.results.cycles import csv_text, cycle_rows
@@ -70,16 +72,18 @@ class Result:
 def run(
     experiments: Experiment | Sequence[Experiment],
     *,
+    jobs: int = 1,
     dataset: Dataset | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
-    """Run experiments one after another, from wherever each of them stands.
+    """Run experiments from wherever each of them stands, one after another or several at once.
 
     The initial rows and the cycle-0 model are made once for each seed and shared by all
     strategies. Killing the process at any moment and calling again ends in the same files.
 
     Args:
         experiments: one, or several.
+        jobs: how many run at once, each in a process of its own; the results are the same.
         dataset: instead of the one that the experiments name.
         progress: is told how it goes.
 
@@ -101,6 +105,9 @@ def run(
     several = [experiments] if isinstance(experiments, Experiment) else list(experiments)
     prepared = prepare(several, dataset=dataset, progress=progress)
     require_disk_space(make_plan(prepared))
+    if jobs != 1:
+        with lent(dataset) as shared:
+            do_tasks(tasks_of(prepared), jobs=jobs, dataset=shared, progress=progress)
     return [_run_one(each, progress) for each in prepared]
 
 
