@@ -10,6 +10,7 @@ from cyclopts import CycloptsError, UnusedCliTokensError
 
 from uwe.cli.display import Display
 from uwe.errors import UweError
+from uwe.learner import keep_freed_memory
 
 __all__ = ["shown", "spoken"]
 
@@ -45,6 +46,7 @@ def spoken(program: str, work: Callable[[], Any]) -> int:
 
 def shown(work: Callable[[Display], T]) -> T:
     """Do ``work`` under a live display."""
+    keep_freed_memory()
     with Display() as display:
         try:
             return work(display)

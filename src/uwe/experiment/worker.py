@@ -19,6 +19,7 @@ from typing import Any
 from uwe.data import Dataset
 from uwe.experiment.runs import run, run_cycle0
 from uwe.experiment.tasks import LentDataset, Task
+from uwe.learner import keep_freed_memory
 
 __all__ = ["serve"]
 
@@ -81,6 +82,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     number, parent = map(int, sys.argv[1:])
     _end_with(parent)
+    keep_freed_memory()
     try:
         serve(Connection(number))
     except (EOFError, BrokenPipeError, ConnectionResetError):
