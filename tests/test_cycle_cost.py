@@ -12,6 +12,9 @@ import pytest
 import torch
 
 import uwe
+from uwe._types import Stage
+from uwe.cli import main
+from uwe.cli.display import Display
 from uwe.data import ImageRows, Preparation, load_dataset
 from uwe.experiment.record import fixed_number
 from uwe.learner import (
@@ -25,6 +28,7 @@ from uwe.learner import (
 )
 from uwe.learner.batches import batches, steps_in
 from uwe.models import Classifier, ModelSpec, build_model, folded, model_size
+from uwe.pool import Pool
 
 CPU = torch.device("cpu")
 
@@ -320,3 +324,41 @@ def test_a_cycle_says_where_its_time_went(tmp_path: Path) -> None:
     parts = facts["representation_seconds"] + facts["selection_seconds"]
     assert facts["query_time"] == pytest.approx(parts)
     assert logging.getLogger("uwe").level == logging.NOTSET
+
+
+def test_the_command_line_has_it_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Options reach the record; without ``--epochs`` the fast recipe takes thirty."""
+    given = (
+        "run digits --strategy random --model small --pool-size 40 --test-size 20 --budgets 10,20 "
+        "--recipe fast --precision bf16 --warm-start --jobs 2 --threads 1 --device cpu --results"
+    )
+    assert main([*given.split(), str(tmp_path)]) == 0
+    capsys.readouterr()
+    settings = record_of(tmp_path, "mrandom")["settings"]
+    assert (settings["precision"], settings["start"], settings["epochs"]) == ("bf16", "warm", 30)
+    assert settings["recipe"]["schedule"] == "one_cycle"
+    assert main([*given.replace("--jobs 2", "--jobs 0").split(), str(tmp_path)]) == 2
+    assert "jobs are 0" in capsys.readouterr().err
+
+
+def test_a_query_tells_its_parts(digits) -> None:
+    """First the representation is there, then the selection."""
+    model = learner().fit(digits.train.x, digits.train.y, classes=10, seed=1)
+    said = learner().predict(model, digits.train.x)
+    told: list[str] = []
+    strategy, pool = uwe.find_strategy("uwe"), Pool.untouched(120)
+    picks = strategy.query(said, pool, 5, seed=1, note=told.append)
+    assert told == ["representation", "selection"]
+    assert np.array_equal(picks, strategy.query(said, pool, 5, seed=1))
+
+
+def test_each_run_has_a_bar_of_its_own() -> None:
+    """Stages of several runs do not overwrite each other; a cycle's end removes the run's bar."""
+    display = Display()
+    for run, done in (("a", 1), ("b", 2), ("a", 3)):
+        display(Stage(run, 1, "train", done, 9))
+    assert {task.description: task.completed for task in display._bars.tasks[1:]} == {
+        "a, cycle 1: train": 3, "b, cycle 1: train": 2,
+    }  # fmt: skip
+    display(Stage("a", 1, "cycle", 2, 3))
+    assert [task.description for task in display._bars.tasks[1:]] == ["b, cycle 1: train"]
