@@ -165,17 +165,13 @@ def test_out_of_memory_halves_the_batch_for_good(
     sizes = starve(monkeypatch, 20, error)
     [result] = uwe.run(experiment(tmp_path))
     assert result.labels.tolist() == [10, 16, 24]
-    for what, passes in (("alc0_*", 2), ("muwe", 3)):
+    for what in ("alc0_*", "muwe"):
         [path] = tmp_path.rglob(f"*_{what}.json")
         batch = fixed_number(path, "inference_batch")
         assert 10 < batch <= 20
-        text = path.with_suffix(".log").read_text()
-        assert f"to {batch} images, as the record says" in text
-        assert text.count("out of memory in the") < 6, passes
-    sizes.clear()
-    uwe.run(experiment(tmp_path, budgets=(10, 16, 24), cycles=None))
-    uwe.run(experiment(tmp_path, strategy="bvsb", cycles=1))
-    assert sizes
+        assert f"to {batch} images, as the record says" in path.with_suffix(".log").read_text()
+    too_large = [size for size in sizes if size > 20]
+    assert len(too_large) == 2 * 5  # from 512 to 16 in each of the two runs; later passes know
 
 
 def test_a_recorded_batch_is_taken_from_the_record(tmp_path, monkeypatch) -> None:
