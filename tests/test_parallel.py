@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import uwe
+from uwe.experiment import prepare
 from uwe.experiment.parallel import do_tasks
-from uwe.experiment.tasks import lent
+from uwe.experiment.tasks import lent, tasks_of
 
 COMMON = {
     "budgets": (10, 15, 20),
@@ -76,7 +77,7 @@ def test_a_worker_that_dies_is_replaced(
     """Its run goes on from its journal, in another process, and ends the same."""
     killer = Killer(tmp_path, times=1)
     with caplog.at_level(logging.WARNING, "uwe"):
-        uwe.run(experiments(tmp_path), jobs=2, progress=killer)
+        do_tasks(tasks_of(prepare(experiments(tmp_path))), jobs=2, progress=killer)
     assert len(killer.killed) == 1
     assert "badge, seed 1 ended with signal 9; another goes on" in caplog.text
     assert outcome(tmp_path) == alone
