@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check wheel-check bench clean
+.PHONY: demo test check wheel-check bench bench-cycle study clean
 
 demo: $(READY)  ## active learning on digits: table and picture
 	$(BIN)/uwe demo
@@ -21,6 +21,12 @@ wheel-check: $(READY)  ## the wheel, installed alone, runs the demo
 
 bench: $(READY)  ## how fast selection is
 	$(BIN)/python -m benchmarks.selection
+
+bench-cycle: $(READY)  ## what a cycle costs beside the plain way
+	$(BIN)/python -m benchmarks.cycle
+
+study: $(READY)  ## all strategies on Fashion-MNIST with the small network
+	$(BIN)/python -m benchmarks.fashion_study
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -1,12 +1,16 @@
 """One thread for each worker, and a cache of its own, before torch is imported."""
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
 import torch
+
+from uwe.results import TIMING_COLUMNS
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -24,3 +28,23 @@ def _alone(tmp_path_factory: pytest.TempPathFactory):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests go first, so that no worker is left alone with them at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(scope="session")
+def outcome() -> Callable[[Path], dict[str, object]]:
+    """What a results folder holds that has to be the same every time."""
+    return _outcome
+
+
+def _outcome(results: Path) -> dict[str, object]:
+    """Every table of a results folder without its timing columns, and every tensor's bytes."""
+    found: dict[str, object] = {}
+    for path in sorted(results.rglob("*")):
+        name = str(path.relative_to(results))
+        if path.suffix == ".csv":
+            lines = [line.split(",") for line in path.read_text().splitlines()]
+            kept = [at for at, column in enumerate(lines[0]) if column not in TIMING_COLUMNS]
+            found[name] = [[line[at] for at in kept] for line in lines]
+        elif path.suffix == ".safetensors":
+            found[name] = path.read_bytes()
+    return found

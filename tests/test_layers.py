@@ -16,7 +16,7 @@ PACKAGE = Path(uwe.__file__).parent
 RANKS = {
     "errors": 0, "_types": 0, "_files": 0, "_random": 0,
     "pool": 1, "predictions": 1, "points": 1, "journal": 1,
-    "subset": 1,
+
     "uncertainty": 2, "embedding": 2, "selection": 2, "data": 2, "models": 2, "statistics": 2,
     "task": 2,
     "strategies": 3, "learner": 3, "oracle": 3, "results": 3,

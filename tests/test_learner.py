@@ -9,6 +9,7 @@ import torch
 from uwe.data import Preparation, load_dataset
 from uwe.errors import InputError
 from uwe.learner import TorchLearner, Training, recipe_for, resolve_device
+from uwe.learner.batches import augmented, normalised
 from uwe.models import ModelSpec
 
 
@@ -139,8 +140,8 @@ def test_dropout_passes_come_in_rows_order(digits) -> None:
 def test_crops_are_windows_of_the_padded_image() -> None:
     """Every crop is one of the (2p + 1)² windows, pixel for pixel, and many are drawn."""
     images = torch.arange(1, 1 + 64 * 3 * 4 * 4).reshape(64, 3, 4, 4).float()
-    ours = learner(preparation=Preparation((0.0,), (1.0,), crop_padding=2))
-    cropped = ours._augmented(images, torch.Generator().manual_seed(0))
+    padded_crops = Preparation((0.0,), (1.0,), crop_padding=2)
+    cropped = augmented(images, padded_crops, torch.Generator().manual_seed(0))
     padded = torch.nn.functional.pad(images, (2, 2, 2, 2))
     seen = set()
     for image, crop in zip(padded, cropped, strict=True):
@@ -158,8 +159,8 @@ def test_crops_are_windows_of_the_padded_image() -> None:
 def test_flips_mirror_half_of_the_images() -> None:
     """Each image is itself or its mirror image."""
     images = torch.randn(400, 1, 3, 5)
-    ours = learner(preparation=Preparation((0.0,), (1.0,), flip=True))
-    out = ours._augmented(images, torch.Generator().manual_seed(0))
+    flips = Preparation((0.0,), (1.0,), flip=True)
+    out = augmented(images, flips, torch.Generator().manual_seed(0))
     mirrored = (out == images.flip(3)).flatten(1).all(1)
     same = (out == images).flatten(1).all(1)
     assert (mirrored ^ same).all()
@@ -168,9 +169,9 @@ def test_flips_mirror_half_of_the_images() -> None:
 
 def test_pixels_are_normalised_by_channel() -> None:
     """(x / 255 - mean) / std, channels first."""
-    ours = learner(preparation=Preparation((0.5, 0.25), (0.5, 0.125)))
-    x = np.array([[[[255, 0]]]], dtype=np.uint8)  # one pixel of two channels
-    assert ours._normalised(x).flatten().tolist() == [1.0, -2.0]
+    preparation = Preparation((0.5, 0.25), (0.5, 0.125))
+    x = torch.tensor([[[[255, 0]]]], dtype=torch.uint8)  # one pixel of two channels
+    assert normalised(x, preparation).flatten().tolist() == [1.0, -2.0]
 
 
 def test_a_class_count_that_disagrees_is_an_error(digits) -> None:

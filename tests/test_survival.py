@@ -14,24 +14,9 @@ from pathlib import Path
 import pytest
 
 import uwe
-from uwe.results import TIMING_COLUMNS
 
 STRATEGY = "badge"
 KILLS = 20
-
-
-def outcome(results: Path) -> dict[str, object]:
-    """Every table of a results folder without its timing columns, and every tensor's bytes."""
-    found: dict[str, object] = {}
-    for path in sorted(results.rglob("*")):
-        name = str(path.relative_to(results))
-        if path.suffix == ".csv":
-            lines = [line.split(",") for line in path.read_text().splitlines()]
-            kept = [at for at, column in enumerate(lines[0]) if column not in TIMING_COLUMNS]
-            found[name] = [[line[at] for at in kept] for line in lines]
-        elif path.suffix == ".safetensors":
-            found[name] = path.read_bytes()
-    return found
 
 
 def experiment(results: Path, **changes) -> uwe.Experiment:
@@ -70,7 +55,7 @@ class Crash:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], int]:
+def undisturbed(outcome, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], int]:
     """The outcome of a run that nobody killed, and how often it waited for the disk."""
     results = tmp_path_factory.mktemp("undisturbed")
     count = 0
@@ -90,7 +75,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, obj
 
 
 def test_a_run_ends_the_same_wherever_a_write_was_cut_off(
-    undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    outcome, undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One run, cut off at its 1st write, then the 2nd write of what is left, and so on."""
     expected, writes = undisturbed
@@ -110,7 +95,9 @@ def test_a_run_ends_the_same_wherever_a_write_was_cut_off(
         assert outcome(results) == expected, f"differs after a cut at write {step}"
 
 
-def test_a_line_that_was_cut_off_in_the_journal_is_no_harm(undisturbed, tmp_path: Path) -> None:
+def test_a_line_that_was_cut_off_in_the_journal_is_no_harm(
+    outcome, undisturbed, tmp_path: Path
+) -> None:
     """A process killed within a line leaves a run that goes on as if the line were not there."""
     expected, _ = undisturbed
     uwe.run(experiment(tmp_path, cycles=1))
@@ -136,7 +123,7 @@ def test_what_a_killed_process_left_unfinished_is_removed(tmp_path: Path) -> Non
 
 
 def test_a_run_that_is_cut_off_again_and_again_ends_the_same(
-    undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    outcome, undisturbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each attempt gets a few writes further; the end is the same."""
     expected, _ = undisturbed
@@ -180,7 +167,7 @@ def ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_run_killed_at_random_moments_ends_as_one_that_was_not(tmp_path: Path) -> None:
+def test_a_run_killed_at_random_moments_ends_as_one_that_was_not(outcome, tmp_path: Path) -> None:
     """A real process, killed twenty times by SIGKILL wherever it happens to be."""
     begin = time.monotonic()
     subprocess.run(command(tmp_path / "whole"), check=True, capture_output=True)
@@ -203,7 +190,7 @@ def test_a_run_killed_at_random_moments_ends_as_one_that_was_not(tmp_path: Path)
     assert not list(tmp_path.rglob("*.owner"))
 
 
-def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_finished_run_is_left_as_it_is(outcome, tmp_path: Path) -> None:
     """Giving the same command again trains nothing and changes no table, model or prediction."""
     [first] = uwe.run(experiment(tmp_path))
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
@@ -214,7 +201,7 @@ def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")} == before
 
 
-def test_more_cycles_later_are_the_cycles_of_one_go(tmp_path: Path) -> None:
+def test_more_cycles_later_are_the_cycles_of_one_go(outcome, tmp_path: Path) -> None:
     """Stopping after a cycle and going on later gives what one go gives."""
     uwe.run(experiment(tmp_path / "parts", cycles=1))
     uwe.run(experiment(tmp_path / "parts"))

@@ -20,10 +20,9 @@ import torch
 from uwe import embedding, selection, uncertainty
 from uwe._types import Rows, Scores
 from uwe.errors import InputError, require_known
-from uwe.points import Points
+from uwe.points import Points, Subset
 from uwe.pool import Pool
 from uwe.predictions import Predictions
-from uwe.subset import Subset
 from uwe.uncertainty import MEASURES, Measure
 
 __all__ = [
@@ -85,6 +84,7 @@ class Strategy:
         *,
         seed: int,
         progress: Advance | None = None,
+        note: Callable[[str], None] | None = None,
     ) -> Rows:
         """The ``k`` unlabelled rows to label next, in the order of picking.
 
@@ -94,6 +94,7 @@ class Strategy:
             k: how many rows to pick.
             seed: of whatever is drawn.
             progress: called with the picks so far and with k, where the selection tells them.
+            note: told ``representation`` and ``selection`` when each of them is done.
 
         Returns:
             int64 ``[k]``, distinct dataset rows.
@@ -106,8 +107,11 @@ class Strategy:
         represented = self.represent(predictions, candidates)
         labelled = pool.labelled
         anchors = _take(represented, labelled) if self.anchored and len(labelled) else None
+        points = _take(represented, candidates)
+        (note or _ignore)("representation")
         select = self.select if progress is None else _telling(self.select, progress)
-        picks = select(_take(represented, candidates), k, anchors=anchors, seed=seed)
+        picks = select(points, k, anchors=anchors, seed=seed)
+        (note or _ignore)("selection")
         return candidates[picks]
 
 
@@ -345,6 +349,10 @@ _TELLING: tuple[Callable[..., Rows], ...] = (_k_center, _k_means_pp)
 def _telling(select: Selection, progress: Advance) -> Selection:
     told = next((each for each in _TELLING if each is select), None)
     return select if told is None else functools.partial(told, progress=progress)
+
+
+def _ignore(_done: str) -> None:
+    return None
 
 
 def _points(represented: Represented) -> Points:

@@ -11,9 +11,15 @@ from uwe._types import Labels, Logits
 __all__ = ["accuracy", "mean_loss", "training_loss"]
 
 
-def training_loss(logits: Logits, labels: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy of a batch, a scalar to differentiate; the softmax is in float32."""
-    return functional.cross_entropy(logits.float(), labels)
+def training_loss(logits: Logits, labels: torch.Tensor, *, smoothing: float = 0.0) -> torch.Tensor:
+    """Mean cross-entropy of a batch, a scalar to differentiate; the softmax is in float32.
+
+    Args:
+        logits: ``[b, c]``.
+        labels: class numbers ``[b]``.
+        smoothing: share of each label that is spread over all classes.
+    """
+    return functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
 
 
 def mean_loss(logits: Logits, y: Labels) -> float | None:

@@ -6,9 +6,9 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts import App, Parameter
 from cyclopts.config import Dict
 from rich.table import Table
 from rich.text import Text
@@ -16,13 +16,15 @@ from rich.text import Text
 from uwe import __version__
 from uwe._files import write_text
 from uwe.cli.config_file import named_files, read_options
-from uwe.cli.display import Display, curve_table, curve_title, plan_table, wide_console
+from uwe.cli.display import Display, plan_table, wide_console
 from uwe.cli.embed import embed_command
 from uwe.cli.options import Whole, expand, key_values, parse_seeds
 from uwe.cli.rows import require_images, run_on_rows, takes_rows
 from uwe.cli.select import select_command
+from uwe.cli.speaking import shown, spoken
+from uwe.cli.studies import bounds_of, picture_name, show, studies
 from uwe.data import dataset_lines
-from uwe.errors import InputError, UweError, require_known
+from uwe.errors import InputError, require_known
 from uwe.experiment import (
     BUDGETS,
     Experiment,
@@ -36,14 +38,13 @@ from uwe.experiment import (
     supervise,
     supervised_plan,
 )
+from uwe.learner import RECIPES
 from uwe.models import describe_model, model_names
 from uwe.report import plot_curves, summary_csv
-from uwe.results import Curve, Study, find_bounds, find_curves
+from uwe.results import Curve, find_bounds, find_curves
 from uwe.strategies import describe_strategy, strategy_names
 
-__all__ = ["main", "shown", "spoken"]
-
-T = TypeVar("T")
+__all__ = ["main"]
 
 app = App(
     name="uwe",
@@ -67,7 +68,9 @@ def run_command(
     seeds: str = "1",
     budgets: str = "exp05k",
     model: str = "resnet18",
-    epochs: Whole = 100,
+    epochs: Whole | None = None,
+    recipe: str = "paper",
+    warm_start: Annotated[bool, Parameter(negative=())] = False,
     uncertainty: str | None = None,
     selection: str | None = None,
     mc_passes: Whole | None = None,
@@ -80,7 +83,10 @@ def run_command(
     image_size: Whole | None = None,
     test_fraction: float | None = None,
     device: str = "auto",
+    precision: str = "auto",
+    compile: Annotated[bool, Parameter(negative=())] = False,
     threads: Whole | None = None,
+    jobs: Whole = 1,
     data_dir: Path | None = None,
     label: str | None = None,
     text: str | None = None,
@@ -109,7 +115,11 @@ def run_command(
     model
         A name of `uwe list models`, or sklearn:logistic or sklearn:forest.
     epochs
-        Of every training.
+        Of every training; 100 for recipe paper, 30 for recipe fast.
+    recipe
+        paper, or fast: fewer epochs, a larger rate that falls to zero.
+    warm_start
+        Train on from the last cycle's weights, shrunk and perturbed.
     uncertainty
         Measure of strategy uwe: entropy, bvsb, least_confident.
     selection
@@ -134,8 +144,14 @@ def run_command(
         Share of each class that tests, for data of one split.
     device
         auto, cpu, cuda, cuda:1 or mps.
+    precision
+        fp32, bf16, or auto: bf16 where the hardware computes in it.
+    compile
+        Let torch.compile work on the network; pays for long work only.
     threads
         Threads of the processor for each run; fixed when the run is made.
+    jobs
+        How many runs at once, each in a process of its own; same results.
     data_dir
         Folder of the data; without it the data is downloaded.
     label
@@ -160,11 +176,14 @@ def run_command(
         YAML file with any of these options; those given here win.
     """
     del config  # read before the command line was parsed
+    require_known(recipe, RECIPES, "recipe")
     template = Experiment(
         dataset,
         budgets=budgets,
         model=model,
-        epochs=epochs,
+        epochs=RECIPES[recipe].epochs if epochs is None else epochs,
+        recipe=recipe,
+        start="warm" if warm_start else "scratch",
         dropout=dropout,
         fine_tune_layers=fine_tune_layers,
         vit_weights=vit_weights,
@@ -173,6 +192,8 @@ def run_command(
         image_size=image_size,
         test_fraction=test_fraction,
         device=device,
+        precision=precision,
+        compiled=compile,
         threads=threads,
         data_dir=data_dir,
         results=results,
@@ -187,7 +208,7 @@ def run_command(
         template, strategy or ["uwe"], parse_seeds(seeds), _merged(given, key_values(option or []))
     )
     if takes_rows(model):
-        flags = {"dry_run": dry_run, "supervised": supervised}
+        flags = {"dry_run": dry_run, "supervised": supervised, "jobs": jobs > 1}
         unused = [name for name, given_ in flags.items() if given_]
         _report(
             shown(
@@ -206,9 +227,8 @@ def run_command(
         wide_console().print(plan_table(plans))
         require_disk_space(plans)
         return
-    _report(
-        _run_and_show(experiments, supervised=supervised), template.results, supervised=supervised
-    )
+    finished = _run_and_show(experiments, jobs=jobs, supervised=supervised)
+    _report(finished, template.results, supervised=supervised)
 
 
 @app.command
@@ -237,7 +257,7 @@ def demo(*, folder: Path = Path("uwe-demo"), seeds: str = "1-3") -> None:
     )
     picture = template.results.parent / "curves.png"
     plot_curves(curves, picture)
-    _show(curves)
+    show(curves)
     print(f"The learning curves are drawn in {picture}; the runs are in {template.results}.")
 
 
@@ -254,13 +274,13 @@ def results_command(folder: Path, *, output: Path | None = None) -> None:
     """
     folder = folder.expanduser()
     curves, bounds = find_curves(folder), find_bounds(folder)
-    _show(curves, bounds)
+    show(curves, bounds)
     target = folder if output is None else output.expanduser()
     write_text(target / "curves.csv", summary_csv([*curves, *bounds]))
     written = [target / "curves.csv"]
-    for study in _studies(curves):
-        picture = target / _picture_name(study[0].study, [path.name for path in written])
-        plot_curves(study, picture, bounds=_bounds_of(study, bounds))
+    for study in studies(curves):
+        picture = target / picture_name(study[0].study, [path.name for path in written])
+        plot_curves(study, picture, bounds=bounds_of(study, bounds))
         written.append(picture)
     print("Written: " + ", ".join(map(str, written)))
 
@@ -288,43 +308,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return spoken("uwe", lambda: _parse_and_run(tokens))
 
 
-def spoken(program: str, work: Callable[[], Any]) -> int:
-    """Do ``work``; a user's mistake is one line on standard error and exit code 2."""
-    try:
-        work()
-    except UnusedCliTokensError as error:
-        shown = " ".join(map(repr, error.unused_tokens or ()))
-        return _say(
-            program, f"nothing takes {shown}; options begin with -- and have their own name"
-        )
-    except (UweError, CycloptsError) as error:
-        return _say(program, str(error))
-    except OSError as error:
-        if error.errno is None:
-            raise
-        where = "" if error.filename is None else f": {error.filename}"
-        return _say(program, f"{error.strerror}{where}")
-    except KeyboardInterrupt as interrupt:
-        where = str(interrupt) or "before the first run"
-        _say(
-            program,
-            f"interrupted {where}; every finished step is kept, and the same command goes on "
-            "from there",
-        )
-        return 130
-    return 0
-
-
-def shown(work: Callable[[Display], T]) -> T:
-    """Do ``work`` under a live display."""
-    with Display() as display:
-        try:
-            return work(display)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(display.standing()) from None
-
-
-def _run_and_show(experiments: Sequence[Experiment], *, supervised: bool = False) -> list[Result]:
+def _run_and_show(
+    experiments: Sequence[Experiment], *, jobs: int = 1, supervised: bool = False
+) -> list[Result]:
     """Run experiments, and the upper bound of each seed, from wherever they stand."""
     bounds = {each.seed: each for each in experiments} if supervised else {}
 
@@ -332,7 +318,7 @@ def _run_and_show(experiments: Sequence[Experiment], *, supervised: bool = False
         plans = _plans(prepare(experiments, progress=display), supervised=supervised)
         require_disk_space(plans)
         display.expect(plans)
-        finished = run(experiments, progress=display)
+        finished = run(experiments, jobs=jobs, progress=display)
         for bound in bounds.values():
             supervise(bound, progress=display)
         return finished
@@ -342,7 +328,8 @@ def _run_and_show(experiments: Sequence[Experiment], *, supervised: bool = False
 
 def _report(finished: Sequence[Result], folder: Path, *, supervised: bool = False) -> None:
     tables = {result.table for result in finished}
-    _show(find_curves(folder, only=tables), find_bounds(folder) if supervised else [])
+    show(find_curves(folder, only=tables), find_bounds(folder) if supervised else [])
+    print(f"Results are in {folder}; 'uwe results {folder}' draws their curves.")
     print(f"Results are in {folder}; 'uwe results {folder}' draws their curves.")
 
 
@@ -374,34 +361,6 @@ def _merged(given: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]
             flag = "--" + name.replace("_", "-")
             raise InputError(f"{name} is given twice, by {flag} and by --option; leave one out")
     return {**given, **more}
-
-
-def _say(program: str, message: str) -> int:
-    print(f"{program}: {' '.join(message.split())}", file=sys.stderr)
-    return 2
-
-
-def _show(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> None:
-    console = wide_console()
-    for study in _studies(curves):
-        console.print(curve_title(study, [curve.study for curve in curves]))
-        console.print(curve_table(study, _bounds_of(study, bounds)))
-
-
-def _studies(curves: Sequence[Curve]) -> list[list[Curve]]:
-    studies = dict.fromkeys(curve.study for curve in curves)
-    return [[curve for curve in curves if curve.study == study] for study in studies]
-
-
-def _bounds_of(curves: Sequence[Curve], bounds: Sequence[Curve]) -> list[Curve]:
-    return [bound for bound in bounds if curves[0].study.bounds(bound)]
-
-
-def _picture_name(study: Study, taken: Sequence[str]) -> str:
-    """Studies of the same name that differ otherwise are numbered."""
-    name = f"curves_{study.dataset}_mod{study.model}_ne{study.epochs}_bid{study.budgets}"
-    names = [f"{name}.png", *(f"{name}_{number}.png" for number in range(2, len(taken) + 2))]
-    return next(each for each in names if each not in taken)
 
 
 def _in_order(curves: Sequence[Curve], methods: Sequence[str]) -> list[Curve]:

@@ -13,6 +13,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -47,7 +48,7 @@ class Display:
             transient=True,
         )
         self._all = self._bars.add_task("trainings", total=None)
-        self._stage = self._bars.add_task("", total=1)
+        self._bar_of: dict[str, TaskID] = {}
         self._handler = RichHandler(
             console=self.console, show_level=False, show_path=False, markup=False,
             log_time_format="%H:%M:%S", omit_repeated_times=False,
@@ -83,9 +84,19 @@ class Display:
         self.last = stage
         if stage.name == "cycle":
             self._bars.advance(self._all)
+            self._remove(stage.run)
             return
+        if stage.run not in self._bar_of:
+            self._bar_of[stage.run] = self._bars.add_task("", total=1)
         where = f"{stage.run}, cycle {stage.cycle}: {stage.name}" if stage.run else stage.name
-        self._bars.update(self._stage, description=where, completed=stage.done, total=stage.total)
+        self._bars.update(
+            self._bar_of[stage.run], description=where, completed=stage.done, total=stage.total
+        )
+
+    def _remove(self, run: str) -> None:
+        """A run has a bar from the first stage of a cycle to its last."""
+        if (bar := self._bar_of.pop(run, None)) is not None:
+            self._bars.remove_task(bar)
 
     def standing(self) -> str:
         """Where the work was when it was last heard of."""

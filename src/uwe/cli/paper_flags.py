@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 import torch
 
-from uwe.cli.commands import shown, spoken
 from uwe.cli.display import Display
+from uwe.cli.speaking import shown, spoken
 from uwe.errors import InputError, UweError, require_known
 from uwe.experiment import (
     Experiment,

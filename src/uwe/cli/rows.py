@@ -22,6 +22,10 @@ _OF_NETWORKS = (
     "keep_predictions",
     "run_tag",
     "threads",
+    "recipe",
+    "warm_start",
+    "precision",
+    "compiled",
 )
 
 

@@ -9,10 +9,46 @@ from typing import Any
 
 import numpy as np
 
-from uwe._types import Images, Labels
+from uwe._types import Images, Labels, Rows
 from uwe.errors import DataError, InputError
 
-__all__ = ["IMAGENET", "UNPREPARED", "Dataset", "Preparation", "Split", "fingerprint_of"]
+__all__ = [
+    "IMAGENET",
+    "UNPREPARED",
+    "Dataset",
+    "ImageRows",
+    "Preparation",
+    "Split",
+    "fingerprint_of",
+]
+
+
+@dataclass(frozen=True)
+class ImageRows:
+    """Some rows of images that are read when they are asked for, never all at once.
+
+    Attributes:
+        x: uint8 ``[n, height, width, channels]``, often memory-mapped.
+        rows: which of them, int64 ``[k]``.
+
+    >>> ImageRows(np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1), np.array([3, 1]))[:1].item()
+    3
+    """
+
+    x: Images
+    rows: Rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Rows | slice) -> Images:
+        taken: Images = self.x[self.rows[index]]
+        return taken
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the rows."""
+        return len(self) * int(np.prod(self.x.shape[1:])) * self.x.itemsize
 
 
 @dataclass(frozen=True)

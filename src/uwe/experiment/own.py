@@ -21,7 +21,8 @@ from uwe.experiment.record import OTHER_TAG, held, logged_to, open_record, requi
 from uwe.experiment.run_learner import OwnLearner, learner_name, require_learner
 from uwe.experiment.runs import Result
 from uwe.experiment.settings import Experiment, budget_id
-from uwe.experiment.work import Work, finish, restore_tables
+from uwe.experiment.steps import finish, restore_tables
+from uwe.experiment.work import Work
 from uwe.journal import Event, Trained
 from uwe.oracle import simulated
 from uwe.results import RunFiles, al_files, file_name
@@ -119,7 +120,7 @@ def _run(
             files.record,
             settings,
             experiment={**settings, "results": str(experiment.results)},
-            fixed={"threads": torch.get_num_threads()},
+            fixed={"threads": torch.get_num_threads(), "inference_batch": 1},
             remedy=OTHER_TAG,
         )
         work = Work(
@@ -139,6 +140,7 @@ def _run(
             base=None,
             keep_all=False,
             full_train=False,
+            start="scratch",
             threads=int(record["fixed"]["threads"]),
             progress=progress,
         )

@@ -14,6 +14,7 @@ from uwe._files import nearest_existing
 from uwe._types import Progress
 from uwe.data import Dataset, load_dataset
 from uwe.errors import InputError
+from uwe.experiment.record import recorded_setting
 from uwe.experiment.settings import (
     Experiment,
     budget_id,
@@ -22,7 +23,7 @@ from uwe.experiment.settings import (
     model_spec,
     run_settings,
 )
-from uwe.learner import resolve_device
+from uwe.learner import resolve_device, resolve_precision
 from uwe.models import ModelSize, ModelSpec, model_size
 from uwe.results import RunFiles, al_files, cycle0_files, supervised_files
 from uwe.strategies import Strategy, find_strategy, strategy_options
@@ -43,6 +44,7 @@ class Prepared:
     options: dict[str, Any]
     budget_id: str
     model: ModelSize
+    precision: str
 
     @property
     def name(self) -> str:
@@ -52,26 +54,22 @@ class Prepared:
     def first_settings(self, rows: int) -> dict[str, Any]:
         """All that can change the model of cycle 0, trained on ``rows`` labels."""
         return cycle0_settings(
-            self.experiment, self.dataset, rows, pretrained=self.model.pretrained
+            self.experiment,
+            self.dataset,
+            rows,
+            pretrained=self.model.pretrained,
+            precision=self.precision,
         )
 
     def settings(self) -> dict[str, Any]:
         """All that can change a pick or an accuracy of the run."""
         return run_settings(
-            self.experiment, self.dataset, self.options, pretrained=self.model.pretrained
+            self.experiment,
+            self.dataset,
+            self.options,
+            pretrained=self.model.pretrained,
+            precision=self.precision,
         )
-
-
-def supervised_files_of(prepared: Prepared) -> RunFiles:
-    """The files of the upper bound."""
-    experiment = prepared.experiment
-    return supervised_files(
-        experiment.results,
-        experiment.dataset,
-        model=experiment.model,
-        seed=experiment.seed,
-        epochs=experiment.epochs,
-    )
 
 
 def prepare(
@@ -107,6 +105,7 @@ def prepare(
                 its_options,
                 budget_id(experiment),
                 sizes[spec],
+                _precision(experiment),
             )
         )
     for each in prepared:
@@ -131,15 +130,42 @@ def files_of(prepared: Prepared) -> RunFiles:
 
 def cycle0_files_of(prepared: Prepared) -> RunFiles:
     """The files of the cycle-0 run that the strategy's run goes on from."""
-    experiment = prepared.experiment
+    return _cycle0_files(prepared.experiment)
+
+
+def supervised_files_of(prepared: Prepared) -> RunFiles:
+    """The files of the upper bound."""
+    return _supervised_files(prepared.experiment)
+
+
+def _cycle0_files(experiment: Experiment) -> RunFiles:
     return cycle0_files(
         experiment.results,
         experiment.dataset,
         model=experiment.model,
         seed=experiment.seed,
         epochs=experiment.epochs,
-        budget_id=prepared.budget_id,
+        budget_id=budget_id(experiment),
     )
+
+
+def _supervised_files(experiment: Experiment) -> RunFiles:
+    return supervised_files(
+        experiment.results,
+        experiment.dataset,
+        model=experiment.model,
+        seed=experiment.seed,
+        epochs=experiment.epochs,
+    )
+
+
+def _precision(experiment: Experiment) -> str:
+    """What is asked for; ``auto`` is what the seed's first models were made with, if there are."""
+    if experiment.precision == "auto":
+        for files in (_cycle0_files(experiment), _supervised_files(experiment)):
+            if (recorded := recorded_setting(files.record, "precision")) is not None:
+                return str(recorded)
+    return resolve_precision(experiment.precision, resolve_device(experiment.device))
 
 
 def _full_options(experiment: Experiment) -> dict[str, Any]:

@@ -27,9 +27,12 @@ from uwe.errors import RunError
 __all__ = [
     "OTHER_FOLDER",
     "OTHER_TAG",
+    "fix_anew",
+    "fixed_number",
     "held",
     "logged_to",
     "open_record",
+    "recorded_setting",
     "require_same_settings",
     "waited_for",
 ]
@@ -89,6 +92,22 @@ def require_same_settings(
             f"{journal} has lost its record {path.name}, so its settings cannot be compared; "
             f"put the record back, or {remedy}"
         )
+
+
+def recorded_setting(path: Path, name: str) -> object:
+    """A setting in the record of a run; None if there is no record."""
+    return _read(path)["settings"].get(name) if path.exists() else None
+
+
+def fixed_number(path: Path, name: str) -> int:
+    """What the record of a run says of threads or inference batch."""
+    return int(_read(path)["fixed"][name])
+
+
+def fix_anew(path: Path, **changes: int) -> None:
+    """Note that a run goes on with other threads or another inference batch."""
+    record = _read(path)
+    write_json(path, {**record, "fixed": {**record["fixed"], **changes}})
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from uwe._types import Labels
+from uwe.data import ImageRows
 from uwe.errors import InputError
 from uwe.learner import Training
 from uwe.predictions import Predictions
@@ -36,6 +37,20 @@ class RunLearner(Protocol):
         """What is trained; it has a ``name``."""
         ...
 
+    @property
+    def precision(self) -> str:
+        """What it computes in."""
+        ...
+
+    @property
+    def inference_batch(self) -> int:
+        """Rows in a batch of `predict`."""
+        ...
+
+    def with_batch(self, rows: int) -> RunLearner:
+        """The same with another batch of `predict`."""
+        ...
+
     def fit(
         self,
         x: Any,
@@ -43,6 +58,7 @@ class RunLearner(Protocol):
         *,
         classes: int,
         seed: int,
+        start: Any = None,
         progress: Callable[[Any], None] | None = None,
     ) -> Any:
         """Train on ``x`` and ``y`` and return the model, which has a ``state_dict``."""
@@ -116,6 +132,21 @@ class OwnLearner:
         return torch.device("cpu")
 
     @property
+    def precision(self) -> str:
+        """Its own business."""
+        return "fp32"
+
+    @property
+    def inference_batch(self) -> int:
+        """Its own business."""
+        return 1
+
+    def with_batch(self, rows: int) -> OwnLearner:
+        """Itself: its batches are its own business."""
+        del rows
+        return self
+
+    @property
     def spec(self) -> _Named:
         """Its name."""
         return _Named(learner_name(self.own))
@@ -127,10 +158,12 @@ class OwnLearner:
         *,
         classes: int,
         seed: int,
+        start: None = None,
         progress: Callable[[Any], None] | None = None,
     ) -> _Fitted:
         """Train, and remember the model until the next is trained."""
-        del progress
+        del progress, start
+        x = x[:] if isinstance(x, ImageRows) else x
         fitted = _Fitted(self.own.fit(x, y, classes=classes, seed=seed), len(y))
         self.last["model"] = fitted
         return fitted

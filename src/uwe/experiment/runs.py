@@ -7,43 +7,29 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from uwe import journal
 from uwe._files import remove_unfinished, write_text
 from uwe._random import derive_seed
 from uwe._types import IntArray, Progress, Rows
 from uwe.data import Dataset
 from uwe.errors import RunError
+from uwe.experiment.opening import as_json, open_journal, open_work
+from uwe.experiment.parallel import do_tasks
 from uwe.experiment.plan import make_plan, require_disk_space, supervised_plan
 from uwe.experiment.prepare import Prepared, cycle0_files_of, files_of, prepare, supervised_files_of
-from uwe.experiment.record import (
-    OTHER_FOLDER,
-    OTHER_TAG,
-    held,
-    logged_to,
-    open_record,
-    require_same_settings,
-    waited_for,
-)
-from uwe.experiment.settings import (
-    Experiment,
-    model_spec,
-    recipe,
-)
-from uwe.experiment.work import Work, digest_of, finish, restore_tables
+from uwe.experiment.record import held, logged_to, open_record, waited_for
+from uwe.experiment.settings import Experiment
+from uwe.experiment.steps import digest_of, finish
+from uwe.experiment.tasks import lent, tasks_of
 from uwe.journal import Event, Trained
-from uwe.learner import TorchLearner
-from uwe.oracle import simulated
 from uwe.results import RunFiles, initial_rows_file
 from uwe.results.cycles import csv_text, cycle_rows
 from uwe.selection import uniform
-from uwe.strategies import find_strategy
 
 __all__ = [
     "Result",
@@ -55,7 +41,6 @@ __all__ = [
 
 log = logging.getLogger("uwe")
 
-_PIXELS_A_BATCH = 2**18
 _INITIAL_COLUMNS = ("rank", "idx", "label", "id")
 
 
@@ -87,16 +72,18 @@ class Result:
 def run(
     experiments: Experiment | Sequence[Experiment],
     *,
+    jobs: int = 1,
     dataset: Dataset | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
-    """Run experiments one after another, from wherever each of them stands.
+    """Run experiments from wherever each of them stands, one after another or several at once.
 
     The initial rows and the cycle-0 model are made once for each seed and shared by all
     strategies. Killing the process at any moment and calling again ends in the same files.
 
     Args:
         experiments: one, or several.
+        jobs: how many run at once, each in a process of its own; the results are the same.
         dataset: instead of the one that the experiments name.
         progress: is told how it goes.
 
@@ -118,6 +105,9 @@ def run(
     several = [experiments] if isinstance(experiments, Experiment) else list(experiments)
     prepared = prepare(several, dataset=dataset, progress=progress)
     require_disk_space(make_plan(prepared))
+    if jobs != 1:
+        with lent(dataset) as shared:
+            do_tasks(tasks_of(prepared), jobs=jobs, dataset=shared, progress=progress)
     return [_run_one(each, progress) for each in prepared]
 
 
@@ -152,8 +142,8 @@ def supervise(
     n = len(prepared.dataset.train)
     with held(files.lock, name), logged_to(files.log):
         settings = prepared.first_settings(n)
-        work = _work(prepared, files, name, settings, progress, initial=np.arange(n))
-        events = finish(replace(work, budgets=(n,)), _opened(work, ()))
+        work = open_work(prepared, files, name, settings, progress, initial=np.arange(n))
+        events = finish(replace(work, budgets=(n,)), open_journal(work, ()))
     return Result(experiment, files.table, cycle_rows(events))
 
 
@@ -163,8 +153,8 @@ def _run_one(prepared: Prepared, progress: Progress | None) -> Result:
     with held(files.lock, f"the run {prepared.name}"):
         base, cycle0 = _ensure_cycle0(prepared, progress)
         with logged_to(files.log):
-            work = _work(prepared, files, prepared.name, settings, progress, base=base)
-            events = _opened(work, cycle0)
+            work = open_work(prepared, files, prepared.name, settings, progress, base=base)
+            events = open_journal(work, cycle0)
             _check_same_cycle0(events, cycle0, prepared)
             stop = None if experiment.cycles is None else experiment.cycles + 1
             events = finish(replace(work, budgets=experiment.labels[:stop]), events)
@@ -179,8 +169,8 @@ def _ensure_cycle0(prepared: Prepared, progress: Progress | None) -> tuple[RunFi
     settings = prepared.first_settings(experiment.labels[0])
     with _cycle0_held(prepared), logged_to(files.log):
         initial = _initial_rows(prepared)
-        work = _work(prepared, files, name, settings, progress, initial=initial)
-        return files, finish(replace(work, budgets=experiment.labels[:1]), _opened(work, ()))
+        work = open_work(prepared, files, name, settings, progress, initial=initial)
+        return files, finish(replace(work, budgets=experiment.labels[:1]), open_journal(work, ()))
 
 
 @contextmanager
@@ -189,81 +179,6 @@ def _cycle0_held(prepared: Prepared) -> Iterator[None]:
     what = f"cycle 0 of seed {prepared.experiment.seed}"
     with waited_for(lock, what, tell=lambda message: log.warning("%s", message)):
         yield
-
-
-def _work(
-    prepared: Prepared,
-    files: RunFiles,
-    name: str,
-    settings: dict[str, Any],
-    progress: Progress | None,
-    *,
-    initial: Rows | None = None,
-    base: RunFiles | None = None,
-) -> Work:
-    """A run's work, with what its record fixes taken from there."""
-    experiment, dataset = prepared.experiment, prepared.dataset
-    height, width, _ = dataset.image_shape
-    wanted = {
-        "threads": experiment.threads or torch.get_num_threads(),
-        "inference_batch": max(16, min(512, _PIXELS_A_BATCH // (height * width))),
-    }
-    remedy = OTHER_FOLDER if base is None else OTHER_TAG
-    require_same_settings(files.record, files.journal, settings, remedy=remedy)
-    record = open_record(
-        files.record, settings, experiment=_as_json(experiment), fixed=wanted, remedy=remedy
-    )
-    threads = int(record["fixed"]["threads"])
-    if experiment.threads not in (None, threads):
-        log.warning("%s stays at %d threads, with which it was made", name, threads)
-    learner = TorchLearner(
-        model_spec(experiment, dataset),
-        recipe(experiment, dataset),
-        dataset.preparation,
-        prepared.device,
-        int(record["fixed"]["inference_batch"]),
-    )
-    strategy = None
-    if base is not None:
-        strategy = find_strategy(experiment.strategy, **prepared.options)
-    return Work(
-        name=name,
-        dataset=dataset,
-        learner=learner,
-        oracle=simulated(dataset.train.y),
-        files=files,
-        seed=experiment.seed,
-        budgets=experiment.labels,
-        initial=np.zeros(0, dtype=np.int64) if initial is None else initial,
-        strategy=strategy,
-        base=base,
-        keep_all=experiment.keep_predictions == "all",
-        full_train=experiment.full_train,
-        threads=threads,
-        progress=progress,
-    )
-
-
-def _opened(work: Work, first: Sequence[Event]) -> list[Event]:
-    """The events of the run's journal; a new one begins with ``first``."""
-    path = work.files.journal
-    remove_unfinished(work.files.folder, work.files.stem)
-    if path.exists():
-        journal.mend(path)
-        events = journal.read(path)
-        log.info("%s: goes on after %d events", work.name, len(events))
-    else:
-        journal.create(path, first)
-        events = list(first)
-        for note in work.dataset.notes if work.base is None else ():
-            log.info("%s", note, extra={"screen": True})
-        log.info(
-            "%s: %d pool rows, %d test rows, %s, device %s, %d threads",
-            work.name, len(work.dataset.train), len(work.dataset.test),
-            work.learner.spec.name, work.learner.device, work.threads,
-        )  # fmt: skip
-    restore_tables(work, events)
-    return events
 
 
 def _initial_rows(prepared: Prepared) -> Rows:
@@ -279,7 +194,7 @@ def _initial_rows(prepared: Prepared) -> Rows:
     }
     record = path.with_suffix(".json")
     remove_unfinished(path.parent, path.stem)
-    open_record(record, settings, experiment=_as_json(experiment), fixed={})
+    open_record(record, settings, experiment=as_json(experiment), fixed={})
     if path.exists():
         return _read_initial(path, experiment.labels[0], len(dataset.train))
     rows = uniform(
@@ -341,10 +256,3 @@ def _check_same_cycle0(
 def _cycle0_digest(events: Sequence[Event]) -> str | None:
     trained = [event for event in events if isinstance(event, Trained)]
     return trained[0].facts.get("model_digest") if trained else None
-
-
-def _as_json(experiment: Experiment) -> dict[str, Any]:
-    return {
-        key: str(value) if isinstance(value, Path) else value
-        for key, value in asdict(experiment).items()
-    }

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from uwe.data import Dataset
 from uwe.errors import InputError, require_known
-from uwe.learner import Training, recipe_for, resolve_device
+from uwe.learner import PRECISIONS, RECIPES, Training, recipe_for, resolve_device
 from uwe.models import ModelSpec
 
 __all__ = [
@@ -27,8 +27,6 @@ __all__ = [
     "run_settings",
 ]
 
-PRECISION = "fp32"
-
 BUDGETS: dict[str, tuple[int, ...]] = {
     "exp05k": (500, 1000, 2000, 4000, 8000, 16000),
     "exp1k": (1000, 2000, 4000, 8000),
@@ -36,6 +34,7 @@ BUDGETS: dict[str, tuple[int, ...]] = {
 }
 """Labelled rows after each cycle, by the names of the paper's code."""
 
+STARTS = ("scratch", "warm")
 _KEEP = ("last", "all")
 _NUMBER = re.compile(r"-?[0-9]{1,15}")
 
@@ -52,6 +51,9 @@ class Experiment:
         budgets: labelled rows after each cycle, rising; or a name of ``uwe list budgets``.
         model: a name of ``uwe list models``.
         epochs: of every training.
+        recipe: ``paper`` or ``fast``.
+        start: where a training begins: from ``scratch``, or ``warm``, from the last cycle's
+            weights, shrunk and perturbed.
         dropout: rate before the classifier; None is the model's own (0; ``vit`` 0.2).
         fine_tune_layers: ``vit`` only: blocks whose LayerNorms are trained; 0 trains everything.
         vit_weights: ``vit`` only: hub name or local folder.
@@ -60,6 +62,8 @@ class Experiment:
         image_size: resize and crop images to this side.
         test_fraction: share of each class that tests, for sources of one split; None is 1/5.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        precision: ``fp32``, ``bf16``, or ``auto``: bf16 where the hardware computes in it.
+        compiled: let ``torch.compile`` work on the network; pays for long work only.
         threads: of the processor, fixed when the run is made; None is torch's own choice.
         data_dir: where the data is; None downloads.
         results: the results folder.
@@ -83,6 +87,8 @@ class Experiment:
     budgets: str | tuple[int, ...] = "exp05k"
     model: str = "resnet18"
     epochs: int = 100
+    recipe: str = "paper"
+    start: str = "scratch"
     dropout: float | None = None
     fine_tune_layers: int | None = None
     vit_weights: str | None = None
@@ -91,6 +97,8 @@ class Experiment:
     image_size: int | None = None
     test_fraction: float | None = None
     device: str = "auto"
+    precision: str = "auto"
+    compiled: bool = False
     threads: int | None = None
     data_dir: Path | None = None
     results: Path = Path("results")
@@ -111,6 +119,9 @@ class Experiment:
         _check_numbers(self)
         _check_tags(self)
         require_known(self.keep_predictions, _KEEP, "choice of --keep-predictions")
+        require_known(self.recipe, RECIPES, "recipe")
+        require_known(self.start, STARTS, "start")
+        require_known(self.precision, PRECISIONS, "precision")
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -166,7 +177,7 @@ def model_spec(experiment: Experiment, dataset: Dataset) -> ModelSpec:
 
 
 def check_model(experiment: Experiment) -> None:
-    """Check the model's name and options, as far as can be told without the data.
+    """Check the model's name, options and recipe, as far as can be told without the data.
 
     Raises:
         InputError: one does not fit.
@@ -179,15 +190,21 @@ def check_model(experiment: Experiment) -> None:
         fine_tune_layers=experiment.fine_tune_layers,
         vit_weights=experiment.vit_weights,
     )
+    recipe_for(experiment.model, epochs=1, batch=1, recipe=experiment.recipe)
 
 
 def recipe(experiment: Experiment, dataset: Dataset) -> Training:
     """The training recipe of the model on that data set."""
-    return recipe_for(experiment.model, epochs=experiment.epochs, batch=dataset.preparation.batch)
+    return recipe_for(
+        experiment.model,
+        epochs=experiment.epochs,
+        batch=dataset.preparation.batch,
+        recipe=experiment.recipe,
+    )
 
 
 def cycle0_settings(
-    experiment: Experiment, dataset: Dataset, rows: int, *, pretrained: str | None
+    experiment: Experiment, dataset: Dataset, rows: int, *, pretrained: str | None, precision: str
 ) -> dict[str, Any]:
     """All that can change the cycle-0 model of ``rows`` labels."""
     spec = model_spec(experiment, dataset)
@@ -205,7 +222,8 @@ def cycle0_settings(
         "epochs": experiment.epochs,
         "recipe": _listed(asdict(recipe(experiment, dataset))),
         "preparation": _listed(asdict(dataset.preparation)),
-        "precision": PRECISION,
+        "precision": precision,
+        "compiled": experiment.compiled,
         "kind of device": resolve_device(experiment.device).type,
     }
 
@@ -216,10 +234,13 @@ def run_settings(
     options: Mapping[str, Any],
     *,
     pretrained: str | None,
+    precision: str,
 ) -> dict[str, Any]:
     """All that can change a pick or an accuracy of a strategy's run."""
+    rows = experiment.labels[0]
     return {
-        **cycle0_settings(experiment, dataset, experiment.labels[0], pretrained=pretrained),
+        **cycle0_settings(experiment, dataset, rows, pretrained=pretrained, precision=precision),
+        "start": experiment.start,
         "strategy": experiment.strategy,
         **{f"option {name}": value for name, value in options.items()},
         "budgets": list(experiment.labels),

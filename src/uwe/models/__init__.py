@@ -9,6 +9,7 @@ from uwe.models.build import (
     model_size,
 )
 from uwe.models.classifier import FALLBACK_RATE, Classifier
+from uwe.models.folded import folded
 
 __all__ = [
     "FALLBACK_RATE",
@@ -17,6 +18,7 @@ __all__ = [
     "ModelSpec",
     "build_model",
     "describe_model",
+    "folded",
     "model_names",
     "model_size",
 ]

@@ -98,11 +98,13 @@ class ModelSize:
     Attributes:
         bytes: of its weights.
         features: how many there are.
+        image_bytes: of what all its layers put out for one image.
         pretrained: a fingerprint of the weights it starts from; None where these are drawn.
     """
 
     bytes: int
     features: int
+    image_bytes: int
     pretrained: str | None = None
 
 
@@ -116,7 +118,27 @@ def model_size(spec: ModelSpec) -> ModelSize:
         model = build_model(spec)
     size = sum(value.numel() * value.element_size() for value in model.state_dict().values())
     pretrained = None if spec.weights is None else _fingerprint(model.body)
-    return ModelSize(size, model.head.linear.in_features, pretrained)
+    return ModelSize(
+        size, model.head.linear.in_features, _image_bytes(model, spec.image_shape), pretrained
+    )
+
+
+def _image_bytes(model: Classifier, image_shape: tuple[int, int, int]) -> int:
+    """Bytes that leave the layers when one image goes through."""
+    height, width, channels = image_shape
+    sizes: list[int] = []
+
+    def note(_module: torch.nn.Module, _given: object, out: object) -> None:
+        if isinstance(out, torch.Tensor):
+            sizes.append(out.numel() * out.element_size())
+
+    hooks = [each.register_forward_hook(note) for each in model.modules()]
+    image = torch.zeros(1, channels, height, width, device=model.head.linear.weight.device)
+    with torch.inference_mode():
+        model.eval().body(image)
+    for hook in hooks:
+        hook.remove()
+    return sum(sizes)
 
 
 def _fingerprint(module: torch.nn.Module) -> str:

@@ -38,6 +38,9 @@ class LinearHead(Head):
 class Classifier(nn.Module):
     """A network that returns (logits, features), with dropout before its head.
 
+    Under autocast the body alone computes in half precision; weights, head, logits and features
+    are in float32.
+
     Args:
         body: images ``[b, channels, h, w]`` to ``[b, w]``.
         head: ``[b, w]`` to (logits ``[b, c]``, features ``[b, d]``).
@@ -52,7 +55,9 @@ class Classifier(nn.Module):
 
     def forward(self, x: torch.Tensor) -> tuple[Logits, torch.Tensor]:
         """Map images to logits ``[b, c]`` and features ``[b, d]``."""
-        logits, features = self.head(self.dropout(self.body(x)))
+        hidden = self._hidden(x)
+        with _full_precision(hidden):
+            logits, features = self.head(self.dropout(hidden))
         return logits, features
 
     def predict(
@@ -66,11 +71,22 @@ class Classifier(nn.Module):
         Returns:
             logits ``[b, c]``, features ``[b, d]``, pass logits ``[t, b, c]``.
         """
-        hidden = self.body(x)
-        logits, features = self.head(hidden)
+        hidden = self._hidden(x)
         rate = self.dropout.p or FALLBACK_RATE
-        drawn = [self.head(_dropped(hidden, rate, rng))[0] for _ in range(passes)]
-        return logits, features, torch.stack(drawn) if drawn else logits[None, :0]
+        with _full_precision(hidden):
+            logits, features = self.head(hidden)
+            drawn = [self.head(_dropped(hidden, rate, rng))[0] for _ in range(passes)]
+        return logits, features, torch.stack(drawn) if drawn else logits.new_empty(0, *logits.shape)
+
+    def _hidden(self, x: torch.Tensor) -> torch.Tensor:
+        """What the body gives, in the precision of the weights even where autocast is on."""
+        hidden: torch.Tensor = self.body(x)
+        return hidden.to(self.head.linear.weight.dtype)
+
+
+def _full_precision(like: torch.Tensor) -> torch.autocast:
+    """The head and its logits are never computed in half precision."""
+    return torch.autocast(like.device.type, enabled=False)
 
 
 def _dropped(hidden: torch.Tensor, rate: float, rng: torch.Generator) -> torch.Tensor:

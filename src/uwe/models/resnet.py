@@ -44,7 +44,7 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``[b, channels_in, h, w]`` to ``[b, width, h/stride, w/stride]``."""
-        return torch.relu(self.body(x) + self.shortcut(x))
+        return torch.relu_(self.body(x).add_(self.shortcut(x)))
 
 
 class Bottleneck(nn.Module):
@@ -68,7 +68,7 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``[b, channels_in, h, w]`` to ``[b, 4·width, h/stride, w/stride]``."""
-        return torch.relu(self.body(x) + self.shortcut(x))
+        return torch.relu_(self.body(x).add_(self.shortcut(x)))
 
 
 _KINDS: dict[str, type[BasicBlock | Bottleneck]] = {

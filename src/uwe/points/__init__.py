@@ -29,6 +29,7 @@ from uwe.points._geometry import (
     ordered_sum,
 )
 from uwe.points._product import Product
+from uwe.points._subset import Subset
 
 __all__ = [
     "Array",
@@ -40,6 +41,7 @@ __all__ = [
     "Points",
     "Product",
     "Span",
+    "Subset",
     "Table",
     "Tile",
     "as_points",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from uwe._types import IntArray, Rows
-from uwe.points import BoolArray, Exact, Frame, Points, Span, Tile
+from uwe.points._geometry import BoolArray, Exact, FloatArray, Frame, Points, Span, Tile
 
 __all__ = ["Subset"]
 
@@ -43,9 +43,16 @@ class Subset:
         step = max(1, len(self.rows) // _SAMPLE)
         return self.points.frame(self.rows[::step] if rows is None else self.rows[rows])
 
-    def tile(self, span: Span, frame: Frame, dtype: torch.dtype = torch.float32) -> Tile:
-        """The rows in ``span``, ready for products."""
-        return self.points.tile(self._at(span), frame, dtype)
+    def tile(
+        self,
+        span: Span,
+        frame: Frame,
+        dtype: torch.dtype = torch.float32,
+        *,
+        sq: FloatArray | None = None,
+    ) -> Tile:
+        """The rows in ``span``, ready for products; ``sq`` are their norms, where known."""
+        return self.points.tile(self._at(span), frame, dtype, sq=sq)
 
     def exact(self, span: Span) -> Exact:
         """The rows in ``span`` in float64, as given."""

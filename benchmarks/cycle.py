@@ -1,0 +1,220 @@
+"""What a whole cycle costs beside the plain way: ``python -m benchmarks.cycle``.
+
+Prints as it goes and writes JSON. ``run``: our command and the plain loop of
+`benchmarks.plain_cycle`, each a process of its own from start to the last row of its CSV, decoding
+counted in, on the first images of CIFAR-10. ``throughput``: images a second in training and in a
+pass, and the share of the matrix rate measured in the same process. ``memory``: the peak of a run
+over a large pool beside that of a bare training step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.selection import machine
+from uwe.data import Preparation
+from uwe.learner import TorchLearner, fitted_batch, recipe_for, resolve_device, resolve_precision
+from uwe.models import ModelSpec, model_size
+
+CIFAR = Preparation((0.491, 0.482, 0.447), (0.247, 0.244, 0.262), crop_padding=4, flip=True)
+
+
+def accuracies(table: Path) -> list[float]:
+    """Test accuracy after each cycle."""
+    with table.open(newline="") as file:
+        return [float(row["te_accuracy"]) for row in csv.DictReader(file)]
+
+
+def ours(given: argparse.Namespace, seed: int, folder: Path) -> list[str]:
+    """Our command."""
+    return [
+        sys.executable, "-m", "uwe", "run", "cifar10", "--data-dir", str(given.data),
+        "--pool-size", str(given.pool), "--test-size", str(given.test), "--strategy", "uwe",
+        "--epochs", str(given.epochs), "--budgets", given.budgets, "--seeds", str(seed),
+        "--results", str(folder),
+    ]  # fmt: skip
+
+
+def plain(given: argparse.Namespace, seed: int, folder: Path) -> list[str]:
+    """The plain loop's command."""
+    return [
+        sys.executable, "-m", "benchmarks.plain_cycle", "--data", str(given.data),
+        "--pool", str(given.pool), "--test", str(given.test), "--epochs", str(given.epochs),
+        "--budgets", given.budgets, "--seed", str(seed), "--out", str(folder / "plain.csv"),
+    ]  # fmt: skip
+
+
+COMMANDS: dict[str, tuple[Callable[[argparse.Namespace, int, Path], list[str]], str]] = {
+    "ours": (ours, "*_al_cycle_result.csv"),
+    "plain": (plain, "plain.csv"),
+}
+
+
+def whole_run(name: str, given: argparse.Namespace, seed: int) -> dict[str, Any]:
+    """Seconds, peak of memory and accuracies of one command, with a cache of its own."""
+    command, table = COMMANDS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "UWE_CACHE_DIR": f"{folder}/cache"}
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command(given, seed, Path(folder)), env=environment, stdout=subprocess.DEVNULL
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        if status:
+            raise SystemExit(f"{name}, seed {seed}, ended with status {status}")
+        [found] = Path(folder).rglob(table)
+        return {
+            "which": name,
+            "seed": seed,
+            "seconds": seconds,
+            "peak_mb": usage.ru_maxrss / 1024,
+            "accuracies": accuracies(found),
+        }
+
+
+def runs(given: argparse.Namespace) -> list[dict[str, Any]]:
+    """Both commands in turns, for each seed."""
+    found = []
+    for seed in range(1, given.seeds + 1):
+        for name in COMMANDS:
+            found.append(whole_run(name, given, seed))
+            print(found[-1], flush=True)
+    total = {name: sum(r["seconds"] for r in found if r["which"] == name) for name in COMMANDS}
+    print(f"times faster: {total['plain'] / total['ours']:.2f}", flush=True)
+    return found
+
+
+def rate(work: Callable[[], object], amount: float) -> float:
+    """Amount a second: the best of three, after one that does not count."""
+    work()
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return amount / min(times)
+
+
+def learner() -> TorchLearner:
+    """ResNet-18 on CIFAR, by the paper's recipe, one epoch."""
+    spec, device = ModelSpec("resnet18", 10, (32, 32, 3)), resolve_device("auto")
+    return TorchLearner(
+        spec,
+        recipe_for("resnet18", epochs=1, batch=256),
+        CIFAR,
+        device,
+        fitted_batch(spec.image_shape, model_size(spec).image_bytes, device),
+        resolve_precision("auto", device),
+    )
+
+
+def matrix_rate(device: torch.device, precision: str) -> float:
+    """Operations a second of a product of two matrices of 2048 x 2048."""
+    kind = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+    a = torch.randn(2048, 2048, device=device, dtype=kind)
+    return rate(lambda: (a @ a).sum().item(), 2 * 2048**3)
+
+
+def throughput(given: argparse.Namespace) -> list[dict[str, Any]]:
+    """Images a second, and their share of the matrix rate."""
+    del given
+    worker, n = learner(), 512
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
+    y = rng.integers(0, 10, n)
+    model = worker.fresh(seed=0)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.zeros(1, 3, 32, 32, device=worker.device))
+    operations = {"pass": counter.get_total_flops(), "training": 3 * counter.get_total_flops()}
+    peak = matrix_rate(worker.device, worker.precision)
+    measured = {
+        "training": rate(lambda: worker.fit(x, y, classes=10, seed=0, start=model), n),
+        "pass": rate(lambda: worker.predict(model, x), n),
+    }
+    found = [
+        {
+            "which": name,
+            "precision": worker.precision,
+            "images_a_second": images,
+            "gflops_a_second": images * operations[name] / 1e9,
+            "matrix_gflops_a_second": peak / 1e9,
+            "share": images * operations[name] / peak,
+        }
+        for name, images in measured.items()
+    ]
+    for each in found:
+        print(each, flush=True)
+    return found
+
+
+BARE_STEP = """
+import resource, torch
+from benchmarks.plain_cycle import ResNet18
+model = ResNet18(10).train()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9, nesterov=True)
+for _ in range(2):
+    loss = torch.nn.functional.cross_entropy(
+        model(torch.randn(256, 3, 32, 32))[0], torch.zeros(256, dtype=torch.int64))
+    optimizer.zero_grad(); loss.backward(); optimizer.step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def memory(given: argparse.Namespace) -> list[dict[str, Any]]:
+    """Peaks of a bare training step and of our run over a pool of 50,000 images."""
+    done = subprocess.run(
+        [sys.executable, "-c", BARE_STEP], capture_output=True, text=True, check=True
+    )
+    large = argparse.Namespace(data=given.data, pool=50_000, test=100, epochs=1, budgets="512,768")
+    run = whole_run("ours", large, 1)
+    found = [
+        {"which": "bare step", "peak_mb": float(done.stdout)},
+        {"which": "pool of 50,000", "peak_mb": run["peak_mb"], "seconds": run["seconds"]},
+    ]
+    for each in found:
+        print(each, flush=True)
+    return found
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
+    "throughput": throughput,
+    "run": runs,
+    "memory": memory,
+}
+
+
+def main() -> None:
+    """Run the parts that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/cifar10"))
+    parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--pool", type=int, default=5000)
+    parser.add_argument("--test", type=int, default=1000)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--budgets", default="500,1000,1500")
+    parser.add_argument("--json", type=Path, default=Path("benchmarks/cycle.json"))
+    given = parser.parse_args()
+    where = machine()
+    print(where)
+    results = {name: PARTS[name](given) for name in given.parts.split(",")}
+    given.json.write_text(json.dumps({"machine": where, **results}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""How the program ends: done, a user's mistake in one line, or interrupted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from cyclopts import CycloptsError, UnusedCliTokensError
+
+from uwe.cli.display import Display
+from uwe.errors import UweError
+from uwe.learner import keep_freed_memory
+
+__all__ = ["shown", "spoken"]
+
+T = TypeVar("T")
+
+
+def spoken(program: str, work: Callable[[], Any]) -> int:
+    """Do ``work``; a user's mistake is one line on standard error and exit code 2."""
+    try:
+        work()
+    except UnusedCliTokensError as error:
+        shown = " ".join(map(repr, error.unused_tokens or ()))
+        return _say(
+            program, f"nothing takes {shown}; options begin with -- and have their own name"
+        )
+    except (UweError, CycloptsError) as error:
+        return _say(program, str(error))
+    except OSError as error:
+        if error.errno is None:
+            raise
+        where = "" if error.filename is None else f": {error.filename}"
+        return _say(program, f"{error.strerror}{where}")
+    except KeyboardInterrupt as interrupt:
+        where = str(interrupt) or "before the first run"
+        _say(
+            program,
+            f"interrupted {where}; every finished step is kept, and the same command goes on "
+            "from there",
+        )
+        return 130
+    return 0
+
+
+def shown(work: Callable[[Display], T]) -> T:
+    """Do ``work`` under a live display."""
+    keep_freed_memory()
+    with Display() as display:
+        try:
+            return work(display)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(display.standing()) from None
+
+
+def _say(program: str, message: str) -> int:
+    print(f"{program}: {' '.join(message.split())}", file=sys.stderr)
+    return 2
