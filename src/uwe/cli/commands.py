@@ -18,6 +18,7 @@ from uwe._files import write_text
 from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import Display, curve_table, curve_title, plan_table, wide_console
 from uwe.cli.options import Whole, expand, key_values, parse_seeds
+from uwe.cli.report import report_command
 from uwe.data import dataset_lines
 from uwe.errors import InputError, UweError, require_known
 from uwe.experiment import (
@@ -49,6 +50,8 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
+
+app.command(report_command, name="report")
 
 _DEMO_STRATEGIES = ("uwe", "badge", "coreset", "entropy", "random")
 
