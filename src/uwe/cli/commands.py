@@ -18,7 +18,7 @@ from uwe._files import write_text
 from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import Display, curve_table, curve_title, plan_table, wide_console
 from uwe.cli.options import Whole, expand, key_values, parse_seeds
-from uwe.cli.report import report_command
+from uwe.cli.report import report_command, report_of_run
 from uwe.data import dataset_lines
 from uwe.errors import InputError, UweError, require_known
 from uwe.experiment import (
@@ -188,6 +188,7 @@ def run_command(
     folder = template.results
     _show(find_curves(folder, only=tables), find_bounds(folder) if supervised else [])
     print(f"Results are in {folder}; 'uwe results {folder}' draws their curves.")
+    print(report_of_run(folder, tables))
 
 
 @app.command

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from uwe.cli.display import wide_console
-from uwe.errors import InputError, require_known
+from uwe.errors import InputError, UweError, require_known
 from uwe.report import FORMATS, DataTable, Report, build_report, write_report
 from uwe.results import Curve, find_bounds, find_curves, read_others
 
-__all__ = ["print_report", "report_command"]
+__all__ = ["print_report", "report_command", "report_of_run"]
 
 _NARROW = 80
 
@@ -68,6 +68,21 @@ def report_command(
         write_report(report, path)
     print_report(report)
     print("Written: " + ", ".join(map(str, written)))
+
+
+def report_of_run(folder: Path, tables: Set[Path]) -> str:
+    """Write the page of the studies that ``tables`` belong to, and say where it is.
+
+    The runs are finished whatever happens here, so what goes wrong is told, not raised.
+    """
+    path = folder / "report.html"
+    try:
+        studies = {curve.study for curve in find_curves(folder, only=tables)}
+        curves = [curve for curve in find_curves(folder) if curve.study in studies]
+        write_report(build_report(curves, find_bounds(folder)), path)
+    except UweError as error:
+        return f"No report was written: {error}"
+    return f"What they show is in {path}."
 
 
 def print_report(report: Report) -> None:

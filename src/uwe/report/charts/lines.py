@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 
 from uwe.report.charts.svg import drawing, line, nice_ticks, path, shape, text
 
@@ -112,5 +113,5 @@ def _line(frame: _Frame, x: Sequence[float], series: Series) -> str:
     rows = zip(x, series.y, strict=False)
     points = [(frame.x(at), frame.y(value)) for at, value in rows if math.isfinite(value)]
     dots = "".join(shape("circle", series.classes, cx=px, cy=py, r=2.4) for px, py in points)
-    title = shape("title", inner=series.name)
+    title = shape("title", inner=escape(series.name))
     return f'<g class="series">{title}{path(points, f"line {series.classes}")}{dots}</g>'

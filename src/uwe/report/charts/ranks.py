@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from uwe.report.charts.svg import drawing, line, path, shape, text
+from uwe.report.charts.svg import drawing, line, path, shape, text, width_of
 
 __all__ = ["draw_ranks"]
 
-_WIDTH, _SIDE, _STEP = 440.0, 110.0, 19.0
+_WIDTH, _STEP = 440.0, 19.0
 
 
 def draw_ranks(
@@ -31,9 +31,10 @@ def draw_ranks(
     """
     m = len(names)
     span = max(m - 1, 1)
+    side = 16 + width_of([f"{name} 0.00" for name in names])
 
     def x(rank: float) -> float:
-        return _SIDE + (rank - 1) / span * (_WIDTH - 2 * _SIDE)
+        return side + (rank - 1) / span * (_WIDTH - 2 * side)
 
     y = 46.0
     parts = [line(x(1), y, x(max(m, 2)), y, "axis")]
@@ -54,7 +55,7 @@ def draw_ranks(
     for at, each in enumerate(order):
         left = at < half
         level = below + _STEP * (at if left else m - 1 - at)
-        end = _SIDE - 6 if left else _WIDTH - _SIDE + 6
+        end = side - 6 if left else _WIDTH - side + 6
         parts.append(path([(x(ranks[each]), y), (x(ranks[each]), level), (end, level)], "lead"))
         parts.append(shape("circle", "dot", cx=x(ranks[each]), cy=y, r=2.5))
         told = f"{names[each]} {ranks[each]:.2f}"

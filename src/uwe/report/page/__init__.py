@@ -66,7 +66,7 @@ def as_html(report: Report) -> str:
 
 
 def _listed(lines: Sequence[str], classes: str) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    items = "".join(f"<li>{_prose(line)}</li>" for line in lines)
     return f'<ul class="{classes}">{items}</ul>'
 
 
@@ -106,9 +106,9 @@ def _figure(figure: Figure) -> str:
 def _table(table: DataTable, *, open_: bool) -> str:
     """The table with its button; the one behind a figure is folded away."""
     heads = "".join(
-        f'<th scope="col" data-key="{escape(column.key)}" aria-sort="none">'
-        f'<button type="button">{escape(column.title)}</button></th>'
-        for column in table.columns
+        f'<th scope="col"{_aligned(table, at)} data-key="{escape(column.key)}" aria-sort="none">'
+        f'<button type="button">{_prose(column.title)}</button></th>'
+        for at, column in enumerate(table.columns)
     )
     rows = "".join(
         f"<tr>{''.join(map(_cell, table.columns, row, line))}</tr>"
@@ -118,11 +118,22 @@ def _table(table: DataTable, *, open_: bool) -> str:
         f'<div class="wide" tabindex="0"><table data-name="{escape(table.name)}">'
         f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
         f'<button type="button" class="csv">CSV</button>'
-        + (f'<p class="note">{escape(table.note)}</p>' if table.note else "")
+        + (f'<p class="note">{_prose(table.note)}</p>' if table.note else "")
     )
     if open_:
         return f'<div class="table"><h3>{escape(table.title)}</h3>{inner}</div>'
     return f'<details class="table"><summary>Table</summary>{inner}</details>'
+
+
+def _aligned(table: DataTable, at: int) -> str:
+    """A column of numbers is aligned to the right, its head too."""
+    numbers = any(isinstance(row[at], int | float) for row in table.rows)
+    return ' class="number"' if numbers else ""
+
+
+def _prose(text: str) -> str:
+    """Text in which a number and its percent sign stay on one line."""
+    return escape(text).replace(" %", "\u00a0%")
 
 
 def _cell(column: Column, value: Cell, shown: str) -> str:
@@ -153,7 +164,7 @@ def _anchor(title: str) -> str:
 
 
 _BLOCKS: dict[type[Block], Callable[[Any], str]] = {
-    Text: lambda block: f"<p>{escape(block.text)}</p>",
+    Text: lambda block: f"<p>{_prose(block.text)}</p>",
     DataTable: lambda block: _table(block, open_=True),
     Figure: _figure,
     Gallery: _gallery,

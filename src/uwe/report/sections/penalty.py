@@ -53,8 +53,10 @@ def penalty_section(comparison: Comparison) -> Section:
 def _figure(
     comparison: Comparison, title: str, name: str, matrix: FloatArray, beaten: FloatArray
 ) -> Figure:
-    methods = comparison.evidence.methods
-    off = np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix)
+    order = comparison.order
+    methods = [comparison.evidence.methods[at] for at in order]
+    off = np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix)[np.ix_(order, order)]
+    beaten = beaten[order]
     chart = draw_heat(methods, methods, off.tolist(), title=title, foot=beaten.tolist())
     columns = (Column("row", "row beats column"), *(Column(each, each, 2) for each in methods))
     rows = [

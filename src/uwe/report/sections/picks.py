@@ -33,7 +33,7 @@ REASONS = {
     "bald": "dropout passes disagree most",
     "coreset": "far from labelled rows and earlier picks",
     "badge": "long gradient, unlike earlier picks",
-    "uwe": "uncertain, and far from earlier picks",
+    "uwe": "weighted features far from earlier picks",
 }
 """Why a strategy picks a row, in a few words."""
 

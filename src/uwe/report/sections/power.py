@@ -17,9 +17,9 @@ def power_section(comparison: Comparison) -> Section:
     told = (
         "From the deviation of each pair's differences between seeds: the true difference of "
         "areas that a paired t-test over this many seeds finds with 80 % power, alone at 5 % and "
-        f"at the first step of Holm's correction (5 % / {comparison.tests}); and how many seeds would "
-        "find a difference of 1, 0.5 and 0.2 points, alone at 5 %. The deviations are estimates "
-        "from few seeds themselves."
+        f"at the first step of Holm's correction (5 % / {comparison.tests}); and how many seeds "
+        "would find a difference of 1, 0.5 and 0.2 points, alone at 5 %. The deviations are "
+        "estimates from few seeds themselves."
     )
     return Section("Power", [Text(told), _table(comparison)])
 
