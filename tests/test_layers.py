@@ -20,7 +20,7 @@ RANKS = {
     "task": 2,
     "strategies": 3, "learner": 3, "oracle": 3, "results": 3,
     "experiment": 4,
-    "report": 5,
+    "report": 5, "tracking": 5,
     "cli": 6,
     "__init__": 7, "__main__": 7,
 }  # fmt: skip

@@ -27,6 +27,7 @@ from uwe.experiment import (
     Plan,
     Prepared,
     Result,
+    files_of,
     make_plan,
     prepare,
     require_disk_space,
@@ -38,6 +39,7 @@ from uwe.models import describe_model, model_names
 from uwe.report import plot_curves, summary_csv
 from uwe.results import Curve, Study, find_bounds, find_curves
 from uwe.strategies import describe_strategy, strategy_names
+from uwe.tracking import follow, require_trackers
 
 __all__ = ["main", "shown", "spoken"]
 
@@ -85,6 +87,7 @@ def run_command(
     run_tag: str = "",
     full_train: Annotated[bool, Parameter(negative=())] = False,
     supervised: Annotated[bool, Parameter(negative=())] = False,
+    log: Annotated[list[str] | None, Parameter(negative=())] = None,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     config: Path | None = None,
 ) -> None:
@@ -144,6 +147,8 @@ def run_command(
         Measure loss and accuracy on the test rows after every epoch.
     supervised
         Train the upper bound on all labels, too.
+    log
+        tensorboard, mlflow or wandb: log every cycle there; may be given several times.
     dry_run
         Print what would be done and what it takes, and stop.
     config
@@ -176,6 +181,7 @@ def run_command(
     experiments = expand(
         template, strategy or ["uwe"], parse_seeds(seeds), _merged(given, key_values(option or []))
     )
+    require_trackers(log or [])
     if dry_run:
         plans = _plans(
             shown(lambda display: prepare(experiments, progress=display)), supervised=supervised
@@ -183,7 +189,7 @@ def run_command(
         wide_console().print(plan_table(plans))
         require_disk_space(plans)
         return
-    finished = _run_and_show(experiments, supervised=supervised)
+    finished = _run_and_show(experiments, supervised=supervised, trackers=log or [])
     tables = {result.table for result in finished}
     folder = template.results
     _show(find_curves(folder, only=tables), find_bounds(folder) if supervised else [])
@@ -304,15 +310,20 @@ def shown(work: Callable[[Display], T]) -> T:
             raise KeyboardInterrupt(display.standing()) from None
 
 
-def _run_and_show(experiments: Sequence[Experiment], *, supervised: bool = False) -> list[Result]:
+def _run_and_show(
+    experiments: Sequence[Experiment], *, supervised: bool = False, trackers: Sequence[str] = ()
+) -> list[Result]:
     """Run experiments, and the upper bound of each seed, from wherever they stand."""
     bounds = {each.seed: each for each in experiments} if supervised else {}
 
     def work(display: Display) -> list[Result]:
-        plans = _plans(prepare(experiments, progress=display), supervised=supervised)
+        prepared = prepare(experiments, progress=display)
+        plans = _plans(prepared, supervised=supervised)
         require_disk_space(plans)
         display.expect(plans)
-        finished = run(experiments, progress=display)
+        runs = {each.name: files_of(each) for each in prepared}
+        with follow(runs, trackers, experiments[0].results, then=display) as progress:
+            finished = run(experiments, progress=progress)
         for bound in bounds.values():
             supervise(bound, progress=display)
         return finished
@@ -335,7 +346,7 @@ def _config_of(tokens: Sequence[str]) -> tuple[Dict, ...]:
     known.remove("config")
     return tuple(
         Dict(
-            {"run": read_options(path, known, repeated=("strategy", "option"))},
+            {"run": read_options(path, known, repeated=("strategy", "option", "log"))},
             source=str(path),
         )
         for path in named_files(tokens)

@@ -2,7 +2,7 @@
 
 from uwe.experiment.actions import Action, Label, Query, Stop, Train, next_action
 from uwe.experiment.plan import Plan, make_plan, require_disk_space, supervised_plan
-from uwe.experiment.prepare import Prepared, prepare
+from uwe.experiment.prepare import Prepared, files_of, prepare
 from uwe.experiment.runs import Result, initialize, run, run_cycle0, supervise
 from uwe.experiment.settings import BUDGETS, Experiment, budget_id, parse_budgets
 
@@ -18,6 +18,7 @@ __all__ = [
     "Stop",
     "Train",
     "budget_id",
+    "files_of",
     "initialize",
     "make_plan",
     "next_action",
