@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -69,7 +69,7 @@ def detectable_difference(
     low, high = 0.0, 1.0
     while _power(high, n, alpha) < wanted:
         low, high = high, 2 * high
-    for _ in range(60):
+    for _ in range(40):
         middle = (low + high) / 2
         low, high = (low, middle) if _power(middle, n, alpha) >= wanted else (middle, high)
     return high * deviation / math.sqrt(n)
@@ -113,17 +113,19 @@ def _power(shift: float, n: int, alpha: float) -> float:
     Given s / sigma = r, the test finds the difference where |Z + shift| > critical r; Gauss's
     quadrature over the chance of r keeps its digits where series for the noncentral t lose them.
     """
-    from scipy.special import gammaincinv, ndtr
+    from scipy.special import ndtr
 
     critical = float(student_quantile(1 - alpha, n - 1))
-    nodes, weights = _quadrature()
-    ratio = np.sqrt(gammaincinv((n - 1) / 2, nodes) * 2 / (n - 1))
+    ratio, weights = _ratios(n)
     tails = ndtr(shift - critical * ratio) + ndtr(-shift - critical * ratio)
     return float(weights @ tails)
 
 
-@cache
-def _quadrature() -> tuple[FloatArray, FloatArray]:
-    """Nodes and weights on (0, 1)."""
+@lru_cache(maxsize=256)
+def _ratios(n: int) -> tuple[FloatArray, FloatArray]:
+    """Quantiles of s / sigma for n values at the nodes of a quadrature, and its weights."""
+    from scipy.special import gammaincinv
+
     nodes, weights = np.polynomial.legendre.leggauss(200)
-    return (nodes + 1) / 2, weights / 2
+    ratio = np.sqrt(gammaincinv((n - 1) / 2, (nodes + 1) / 2) * 2 / (n - 1))
+    return ratio, weights / 2

@@ -133,6 +133,18 @@ def _friedman(ranks: FloatArray) -> float:
 
 @cache
 def _range_quantile(m: int, alpha: float) -> float:
-    from scipy.stats import studentized_range
+    """The upper ``alpha`` quantile of the range of m standard normal values."""
+    low, high = 0.0, 20.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _range_chance(middle, m) < 1 - alpha else (low, middle)
+    return high
 
-    return float(studentized_range.ppf(1 - alpha, m, np.inf))
+
+def _range_chance(q: float, m: int) -> float:
+    """P(range <= q) = m times the integral of phi(z) (Phi(z) - Phi(z - q))^(m - 1) over z."""
+    from scipy.special import ndtr
+
+    z, step = np.linspace(-9.0, 9.0, 2001, retstep=True)
+    density = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    return m * float(step * (density * (ndtr(z) - ndtr(z - q)) ** (m - 1)).sum())

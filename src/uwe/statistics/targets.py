@@ -117,8 +117,8 @@ def measured_coverage(
     x = np.log(labels)
     differences = runs - aims[:, None]
     centre = rising(runs.mean(0)) - float(aims.mean())
-    scatter = differences - differences.mean(0)
-    draws = np.random.default_rng(seed).standard_normal((n, studies, len(runs)))
+    scatter = np.linalg.qr(differences - differences.mean(0), mode="r")  # the same covariance
+    draws = np.random.default_rng(seed).standard_normal((n, studies, len(scatter)))
     simulated = centre + draws @ scatter / np.sqrt(len(runs) - 1)  # [n, studies, b]
     low, high = _inverted(x, simulated, level)
     slack = 1e-9 * truth
