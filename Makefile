@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check wheel-check bench clean
+.PHONY: demo test check wheel-check bench study clean
 
 demo: $(READY)  ## active learning on digits: table and picture
 	$(BIN)/uwe demo
@@ -21,6 +21,17 @@ wheel-check: $(READY)  ## the wheel, installed alone, runs the demo
 
 bench: $(READY)  ## how fast selection is
 	$(BIN)/python -m benchmarks.selection
+
+STUDY ?= study
+STRATEGIES := uwe badge coreset entropy bvsb least_confident bald random
+STRATEGY_FLAGS := $(addprefix --strategy ,$(STRATEGIES))
+
+study: $(READY)  ## eight strategies on digits (10 seeds) and Fashion-MNIST (5), and their report
+	$(BIN)/uwe run digits $(STRATEGY_FLAGS) --seeds 1-10 --budgets 20,40,80,160,320 \
+		--model small --epochs 40 --device cpu --threads 1 --supervised --results $(STUDY)/digits
+	$(BIN)/uwe run fashion_mnist $(STRATEGY_FLAGS) --seeds 1-5 --budgets 100,200,400,800 \
+		--model small --epochs 50 --results $(STUDY)/fashion
+	$(BIN)/uwe report $(STUDY)/digits $(STUDY)/fashion --html $(STUDY)/report.html
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -50,6 +50,7 @@ for (const key of document.querySelectorAll(".key")) {
 }
 addEventListener("beforeprint", () => {
   for (const each of document.querySelectorAll("details:not([open])")) {
+    if (each.parentElement.closest("details")) continue; // the rows behind a map are for machines
     each.open = true;
     each.dataset.print = "";
   }
