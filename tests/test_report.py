@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 import uwe
+from uwe import journal
+from uwe._files import read_tensors
 from uwe.cli import main
 from uwe.report import build_report, write_report
 from uwe.report.comparison import compare
@@ -21,7 +23,14 @@ from uwe.report.document import DataTable, Figure, Report
 from uwe.report.evidence import gather
 from uwe.report.pictures import as_address, encode_png
 from uwe.report.sections.picks import principal_components
-from uwe.results import Curve, al_files, find_bounds, find_curves, read_others
+from uwe.results import (
+    Curve,
+    al_files,
+    files_of_table,
+    find_bounds,
+    find_curves,
+    read_others,
+)
 from uwe.statistics import mean_interval, paired_p
 
 BUDGETS = (20, 40, 80, 160)
@@ -415,7 +424,11 @@ def test_real_runs_show_measures_cost_and_picks(real: Path) -> None:
     queried = next(r for r in records(tables["queried_classes"]) if r["strategy"] == "uwe")
     assert sum(v for k, v in queried.items() if k != "strategy") == pytest.approx(100)
     cost = next(row for row in records(tables["cost"]) if row["strategy"] == "uwe")
-    assert cost["train_seconds"] > 0
+    spent = [
+        sum(float(line["train_seconds"]) for line in list(csv.DictReader(io.StringIO(text)))[1:])
+        for text in (p.read_text() for p in real.rglob("*_muwe_al_cycle_result.csv"))
+    ]
+    assert cost["train_seconds"] == pytest.approx(np.mean(spent))  # cycle 0 is shared
     assert cost["n"] == 2
 
 
@@ -433,11 +446,20 @@ def test_sheets_show_the_picks_in_their_order(real: Path) -> None:
     path = next(real.rglob("*_s1_*_muwe_cycle2_query.csv"))
     rows = list(csv.DictReader(io.StringIO(path.read_text())))
     data = uwe.load_dataset("digits", pool_size=200, test_size=80)
+    files = files_of_table(
+        path.parent.parent
+        / "al_cycle_result"
+        / path.name.replace("_cycle2_query.csv", "_al_cycle_result.csv")
+    )
+    uncertainty = read_tensors(files.uncertainty(2, "entropy"))["uncertainty"]
+    events = journal.read(files.journal)
+    left = journal.replay([e for e in events if getattr(e, "cycle", 0) < 2][:6], 200).unlabelled
     for row, picture in zip(rows, galleries[1].pictures, strict=True):
         assert picture.source == as_address(data.train.x[int(row["idx"])])
         assert picture.lines[0] == row["label"]
         assert picture.lines[1] in ("predicted so", f"predicted {row['pred']}")
-        assert picture.lines[2].startswith(f"{float(row['uncertainty']):.3g}, above")
+        above = float((uncertainty[left] < float(row["uncertainty"])).double().mean())
+        assert picture.lines[2] == f"{float(row['uncertainty']):.3g}, above {100 * above:.0f} %"
         assert picture.lines[3] == "weighted features far from earlier picks"
 
 
