@@ -25,8 +25,15 @@ bench: $(READY)  ## how fast selection is
 bench-cycle: $(READY)  ## what a cycle costs beside the plain way
 	$(BIN)/python -m benchmarks.cycle
 
-study: $(READY)  ## all strategies on Fashion-MNIST with the small network
-	$(BIN)/python -m benchmarks.fashion_study
+STUDY ?= study
+STRATEGIES := uwe badge coreset entropy bvsb least_confident bald random
+STRATEGY_FLAGS := $(addprefix --strategy ,$(STRATEGIES))
+
+study: $(READY)  ## all strategies on digits (10 seeds) and Fashion-MNIST (5), and their report
+	$(BIN)/uwe run digits $(STRATEGY_FLAGS) --seeds 1-10 --budgets 20,40,80,160,320 \
+		--model small --epochs 40 --device cpu --threads 1 --supervised --results $(STUDY)/digits
+	$(BIN)/python -m benchmarks.fashion_study --results $(STUDY)/fashion
+	$(BIN)/uwe report $(STUDY)/digits $(STUDY)/fashion --html $(STUDY)/report.html
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

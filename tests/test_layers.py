@@ -22,7 +22,7 @@ RANKS = {
     "strategies": 3, "learner": 3, "oracle": 3, "results": 3,
     "pool_files": 3, "sklearn_learner": 3, "labelled_rows": 3,
     "experiment": 4, "picks": 4, "embedder": 4,
-    "report": 5, "testing": 5,
+    "report": 5, "testing": 5, "tracking": 5,
     "cli": 6,
     "__init__": 7, "__main__": 7,
 }  # fmt: skip

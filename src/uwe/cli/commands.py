@@ -19,6 +19,7 @@ from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import Display, plan_table, wide_console
 from uwe.cli.embed import embed_command
 from uwe.cli.options import Whole, expand, key_values, parse_seeds
+from uwe.cli.report import report_command, report_of_run
 from uwe.cli.rows import require_images, run_on_rows, takes_rows
 from uwe.cli.select import select_command
 from uwe.cli.speaking import shown, spoken
@@ -31,6 +32,7 @@ from uwe.experiment import (
     Plan,
     Prepared,
     Result,
+    files_of,
     make_plan,
     prepare,
     require_disk_space,
@@ -43,6 +45,7 @@ from uwe.models import describe_model, model_names
 from uwe.report import plot_curves, summary_csv
 from uwe.results import Curve, find_bounds, find_curves
 from uwe.strategies import describe_strategy, strategy_names
+from uwe.tracking import follow, require_trackers
 
 __all__ = ["main"]
 
@@ -56,6 +59,7 @@ app = App(
 
 app.command(name="select")(select_command)
 app.command(name="embed")(embed_command)
+app.command(name="report")(report_command)
 
 _DEMO_STRATEGIES = ("uwe", "badge", "coreset", "entropy", "random")
 
@@ -96,6 +100,7 @@ def run_command(
     run_tag: str = "",
     full_train: Annotated[bool, Parameter(negative=())] = False,
     supervised: Annotated[bool, Parameter(negative=())] = False,
+    log: Annotated[list[str] | None, Parameter(negative=())] = None,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     config: Path | None = None,
 ) -> None:
@@ -170,6 +175,8 @@ def run_command(
         Measure loss and accuracy on the test rows after every epoch.
     supervised
         Train the upper bound on all labels, too.
+    log
+        tensorboard, mlflow or wandb: log every cycle there; may be given several times.
     dry_run
         Print what would be done and what it takes, and stop.
     config
@@ -207,8 +214,9 @@ def run_command(
     experiments = expand(
         template, strategy or ["uwe"], parse_seeds(seeds), _merged(given, key_values(option or []))
     )
+    require_trackers(log or [])
     if takes_rows(model):
-        flags = {"dry_run": dry_run, "supervised": supervised, "jobs": jobs > 1}
+        flags = {"dry_run": dry_run, "supervised": supervised, "jobs": jobs > 1, "log": bool(log)}
         unused = [name for name, given_ in flags.items() if given_]
         _report(
             shown(
@@ -227,7 +235,7 @@ def run_command(
         wide_console().print(plan_table(plans))
         require_disk_space(plans)
         return
-    finished = _run_and_show(experiments, jobs=jobs, supervised=supervised)
+    finished = _run_and_show(experiments, jobs=jobs, supervised=supervised, trackers=log or [])
     _report(finished, template.results, supervised=supervised)
 
 
@@ -309,16 +317,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_and_show(
-    experiments: Sequence[Experiment], *, jobs: int = 1, supervised: bool = False
+    experiments: Sequence[Experiment],
+    *,
+    jobs: int = 1,
+    supervised: bool = False,
+    trackers: Sequence[str] = (),
 ) -> list[Result]:
     """Run experiments, and the upper bound of each seed, from wherever they stand."""
     bounds = {each.seed: each for each in experiments} if supervised else {}
 
     def work(display: Display) -> list[Result]:
-        plans = _plans(prepare(experiments, progress=display), supervised=supervised)
+        prepared = prepare(experiments, progress=display)
+        plans = _plans(prepared, supervised=supervised)
         require_disk_space(plans)
         display.expect(plans)
-        finished = run(experiments, jobs=jobs, progress=display)
+        runs = {each.name: files_of(each) for each in prepared}
+        with follow(runs, trackers, experiments[0].results, then=display) as progress:
+            finished = run(experiments, jobs=jobs, progress=progress)
         for bound in bounds.values():
             supervise(bound, progress=display)
         return finished
@@ -330,7 +345,9 @@ def _report(finished: Sequence[Result], folder: Path, *, supervised: bool = Fals
     tables = {result.table for result in finished}
     show(find_curves(folder, only=tables), find_bounds(folder) if supervised else [])
     print(f"Results are in {folder}; 'uwe results {folder}' draws their curves.")
+    print(report_of_run(folder, tables))
     print(f"Results are in {folder}; 'uwe results {folder}' draws their curves.")
+    print(report_of_run(folder, tables))
 
 
 def _plans(prepared: Sequence[Prepared], *, supervised: bool) -> list[Plan]:
@@ -348,7 +365,7 @@ def _config_of(tokens: Sequence[str]) -> tuple[Dict, ...]:
     known.remove("config")
     return tuple(
         Dict(
-            {"run": read_options(path, known, repeated=("strategy", "option"))},
+            {"run": read_options(path, known, repeated=("strategy", "option", "log"))},
             source=str(path),
         )
         for path in named_files(tokens)

@@ -3,7 +3,7 @@
 from uwe.experiment.actions import Action, Label, Query, Stop, Train, next_action
 from uwe.experiment.own import loop
 from uwe.experiment.plan import Plan, make_plan, require_disk_space, supervised_plan
-from uwe.experiment.prepare import Prepared, prepare
+from uwe.experiment.prepare import Prepared, files_of, prepare
 from uwe.experiment.runs import Result, initialize, run, run_cycle0, supervise
 from uwe.experiment.settings import BUDGETS, Experiment, budget_id, parse_budgets
 
@@ -19,6 +19,7 @@ __all__ = [
     "Stop",
     "Train",
     "budget_id",
+    "files_of",
     "initialize",
     "loop",
     "make_plan",

@@ -1,6 +1,18 @@
-"""What results look like: tables and pictures."""
+"""What results look like: reports, tables and pictures."""
 
+from uwe.report.build import FORMATS, build_report, write_report
 from uwe.report.curves import plot_curves
+from uwe.report.document import DataTable, Report
 from uwe.report.summary import curve_lines, random_target, summary_csv
 
-__all__ = ["curve_lines", "plot_curves", "random_target", "summary_csv"]
+__all__ = [
+    "FORMATS",
+    "DataTable",
+    "Report",
+    "build_report",
+    "curve_lines",
+    "plot_curves",
+    "random_target",
+    "summary_csv",
+    "write_report",
+]

@@ -5,11 +5,14 @@ from uwe.results.cycles import COLUMNS, TIMING_COLUMNS, cycle_rows, write_cycles
 from uwe.results.files import (
     RunFiles,
     al_files,
+    cycle0_beside,
     cycle0_files,
     file_name,
+    files_of_table,
     initial_rows_file,
     supervised_files,
 )
+from uwe.results.others import read_others
 from uwe.results.tables import read_acc_files, read_cycles
 
 __all__ = [
@@ -19,14 +22,17 @@ __all__ = [
     "RunFiles",
     "Study",
     "al_files",
+    "cycle0_beside",
     "cycle0_files",
     "cycle_rows",
     "file_name",
+    "files_of_table",
     "find_bounds",
     "find_curves",
     "initial_rows_file",
     "read_acc_files",
     "read_cycles",
+    "read_others",
     "supervised_files",
     "write_cycles",
     "write_query",

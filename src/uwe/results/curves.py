@@ -81,6 +81,7 @@ class Curve:
         seeds: one for each run.
         labels: int64 ``[b]``, rows labelled at each budget.
         accuracies: float64 ``[runs, b]`` in percent; NaN where a run has not got there.
+        paths: of the runs' tables.
     """
 
     study: Study
@@ -89,6 +90,7 @@ class Curve:
     seeds: tuple[int, ...]
     labels: npt.NDArray[np.int64]
     accuracies: FloatArray
+    paths: tuple[Path, ...] = ()
 
     @property
     def n(self) -> npt.NDArray[np.int64]:
@@ -226,7 +228,8 @@ def _curve(runs: Sequence[_Run], method: str) -> Curve:
             )
         accuracies[at, : len(values)] = 100 * values
     seeds = tuple(run.seed for run in runs)
-    return Curve(runs[0].study, method, runs[0].strategy, seeds, longest, accuracies)
+    paths = tuple(run.path for run in runs)
+    return Curve(runs[0].study, method, runs[0].strategy, seeds, longest, accuracies, paths)
 
 
 def _check_distinct(runs: Sequence[_Run]) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 __all__ = [
     "RunFiles",
     "al_files",
+    "cycle0_beside",
     "cycle0_files",
     "file_name",
+    "files_of_table",
     "initial_rows_file",
     "supervised_files",
 ]
@@ -131,6 +133,31 @@ def supervised_files(
     name = file_name(dataset)
     stem = f"{name}_supervised_mod{model}_s{seed}_ne{epochs}"
     return RunFiles(results / name / "supervised", stem, cycles=False)
+
+
+def files_of_table(table: Path) -> RunFiles:
+    """The files of the run whose cycle results are ``table``.
+
+    >>> files_of_table(Path("r/digits/uwe/al_cycle_result/digits_al_x_al_cycle_result.csv")).log
+    PosixPath('r/digits/uwe/digits_al_x.log')
+    """
+    return RunFiles(
+        table.parent.parent, table.name.removesuffix("_al_cycle_result.csv"), cycles=True
+    )
+
+
+def cycle0_beside(files: RunFiles) -> RunFiles:
+    """Files of the cycle-0 run that a strategy's run went on from, by the names alone.
+
+    >>> files = al_files(Path("r"), "digits", model="small", seed=2, epochs=9, budget_id="10-20",
+    ...                  method="uwe")
+    >>> cycle0_beside(files).stem
+    'digits_alc0_modsmall_s2_ne9_bid10-20'
+    """
+    before, _, behind = files.stem.partition("_al_mod")
+    found = re.match(r"[^_]+_s\d+_ne\d+_bid[^_]+", behind)
+    stem = f"{before}_alc0_mod{found[0] if found else behind}"
+    return RunFiles(files.folder.parent / "initialize", stem, cycles=False)
 
 
 def initial_rows_file(results: Path, dataset: str, *, seed: int, budget_id: str) -> Path:

@@ -1,0 +1,164 @@
+"""The command ``uwe report``: what runs show, and what they cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from uwe.cli.display import wide_console
+from uwe.errors import InputError, UweError, require_known
+from uwe.report import FORMATS, DataTable, Report, build_report, write_report
+from uwe.results import Curve, find_bounds, find_curves, read_others
+
+__all__ = ["print_report", "report_command", "report_of_run"]
+
+_NARROW = 80
+
+
+def report_command(
+    *paths: Path,
+    html: Path | None = None,
+    output: Path | None = None,
+    format: Annotated[list[str] | None, Parameter(negative=())] = None,
+    target: float | None = None,
+    scale: str = "log",
+    level: float = 0.95,
+    data_dir: Path | None = None,
+) -> None:
+    """Compare strategies: statistics, tables and figures, as one page that works offline.
+
+    Parameters
+    ----------
+    paths
+        Results folders; or any CSV files with the columns n_labeled and te_accuracy, named
+        STRATEGY_s1.csv, or folders of such files.
+    html
+        Where the page goes; default: report.html in --output.
+    output
+        Folder of the reports; default: the first results folder.
+    format
+        html, md or json; may be given several times. Default: html.
+    target
+        Accuracy in percent for the labels to target; default: random's last.
+    scale
+        log or linear: the axis of labels, and the budgets under the areas.
+    level
+        Of the intervals.
+    data_dir
+        Folder of the data, for images and test labels; default: where the runs had it from.
+    """
+    if not paths:
+        raise InputError("uwe report needs a results folder or CSV files")
+    formats = format or ["html"]
+    for name in formats:
+        require_known(name, FORMATS, "format")
+    curves, bounds = _read([path.expanduser() for path in paths])
+    report = build_report(
+        curves, bounds, scale=scale, level=level, target=target, data_dir=data_dir
+    )
+    written = _written(paths[0].expanduser(), output, html, formats)
+    for path in written:
+        write_report(report, path)
+    print_report(report)
+    print("Written: " + ", ".join(map(str, written)))
+
+
+def report_of_run(folder: Path, tables: Set[Path]) -> str:
+    """Write the page of the studies that ``tables`` belong to, and say where it is.
+
+    The runs are finished whatever happens here, so what goes wrong is told, not raised.
+    """
+    path = folder / "report.html"
+    try:
+        studies = {curve.study for curve in find_curves(folder, only=tables)}
+        curves = [curve for curve in find_curves(folder) if curve.study in studies]
+        write_report(build_report(curves, find_bounds(folder)), path)
+    except UweError as error:
+        return f"No report was written: {error}"
+    return f"What they show is in {path}."
+
+
+def print_report(report: Report) -> None:
+    """The table and the sentences that matter, in 80 columns."""
+    console = wide_console()
+    narrow = Console(width=min(console.width, _NARROW))
+    for table in report.summary:
+        narrow.print(_as_rich(table))
+    for sentence in report.sentences:
+        narrow.print(Text(f"- {sentence}"))
+    for warning in report.warnings:
+        narrow.print(Text(f"Note: {warning}"))
+
+
+def _as_rich(table: DataTable) -> Table:
+    shown = Table(
+        title=table.title,
+        title_justify="left",
+        caption=table.note,
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=0,
+        show_edge=False,
+    )
+    for at, column in enumerate(table.columns):
+        shown.add_column(column.title, justify="left" if at == 0 else "right")
+    for line in table.lines():
+        shown.add_row(*line)
+    return shown
+
+
+def _read(paths: Sequence[Path]) -> tuple[list[Curve], list[Curve]]:
+    """Curves and upper bounds of all folders and files."""
+    curves: list[Curve] = []
+    bounds: list[Curve] = []
+    files: list[Path] = []
+    for path in paths:
+        if path.is_file() or not path.exists():
+            files.append(path)
+        elif _is_results(path):
+            curves += find_curves(path)
+            bounds += find_bounds(path)
+        else:
+            files += sorted(path.rglob("*.csv")) or _nothing_in(path)
+    curves += read_others(files) if files else []
+    _check_distinct(curves)
+    return curves, bounds
+
+
+def _is_results(folder: Path) -> bool:
+    return any(folder.rglob("*_al_cycle_result.csv"))
+
+
+def _nothing_in(folder: Path) -> list[Path]:
+    raise InputError(f"{folder} holds no results and no CSV files; 'uwe run' writes results")
+
+
+def _check_distinct(curves: Sequence[Curve]) -> None:
+    """One strategy of a study may not come from two folders."""
+    first: dict[tuple[object, str], Curve] = {}
+    for curve in curves:
+        earlier = first.setdefault((curve.study, curve.method), curve)
+        if earlier is not curve:
+            raise InputError(
+                f"{curve.method} is in two of the folders ({earlier.paths[0]} and "
+                f"{curve.paths[0]}); name the one folder that holds both"
+            )
+
+
+def _written(
+    first: Path, output: Path | None, html: Path | None, formats: Sequence[str]
+) -> list[Path]:
+    folder = (first if first.is_dir() else first.parent) if output is None else output.expanduser()
+    named = {name: folder / f"report.{name}" for name in formats}
+    if html is not None:
+        if html.suffix != ".html":
+            raise InputError(f"--html is {html}; a page's name ends in .html")
+        named["html"] = html.expanduser()
+    return list(named.values())

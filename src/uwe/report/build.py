@@ -1,0 +1,154 @@
+"""From curves to a report, and from a report to files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from uwe._files import write_text
+from uwe.errors import InputError, require_known
+from uwe.report.artefacts import data_of
+from uwe.report.comparison import Comparison, compare
+from uwe.report.document import Report, Section
+from uwe.report.evidence import Evidence, gather
+from uwe.report.markdown import as_markdown
+from uwe.report.page import as_html
+from uwe.report.record import as_json
+from uwe.report.sections import (
+    area_section,
+    cost_section,
+    curve_section,
+    measure_sections,
+    penalty_section,
+    pick_sections,
+    power_section,
+    ranking_section,
+    sentences,
+    summary_table,
+    target_section,
+)
+from uwe.report.sections.ranking import joint_ranking
+from uwe.results import Curve
+
+__all__ = ["FORMATS", "build_report", "write_report"]
+
+FORMATS: Mapping[str, Callable[[Report], str]] = {
+    "html": as_html,
+    "md": as_markdown,
+    "json": as_json,
+}
+"""How a report is written, by the suffix of its file."""
+
+
+def build_report(
+    curves: Sequence[Curve],
+    bounds: Sequence[Curve] = (),
+    *,
+    scale: str = "log",
+    level: float = 0.95,
+    target: float | None = None,
+    data_dir: Path | None = None,
+) -> Report:
+    """Everything that these runs show, and what they cannot.
+
+    Args:
+        curves: of one study or of several; what may not be pooled is grouped, and said.
+        bounds: upper bounds of any of them.
+        scale: of the axis of labels and of the areas, ``log`` or ``linear``.
+        level: of the intervals.
+        target: accuracy in percent for the labels to target; None: random's last.
+        data_dir: where the data lies; None: where the runs had it from.
+
+    Raises:
+        InputError: there are no curves, or an option does not fit.
+    """
+    if not curves:
+        raise InputError("there is nothing to report: no run was found")
+    if target is not None and not 0 < target <= 100:
+        raise InputError(f"the target is {target}; it must be a percentage above 0, at most 100")
+    evidences = gather(curves, bounds, scale=scale)
+    comparisons = [compare(each, level=level, target=target) for each in evidences]
+    several = len(comparisons) > 1
+    sections = [
+        section
+        for comparison in comparisons
+        for section in _study(comparison, data_dir, name=several)
+    ]
+    return Report(
+        title=_title(evidences),
+        sentences=tuple(
+            _told(each, text, several) for each in comparisons for text in sentences(each)
+        ),
+        warnings=(
+            *_grouped(evidences),
+            *(_told(each, note, several) for each in comparisons for note in each.evidence.notes),
+        ),
+        sections=(*_joint(evidences), *sections),
+        summary=tuple(summary_table(each) for each in comparisons),
+    )
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write a report in the format that the suffix names; what is there already is left alone.
+
+    Raises:
+        InputError: the suffix is unknown.
+        RunError: the file cannot be written.
+    """
+    kind = require_known(path.suffix.lstrip("."), FORMATS, "format")
+    text = FORMATS[kind](report)
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_text(path, text)
+
+
+def _study(comparison: Comparison, data_dir: Path | None, *, name: bool) -> list[Section]:
+    evidence = comparison.evidence
+    data, why = data_of(evidence, data_dir)
+    sections = [
+        curve_section(comparison),
+        area_section(comparison),
+        ranking_section(evidence.methods, comparison.ranking, over="one seed"),
+        penalty_section(comparison),
+        target_section(comparison),
+        power_section(comparison),
+        *measure_sections(comparison, data, why),
+        cost_section(comparison),
+        *pick_sections(evidence, data, why),
+    ]
+    if not name:
+        return sections
+    heading = Section(evidence.title, (summary_table(comparison),))
+    return [heading, *(_named(section, evidence) for section in sections)]
+
+
+def _named(section: Section, evidence: Evidence) -> Section:
+    return Section(f"{section.title} · {evidence.study.dataset}", section.blocks, section.folded)
+
+
+def _joint(evidences: Sequence[Evidence]) -> list[Section]:
+    """Ranks over all studies, blocks being data set and seed."""
+    found = joint_ranking(evidences)
+    if found is None:
+        return []
+    section = ranking_section(*found, over="a data set and a seed")
+    return [Section("Mean ranks over all studies", section.blocks)]
+
+
+def _title(evidences: Sequence[Evidence]) -> str:
+    if len(evidences) == 1:
+        return evidences[0].title
+    return " and ".join(dict.fromkeys(evidence.study.dataset for evidence in evidences))
+
+
+def _told(comparison: Comparison, text: str, several: bool) -> str:
+    return f"{comparison.evidence.title}: {text}" if several else text
+
+
+def _grouped(evidences: Sequence[Evidence]) -> list[str]:
+    if len(evidences) == 1:
+        return []
+    names = "; ".join(evidence.title for evidence in evidences)
+    return [
+        f"These runs are {len(evidences)} studies, which are not pooled because they differ in "
+        f"data set, model, epochs, budgets or other settings: {names}"
+    ]

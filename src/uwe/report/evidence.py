@@ -1,0 +1,164 @@
+"""One study as arrays: strategies, seeds and budgets; and what is to be said of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from uwe.results import Curve, Study
+from uwe.statistics import area
+
+__all__ = ["BASELINE", "Evidence", "gather", "study_title"]
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+BASELINE = "random"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Runs that may be compared.
+
+    Attributes:
+        study: what they have in common.
+        title: the same for people.
+        curves: one for each strategy, in the order of the arrays.
+        labels: budgets, int64 ``[b]``.
+        seeds: of any run, rising, ``[n]``.
+        accuracy: float64 ``[m, n, b]`` in percent; NaN where there is no run or it stopped.
+        areas: float64 ``[m, n]``; NaN where a run is not whole.
+        scale: of the budgets in ``areas``.
+        bounds: upper bounds.
+        notes: what a reader has to know.
+    """
+
+    study: Study
+    title: str
+    curves: tuple[Curve, ...]
+    labels: npt.NDArray[np.int64]
+    seeds: tuple[int, ...]
+    accuracy: FloatArray
+    areas: FloatArray
+    scale: str
+    bounds: tuple[Curve, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the strategies."""
+        return tuple(curve.method for curve in self.curves)
+
+    @property
+    def baseline(self) -> int | None:
+        """The place of the strategy ``random``, if there is one."""
+        places = [at for at, curve in enumerate(self.curves) if curve.strategy == BASELINE]
+        return places[0] if places else None
+
+    def runs(self) -> Iterator[tuple[int, int, Path]]:
+        """Place of the strategy, seed and table of every run."""
+        for at, curve in enumerate(self.curves):
+            for seed, path in zip(curve.seeds, curve.paths, strict=False):
+                yield at, seed, path
+
+
+def gather(
+    curves: Sequence[Curve], bounds: Sequence[Curve] = (), *, scale: str = "log"
+) -> list[Evidence]:
+    """Studies from curves: only what shares data set, model, epochs, budgets and settings.
+
+    Args:
+        curves: of any number of studies.
+        bounds: upper bounds of any of them.
+        scale: of the budgets in the areas, ``log`` or ``linear``.
+
+    Raises:
+        InputError: the scale is unknown.
+    """
+    studies = list(dict.fromkeys(curve.study for curve in curves))
+    return [
+        _evidence(
+            [curve for curve in curves if curve.study == study],
+            [bound for bound in bounds if study.bounds(bound)],
+            study_title(study, studies),
+            scale,
+        )
+        for study in studies
+    ]
+
+
+def study_title(study: Study, studies: Sequence[Study]) -> str:
+    """A study for people; of ``studies`` with one name, how this one differs."""
+    parts = [
+        study.dataset,
+        study.model,
+        f"{study.epochs} epochs" if study.epochs else "",
+        f"budgets {study.budgets}",
+        study.details(studies),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _evidence(curves: Sequence[Curve], bounds: Sequence[Curve], title: str, scale: str) -> Evidence:
+    longest = max((curve.labels for curve in curves), key=len)
+    seeds = tuple(sorted({seed for curve in curves for seed in curve.seeds}))
+    accuracy = np.full((len(curves), len(seeds), len(longest)), np.nan)
+    for at, curve in enumerate(curves):
+        rows = [seeds.index(seed) for seed in curve.seeds]
+        accuracy[at, rows, : len(curve.labels)] = curve.accuracies
+    areas = (
+        area(longest, accuracy, scale=scale)
+        if len(longest) > 1
+        else np.full(accuracy.shape[:2], np.nan)
+    )
+    notes = [*_stopped(curves, longest), *_missing(curves, seeds), *_alike(curves, accuracy)]
+    return Evidence(
+        curves[0].study,
+        title,
+        tuple(curves),
+        longest,
+        seeds,
+        accuracy,
+        areas,
+        scale,
+        tuple(bounds),
+        tuple(notes),
+    )
+
+
+def _stopped(curves: Sequence[Curve], labels: npt.NDArray[np.int64]) -> list[str]:
+    """Runs that stop early count to where they stop."""
+    found = []
+    for curve in curves:
+        reached = np.isfinite(curve.accuracies).sum(1)
+        for seed, many in zip(curve.seeds, reached.tolist(), strict=True):
+            if many < len(labels):
+                found.append(
+                    f"{curve.method}, seed {seed}, stops at {labels[many - 1]:,} of "
+                    f"{labels[-1]:,} labels: it counts to there, and has no area"
+                )
+    return found
+
+
+def _missing(curves: Sequence[Curve], seeds: Sequence[int]) -> list[str]:
+    return [
+        f"{curve.method} has no seed {', '.join(map(str, lacking))}: it is compared with the "
+        "others on the seeds that both have"
+        for curve in curves
+        if (lacking := [seed for seed in seeds if seed not in curve.seeds])
+    ]
+
+
+def _alike(curves: Sequence[Curve], accuracy: FloatArray) -> list[str]:
+    return [
+        f"{curves[first].method} and {curves[second].method} have the same accuracy in every run "
+        "and at every budget: are they one and the same?"
+        for first, second in combinations(range(len(curves)), 2)
+        if np.array_equal(accuracy[first], accuracy[second], equal_nan=True)
+        and np.isfinite(accuracy[first]).any()
+    ]

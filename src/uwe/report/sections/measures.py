@@ -1,0 +1,153 @@
+"""Beside accuracy: balance over classes, calibration, and which classes were bought."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from uwe.data import Dataset
+from uwe.journal import Labelled, Queried
+from uwe.report.artefacts import events_of, test_logits
+from uwe.report.charts import draw_heat
+from uwe.report.comparison import Comparison
+from uwe.report.document import Column, DataTable, Figure, Section, Text
+from uwe.report.evidence import Evidence
+from uwe.report.sections.words import none_if_nan
+from uwe.statistics import Measures, measure
+
+__all__ = ["measure_sections"]
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+_MEASURES = ("accuracy", "balanced_accuracy", "macro_f1", "calibration_error")
+
+
+def measure_sections(comparison: Comparison, data: Dataset | None, why: str) -> list[Section]:
+    """Measures at the last budget, accuracy of each class, and the classes of what was queried.
+
+    Args:
+        comparison: the study.
+        data: its data, for the labels of the test rows and the names of classes; None without.
+        why: why there is no data.
+    """
+    evidence = comparison.evidence
+    sections = [_bought_section(evidence, data)]
+    if data is None:
+        told = f"Left out, as the labels of the test rows are not at hand: {why}."
+        return [Section("Beside accuracy", [Text(told)]), *sections]
+    found = {
+        at: runs for at in range(len(evidence.curves)) if (runs := _measured(evidence, at, data))
+    }
+    if not found:
+        told = "Left out: the runs' logits of the test rows are not there."
+        return [Section("Beside accuracy", [Text(told)]), *sections]
+    return [_section(comparison, found, data), *sections]
+
+
+def _measured(evidence: Evidence, at: int, data: Dataset) -> list[Measures]:
+    """Measures of each whole run of a strategy at the last budget."""
+    last = len(evidence.labels) - 1
+    logits = [test_logits(path, last) for place, _, path in evidence.runs() if place == at]
+    fitting = [each for each in logits if each is not None and len(each) == len(data.test)]
+    return [measure(each, data.test.y) for each in fitting]
+
+
+def _section(comparison: Comparison, found: dict[int, list[Measures]], data: Dataset) -> Section:
+    methods = comparison.evidence.methods
+    columns = (
+        Column("strategy", "strategy"),
+        Column("accuracy", "accuracy, %", 2),
+        Column("balanced_accuracy", "balanced, %", 2),
+        Column("macro_f1", "macro F1, %", 2),
+        Column("calibration_error", "calibration error, %", 2),
+        Column("worst_class", "worst class, %", 1),
+        Column("n", "runs"),
+    )
+    order = [at for at in comparison.order if at in found]
+    recall = {at: np.mean([each.recall for each in found[at]], axis=0) for at in order}
+    rows = tuple(
+        (
+            methods[at],
+            *(
+                100 * float(np.mean([getattr(each, name) for each in found[at]]))
+                for name in _MEASURES
+            ),
+            none_if_nan(100 * float(np.nanmin(recall[at]))),
+            len(found[at]),
+        )
+        for at in order
+    )
+    told = (
+        f"At the last budget, {int(comparison.evidence.labels[-1]):,} labels, from the saved "
+        "logits of the test rows; means over runs. Balanced accuracy is the mean over classes; the "
+        "calibration error is that of 15 equal bins of the predicted class's probability, before "
+        "any recalibration."
+    )
+    names = [methods[at] for at in order]
+    figure = _by_class("Accuracy of each class, %", "per_class_accuracy", names,
+                       [recall[at] for at in order], data.classes, 1.0)  # fmt: skip
+    table = DataTable("measures", "Beside accuracy", columns, rows)
+    return Section("Beside accuracy", [Text(told), table, figure])
+
+
+def _bought_section(evidence: Evidence, data: Dataset | None) -> Section:
+    """Shares of classes among the queried rows, cycle 0 left out."""
+    title = "Classes of what was queried"
+    counts = [_queried_classes(evidence, at) for at in range(len(evidence.curves))]
+    there = [at for at, each in enumerate(counts) if len(each)]
+    if not there:
+        return Section(title, [Text("The runs' journals are not there.")])
+    c = max(len(counts[at]) for at in there)
+    if data is not None:
+        c = max(c, len(data.classes))
+    names = (
+        list(data.classes)
+        if data is not None and len(data.classes) == c
+        else list(map(str, range(c)))
+    )
+    shares = [np.pad(counts[at], (0, c - len(counts[at]))) / counts[at].sum() for at in there]
+    rows = [evidence.methods[at] for at in there]
+    if data is not None and len(data.classes) == c:
+        shares.append(np.bincount(data.train.y, minlength=c) / len(data.train))
+        rows.append("whole pool")
+    told = (
+        "Share of each class, in percent, among the rows bought after cycle 0, all runs together. "
+        "Imbalance is the largest share divided by the smallest."
+    )
+    figure = _by_class("Classes of what was queried, %", "queried_classes", rows, shares, names,
+                       float(np.max(shares)))  # fmt: skip
+    return Section(title, [Text(told), figure])
+
+
+def _queried_classes(evidence: Evidence, at: int) -> npt.NDArray[np.int64]:
+    """How many rows of each class a strategy bought after cycle 0."""
+    labels: list[int] = []
+    for place, _, path in evidence.runs():
+        if place != at:
+            continue
+        cycle = 0
+        for event in events_of(path) or ():
+            if isinstance(event, Queried):
+                cycle = event.cycle
+            elif isinstance(event, Labelled) and cycle:
+                labels += event.labels
+    return np.bincount(labels) if labels else np.zeros(0, dtype=np.int64)
+
+
+def _by_class(
+    title: str,
+    name: str,
+    rows: list[str],
+    values: list[FloatArray],
+    classes: tuple[str, ...] | list[str],
+    most: float,
+) -> Figure:
+    chart = draw_heat(classes, rows, np.transpose(values).tolist(), title=title, most=most)
+    columns = (Column("strategy", "strategy"), *(Column(each, each, 1) for each in classes))
+    cells = tuple(
+        (row, *(none_if_nan(100 * value) for value in its.tolist()))
+        for row, its in zip(rows, values, strict=True)
+    )
+    return Figure(title, chart, DataTable(name, title, columns, cells))

@@ -1,0 +1,86 @@
+"""How numbers and lists are told in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from uwe.report.charts.svg import colour
+from uwe.report.evidence import BASELINE, Evidence
+from uwe.statistics import Interval
+
+__all__ = [
+    "colour_of",
+    "legend",
+    "listed",
+    "none_if_nan",
+    "percent",
+    "points",
+    "row_of",
+    "seeds_told",
+]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names with commas and an "and".
+
+    >>> listed(["uwe", "badge", "random"])
+    'uwe, badge and random'
+    """
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def percent(level: float) -> str:
+    """A level for people.
+
+    >>> percent(0.95)
+    '95 %'
+    """
+    return f"{100 * level:g} %"
+
+
+def points(interval: Interval, level: float) -> str:
+    """A difference with its interval."""
+    if math.isnan(interval.low):
+        return f"{interval.mean:.2f} points"
+    return (
+        f"{interval.mean:.2f} points ({percent(level)} interval {interval.low:.2f} to "
+        f"{interval.high:.2f})"
+    )
+
+
+def none_if_nan(value: float) -> float | None:
+    """NaN is nothing in a table."""
+    return None if math.isnan(value) else float(value)
+
+
+def row_of(interval: Interval) -> tuple[float | int | None, ...]:
+    """Mean, ends, deviation and n as cells."""
+    mean, low, high, deviation, n = interval
+    return (*(none_if_nan(each) for each in (mean, low, high, deviation)), n)
+
+
+def seeds_told(evidence: Evidence) -> str:
+    """How many seeds there are.
+
+    Strategies may have different ones; then the least and the most are told.
+    """
+    counts = sorted({len(curve.seeds) for curve in evidence.curves})
+    if len(counts) > 1:
+        return f"{counts[0]} to {counts[-1]} seeds"
+    return f"{counts[0]} seed{'s' if counts[0] != 1 else ''}"
+
+
+def colour_of(evidence: Evidence, at: int) -> str:
+    """The class of a strategy's colour; random is grey and dashed."""
+    if evidence.curves[at].strategy == BASELINE:
+        return "base"
+    before = sum(curve.strategy != BASELINE for curve in evidence.curves[:at])
+    return colour(before)
+
+
+def legend(evidence: Evidence) -> tuple[tuple[str, str], ...]:
+    """Names and colours of all strategies."""
+    return tuple((name, colour_of(evidence, at)) for at, name in enumerate(evidence.methods))

@@ -1,0 +1,116 @@
+"""Runs of other programs: CSV files with our first two columns, told apart by their names."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from uwe.errors import InputError
+from uwe.results.curves import Curve, Study
+from uwe.results.tables import read_cycles
+
+__all__ = ["read_others"]
+
+_SEED = re.compile(r"(?:^|(?<=[^a-zA-Z0-9]))s(?:eed)?[-_]?(\d+)(?![0-9a-zA-Z])", re.IGNORECASE)
+_SAYS_NOTHING = {"", "result", "results", "run", "accuracy", "al_cycle_result"}
+_LONGEST_LIST = 6
+
+Table: TypeAlias = tuple[Path, int, npt.NDArray[np.int64], npt.NDArray[np.float64]]
+
+
+def read_others(paths: Sequence[Path]) -> list[Curve]:
+    """Curves of any CSV files with the columns ``n_labeled`` and ``te_accuracy`` (0..1).
+
+    A file's name must hold its seed, as in ``margin_s3.csv`` or ``margin/seed3.csv``; what is left
+    of the name, or else the folder, is the strategy. Runs of different budgets are different
+    studies; a run that stops early belongs to the one that it begins like.
+
+    Args:
+        paths: of the files.
+
+    Raises:
+        InputError: a file is not there, names no seed, or another is of the same name and seed.
+        DataError: a column is missing or a value is no number; file and line are named.
+    """
+    tables: dict[str, list[Table]] = {}
+    for path in paths:
+        method, seed = _named(path)
+        _check_new(tables.get(method, []), path, seed)
+        tables.setdefault(method, []).append((path, seed, *read_cycles(path)))
+    dataset = _common_folder(paths, set(tables))
+    whole = _whole_budgets([table[2] for each in tables.values() for table in each])
+    return [
+        _curve(dataset, budgets, method, its)
+        for budgets in whole
+        for method in sorted(tables)
+        if (its := [each for each in tables[method] if _home(each[2], whole) is budgets])
+    ]
+
+
+def _named(path: Path) -> tuple[str, int]:
+    """Strategy and seed from a file's name, or its folder's."""
+    found = _SEED.search(path.stem)
+    if found is None:
+        raise InputError(
+            f"the name of {path} holds no seed, so it cannot be paired with other runs; call it "
+            "STRATEGY_s1.csv or STRATEGY/seed1.csv"
+        )
+    left = (path.stem[: found.start()] + path.stem[found.end() :]).strip("_-. ")
+    left = re.sub(r"[_\-. ]{2,}", "_", left)
+    folder = path.absolute().parent.name
+    return (folder if left.lower() in _SAYS_NOTHING else left), int(found[1])
+
+
+def _check_new(tables: Sequence[Table], path: Path, seed: int) -> None:
+    for earlier in tables:
+        if earlier[1] == seed:
+            raise InputError(
+                f"two runs are of the same strategy and seed, {earlier[0]} and {path}; "
+                "leave one of them out"
+            )
+
+
+def _common_folder(paths: Sequence[Path], methods: set[str]) -> str:
+    """The name of the folder that all files lie below, other than a strategy's own."""
+    folder = Path(os.path.commonpath([path.absolute().parent for path in paths]))
+    return folder.parent.name if {folder.name} == methods else folder.name
+
+
+def _whole_budgets(budgets: Sequence[npt.NDArray[np.int64]]) -> list[tuple[int, ...]]:
+    """The lists of budgets that are not the beginning of a longer one."""
+    lists = sorted({tuple(each.tolist()) for each in budgets})
+    return [
+        each
+        for each in lists
+        if not any(len(each) < len(other) and other[: len(each)] == each for other in lists)
+    ]
+
+
+def _home(labels: npt.NDArray[np.int64], whole: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    mine = tuple(labels.tolist())
+    return next(each for each in whole if each[: len(mine)] == mine)
+
+
+def _curve(dataset: str, budgets: tuple[int, ...], method: str, tables: Sequence[Table]) -> Curve:
+    tables = sorted(tables, key=lambda table: table[1])
+    accuracies = np.full((len(tables), len(budgets)), np.nan)
+    for at, (_, _, _, values) in enumerate(tables):
+        accuracies[at, : len(values)] = 100 * values
+    shown = list(map(str, budgets))
+    if len(shown) > _LONGEST_LIST:
+        shown = [shown[0], "...", shown[-1]]
+    return Curve(
+        Study(dataset, "", "", "-".join(shown)),
+        method,
+        method.lower(),
+        tuple(table[1] for table in tables),
+        np.array(budgets, dtype=np.int64),
+        accuracies,
+        tuple(table[0] for table in tables),
+    )

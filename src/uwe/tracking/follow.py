@@ -1,0 +1,92 @@
+"""Following runs by their journals: what is in the journal and not logged yet is logged."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from uwe import journal
+from uwe._types import Progress, Stage
+from uwe.results import RunFiles
+from uwe.results.cycles import cycle_rows
+from uwe.tracking.trackers import TRACKERS, Tracker, require_trackers
+
+__all__ = ["follow"]
+
+
+@dataclass
+class _Followed:
+    """One run, and how many of its cycles have been logged."""
+
+    files: RunFiles
+    names: Sequence[str]
+    results: Path
+    trackers: list[Tracker] = field(default_factory=list)
+    logged: int = 0
+
+    def catch_up(self) -> None:
+        rows = cycle_rows(journal.read(self.files.journal))
+        for row in rows[self.logged :]:
+            if not self.trackers:
+                self.trackers = [self._begin(name) for name in self.names]
+            for tracker in self.trackers:
+                tracker.log(int(row["n_labeled"]), _numbers(row))
+        self.logged = max(self.logged, len(rows))
+
+    def close(self) -> None:
+        for tracker in self.trackers:
+            tracker.close()
+
+    def _begin(self, name: str) -> Tracker:
+        record = json.loads(self.files.record.read_text(encoding="utf-8"))
+        return TRACKERS[name](self.results, self.files.stem, record["settings"])
+
+
+@contextmanager
+def follow(
+    runs: Mapping[str, RunFiles], names: Sequence[str], results: Path, *, then: Progress
+) -> Iterator[Progress]:
+    """Log runs while they go on: one row a cycle, as soon as the journal has it.
+
+    Args:
+        runs: files of each run, by the name that its `Stage` carries.
+        names: of `TRACKERS`.
+        results: the folder beside which trackers that write files put them.
+        then: is told of every stage, too.
+
+    Yields:
+        To be called with every `Stage` instead of ``then``.
+
+    Raises:
+        InputError: a name is unknown, or its package is missing.
+    """
+    require_trackers(names)
+    followed = {run: _Followed(files, names, results) for run, files in runs.items()}
+    last: list[tuple[str, str]] = []
+
+    def told(stage: Stage) -> None:
+        if last[-1:] != [(stage.run, stage.name)] and stage.run in followed:
+            last[:] = [(stage.run, stage.name)]
+            followed[stage.run].catch_up()
+        then(stage)
+
+    try:
+        yield told if names else then
+    finally:
+        for each in followed.values() if names else ():
+            each.catch_up()
+            each.close()
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
+    """What can be drawn: finite numbers."""
+    return {
+        name: float(value)
+        for name, value in row.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
