@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
+from benchmarks.machine import machine
 from benchmarks.selection import cases, pools
 from benchmarks.selection.cases import Result, slope
 from benchmarks.selection.disk import DiskResult, disk
@@ -37,37 +34,6 @@ def line(r: Result | DiskResult) -> str:
         return f"{sizes} {r.gigabytes:.1f} | {times} | {share} |"
     slow = f"{r.torch_loop:.3g}" if r.torch_loop else ""
     return f"{sizes} {r.ours:.4g} | {r.loop:.4g} | {r.ratio:.2f} | {r.aim or ''} | {slow} |"
-
-
-def machine() -> dict[str, object]:
-    """Where and with what the figures were taken."""
-    return {
-        "cpu": _cpu(),
-        "threads": torch.get_num_threads(),
-        "load": Path("/proc/loadavg").read_text().split()[0],
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "product_gflops": round(_product_rate() / 1e9),
-        "read_gbytes": round(_read_rate() / 1e9, 1),
-    }
-
-
-def _cpu() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def _product_rate() -> float:
-    x = np.ones((8192, 512), np.float32)
-    best = min(cases.timed(lambda: x @ x[:1024].T) for _ in range(5))
-    return 2 * 8192 * 1024 * 512 / best
-
-
-def _read_rate() -> float:
-    x = np.ones((58_000, 512), np.float32)
-    return x.nbytes / min(cases.timed(lambda: x @ x[0]) for _ in range(5))
 
 
 def plot(results: list[Result], path: Path) -> None:

@@ -23,7 +23,7 @@ _OF_NETWORKS = (
     "run_tag",
     "threads",
     "recipe",
-    "warm_start",
+    "start",
     "precision",
     "compiled",
 )
