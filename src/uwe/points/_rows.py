@@ -37,6 +37,7 @@ _NUMPY: dict[torch.dtype, Any] = {
     torch.float16: np.dtype(np.float16),
 }
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
+_GRAIN = 2**15  # numbers that torch converts in one thread: its threads and BLAS's would clash
 _SAMPLE = 256  # rows that a frame is fitted on, at most
 
 
@@ -110,11 +111,17 @@ def _framed(rows: Any, shift: Any, scale: float) -> Any:
 
 
 def _in(rows: Array, kind: Any) -> Any:
-    """Rows on the host in another precision, in numpy's memory; as they are where they have it."""
+    """Rows on the host in another precision, in numpy's memory; as they are where they have it.
+
+    From 16 bits torch is several times faster than numpy.
+    """
     if isinstance(rows, np.ndarray) and rows.dtype != np.float16:
         return rows.astype(kind, copy=False)
     wide = np.empty(tuple(rows.shape), dtype=kind)
-    torch.from_numpy(wide).copy_(_tensor(rows))  # from 16 bits torch is the faster one
+    step = max(1, _GRAIN // rows.shape[1])
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        torch.from_numpy(wide[part]).copy_(_tensor(rows[part]))
     return wide
 
 

@@ -147,6 +147,7 @@ class _Search:
     def __init__(self, near: Nearest) -> None:
         self.near = near
         self.share = 2.0
+        self.most = max(64.0, len(near.points) / (4 * near.plan.block))
 
     def next_block(self, most: int) -> Block:
         """Form a block, pick among it, and note what became of its rows."""
@@ -178,7 +179,7 @@ class _Search:
         near.approach(near.stale(rows), upper, floor)
         upper[rows] = np.minimum(upper[rows], near.sqdist[rows])
         rows = rows[upper[rows] >= floor]
-        self.share = float(np.clip(self.share * (width / (len(rows) + 1)) ** 0.7, 1.0, 64.0))
+        self.share = float(np.clip(self.share * (width / (len(rows) + 1)) ** 0.7, 1.0, self.most))
         if len(rows) > width:
             floor = _largest(near.sqdist[rows], 2 * width)
             rows = rows[near.sqdist[rows] >= floor]
