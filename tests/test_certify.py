@@ -74,7 +74,9 @@ def test_a_plan_is_known_before_the_work() -> None:
     assert small.bytes <= 1_000_000 < large.bytes <= 200_000_000
     assert small.block < large.block
     assert large.pairs_at_most == 5000 * 100
+    assert large.seconds > 0
     assert large.seconds_at_most > 0
+    assert plan_selection(x, 2, max_memory="200MB").passes == 2
 
 
 def test_too_little_memory_is_refused_with_both_numbers() -> None:

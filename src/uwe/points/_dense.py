@@ -72,7 +72,7 @@ class _DenseTile:
         return table
 
     def steps(self, row: int, out: Any) -> None:
-        np.matmul(self.x, self.x[row] * self.x.dtype.type(-2), out=out)
+        np.dot(self.x, self.x[row] * -2, out=out)
 
 
 class Dense:

@@ -25,19 +25,22 @@ ASKED_TILES = 16  # tiles of rows that are brought up to date together
 _SIZES = ((1024, 1024), (512, 512), (256, 256), (128, 128), (64, 64), (32, 32), (16, 16), (4, 4))
 _CELLS = (512, 256, 128, 64, 32, 16)
 _NARROW = 8  # columns up to which products in float64 cost hardly more
+_WIDE = 256  # columns from which float32 leaves many rows to the judge
+_HELD = 2**22  # bytes of rows in float64 that stay in the cache
 _COPIED = 2**27  # bytes of a copy of all rows in another precision, where no limit is set
 
 # Costs in nanoseconds, measured on two cores. They choose between ways to the same picks, so that
 # a machine on which they are wrong is slower, never different.
 _PRODUCT = 0.02  # of a multiplication and an addition in a matrix product
 _PAIR = 1.5  # of a pair of rows in what surrounds its product
-_STREAM = 0.06  # of a byte read from memory for one centre
-_CACHE = 0.025  # of a byte read from the cache
+_STREAM = 0.045  # of a byte read from memory for one centre
+_CACHE = 0.01  # of a byte read from the cache
 _CACHED = 2**23  # bytes that stay in it
-_PASS = 2.0  # of a row in what surrounds a centre's distances
+_PASS = 1.3  # of a row in what surrounds a centre's distances
 _STEP = 15_000.0  # of a pick, one at a time
-_PICK = 35_000.0  # of a pick in a block
+_PICK = 30_000.0  # of a pick in a block
 _BLOCK = 4_000_000.0  # of a block, with what leads to it
+_ROW = 60.0  # of a row of the pool in a block
 VISIT = 250_000.0  # of a cell in a block
 _MET = 0.2  # pairs that are met, of all
 _FIRST_BLOCKS = 8  # that give few picks each
@@ -57,7 +60,11 @@ class Plan:
             given up.
         steps: the precision in which k-center picks one at a time, or None: in blocks.
         bytes: what is allocated beyond the input, at most.
+        passes: readings of the whole pool, at most: one for each block that is expected, and two
+            before the first; in single steps one for each pick.
         pairs_at_most: pairs of a row and a centre, were none to be skipped.
+        seconds: what is expected, from how many pairs are met as a rule and this machine's rate; 0
+            where it was not measured.
         seconds_at_most: their products at this machine's rate; 0 where it was not measured.
     """
 
@@ -69,7 +76,9 @@ class Plan:
     patience: float = 0.0
     steps: torch.dtype | None = None
     bytes: int = 0
+    passes: int = 0
     pairs_at_most: int = 0
+    seconds: float = 0.0
     seconds_at_most: float = 0.0
 
 
@@ -80,7 +89,7 @@ def plan_selection(
     anchors: Points | Array | None = None,
     max_memory: Memory = None,
 ) -> Plan:
-    """What ``k_center`` would do, before it does it; ``k_means_pp`` takes no more.
+    """What ``k_center`` would do, before it does it; ``k_means_pp`` takes no more memory.
 
     Args:
         x: n rows.
@@ -98,8 +107,11 @@ def plan_selection(
     centres = k + (len(anchors) if anchors is not None else 0)
     plan = make_plan(points, k, centres, max_memory)
     met = len(points) * centres
-    seconds = 2.0 * met * points.width / _product_rate(points.device)
-    return replace(plan, pairs_at_most=met, seconds_at_most=seconds)
+    most = 2.0 * met * points.width / _product_rate(points.device)
+    passes = k if plan.steps else 2 + int(_blocks(plan, k))
+    around = 1e-9 * (k * _PICK + _blocks(plan, k) * _BLOCK)
+    expected = 1e-9 * _step_cost(points, k, plan.steps) if plan.steps else _MET * most + around
+    return replace(plan, passes=passes, pairs_at_most=met, seconds=expected, seconds_at_most=most)
 
 
 def make_plan(points: Points, k: int, centres: int, max_memory: Memory) -> Plan:
@@ -151,7 +163,8 @@ def _steps_for(plan: Plan, points: Points, room: int) -> tuple[torch.dtype | Non
     """The precision of single steps, and the bytes of the rows in it."""
     size = len(points) * points.row_bytes()
     state = 40 * len(points)
-    in_float64 = points.width <= _NARROW or 2 * size <= _CACHED // 4
+    held = points.width >= _WIDE and 2 * size <= _HELD
+    in_float64 = points.width <= _NARROW or held
     if in_float64 and plan.bytes + 2 * size + state <= room:
         return torch.float64, 2 * size + state
     return (torch.float32, size + state) if plan.bytes + size + state <= room else (None, 0)
@@ -173,7 +186,8 @@ def _pairs_cost(points: Points, centres: int) -> float:
 
 def _block_cost(plan: Plan, points: Points, k: int, centres: int, cells: int) -> float:
     products = _pairs_cost(points, centres)
-    return products + _blocks(plan, k) * (_BLOCK + (cells > 1) * cells * VISIT) + k * _PICK
+    block = _BLOCK + len(points) * _ROW + (cells > 1) * cells * VISIT
+    return products + _blocks(plan, k) * block + k * _PICK
 
 
 def _blocks(plan: Plan, k: int) -> float:
