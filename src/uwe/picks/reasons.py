@@ -88,22 +88,33 @@ def stands_for(x: torch.Tensor, picks: Rows, *, progress: Advance | None = None)
     counts = np.zeros(len(picks), dtype=np.int64)
     for start in range(0, len(x), _ROWS_AT_ONCE):
         rows = (x[start : start + _ROWS_AT_ONCE].double() - origin).float()
-        near, close = _first_within(rows, centres)
+        near, close = _screened(rows, centres)
         if len(close):
-            near[close], _ = _first_within(_rows(x, start + close.numpy()).double() - origin, exact)
+            near[close] = _first_within(_rows(x, start + close.numpy()).double() - origin, exact)
         counts += np.bincount(near.numpy(), minlength=len(picks))
         if progress is not None:
             progress(min(start + _ROWS_AT_ONCE, len(x)), len(x))
     return counts
 
 
-def _first_within(x: torch.Tensor, centres: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The first centre within rounding of the nearest, and the rows that have several such."""
+def _screened(x: torch.Tensor, centres: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The nearest centre of each row, and the rows of which another is as near within rounding."""
     apart = _sqdist(x, centres)
+    least, near = apart.min(1)
+    apart.scatter_(1, near[:, None], torch.inf)
+    return near, (apart.amin(1) <= least + _slack(x, centres)).nonzero()[:, 0]
+
+
+def _first_within(x: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
+    """The first centre within rounding of the nearest."""
+    apart = _sqdist(x, centres)
+    within = apart <= (apart.amin(1) + _slack(x, centres))[:, None]
+    return within.int().argmax(1)
+
+
+def _slack(x: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
     size = x.square().sum(1) + centres.square().sum(1).max()
-    slack = (x.shape[1] + 16) * _ROUNDING[x.dtype] * size
-    within = apart <= (apart.amin(1) + slack)[:, None]
-    return within.int().argmax(1), (within.sum(1) > 1).nonzero()[:, 0]
+    return (x.shape[1] + 16) * _ROUNDING[x.dtype] * size
 
 
 def _sqdist(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
