@@ -244,9 +244,7 @@ class Race:
         tried = 0
         for at, least in zip(place.tolist(), needed.tolist(), strict=True):
             tried += 1
-            if self.high[at] > least and (
-                self.low[at] > least or self._exact(np.array([at]), len(self.picks))[0] > least
-            ):
+            if self._exceeds(at, least):
                 self._accept(at)
                 if len(self.picks) == most:
                     break
