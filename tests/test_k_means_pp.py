@@ -160,9 +160,9 @@ def test_tables_in_torch_as_on_a_gpu_give_the_same_draws(monkeypatch: pytest.Mon
 
 
 def test_weights_are_the_exact_distances_rounded_up_whatever_the_memory() -> None:
-    x = np.random.default_rng(2).normal(size=(700, 30)).astype(np.float32) * 3 + 1
+    x = np.random.default_rng(2).normal(size=(2500, 300)).astype(np.float32) + 1.5
     points, norms = as_points(x), take_norms(as_points(x), 100)
-    for size in (7, 100, 1000):
+    for size in (60, 300, 2500):
         near = Nearest(points, norms.frame, norms.sq, Plan(size, size, 9, 8), 50, None)
         near.add(np.arange(40))
         sampler = Sampler(near, generator(0), 50, distances=False)
