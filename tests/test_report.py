@@ -233,7 +233,9 @@ def test_seeds_that_one_strategy_lacks_are_told(tmp_path: Path) -> None:
     folder = write_study(tmp_path, seeds=4)
     next(folder.rglob("*_s3_*_mrandom_al_cycle_result.csv")).unlink()
     report = build_report(find_curves(folder))
-    assert any("random has no seed 3" in warning for warning in report.warnings)
+    assert report.warnings == (
+        "no seed 3 of random: two strategies are compared on the seeds that both have",
+    )
     rows = records(tables_of(report)["pairs"])
     assert {row["n"] for row in rows if "random" in (row["first"], row["second"])} == {3}
 

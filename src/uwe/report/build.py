@@ -68,20 +68,19 @@ def build_report(
         raise InputError(f"the target is {target}; it must be a percentage above 0, at most 100")
     evidences = gather(curves, bounds, scale=scale)
     comparisons = [compare(each, level=level, target=target) for each in evidences]
-    several = len(comparisons) > 1
+    names = _names(evidences)
     sections = [
         section
-        for comparison in comparisons
-        for section in _study(comparison, data_dir, name=several)
+        for name, comparison in zip(names, comparisons, strict=True)
+        for section in _study(comparison, data_dir, name)
     ]
+    named = list(zip(names, comparisons, strict=True))
     return Report(
         title=_title(evidences),
-        sentences=tuple(
-            _told(each, text, several) for each in comparisons for text in sentences(each)
-        ),
+        sentences=tuple(_told(name, text) for name, each in named for text in sentences(each)),
         warnings=(
             *_grouped(evidences),
-            *(_told(each, note, several) for each in comparisons for note in each.evidence.notes),
+            *(_told(name, note) for name, each in named for note in each.evidence.notes),
         ),
         sections=(*_joint(evidences), *sections),
         summary=tuple(summary_table(each) for each in comparisons),
@@ -101,7 +100,7 @@ def write_report(report: Report, path: Path) -> None:
         write_text(path, text)
 
 
-def _study(comparison: Comparison, data_dir: Path | None, *, name: bool) -> list[Section]:
+def _study(comparison: Comparison, data_dir: Path | None, name: str) -> list[Section]:
     evidence = comparison.evidence
     data, why = data_of(evidence, data_dir)
     sections = [
@@ -118,11 +117,22 @@ def _study(comparison: Comparison, data_dir: Path | None, *, name: bool) -> list
     if not name:
         return sections
     heading = Section(evidence.title, (summary_table(comparison),))
-    return [heading, *(_named(section, evidence) for section in sections)]
+    return [heading, *(_named(section, name) for section in sections)]
 
 
-def _named(section: Section, evidence: Evidence) -> Section:
-    return Section(f"{section.title} · {evidence.study.dataset}", section.blocks, section.folded)
+def _named(section: Section, name: str) -> Section:
+    return Section(f"{section.title} · {name}", section.blocks, section.folded)
+
+
+def _names(evidences: Sequence[Evidence]) -> list[str]:
+    """Short names for several studies: the data set, if that tells them apart; one needs none."""
+    datasets = [evidence.study.dataset for evidence in evidences]
+    if len(evidences) == 1:
+        return [""]
+    return [
+        name if datasets.count(name) == 1 else evidence.title
+        for name, evidence in zip(datasets, evidences, strict=True)
+    ]
 
 
 def _joint(evidences: Sequence[Evidence]) -> list[Section]:
@@ -140,8 +150,8 @@ def _title(evidences: Sequence[Evidence]) -> str:
     return " and ".join(dict.fromkeys(evidence.study.dataset for evidence in evidences))
 
 
-def _told(comparison: Comparison, text: str, several: bool) -> str:
-    return f"{comparison.evidence.title}: {text}" if several else text
+def _told(name: str, text: str) -> str:
+    return f"{name}: {text}" if name else text
 
 
 def _grouped(evidences: Sequence[Evidence]) -> list[str]:

@@ -146,11 +146,16 @@ def _stopped(curves: Sequence[Curve], labels: npt.NDArray[np.int64]) -> list[str
 
 
 def _missing(curves: Sequence[Curve], seeds: Sequence[int]) -> list[str]:
+    """Strategies that lack seeds which others have; those that lack the same ones together."""
+    lacking: dict[tuple[int, ...], list[str]] = {}
+    for curve in curves:
+        absent = tuple(seed for seed in seeds if seed not in curve.seeds)
+        lacking.setdefault(absent, []).append(curve.method)
     return [
-        f"{curve.method} has no seed {', '.join(map(str, lacking))}: it is compared with the "
-        "others on the seeds that both have"
-        for curve in curves
-        if (lacking := [seed for seed in seeds if seed not in curve.seeds])
+        f"no seed {', '.join(map(str, absent))} of {', '.join(methods)}: two strategies are "
+        "compared on the seeds that both have"
+        for absent, methods in lacking.items()
+        if absent
     ]
 
 
