@@ -425,6 +425,13 @@ def test_real_runs_show_measures_cost_and_picks(real: Path) -> None:
     assert {"cost", "queried_classes", "per_class_accuracy", "map_uwe", "map_random"} <= set(tables)
     queried = next(r for r in records(tables["queried_classes"]) if r["strategy"] == "uwe")
     assert sum(v for k, v in queried.items() if k != "strategy") == pytest.approx(100)
+    paths = real.rglob("*_muwe_cycle*_query.csv")
+    bought = [row["label"] for p in paths for row in csv.DictReader(io.StringIO(p.read_text()))]
+    assert queried["3"] == pytest.approx(100 * bought.count("3") / len(bought))
+    balance = next(r for r in records(tables["imbalance"]) if r["strategy"] == "uwe")
+    counts = [bought.count(str(digit)) for digit in range(10)]
+    assert balance["rows"] == len(bought) == 40
+    assert balance["imbalance"] == max(counts) / min(counts)
     cost = next(row for row in records(tables["cost"]) if row["strategy"] == "uwe")
     spent = [
         sum(float(line["train_seconds"]) for line in list(csv.DictReader(io.StringIO(text)))[1:])

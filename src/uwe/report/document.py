@@ -27,6 +27,9 @@ __all__ = [
 
 Cell: TypeAlias = str | int | float | None
 
+_CHANCES = ("p", "p_holm")
+"""Keys of p-values: one too small for its decimals is shown as below the least of them."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -51,7 +54,7 @@ class Column:
         if self.digits is None:
             return f"{value:,}"
         least = 10.0**-self.digits
-        if self.key.startswith("p") and 0 <= value < least:
+        if self.key in _CHANCES and 0 <= value < least:
             return f"<{least:.{self.digits}f}"
         return f"{value:,.{self.digits}f}"
 

@@ -43,11 +43,11 @@ def draw_heat(
     for at, (name, cells) in enumerate(lines):
         y = top + at * high
         parts.append(text(left - 6, y + high / 2 + 4, name, anchor="end"))
-        parts += _cells(cells, left, y, (side, high), most, percent)
+        parts += _cells(cells, (left, y), (side, high), most=most, percent=percent)
     height = top + len(rows) * high + 6
     if foot:
         parts.append(text(left - 6, height + high / 2 + 4, "mean", anchor="end", classes="strong"))
-        parts += _cells(foot, left, height, (side, high), most, percent)
+        parts += _cells(foot, (left, height), (side, high), most=most, percent=percent)
         height += high + 6
     return drawing(_WIDTH, height, title, parts)
 
@@ -60,12 +60,13 @@ def _column(name: str, x: float, y: float) -> str:
 
 def _cells(
     cells: Sequence[float],
-    left: float,
-    y: float,
+    corner: tuple[float, float],
     size: tuple[float, float],
+    *,
     most: float,
     percent: bool,
 ) -> list[str]:
+    left, y = corner
     parts = []
     for at, value in enumerate(cells):
         if not math.isfinite(value):

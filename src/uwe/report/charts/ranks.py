@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from uwe.report.charts.svg import drawing, line, path, shape, text, width_of
 
 __all__ = ["draw_ranks"]
 
-_WIDTH, _STEP = 440.0, 19.0
+_WIDTH, _STEP, _AXIS, _SMALL = 440.0, 17.0, 46.0, 10.5
+
+Place: TypeAlias = Callable[[float], float]
 
 
 def draw_ranks(
@@ -29,37 +32,47 @@ def draw_ranks(
         distance: the critical difference, drawn above; NaN for none.
         title: for those who cannot see it.
     """
-    m = len(names)
-    span = max(m - 1, 1)
-    side = 16 + width_of([f"{name} 0.00" for name in names])
+    side = 12 + width_of([f"{name} 0.00" for name in names], _SMALL)
+    span = max(len(names) - 1, 1)
 
     def x(rank: float) -> float:
         return side + (rank - 1) / span * (_WIDTH - 2 * side)
 
-    y = 46.0
-    parts = [line(x(1), y, x(max(m, 2)), y, "axis")]
-    for tick in range(1, m + 1):
-        parts.append(line(x(tick), y - 4, x(tick), y, "axis"))
-        parts.append(text(x(tick), y - 8, str(tick), anchor="middle", classes="small"))
-    if math.isfinite(distance):
-        end = x(1 + min(distance, span))
-        parts.append(line(x(1), 14, end, 14, "axis"))
-        parts.append(text(x(1) - 6, 18, f"CD {distance:.2f}", anchor="end", classes="small"))
+    parts = _axis(len(names), distance, x)
     for at, group in enumerate(groups):
         its = [ranks[each] for each in group]
-        level = y + 8 + 6 * at
+        level = _AXIS + 8 + 6 * at
         parts.append(line(x(min(its)) - 3, level, x(max(its)) + 3, level, "join"))
-    below = y + 16 + 6 * len(groups)
-    order = sorted(range(m), key=lambda each: ranks[each])
-    half = (m + 1) // 2
+    below = _AXIS + 16 + 6 * len(groups)
+    parts += _names(names, ranks, below, side, x)
+    return drawing(_WIDTH, below + _STEP * ((len(names) + 1) // 2), title, parts)
+
+
+def _axis(m: int, distance: float, x: Place) -> list[str]:
+    """The line of ranks, and the critical difference above it."""
+    parts = [line(x(1), _AXIS, x(max(m, 2)), _AXIS, "axis")]
+    for tick in range(1, m + 1):
+        parts.append(line(x(tick), _AXIS - 4, x(tick), _AXIS, "axis"))
+        parts.append(text(x(tick), _AXIS - 8, str(tick), anchor="middle", classes="small"))
+    if math.isfinite(distance):
+        parts.append(line(x(1), 14, x(1 + min(distance, max(m - 1, 1))), 14, "axis"))
+        parts.append(text(x(1) - 6, 18, f"CD {distance:.2f}", anchor="end", classes="small"))
+    return parts
+
+
+def _names(
+    names: Sequence[str], ranks: Sequence[float], below: float, side: float, x: Place
+) -> list[str]:
+    """The better half at the left, the others at the right, each with a line to its rank."""
+    order = sorted(range(len(names)), key=lambda each: ranks[each])
+    half = (len(names) + 1) // 2
+    parts = []
     for at, each in enumerate(order):
         left = at < half
-        level = below + _STEP * (at if left else m - 1 - at)
-        end = side - 6 if left else _WIDTH - side + 6
-        parts.append(path([(x(ranks[each]), y), (x(ranks[each]), level), (end, level)], "lead"))
-        parts.append(shape("circle", "dot", cx=x(ranks[each]), cy=y, r=2.5))
-        told = f"{names[each]} {ranks[each]:.2f}"
-        parts.append(
-            text(end - 4 if left else end + 4, level + 4, told, anchor="end" if left else "start")
-        )
-    return drawing(_WIDTH, below + _STEP * half, title, parts)
+        level = below + _STEP * (at if left else len(names) - 1 - at)
+        end, beside = (side - 6, -4) if left else (_WIDTH - side + 6, 4)
+        parts.append(path([(x(ranks[each]), _AXIS), (x(ranks[each]), level), (end, level)], "lead"))
+        parts.append(shape("circle", "dot", cx=x(ranks[each]), cy=_AXIS, r=2.5))
+        told, anchor = f"{names[each]} {ranks[each]:.2f}", "end" if left else "start"
+        parts.append(text(end + beside, level + 4, told, anchor=anchor, classes="small"))
+    return parts

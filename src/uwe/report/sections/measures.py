@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -20,6 +22,7 @@ from uwe.statistics import Measures, measure
 __all__ = ["measure_sections"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+Counts: TypeAlias = npt.NDArray[np.int64]
 
 _MEASURES = ("accuracy", "balanced_accuracy", "macro_f1", "calibration_error")
 
@@ -54,30 +57,24 @@ def _measured(evidence: Evidence, at: int, data: Dataset) -> list[Measures]:
     return [measure(each, data.test.y) for each in fitting]
 
 
+_COLUMNS = (
+    Column("strategy", "strategy"),
+    Column("accuracy", "accuracy, %", 2),
+    Column("balanced_accuracy", "balanced, %", 2),
+    Column("macro_f1", "macro F1, %", 2),
+    Column("calibration_error", "calibration error, %", 2),
+    Column("worst_class", "worst class, %", 1),
+    Column("n", "runs"),
+)
+
+
 def _section(comparison: Comparison, found: dict[int, list[Measures]], data: Dataset) -> Section:
-    methods = comparison.evidence.methods
-    columns = (
-        Column("strategy", "strategy"),
-        Column("accuracy", "accuracy, %", 2),
-        Column("balanced_accuracy", "balanced, %", 2),
-        Column("macro_f1", "macro F1, %", 2),
-        Column("calibration_error", "calibration error, %", 2),
-        Column("worst_class", "worst class, %", 1),
-        Column("n", "runs"),
-    )
     order = [at for at in comparison.order if at in found]
-    recall = {at: np.mean([each.recall for each in found[at]], axis=0) for at in order}
+    names = [comparison.evidence.methods[at] for at in order]
+    recall = [np.mean([each.recall for each in found[at]], axis=0) for at in order]
     rows = tuple(
-        (
-            methods[at],
-            *(
-                100 * float(np.mean([getattr(each, name) for each in found[at]]))
-                for name in _MEASURES
-            ),
-            none_if_nan(100 * float(np.nanmin(recall[at]))),
-            len(found[at]),
-        )
-        for at in order
+        (name, *_means(found[at]), none_if_nan(100 * float(np.nanmin(its))), len(found[at]))
+        for name, at, its in zip(names, order, recall, strict=True)
     )
     told = (
         f"At the last budget, {int(comparison.evidence.labels[-1]):,} labels, from the saved "
@@ -85,43 +82,66 @@ def _section(comparison: Comparison, found: dict[int, list[Measures]], data: Dat
         "calibration error is that of 15 equal bins of the predicted class's probability, before "
         "any recalibration."
     )
-    names = [methods[at] for at in order]
-    figure = _by_class("Accuracy of each class, %", "per_class_accuracy", names,
-                       [recall[at] for at in order], data.classes, 1.0)  # fmt: skip
-    table = DataTable("measures", "Beside accuracy", columns, rows)
+    table = DataTable("measures", "Beside accuracy", _COLUMNS, rows)
+    figure = _by_class(
+        DataTable("per_class_accuracy", "Accuracy of each class, %", (), ()),
+        names, recall, data.classes, most=1.0,
+    )  # fmt: skip
     return Section("Beside accuracy", [Text(told), table, figure])
+
+
+def _means(measures: Sequence[Measures]) -> list[float]:
+    """The mean of each measure over runs, in percent."""
+    return [100 * float(np.mean([getattr(each, name) for each in measures])) for name in _MEASURES]
 
 
 def _bought_section(evidence: Evidence, data: Dataset | None) -> Section:
     """Shares of classes among the queried rows, cycle 0 left out."""
     title = "Classes of what was queried"
-    counts = [_queried_classes(evidence, at) for at in range(len(evidence.curves))]
-    there = [at for at, each in enumerate(counts) if len(each)]
-    if not there:
+    counts = {
+        evidence.methods[at]: each
+        for at in range(len(evidence.curves))
+        if len(each := _queried_classes(evidence, at))
+    }
+    if not counts:
         return Section(title, [Text("The runs' journals are not there.")])
-    c = max(len(counts[at]) for at in there)
-    if data is not None:
-        c = max(c, len(data.classes))
-    names = (
-        list(data.classes)
-        if data is not None and len(data.classes) == c
-        else list(map(str, range(c)))
-    )
-    shares = [np.pad(counts[at], (0, c - len(counts[at]))) / counts[at].sum() for at in there]
-    rows = [evidence.methods[at] for at in there]
-    if data is not None and len(data.classes) == c:
-        shares.append(np.bincount(data.train.y, minlength=c) / len(data.train))
-        rows.append("whole pool")
+    c = max(len(each) for each in counts.values())
+    if data is not None and len(data.classes) >= c:
+        c = len(data.classes)
+        counts["whole pool"] = np.bincount(data.train.y, minlength=c)
+    counts = {name: np.pad(each, (0, c - len(each))) for name, each in counts.items()}
     told = (
         "Share of each class, in percent, among the rows bought after cycle 0, all runs together. "
-        "Imbalance is the largest share divided by the smallest."
+        "Imbalance is the largest share divided by the smallest, 1 is balanced; there is none "
+        "where a class was never bought."
     )
-    figure = _by_class("Classes of what was queried, %", "queried_classes", rows, shares, names,
-                       float(np.max(shares)))  # fmt: skip
-    return Section(title, [Text(told), figure])
+    names = data.classes if "whole pool" in counts and data is not None else map(str, range(c))
+    return Section(title, [Text(told), _imbalance(counts), _shares(counts, tuple(names))])
 
 
-def _queried_classes(evidence: Evidence, at: int) -> npt.NDArray[np.int64]:
+def _imbalance(counts: Mapping[str, Counts]) -> DataTable:
+    """Rows and imbalance of each strategy; without one where a class was never bought."""
+    columns = (
+        Column("strategy", "strategy"),
+        Column("rows", "rows"),
+        Column("imbalance", "imbalance", 2),
+    )
+    rows = tuple(
+        (name, int(each.sum()), float(each.max() / each.min()) if each.min() else None)
+        for name, each in counts.items()
+    )
+    return DataTable("imbalance", "Balance of classes", columns, rows)
+
+
+def _shares(counts: Mapping[str, Counts], classes: tuple[str, ...]) -> Figure:
+    shares = [each / each.sum() for each in counts.values()]
+    return _by_class(
+        DataTable("queried_classes", "Classes of what was queried, %", (), ()),
+        list(counts), shares, classes, most=float(np.max(shares)),
+    )  # fmt: skip
+
+
+def _queried_classes(evidence: Evidence, at: int) -> Counts:
     """How many rows of each class a strategy bought after cycle 0."""
     labels: list[int] = []
     for place, _, path in evidence.runs():
@@ -137,17 +157,18 @@ def _queried_classes(evidence: Evidence, at: int) -> npt.NDArray[np.int64]:
 
 
 def _by_class(
-    title: str,
-    name: str,
-    rows: list[str],
-    values: list[FloatArray],
-    classes: tuple[str, ...] | list[str],
+    empty: DataTable,
+    rows: Sequence[str],
+    values: Sequence[FloatArray],
+    classes: Sequence[str],
+    *,
     most: float,
 ) -> Figure:
-    chart = draw_heat(classes, rows, np.transpose(values).tolist(), title=title, most=most)
+    """Shares by strategy and class, as a heat map and as the table behind it in percent."""
+    chart = draw_heat(classes, rows, np.transpose(values).tolist(), title=empty.title, most=most)
     columns = (Column("strategy", "strategy"), *(Column(each, each, 1) for each in classes))
     cells = tuple(
         (row, *(none_if_nan(100 * value) for value in its.tolist()))
         for row, its in zip(rows, values, strict=True)
     )
-    return Figure(title, chart, DataTable(name, title, columns, cells))
+    return Figure(empty.title, chart, replace(empty, columns=columns, rows=cells))
