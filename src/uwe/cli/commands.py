@@ -346,8 +346,6 @@ def _report(finished: Sequence[Result], folder: Path, *, supervised: bool = Fals
     show(find_curves(folder, only=tables), find_bounds(folder) if supervised else [])
     print(f"Results are in {folder}; 'uwe results {folder}' draws their curves.")
     print(report_of_run(folder, tables))
-    print(f"Results are in {folder}; 'uwe results {folder}' draws their curves.")
-    print(report_of_run(folder, tables))
 
 
 def _plans(prepared: Sequence[Prepared], *, supervised: bool) -> list[Plan]:
