@@ -8,6 +8,7 @@ disagrees the loop goes back to that pick, so the picks are those of blocks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,9 +37,6 @@ class Steps:
     """Squared distances of all rows as working precision rounds them, in units of the tile.
 
     Picked rows hold minus infinity.
-
-    Attributes:
-        error: what rounding may change at most, ``γ (|x| + max |c|)²``.
     """
 
     def __init__(self, near: Nearest, dtype: torch.dtype) -> None:
@@ -52,9 +50,8 @@ class Steps:
         for some in spans(near.count, near.plan.tile_centres):
             self.meet(near.centres(np.arange(some.start, some.stop), dtype))
         self.sqdist[near.picked()] = -np.inf
-        long = np.sqrt(self.tile.sq.max())
-        self.error = 1.1 * self.tile.gamma * (np.sqrt(self.tile.sq) + long) ** 2 + self.tile.tiny
-        self.slack = 2 * float(self.error.max())
+        self.norm = np.sqrt(self.tile.sq)
+        self.slack = 2 * float(self._error(self.norm.max(), self.norm.max()))
 
     def meet(self, centres: Tile) -> None:
         """Lower the distances of all rows by some centres."""
@@ -87,9 +84,15 @@ class Steps:
     def _beside(self, value: float, top: int) -> IntArray:
         """Rows that may be as far as ``top``."""
         rows = np.flatnonzero(self.sqdist >= value - self.slack)
-        most = self.sqdist[rows].astype(np.float64) + self.error[rows]
-        beside: IntArray = rows[(most >= value - self.error[top]) & (most > -np.inf)]
+        apart = np.sqrt(max(value, 0.0) + self.slack)
+        most = self.sqdist[rows] + self._error(self.norm[rows], self.norm[rows] + apart)
+        floor = value - self._error(self.norm[top], self.norm[top] + apart)
+        beside: IntArray = rows[(most >= floor) & (most > -np.inf)]
         return beside
+
+    def _error(self, norm: Any, centre: Any) -> Any:
+        """What rounding may change, ``γ (|x| + |c|)²``; a far centre is no row's nearest."""
+        return 1.1 * self.tile.gamma * (norm + centre) ** 2 + self.tile.tiny
 
 
 def pick_in_steps(steps: Steps, apart: FloatArray, progress: Advance, *, distances: bool) -> None:
