@@ -41,7 +41,7 @@ def plot(results: list[Result], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, axes = pyplot.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
     for at, axis in zip(axes, "nk", strict=True):
@@ -51,6 +51,7 @@ def plot(results: list[Result], path: Path) -> None:
             at.loglog([getattr(r, axis) for r in chosen], values, marker="o", label=label)
         title = f"slope {slope(results, f'against {axis}', axis):.2f}"
         at.set(xlabel=axis, ylabel="seconds", title=title)
+        at.xaxis.set_minor_formatter(ticker.NullFormatter())
         at.legend()
     figure.savefig(path, metadata={"Date": None})
 
