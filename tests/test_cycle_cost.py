@@ -189,7 +189,7 @@ def test_a_recorded_batch_is_taken_from_the_record(tmp_path, monkeypatch) -> Non
 def test_an_image_that_does_not_fit_is_an_error(tmp_path, monkeypatch) -> None:
     """One line that says what to do, after halving down to one image."""
     sizes = starve(monkeypatch, 0, MemoryError)
-    with pytest.raises(uwe.RunError, match="a single image does not fit the memory of cpu"):
+    with pytest.raises(uwe.RunError, match="a single row does not fit the memory of cpu"):
         uwe.run(experiment(tmp_path))
     assert sizes[-1] == 1
 

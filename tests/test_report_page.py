@@ -64,6 +64,7 @@ def opened(browser: Any, page_file: Path) -> Iterator[Any]:
     """The page, opened offline; what it asks for and complains of is kept."""
     context = browser.new_context(offline=True, viewport={"width": 360, "height": 740})
     page = context.new_page()
+    page.set_default_timeout(120_000)
     page.asked, page.complaints = [], []
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
@@ -141,6 +142,7 @@ def test_nothing_overflows(browser: Any, page_file: Path, width: int, scheme: st
         offline=True, viewport={"width": width, "height": 740}, color_scheme=scheme
     )
     page = context.new_page()
+    page.set_default_timeout(120_000)
     page.goto(page_file.as_uri())
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -176,6 +178,7 @@ def test_light_and_dark_differ_and_can_be_read(browser: Any, page_file: Path) ->
     for scheme in ("light", "dark"):
         context = browser.new_context(offline=True, color_scheme=scheme)
         page = context.new_page()
+        page.set_default_timeout(120_000)
         page.goto(page_file.as_uri())
         colours = page.evaluate(
             "() => [getComputedStyle(document.body).color,"

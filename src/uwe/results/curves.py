@@ -29,6 +29,7 @@ _BOUND_NAME = re.compile(
     r"_result\.csv"
 )
 _OF_RUNS = ("seed", "strategy", "budgets", "rows of cycle 0")
+_OF_CYCLES = {"start"}  # settings that only a training after another has
 _OPTION = "option "
 
 
@@ -65,9 +66,13 @@ class Study:
         return ", ".join(f"{key} {mine.get(key, 'unknown')}" for key in told)
 
     def bounds(self, curve: Curve) -> bool:
-        """Whether ``curve`` is an upper bound of this study."""
+        """Whether ``curve`` is an upper bound of this study.
+
+        It has one training, so settings of what follows another (``start``) are none of its own.
+        """
         other = curve.study
-        return self.name[:3] == other.name[:3] and self.settings == other.settings
+        mine = tuple(pair for pair in self.settings if pair[0] not in _OF_CYCLES)
+        return self.name[:3] == other.name[:3] and mine == other.settings
 
 
 @dataclass(frozen=True)
