@@ -30,7 +30,7 @@ const download = (table) => {
   link.href = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
   link.download = `${table.dataset.name}.csv`;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // a busy machine starts late
 };
 const highlight = (key, on) => {
   const figure = key.closest("figure"), name = key.textContent;
