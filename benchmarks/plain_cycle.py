@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import math
 import random
 import resource
 import time
@@ -114,6 +115,9 @@ class ResNet18(nn.Module):
             into = width
         self.body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.head = nn.Linear(512, classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits and features."""
@@ -133,7 +137,7 @@ def train(rows: Rows, epochs: int) -> ResNet18:
         model.parameters(), lr=0.02, momentum=0.9, nesterov=True, weight_decay=5e-4
     )
     schedule = torch.optim.lr_scheduler.MultiStepLR(
-        optimizer, [round(0.6 * epochs), round(0.8 * epochs)], gamma=0.5
+        optimizer, [math.ceil(0.6 * epochs), math.ceil(0.8 * epochs)], gamma=0.5
     )
     for _ in range(epochs):
         for x, y in loader(rows, shuffle=True):

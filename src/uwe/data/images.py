@@ -15,6 +15,7 @@ from uwe.errors import DataError
 __all__ = ["decode_image", "fit_image"]
 
 _PURPOSE = "reading images"
+_BEGINNINGS = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WEBP"}
 
 
 def decode_image(encoded: bytes | Path, mode: str, name: str) -> Images:
@@ -33,7 +34,7 @@ def decode_image(encoded: bytes | Path, mode: str, name: str) -> Images:
     """
     pillow = optional("PIL.Image", _PURPOSE)
     try:
-        with pillow.open(io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded) as image:
+        with _opened(pillow, encoded) as image:
             pixels = _converted(image, mode, name)
     except DataError:
         raise
@@ -59,6 +60,14 @@ def fit_image(image: Images, size: int | None) -> Images:
         (size, size), pillow.Resampling.BILINEAR, box=(left, top, left + side, top + side)
     )
     return _with_channels(np.asarray(square))
+
+
+def _opened(pillow: Any, encoded: bytes | Path) -> Any:
+    """Pillow tries every format it knows, which for a small image takes as long as decoding it."""
+    if isinstance(encoded, Path):
+        return pillow.open(encoded)
+    likely = [name for begin, name in _BEGINNINGS.items() if encoded.startswith(begin)]
+    return pillow.open(io.BytesIO(encoded), formats=likely or None)
 
 
 def _converted(image: Any, mode: str, name: str) -> Images:
