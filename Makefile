@@ -31,7 +31,7 @@ STRATEGY_FLAGS := $(addprefix --strategy ,$(STRATEGIES))
 
 study: $(READY)  ## all strategies on digits (10 seeds) and Fashion-MNIST (5), and their report
 	$(BIN)/uwe run digits $(STRATEGY_FLAGS) --seeds 1-10 --budgets 20,40,80,160,320 \
-		--model small --epochs 40 --device cpu --threads 1 --supervised --results $(STUDY)/digits
+		--model small --epochs 40 --device cpu --threads 1 --jobs 2 --supervised --results $(STUDY)/digits
 	$(BIN)/python -m benchmarks.fashion_study --results $(STUDY)/fashion
 	$(BIN)/uwe report $(STUDY)/digits $(STUDY)/fashion --html $(STUDY)/report.html
 

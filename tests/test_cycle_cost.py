@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from uwe.learner import (
     resolve_precision,
     shrink_and_perturb,
 )
+from uwe.learner import torch_learner as learner_module
 from uwe.learner.batches import batches, steps_in
 from uwe.models import Classifier, ModelSpec, build_model, folded, model_size
 from uwe.pool import Pool
@@ -245,6 +247,23 @@ def test_the_fast_recipe_rises_and_falls_to_zero() -> None:
         recipe_for("vit", epochs=10, batch=64, recipe="fast")
 
 
+def test_the_fast_recipe_crops_half_as_far(digits, monkeypatch) -> None:
+    """Of the data set's padding the recipe takes a share, rounded up; nothing else changes."""
+    seen = []
+    whole = learner_module.augmented
+    monkeypatch.setattr(
+        learner_module, "augmented", lambda x, how, rng: seen.append(how) or whole(x, how, rng)
+    )
+    recipe = recipe_for("small", epochs=1, batch=64, recipe="fast")
+    preparation = replace(digits.preparation, crop_padding=3)
+    replace(learner(training=recipe), preparation=preparation).fit(
+        digits.train.x[:64], digits.train.y[:64], classes=10, seed=1
+    )
+    assert seen == [replace(preparation, crop_padding=2)]
+    paper = recipe_for("small", epochs=1, batch=64)
+    assert paper.prepared(preparation) == preparation
+
+
 def test_a_schedule_moves_within_an_epoch(digits, monkeypatch) -> None:
     """The rate is set for every batch."""
     asked = []
@@ -331,7 +350,7 @@ def test_the_command_line_has_it_all(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main([*given.split(), str(tmp_path)]) == 0
     capsys.readouterr()
     settings = record_of(tmp_path, "mrandom")["settings"]
-    assert (settings["precision"], settings["start"], settings["epochs"]) == ("bf16", "warm", 30)
+    assert (settings["precision"], settings["start"], settings["epochs"]) == ("bf16", "warm", 25)
     assert settings["recipe"]["schedule"] == "one_cycle"
     assert main([*given.replace("--jobs 2", "--jobs 0").split(), str(tmp_path)]) == 2
     assert "jobs are 0" in capsys.readouterr().err

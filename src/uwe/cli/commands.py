@@ -120,7 +120,7 @@ def run_command(
     model
         A name of `uwe list models`, or sklearn:logistic or sklearn:forest.
     epochs
-        Of every training; 100 for recipe paper, 30 for recipe fast.
+        Of every training; 100 for recipe paper, 25 for recipe fast.
     recipe
         paper, or fast: fewer epochs, a larger rate that falls to zero.
     warm_start

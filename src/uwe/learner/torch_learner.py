@@ -191,13 +191,14 @@ class TorchLearner:
         loss_sum = torch.zeros((), device=self.device)
         right = torch.zeros((), dtype=torch.int64, device=self.device)
         index = shuffled(len(y), self.training.batch, rng)
+        preparation = self.training.prepared(self.preparation)
         for step, (rows, images) in enumerate(
             zip(index, batches(x, index, self.device), strict=True)
         ):
             for group in optimizer.param_groups:
                 group["lr"] = self.training.rate(epoch + step / len(index))
             labels = torch.from_numpy(y[rows]).to(self.device)
-            prepared = augmented(normalised(images, self.preparation), self.preparation, rng)
+            prepared = augmented(normalised(images, preparation), preparation, rng)
             loss, logits = self._step(model, optimizer, prepared, labels)
             loss_sum += loss * len(rows)
             right += (logits.argmax(1) == labels).sum()
