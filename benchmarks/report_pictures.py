@@ -47,7 +47,8 @@ def main() -> None:
         save(page.screenshot(), given.folder / "report-page.png")
         phone = opened(browser, given.page, 360, 1500, "dark")
         save(phone.screenshot(), given.folder / "report-phone.png")
-        section = page.locator("section").filter(has=page.locator("h2", has_text="What uwe picked"))
+        heading = page.locator("h2", has_text="What uwe picked")
+        section = page.locator("section").filter(has=heading).first
         section.locator("summary").first.click()
         save(section.locator("figure").last.screenshot(), given.folder / "report-map.png")
         browser.close()
