@@ -34,7 +34,7 @@ def opened(browser: Any, page_file: Path, width: int, height: int, scheme: str) 
 
 
 def main() -> None:
-    """Take the top of the page, a phone in the dark, and the sheet of what uwe picked."""
+    """Take the top of the page, a phone in the dark, all learning curves and a map of the picks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("page", type=Path)
     parser.add_argument("folder", type=Path)
@@ -47,6 +47,10 @@ def main() -> None:
         save(page.screenshot(), given.folder / "report-page.png")
         phone = opened(browser, given.page, 360, 1500, "dark")
         save(phone.screenshot(), given.folder / "report-phone.png")
+        curves = page.locator("section").filter(has=page.locator("h2", has_text="Learning curves"))
+        for number, section in enumerate(curves.all(), start=1):
+            figure = section.locator("figure").first
+            save(figure.screenshot(), given.folder / f"report-curves-{number}.png")
         heading = page.locator("h2", has_text="What uwe picked")
         section = page.locator("section").filter(has=heading).first
         section.locator("summary").first.click()
