@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from uwe import journal
 from uwe._files import read_tensors
 from uwe.cli import main
 from uwe.report import build_report, write_report
+from uwe.report.charts.svg import colour
 from uwe.report.comparison import compare
 from uwe.report.document import DataTable, Figure, Report
 from uwe.report.evidence import gather
@@ -549,3 +551,10 @@ def test_a_large_study_is_reported(tmp_path: Path) -> None:
     assert {row["n"] for row in records(tables_of(report)["pairs"])} == {50}
     write_report(report, tmp_path / "report.html")
     assert (tmp_path / "report.html").stat().st_size < 500_000
+
+
+def test_sixteen_strategies_look_different() -> None:
+    """A colour that comes again is dotted, in lines, intervals and keys."""
+    assert len({colour(at) for at in range(16)}) == 16
+    style = resources.files("uwe.report.page").joinpath("style.css").read_text(encoding="utf-8")
+    assert all(rule in style for rule in (".again.line", ".again.bar", ".key.again i"))
