@@ -25,14 +25,16 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.learner import paper_learner
 from benchmarks.machine import machine
 from benchmarks.plain_cycle import ResNet18
 from uwe.data import Preparation
-from uwe.learner import TorchLearner, fitted_batch, recipe_for, resolve_device, resolve_precision
-from uwe.models import ModelSpec, model_size
+from uwe.models import ModelSpec
 
 PRODUCTS = 10
-CIFAR = Preparation((0.491, 0.482, 0.447), (0.247, 0.244, 0.262), crop_padding=4, flip=True)
+CIFAR = Preparation(
+    (0.491, 0.482, 0.447), (0.247, 0.244, 0.262), crop_padding=4, flip=True, batch=256
+)
 
 
 def accuracies(table: Path) -> list[float]:
@@ -113,20 +115,7 @@ def fastest(works: dict[str, Callable[[], object]]) -> dict[str, float]:
     return best
 
 
-def learner() -> TorchLearner:
-    """ResNet-18 on CIFAR, by the paper's recipe, one epoch."""
-    spec, device = ModelSpec("resnet18", 10, (32, 32, 3)), resolve_device("auto")
-    return TorchLearner(
-        spec,
-        recipe_for("resnet18", epochs=1, batch=256),
-        CIFAR,
-        device,
-        fitted_batch(spec.image_shape, model_size(spec).image_bytes, device),
-        resolve_precision("auto", device),
-    )
-
-
-def matrix_product(device: torch.device, precision: str) -> Callable[[], object]:
+def matrix_products(device: torch.device, precision: str) -> Callable[[], object]:
     """Products of two matrices of 2048 x 2048, one after another."""
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
     a = torch.randn(2048, 2048, device=device, dtype=kind)
@@ -151,7 +140,8 @@ def throughput(given: argparse.Namespace) -> list[dict[str, Any]]:
 
     The plain network gets tensors that are ready; ours builds its batches from the uint8 array.
     """
-    worker, n = learner(), given.images
+    spec, n = ModelSpec("resnet18", 10, (32, 32, 3)), given.images
+    worker = paper_learner(spec, CIFAR, epochs=1)
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
     y = rng.integers(0, 10, n)
@@ -161,7 +151,7 @@ def throughput(given: argparse.Namespace) -> list[dict[str, Any]]:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         plain_model.eval()(ready[:1])
     operations = {"pass": counter.get_total_flops(), "training": 3 * counter.get_total_flops()}
-    product = matrix_product(worker.device, worker.precision)
+    products = matrix_products(worker.device, worker.precision)
     works: dict[str, dict[str, Callable[[], object]]] = {
         "training": {
             "ours": lambda: worker.fit(x, y, classes=10, seed=0, start=model),
@@ -174,8 +164,8 @@ def throughput(given: argparse.Namespace) -> list[dict[str, Any]]:
     }
     found = []
     for name, both in works.items():
-        seconds = fastest({"product": product, **both})
-        matrix_rate = PRODUCTS * 2 * 2048**3 / seconds["product"]
+        seconds = fastest({"products": products, **both})
+        matrix_rate = PRODUCTS * 2 * 2048**3 / seconds["products"]
         found.append(
             {
                 "which": name,

@@ -1,8 +1,9 @@
 """What bf16 does to accuracy, over paired seeds: ``python -m benchmarks.precision``.
 
-Each seed trains the same network twice on the same rows, in fp32 and in bf16, with the same first
-weights, order and crops, and measures both on the test rows. Prints the mean difference with its
-Student interval and writes JSON. Hardware without bf16 computes the same roundings, slowly.
+Each seed trains the small network by the paper's recipe twice on the same rows, in fp32 and in
+bf16, with the same first weights, order and crops, and measures both on the test rows. Prints the
+mean difference with its Student interval and writes JSON. Hardware without bf16 computes the same
+roundings, slowly.
 """
 
 from __future__ import annotations
@@ -15,37 +16,24 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.learner import paper_learner
 from benchmarks.machine import machine
 from uwe.data import Dataset, load_dataset
-from uwe.learner import TorchLearner, fitted_batch, recipe_for, resolve_device
-from uwe.models import ModelSpec, model_size
+from uwe.models import ModelSpec
 from uwe.statistics import mean_interval
 
 PRECISIONS = ("fp32", "bf16")
 
 
-def learner(given: argparse.Namespace, data: Dataset, precision: str) -> TorchLearner:
-    """The small network by the paper's recipe."""
-    spec = ModelSpec("small", len(data.classes), data.image_shape)
-    device = resolve_device("auto")
-    return TorchLearner(
-        spec,
-        recipe_for("small", epochs=given.epochs, batch=data.preparation.batch),
-        data.preparation,
-        device,
-        fitted_batch(spec.image_shape, model_size(spec).image_bytes, device),
-        precision,
-    )
-
-
 def trained(given: argparse.Namespace, data: Dataset, seed: int) -> dict[str, Any]:
     """Accuracies in percent of both precisions, their seconds, and how often they disagree."""
     rows = np.random.default_rng(seed).choice(len(data.train), given.labels, replace=False)
+    spec = ModelSpec("small", len(data.classes), data.image_shape)
     found: dict[str, Any] = {"seed": seed}
     said = {}
     for precision in PRECISIONS:
         start = time.perf_counter()
-        worker = learner(given, data, precision)
+        worker = paper_learner(spec, data.preparation, epochs=given.epochs, precision=precision)
         model = worker.fit(
             data.train.x[rows], data.train.y[rows], classes=len(data.classes), seed=seed
         )

@@ -59,12 +59,18 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
+def empty_page(context: Any) -> Any:
+    """A page that waits long enough for a busy machine."""
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    return page
+
+
 @pytest.fixture
 def opened(browser: Any, page_file: Path) -> Iterator[Any]:
     """The page, opened offline; what it asks for and complains of is kept."""
     context = browser.new_context(offline=True, viewport={"width": 360, "height": 740})
-    page = context.new_page()
-    page.set_default_timeout(120_000)
+    page = empty_page(context)
     page.asked, page.complaints = [], []
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
@@ -142,8 +148,7 @@ def test_nothing_overflows(browser: Any, page_file: Path, width: int, scheme: st
     context = browser.new_context(
         offline=True, viewport={"width": width, "height": 740}, color_scheme=scheme
     )
-    page = context.new_page()
-    page.set_default_timeout(120_000)
+    page = empty_page(context)
     page.goto(page_file.as_uri())
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -178,8 +183,7 @@ def test_light_and_dark_differ_and_can_be_read(browser: Any, page_file: Path) ->
     papers = []
     for scheme in ("light", "dark"):
         context = browser.new_context(offline=True, color_scheme=scheme)
-        page = context.new_page()
-        page.set_default_timeout(120_000)
+        page = empty_page(context)
         page.goto(page_file.as_uri())
         colours = page.evaluate(
             "() => [getComputedStyle(document.body).color,"

@@ -30,6 +30,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 """Choices of ``--precision``."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # as in malloc.h
+_LEAST_GIVEN_BACK = 2**25
 _AMPERE = 8
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 _SHARE_OF_MEMORY = 8
@@ -131,7 +132,7 @@ def keep_freed_memory() -> None:
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(_M_MMAP_THRESHOLD, 2**25)
+        libc.mallopt(_M_MMAP_THRESHOLD, _LEAST_GIVEN_BACK)
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 

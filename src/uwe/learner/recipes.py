@@ -79,7 +79,7 @@ def recipe_for(model: str, *, epochs: int, batch: int, recipe: str = "paper") ->
 
     ``paper``: SGD at 0.02, halved twice; Adam at 5e-5 for ``vit``. ``fast``: SGD with smaller
     batches, a larger rate that rises and falls to zero, smoothed labels, and crops that move half
-    as far, as few epochs do not outlearn the whole way.
+    as far: in few epochs, crops that move further cost more accuracy than they bring.
 
     Raises:
         InputError: the recipe is unknown, or not made for the model.
