@@ -558,3 +558,10 @@ def test_sixteen_strategies_look_different() -> None:
     assert len({colour(at) for at in range(16)}) == 16
     style = resources.files("uwe.report.page").joinpath("style.css").read_text(encoding="utf-8")
     assert all(rule in style for rule in (".again.line", ".again.bar", ".key.again i"))
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path: Path, capsys) -> None:
+    """Whatever its name looks like, it is said to be missing, not to be misnamed."""
+    for name in ("results", "margin_s1.csv"):
+        assert main(["report", str(tmp_path / name)]) == 2
+        assert f"there is no {tmp_path / name}" in capsys.readouterr().err.replace("\n", " ")

@@ -55,6 +55,8 @@ def read_others(paths: Sequence[Path]) -> list[Curve]:
 
 def _named(path: Path) -> tuple[str, int]:
     """Strategy and seed from a file's name, or its folder's."""
+    if not path.exists():
+        raise InputError(f"there is no {path}; give results folders or CSV files that are there")
     found = _SEED.search(path.stem)
     if found is None:
         raise InputError(
