@@ -28,13 +28,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.learner import paper_learner
 from benchmarks.machine import machine
 from benchmarks.plain_cycle import ResNet18
-from uwe.data import Preparation
+from uwe.data.cifar import PREPARATION
 from uwe.models import ModelSpec
 
 PRODUCTS = 10
-CIFAR = Preparation(
-    (0.491, 0.482, 0.447), (0.247, 0.244, 0.262), crop_padding=4, flip=True, batch=256
-)
 
 
 def accuracies(table: Path) -> list[float]:
@@ -143,7 +140,7 @@ def throughput(given: argparse.Namespace) -> list[dict[str, Any]]:
     The plain network gets tensors that are ready; ours builds its batches from the uint8 array.
     """
     spec, n = ModelSpec("resnet18", 10, (32, 32, 3)), given.images
-    worker = paper_learner(spec, CIFAR, epochs=1)
+    worker = paper_learner(spec, PREPARATION, epochs=1)
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
     y = rng.integers(0, 10, n)

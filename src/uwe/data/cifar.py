@@ -19,15 +19,17 @@ from uwe.data.table import Columns, Table, read_tables, require_columns
 from uwe.data.unpickle import read_pickle
 from uwe.errors import DataError
 
-__all__ = ["load_cifar10", "load_cifar100"]
+__all__ = ["PREPARATION", "load_cifar10", "load_cifar100"]
 
-_PREPARATION = Preparation(
+PREPARATION = Preparation(
     mean=(125.3 / 255, 123.0 / 255, 113.9 / 255),
     std=(63.0 / 255, 62.1 / 255, 66.7 / 255),
     crop_padding=4,
     flip=True,
     batch=256,
 )
+"""How images of either become a network's input."""
+
 _SIDE = 32
 _PIXELS = 3 * _SIDE * _SIDE
 
@@ -103,7 +105,7 @@ def load_cifar100(request: Request) -> Dataset:
 def _load(request: Request, release: _Release) -> Dataset:
     if request.data_dir is None:
         return load_from_hub(
-            request, release.hub, lambda table: _columns(table, request, release), _PREPARATION
+            request, release.hub, lambda table: _columns(table, request, release), PREPARATION
         )
     for place in request.places():
         splits = parquet_splits(place)
@@ -125,7 +127,7 @@ def _load_parquet(
         )
     files = [file for split in ("train", "test") for file in splits.get(split, [])]
     return load_cached(
-        request, stamps(place, files), lambda: _open_parquet(request, release, splits), _PREPARATION
+        request, stamps(place, files), lambda: _open_parquet(request, release, splits), PREPARATION
     )
 
 
@@ -151,7 +153,7 @@ def _load_batches(request: Request, release: _Release, folder: Path) -> Dataset:
         request,
         stamps(folder, files),
         lambda: _open_batches(request, release, folder),
-        _PREPARATION,
+        PREPARATION,
     )
 
 

@@ -30,7 +30,9 @@ PRECISIONS = ("auto", "fp32", "bf16")
 """Choices of ``--precision``."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # as in malloc.h
-_LEAST_GIVEN_BACK = 3 * 2**23
+# Between the 32 and 16 MiB that ResNet-18's maps of a batch of 256 have, so that an epoch's smaller
+# last batch goes the way of the others.
+_LEAST_GIVEN_BACK = 24 * 2**20
 _AMPERE = 8
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 _SHARE_OF_MEMORY = 8
@@ -127,10 +129,8 @@ def keep_freed_memory() -> None:
 
     Otherwise every map of every batch comes from the system anew, page by page, and training a
     small network spends a fifth of its time there. Maps of 24 MiB and more go back all the same:
-    of blocks so large, kept ones that fit no later map would be a quarter of a ResNet's memory. (A
-    batch of 256 in ResNet-18 has maps of 64, 32, 16 and 8 MiB, and an epoch's last, smaller batch
-    must not have its second kind kept where the others' goes back.) It is a setting of the whole
-    process, so programs make it, never the library.
+    of blocks so large, kept ones that fit no later map would be a quarter of a ResNet's memory. It
+    is a setting of the whole process, so programs make it, never the library.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
