@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from uwe.models.classifier import Classifier
+from uwe.models.winograd import Conv3x3
 
 __all__ = ["folded"]
 
@@ -24,6 +25,9 @@ def folded(model: Classifier) -> Classifier:
     for module in list(network.modules()):
         if isinstance(module, nn.Sequential):
             _fold_neighbours(module)
+    for module in network.modules():
+        if isinstance(module, Conv3x3):
+            module.fix()
     return network
 
 
