@@ -63,8 +63,9 @@ def main() -> None:
         print(runs[-1], flush=True)
     difference = mean_interval([run["bf16"] - run["fp32"] for run in runs])
     for precision in PRECISIONS:
-        print(precision, mean_interval([run[precision] for run in runs]))
-    print("bf16 - fp32, points of percent:", difference)
+        print(f"{precision}: {mean_interval([run[precision] for run in runs]).mean:.2f} %")
+    low, high = difference.low, difference.high
+    print(f"bf16 - fp32: {difference.mean:+.2f} [{low:+.2f}, {high:+.2f}] points")
     given.json.write_text(
         json.dumps({"machine": where, "runs": runs, "difference": difference._asdict()}, indent=1)
     )

@@ -9,13 +9,9 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from uwe.models import ModelSpec, build_model, folded, winograd
-from uwe.models.winograd import Conv3x3, convolved, weight_gradient
+from uwe.models.winograd import Conv3x3, convolved, weight_gradient, weights_at_points
 
 sizes = st.integers(1, 3).map(lambda n: 4 * n)
-
-
-def at_points(weight: torch.Tensor) -> torch.Tensor:
-    return winograd._weights_at_points(weight)
 
 
 def random(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -39,7 +35,7 @@ def by_tiles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_the_sum_of_a_neighbourhood_by_hand() -> None:
     """Weights of one over an image of ones count the neighbours that are inside."""
-    counts = convolved(torch.ones(1, 1, 4, 4), at_points(torch.ones(1, 1, 3, 3)))[0, 0]
+    counts = convolved(torch.ones(1, 1, 4, 4), weights_at_points(torch.ones(1, 1, 3, 3)))[0, 0]
     expected = torch.tensor([[4, 6, 6, 4], [6, 9, 9, 6], [6, 9, 9, 6], [4, 6, 6, 4]])
     torch.testing.assert_close(counts, expected.float())
 
@@ -57,7 +53,9 @@ def test_it_is_the_convolution(b, channels_in, channels_out, h, w, seed, biased)
     bias = random(channels_out, seed=seed + 3) if biased else None
     y = functional.conv2d(x, weight, bias, padding=1)
     near = {"rtol": 1e-11, "atol": 1e-11}
-    torch.testing.assert_close(convolved(x, at_points(weight.detach()), bias), y.detach(), **near)
+    torch.testing.assert_close(
+        convolved(x, weights_at_points(weight.detach()), bias), y.detach(), **near
+    )
     [expected] = torch.autograd.grad(y, weight, of_y)
     torch.testing.assert_close(weight_gradient(x, of_y), expected, rtol=1e-10, atol=1e-9)
 
@@ -137,7 +135,7 @@ def test_fixed_weights_are_evaluated_once(monkeypatch: pytest.MonkeyPatch) -> No
     layer.fix()
     with torch.inference_mode():
         first = layer(x)
-        monkeypatch.delattr(winograd, "_weights_at_points")
+        monkeypatch.delattr(winograd, "weights_at_points")
         second = layer(x)
     torch.testing.assert_close(first, expected)
     assert torch.equal(first, second)

@@ -18,8 +18,9 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
+from torch.nn.grad import conv2d_input, conv2d_weight
 
-__all__ = ["Conv3x3", "convolved", "weight_gradient"]
+__all__ = ["Conv3x3", "convolved", "weight_gradient", "weights_at_points"]
 
 _TILE, _WINDOW, _TAPS = 4, 6, 3
 # And infinity. Of the points tried, these round least: half as much as 0, 1, -1, 2, -2.
@@ -53,7 +54,7 @@ class Conv3x3(nn.Conv2d):
         is_pass = self._is_fixed and not torch.is_grad_enabled()
         if is_pass and _pays(x, self.weight, _LEAST_CHANNELS):
             if self._at_points is None:
-                self._at_points = _weights_at_points(self.weight)
+                self._at_points = weights_at_points(self.weight)
             return convolved(x, self._at_points, self.bias)
         y: torch.Tensor = _Convolution.apply(x, self.weight)  # type: ignore[no-untyped-call]
         return y if self.bias is None else y + self.bias[:, None, None]
@@ -66,7 +67,7 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x, weight)
         if _pays(x, weight, _LEAST_CHANNELS):
-            return convolved(x, _weights_at_points(weight))
+            return convolved(x, weights_at_points(weight))
         return functional.conv2d(x, weight, padding=1)
 
     @staticmethod
@@ -74,19 +75,18 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, *of_outputs: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         [of_y] = of_outputs
         x, weight = ctx.saved_tensors
-        wanted_x, wanted_weight = ctx.needs_input_grad
-        of_x = of_weight = None
-        if wanted_x and _pays(x, weight, _LEAST_CHANNELS):
-            of_x = convolved(of_y, _weights_at_points(weight.flip(2, 3).transpose(0, 1)))
-            wanted_x = False
-        if wanted_weight and _pays(x, weight, _LEAST_CHANNELS_OF_GRADIENT):
-            of_weight = weight_gradient(x, of_y)
-            wanted_weight = False
-        if wanted_x or wanted_weight:
-            direct_x, direct_weight = _direct_gradients(of_y, x, weight, wanted_x, wanted_weight)
-            of_x = direct_x if wanted_x else of_x
-            of_weight = direct_weight if wanted_weight else of_weight
-        return of_x, of_weight
+        wants_x, wants_weight = ctx.needs_input_grad
+        return (
+            _gradient_of_inputs(x, weight, of_y) if wants_x else None,
+            _gradient_of_weights(x, weight, of_y) if wants_weight else None,
+        )
+
+
+def weights_at_points(weight: torch.Tensor) -> torch.Tensor:
+    """``[channels_out, channels_in, 3, 3]`` to ``[36, channels_in, channels_out]``."""
+    channels_out, channels_in, _, _ = weight.shape
+    taps = weight.permute(2, 3, 1, 0).reshape(_TAPS**2, -1)
+    return (_matrices(weight.dtype).weight @ taps).view(_POINTS, channels_in, channels_out)
 
 
 def convolved(
@@ -156,13 +156,6 @@ def _powers(n: int) -> torch.Tensor:
     return torch.cat([finite, torch.eye(n, dtype=torch.float64)[-1:]])
 
 
-def _weights_at_points(weight: torch.Tensor) -> torch.Tensor:
-    """``[channels_out, channels_in, 3, 3]`` to ``[36, channels_in, channels_out]``."""
-    channels_out, channels_in, _, _ = weight.shape
-    taps = weight.permute(2, 3, 1, 0).reshape(_TAPS**2, -1)
-    return (_matrices(weight.dtype).weight @ taps).view(_POINTS, channels_in, channels_out)
-
-
 def _windows_at_points(x: torch.Tensor) -> torch.Tensor:
     """``[b, channels, h, w]`` to ``[36, tiles, channels]``."""
     padded = functional.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
@@ -178,14 +171,16 @@ def _by_tiles(y: torch.Tensor) -> torch.Tensor:
     return tiles.permute(2, 4, 0, 1, 3, 5)
 
 
-def _direct_gradients(
-    of_y: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, wanted_x: bool, wanted_weight: bool
-) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-    of_x, of_weight, _ = torch.ops.aten.convolution_backward(
-        of_y, x, weight, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1,
-        [wanted_x, wanted_weight, False],
-    )  # fmt: skip
-    return of_x, of_weight
+def _gradient_of_inputs(x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor) -> torch.Tensor:
+    if _pays(x, weight, _LEAST_CHANNELS):
+        return convolved(of_y, weights_at_points(weight.flip(2, 3).transpose(0, 1)))
+    return conv2d_input(x.shape, weight, of_y, padding=1)
+
+
+def _gradient_of_weights(x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor) -> torch.Tensor:
+    if _pays(x, weight, _LEAST_CHANNELS_OF_GRADIENT):
+        return weight_gradient(x, of_y)
+    return conv2d_weight(x, weight.shape, of_y, padding=1)
 
 
 def _can_be_tiled(x: torch.Tensor) -> bool:
