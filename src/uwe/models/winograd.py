@@ -174,13 +174,15 @@ def _by_tiles(y: torch.Tensor) -> torch.Tensor:
 def _gradient_of_inputs(x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor) -> torch.Tensor:
     if _pays(x, weight, _LEAST_CHANNELS):
         return convolved(of_y, weights_at_points(weight.flip(2, 3).transpose(0, 1)))
-    return conv2d_input(x.shape, weight, of_y, padding=1)
+    direct: torch.Tensor = conv2d_input(x.shape, weight, of_y, padding=1)  # type: ignore[no-untyped-call]
+    return direct
 
 
 def _gradient_of_weights(x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor) -> torch.Tensor:
     if _pays(x, weight, _LEAST_CHANNELS_OF_GRADIENT):
         return weight_gradient(x, of_y)
-    return conv2d_weight(x, weight.shape, of_y, padding=1)
+    direct: torch.Tensor = conv2d_weight(x, weight.shape, of_y, padding=1)  # type: ignore[no-untyped-call]
+    return direct
 
 
 def _can_be_tiled(x: torch.Tensor) -> bool:
