@@ -2,9 +2,9 @@
 
 Prints as it goes and writes JSON. ``run``: our command and the plain loop of
 `benchmarks.plain_cycle`, each a process of its own from start to the last row of its CSV, decoding
-counted in, on the first images of CIFAR-10. ``throughput``: images a second in training and in a
-pass, and the share of the matrix rate measured in the same process. ``memory``: the peak of a run
-over a large pool beside that of a bare training step.
+counted in, on the first images of CIFAR-10; they take turns of seconds. ``throughput``: images a
+second in training and in a pass, and the share of the matrix rate measured in the same process.
+``memory``: the peak of a run over a large pool beside that of a bare training step.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ import argparse
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,8 @@ from uwe.data.cifar import PREPARATION
 from uwe.models import ModelSpec
 
 PRODUCTS = 10
+TURNS = {"ours": 10.0, "plain": 25.0}
+"""Seconds of a command's turn, so that both end at about the same time."""
 
 
 def accuracies(table: Path) -> list[float]:
@@ -65,38 +70,86 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace, int, Path], list[str]], 
 }
 
 
-def whole_run(name: str, given: argparse.Namespace, seed: int) -> dict[str, Any]:
-    """Seconds to the last row of its CSV, peak of memory and accuracies of one command.
+@dataclass
+class Work:
+    """A command that runs in turns with others, its slices of time, and what it took at most."""
 
-    It has a cache of its own, so that decoding is counted in.
+    command: list[str]
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+    slices: list[tuple[float, float]] = field(default_factory=list)
+    peak_mb: float | None = None
+
+    def run_for(self, seconds: float) -> None:
+        """Start or go on, and stop after so long or at the end."""
+        if self.process is None:
+            environment = {**os.environ, "UWE_CACHE_DIR": f"{self.folder}/cache"}
+            self.process = subprocess.Popen(
+                self.command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+            )
+        else:
+            os.killpg(self.process.pid, signal.SIGCONT)
+        begin = time.time()
+        while self.peak_mb is None and time.time() < begin + seconds:
+            time.sleep(0.01)
+            ended, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+            if ended:
+                self.peak_mb = usage.ru_maxrss / 1024
+                if status:
+                    raise SystemExit(f"{self.command} ended with status {status}")
+        if self.peak_mb is None:
+            os.killpg(self.process.pid, signal.SIGSTOP)
+        self.slices.append((begin, time.time()))
+
+    def seconds_until(self, moment: float) -> float:
+        """Its own time from its start to a moment."""
+        return sum(max(0.0, min(end, moment) - begin) for begin, end in self.slices)
+
+    def stop(self) -> None:
+        """Leave nothing behind."""
+        if self.process is not None and self.peak_mb is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def whole_runs(names: Sequence[str], given: argparse.Namespace, seed: int) -> list[dict[str, Any]]:
+    """Seconds to the last row of its CSV, peak of memory and accuracies of each command.
+
+    They take turns of seconds, one stopped while the other runs, so that a machine that is now
+    faster and now slower is so for all of them. Each has a cache of its own: decoding counts.
     """
-    command, table = COMMANDS[name]
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "UWE_CACHE_DIR": f"{folder}/cache"}
-        start = time.time()
-        process = subprocess.Popen(
-            command(given, seed, Path(folder)), env=environment, stdout=subprocess.DEVNULL
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            raise SystemExit(f"{name}, seed {seed}, ended with status {status}")
-        [found] = Path(folder).rglob(table)
-        return {
-            "which": name,
-            "seed": seed,
-            "seconds": found.stat().st_mtime - start,
-            "peak_mb": usage.ru_maxrss / 1024,
-            "accuracies": accuracies(found),
-        }
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        works = {}
+        for name in names:
+            place = Path(folder) / name
+            place.mkdir()
+            works[name] = Work(COMMANDS[name][0](given, seed, place), place)
+            stack.callback(works[name].stop)
+        while waiting := [name for name in names if works[name].peak_mb is None]:
+            for name in waiting:
+                works[name].run_for(TURNS[name])
+        return [measured(name, seed, work) for name, work in works.items()]
+
+
+def measured(name: str, seed: int, work: Work) -> dict[str, Any]:
+    """What is said of a command that has ended."""
+    [table] = work.folder.rglob(COMMANDS[name][1])
+    return {
+        "which": name,
+        "seed": seed,
+        "seconds": work.seconds_until(table.stat().st_mtime),
+        "peak_mb": work.peak_mb,
+        "accuracies": accuracies(table),
+    }
 
 
 def runs(given: argparse.Namespace) -> list[dict[str, Any]]:
-    """Both commands in turns, for each seed."""
+    """Both commands, for each seed."""
     found = []
     for seed in range(1, given.seeds + 1):
-        for name in COMMANDS:
-            found.append(whole_run(name, given, seed))
-            print(found[-1], flush=True)
+        pair = whole_runs(tuple(COMMANDS), given, seed)
+        found += pair
+        for each in pair:
+            print(each, flush=True)
     total = {name: sum(r["seconds"] for r in found if r["which"] == name) for name in COMMANDS}
     print(f"times faster: {total['plain'] / total['ours']:.2f}", flush=True)
     return found
@@ -203,7 +256,7 @@ def memory(given: argparse.Namespace) -> list[dict[str, Any]]:
         [sys.executable, "-c", BARE_STEP], capture_output=True, text=True, check=True
     )
     large = argparse.Namespace(data=given.data, pool=50_000, test=100, epochs=1, budgets="500,750")
-    run = whole_run("ours", large, 1)
+    [run] = whole_runs(["ours"], large, 1)
     found = [
         {"which": "bare step", "peak_mb": float(done.stdout)},
         {"which": "pool of 50,000", "peak_mb": run["peak_mb"], "seconds": run["seconds"]},

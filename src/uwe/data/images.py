@@ -76,10 +76,10 @@ def _converted(image: Any, mode: str, name: str) -> Images:
             f"the image {name} has more than 8 bits a channel (mode {image.mode}); "
             "convert it to 8 bits"
         )
-    upright = optional("PIL.ImageOps", _PURPOSE).exif_transpose(image)
-    if upright.mode == "P" and "transparency" in upright.info:
-        upright = upright.convert("RGBA")
-    return np.asarray(upright.convert(mode))
+    optional("PIL.ImageOps", _PURPOSE).exif_transpose(image, in_place=True)
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return np.asarray(image if image.mode == mode else image.convert(mode))
 
 
 def _with_channels(pixels: Images) -> Images:

@@ -11,6 +11,8 @@ Source: Lavin, Gray (2016), Fast algorithms for convolutional neural networks, F
 
 from __future__ import annotations
 
+import math
+import threading
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -67,7 +69,7 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x, weight)
         if _pays(x, weight, _LEAST_CHANNELS):
-            return convolved(x, weights_at_points(weight))
+            return convolved(x, _at_points_for_now(weight))
         return functional.conv2d(x, weight, padding=1)
 
     @staticmethod
@@ -82,11 +84,13 @@ class _Convolution(torch.autograd.Function):
         )
 
 
-def weights_at_points(weight: torch.Tensor) -> torch.Tensor:
+def weights_at_points(weight: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
     """``[channels_out, channels_in, 3, 3]`` to ``[36, channels_in, channels_out]``."""
     channels_out, channels_in, _, _ = weight.shape
     taps = weight.permute(2, 3, 1, 0).reshape(_TAPS**2, -1)
-    return (_matrices(weight.dtype).weight @ taps).view(_POINTS, channels_in, channels_out)
+    into = None if out is None else out.view(_POINTS, -1)
+    at_points = torch.mm(_matrices(weight.dtype).weight, taps, out=into)
+    return at_points.view(_POINTS, channels_in, channels_out)
 
 
 def convolved(
@@ -107,11 +111,15 @@ def convolved(
     y = x.new_empty(b, h, w, channels)
     rows = _rows_at_once(x)
     for part, into in zip(torch.split(x, rows), torch.split(y, rows), strict=True):
-        products = torch.bmm(_windows_at_points(part), at_points)
-        tiles = _matrices(x.dtype).output @ products.view(_POINTS, -1)
-        if bias is not None:
-            tiles.view(-1, channels).add_(bias)
-        _by_tiles(into).copy_(tiles.view_as(_by_tiles(into)))
+        windows = _windows_at_points(part)
+        products = _scratch.take("products", x.dtype, _POINTS, windows.shape[1], channels)
+        torch.bmm(windows, at_points, out=products)
+        by_tiles = _by_tiles(into)
+        tiles = _scratch.take("tiles", x.dtype, *by_tiles.shape)
+        torch.mm(
+            _matrices(x.dtype).output, products.view(_POINTS, -1), out=tiles.view(_TILE**2, -1)
+        )
+        by_tiles.copy_(tiles if bias is None else tiles.add_(bias))
     return y.permute(0, 3, 1, 2)
 
 
@@ -124,14 +132,39 @@ def weight_gradient(x: torch.Tensor, of_y: torch.Tensor) -> torch.Tensor:
     """
     matrices = _matrices(x.dtype)
     channels_in, channels_out = x.shape[1], of_y.shape[1]
-    at_points = x.new_zeros(_POINTS, channels_in, channels_out)
+    of_weights = _scratch.take("weights", x.dtype, _POINTS, channels_in, channels_out).zero_()
     rows = _rows_at_once(x)
     for part, of_part in zip(torch.split(x, rows), torch.split(of_y, rows), strict=True):
-        tiles = _by_tiles(of_part.permute(0, 2, 3, 1)).reshape(_TILE * _TILE, -1)
-        of_products = (matrices.output.T @ tiles).view(_POINTS, -1, channels_out)
-        at_points.baddbmm_(_windows_at_points(part).transpose(1, 2), of_products)
-    of_weight = matrices.weight.T @ at_points.view(_POINTS, -1)
-    return of_weight.view(_TAPS, _TAPS, channels_in, channels_out).permute(3, 2, 0, 1)
+        windows = _windows_at_points(part)
+        by_tiles = _by_tiles(of_part.permute(0, 2, 3, 1))
+        tiles = _scratch.take("tiles", x.dtype, *by_tiles.shape).copy_(by_tiles)
+        of_products = _scratch.take("products", x.dtype, _POINTS, windows.shape[1], channels_out)
+        torch.mm(matrices.output.T, tiles.view(_TILE**2, -1), out=of_products.view(_POINTS, -1))
+        of_weights.baddbmm_(windows.transpose(1, 2), of_products)
+    of_taps = matrices.weight.T @ of_weights.view(_POINTS, -1)
+    return of_taps.view(_TAPS, _TAPS, channels_in, channels_out).permute(3, 2, 0, 1)
+
+
+class _Scratch(threading.local):
+    """Memory that products pass through, kept by each thread for the next ones.
+
+    Fresh memory would come from the system page by page, or break up the heap between the maps.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, torch.dtype], torch.Tensor] = {}
+
+    def take(self, name: str, dtype: torch.dtype, *shape: int) -> torch.Tensor:
+        """Memory of that name and shape, with whatever it last held."""
+        n = math.prod(shape)
+        kept = self._kept.get((name, dtype))
+        if kept is None or len(kept) < n:
+            with torch.inference_mode(mode=False):
+                kept = self._kept[name, dtype] = torch.empty(n, dtype=dtype)
+        return kept[:n].view(shape)
+
+
+_scratch = _Scratch()
 
 
 class _Matrices(NamedTuple):
@@ -158,10 +191,14 @@ def _powers(n: int) -> torch.Tensor:
 
 def _windows_at_points(x: torch.Tensor) -> torch.Tensor:
     """``[b, channels, h, w]`` to ``[36, tiles, channels]``."""
-    padded = functional.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
-    windows = padded.unfold(1, _WINDOW, _TILE).unfold(2, _WINDOW, _TILE)  # [b, th, tw, c, 6, 6]
-    in_order = windows.permute(4, 5, 0, 1, 2, 3).reshape(_POINTS, -1)
-    return (_matrices(x.dtype).input @ in_order).view(_POINTS, -1, x.shape[1])
+    b, channels, h, w = x.shape
+    padded = _scratch.take("padded", x.dtype, b, h + 2, w + 2, channels).zero_()
+    padded[:, 1:-1, 1:-1].copy_(x.permute(0, 2, 3, 1))
+    views = padded.unfold(1, _WINDOW, _TILE).unfold(2, _WINDOW, _TILE).permute(4, 5, 0, 1, 2, 3)
+    windows = _scratch.take("windows", x.dtype, *views.shape).copy_(views)
+    at_points = _scratch.take("windows at points", x.dtype, _POINTS, b * _tiles(x), channels)
+    torch.mm(_matrices(x.dtype).input, windows.view(_POINTS, -1), out=at_points.view(_POINTS, -1))
+    return at_points
 
 
 def _by_tiles(y: torch.Tensor) -> torch.Tensor:
@@ -171,9 +208,15 @@ def _by_tiles(y: torch.Tensor) -> torch.Tensor:
     return tiles.permute(2, 4, 0, 1, 3, 5)
 
 
+def _at_points_for_now(weight: torch.Tensor) -> torch.Tensor:
+    channels_out, channels_in, _, _ = weight.shape
+    out = _scratch.take("weights", weight.dtype, _POINTS, channels_in, channels_out)
+    return weights_at_points(weight, out)
+
+
 def _gradient_of_inputs(x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor) -> torch.Tensor:
     if _pays(x, weight, _LEAST_CHANNELS):
-        return convolved(of_y, weights_at_points(weight.flip(2, 3).transpose(0, 1)))
+        return convolved(of_y, _at_points_for_now(weight.flip(2, 3).transpose(0, 1)))
     direct: torch.Tensor = conv2d_input(x.shape, weight, of_y, padding=1)  # type: ignore[no-untyped-call]
     return direct
 
