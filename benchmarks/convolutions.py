@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,54 +18,53 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from benchmarks.machine import machine
+from benchmarks.timing import in_turns
 from uwe.learner import keep_freed_memory
 from uwe.models.winograd import convolved, weight_gradient, weights_at_points
 
 STAGES = ((64, 32), (128, 16), (256, 8), (512, 4))
 ROWS_JUDGED = 16
 
-Work = Callable[[], torch.Tensor]
+Ways = dict[str, Callable[[], torch.Tensor]]
 
 
-def products(x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor) -> dict[str, list[Work]]:
+def products(x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor) -> dict[str, Ways]:
     """Each product by tiles and by torch's own way."""
     turned = weight.flip(2, 3).transpose(0, 1)
     return {
-        "outputs": [
-            lambda: convolved(x, weights_at_points(weight)),
-            lambda: functional.conv2d(x, weight, padding=1),
-        ],
-        "of inputs": [
-            lambda: convolved(of_y, weights_at_points(turned)),
-            lambda: conv2d_input(x.shape, weight, of_y, padding=1),
-        ],
-        "of weights": [
-            lambda: weight_gradient(x, of_y),
-            lambda: conv2d_weight(x, weight.shape, of_y, padding=1),
-        ],
+        "outputs": {
+            "tiles": lambda: convolved(x, weights_at_points(weight)),
+            "torch": lambda: functional.conv2d(x, weight, padding=1),
+        },
+        "of inputs": {
+            "tiles": lambda: convolved(of_y, weights_at_points(turned)),
+            "torch": lambda: conv2d_input(x.shape, weight, of_y, padding=1),
+        },
+        "of weights": {
+            "tiles": lambda: weight_gradient(x, of_y),
+            "torch": lambda: conv2d_weight(x, weight.shape, of_y, padding=1),
+        },
     }
 
 
-def medians(works: list[Work], turns: int) -> list[float]:
-    """Milliseconds of each work, in turns, after one that does not count."""
-    taken: list[list[float]] = [[] for _ in works]
-    for _ in range(turns + 1):
-        for each, work in zip(taken, works, strict=True):
-            start = time.perf_counter()
-            work()
-            each.append(1e3 * (time.perf_counter() - start))
-    return [statistics.median(each[1:]) for each in taken]
-
-
-def errors(x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor) -> dict[str, list[float]]:
+def errors(
+    x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor
+) -> dict[str, dict[str, float]]:
     """How far each way is from float64, as a share of the norm, on the first rows."""
     given = x[:ROWS_JUDGED], weight, of_y[:ROWS_JUDGED]
     exact = products(*(each.double() for each in given))
     found = {}
-    for name, works in products(*given).items():
-        expected = exact[name][1]()
-        found[name] = [((work() - expected).norm() / expected.norm()).item() for work in works]
+    for name, ways in products(*given).items():
+        expected = exact[name]["torch"]()
+        found[name] = {
+            way: ((work() - expected).norm() / expected.norm()).item() for way, work in ways.items()
+        }
     return found
+
+
+def milliseconds(ways: Ways, turns: int) -> dict[str, float]:
+    """Medians of the ways' times, in turns."""
+    return {way: 1e3 * statistics.median(seconds) for way, seconds in in_turns(ways, turns).items()}
 
 
 def main() -> None:
@@ -88,15 +86,11 @@ def main() -> None:
             for which in (0, 1, 0)
         )
         taken = {
-            name: medians(works, given.turns) for name, works in products(x, weight, of_y).items()
+            name: milliseconds(ways, given.turns)
+            for name, ways in products(x, weight, of_y).items()
         }
         stages.append(
-            {
-                "channels": channels,
-                "side": side,
-                "ms (tiles, torch)": taken,
-                "error (tiles, torch)": errors(x, weight, of_y),
-            }
+            {"channels": channels, "side": side, "ms": taken, "errors": errors(x, weight, of_y)}
         )
         print(stages[-1], flush=True)
     given.json.write_text(json.dumps({"machine": where, "stages": stages}, indent=1))

@@ -31,6 +31,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.learner import paper_learner
 from benchmarks.machine import machine
 from benchmarks.plain_cycle import ResNet18
+from benchmarks.timing import in_turns
 from uwe.data.cifar import PREPARATION
 from uwe.models import ModelSpec
 
@@ -71,33 +72,38 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace, int, Path], list[str]], 
 
 
 @dataclass
-class Work:
-    """A command that runs in turns with others, its slices of time, and what it took at most."""
+class Command:
+    """A command that runs in turns with others: its slices of time, and its peak once it ended."""
 
-    command: list[str]
+    arguments: list[str]
     folder: Path
     process: subprocess.Popen[bytes] | None = None
     slices: list[tuple[float, float]] = field(default_factory=list)
     peak_mb: float | None = None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the command has come to its end."""
+        return self.peak_mb is not None
+
     def run_for(self, seconds: float) -> None:
         """Start or go on, and stop after so long or at the end."""
+        begin = time.time()
         if self.process is None:
             environment = {**os.environ, "UWE_CACHE_DIR": f"{self.folder}/cache"}
             self.process = subprocess.Popen(
-                self.command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+                self.arguments, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
             )
         else:
             os.killpg(self.process.pid, signal.SIGCONT)
-        begin = time.time()
-        while self.peak_mb is None and time.time() < begin + seconds:
+        while not self.has_ended and time.time() < begin + seconds:
             time.sleep(0.01)
             ended, status, usage = os.wait4(self.process.pid, os.WNOHANG)
             if ended:
                 self.peak_mb = usage.ru_maxrss / 1024
                 if status:
-                    raise SystemExit(f"{self.command} ended with status {status}")
-        if self.peak_mb is None:
+                    raise SystemExit(f"{self.arguments} ended with status {status}")
+        if not self.has_ended:
             os.killpg(self.process.pid, signal.SIGSTOP)
         self.slices.append((begin, time.time()))
 
@@ -107,7 +113,7 @@ class Work:
 
     def stop(self) -> None:
         """Leave nothing behind."""
-        if self.process is not None and self.peak_mb is None:
+        if self.process is not None and not self.has_ended:
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
@@ -118,26 +124,26 @@ def whole_runs(names: Sequence[str], given: argparse.Namespace, seed: int) -> li
     faster and now slower is so for all of them. Each has a cache of its own: decoding counts.
     """
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        works = {}
+        running = {}
         for name in names:
             place = Path(folder) / name
             place.mkdir()
-            works[name] = Work(COMMANDS[name][0](given, seed, place), place)
-            stack.callback(works[name].stop)
-        while waiting := [name for name in names if works[name].peak_mb is None]:
+            running[name] = Command(COMMANDS[name][0](given, seed, place), place)
+            stack.callback(running[name].stop)
+        while waiting := [name for name in names if not running[name].has_ended]:
             for name in waiting:
-                works[name].run_for(TURNS[name])
-        return [measured(name, seed, work) for name, work in works.items()]
+                running[name].run_for(TURNS[name])
+        return [measured(name, seed, each) for name, each in running.items()]
 
 
-def measured(name: str, seed: int, work: Work) -> dict[str, Any]:
+def measured(name: str, seed: int, ended: Command) -> dict[str, Any]:
     """What is said of a command that has ended."""
-    [table] = work.folder.rglob(COMMANDS[name][1])
+    [table] = ended.folder.rglob(COMMANDS[name][1])
     return {
         "which": name,
         "seed": seed,
-        "seconds": work.seconds_until(table.stat().st_mtime),
-        "peak_mb": work.peak_mb,
+        "seconds": ended.seconds_until(table.stat().st_mtime),
+        "peak_mb": ended.peak_mb,
         "accuracies": accuracies(table),
     }
 
@@ -153,18 +159,6 @@ def runs(given: argparse.Namespace) -> list[dict[str, Any]]:
     total = {name: sum(r["seconds"] for r in found if r["which"] == name) for name in COMMANDS}
     print(f"times faster: {total['plain'] / total['ours']:.2f}", flush=True)
     return found
-
-
-def fastest(works: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Seconds of each work: the best of five turns, after one that does not count."""
-    best = dict.fromkeys(works, float("inf"))
-    for turn in range(6):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            if turn:
-                best[name] = min(best[name], time.perf_counter() - start)
-    return best
 
 
 def matrix_products(device: torch.device, precision: str) -> Callable[[], object]:
@@ -216,7 +210,8 @@ def throughput(given: argparse.Namespace) -> list[dict[str, Any]]:
     }
     found = []
     for name, both in works.items():
-        seconds = fastest({"products": products, **both})
+        taken = in_turns({"products": products, **both}, turns=5)
+        seconds = {each: min(times) for each, times in taken.items()}
         matrix_rate = PRODUCTS * 2 * 2048**3 / seconds["products"]
         found.append(
             {
@@ -237,6 +232,7 @@ def throughput(given: argparse.Namespace) -> list[dict[str, Any]]:
 BARE_STEP = """
 import resource, torch
 from benchmarks.plain_cycle import ResNet18
+from benchmarks.timing import in_turns
 model = ResNet18(10).train()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9, nesterov=True)
 for _ in range(2):

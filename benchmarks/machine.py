@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import platform
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from benchmarks.timing import timed
 
 
 def machine() -> dict[str, object]:
@@ -33,16 +33,10 @@ def _cpu() -> str:
 
 def _product_rate() -> float:
     x = np.ones((8192, 512), np.float32)
-    best = min(_timed(lambda: x @ x[:1024].T) for _ in range(5))
+    best = min(timed(lambda: x @ x[:1024].T) for _ in range(5))
     return 2 * 8192 * 1024 * 512 / best
 
 
 def _read_rate() -> float:
     x = np.ones((58_000, 512), np.float32)
-    return x.nbytes / min(_timed(lambda: x @ x[0]) for _ in range(5))
-
-
-def _timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    return x.nbytes / min(timed(lambda: x @ x[0]) for _ in range(5))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.selection import loops, pools
+from benchmarks.timing import timed
 from uwe.points import Dense, Points, as_points
 from uwe.selection import k_center, k_means_pp
 
@@ -31,13 +31,6 @@ class Result:
     def overhead(self) -> float:
         """Milliseconds above the loop, of which a tiny pool may cost one."""
         return 1e3 * (self.ours - self.loop)
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def pair(

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from benchmarks.selection import pools
-from benchmarks.selection.cases import Result, timed
+from benchmarks.selection.cases import Result
+from benchmarks.timing import timed
 from uwe.points import Dense, Product
 from uwe.selection import k_center, k_means_pp
 
