@@ -33,6 +33,7 @@ from benchmarks.machine import machine
 from benchmarks.plain_cycle import ResNet18
 from benchmarks.timing import in_turns
 from uwe.data.cifar import PREPARATION
+from uwe.learner import PRECISIONS
 from uwe.models import ModelSpec
 
 PRODUCTS = 10
@@ -52,7 +53,7 @@ def ours(given: argparse.Namespace, seed: int, folder: Path) -> list[str]:
         sys.executable, "-m", "uwe", "run", "cifar10", "--data-dir", str(given.data),
         "--pool-size", str(given.pool), "--test-size", str(given.test), "--strategy", "uwe",
         "--epochs", str(given.epochs), "--budgets", given.budgets, "--seeds", str(seed),
-        "--results", str(folder),
+        "--precision", given.precision, "--results", str(folder),
     ]  # fmt: skip
 
 
@@ -187,7 +188,7 @@ def throughput(given: argparse.Namespace) -> list[dict[str, Any]]:
     The plain network gets tensors that are ready; ours builds its batches from the uint8 array.
     """
     spec, n = ModelSpec("resnet18", 10, (32, 32, 3)), given.images
-    worker = paper_learner(spec, PREPARATION, epochs=1)
+    worker = paper_learner(spec, PREPARATION, epochs=1, precision=given.precision)
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
     y = rng.integers(0, 10, n)
@@ -244,14 +245,16 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def memory(given: argparse.Namespace) -> list[dict[str, Any]]:
-    """Peaks of a bare training step and of our run over a pool of 50,000 images.
+    """Peaks of a bare training step and of our run over a pool of 50,000 images, both in float32.
 
     The budgets leave an epoch's last batch smaller than the others, whose maps fit nowhere else.
     """
     done = subprocess.run(
         [sys.executable, "-c", BARE_STEP], capture_output=True, text=True, check=True
     )
-    large = argparse.Namespace(data=given.data, pool=50_000, test=100, epochs=1, budgets="500,750")
+    large = argparse.Namespace(
+        data=given.data, pool=50_000, test=100, epochs=1, budgets="500,750", precision="fp32"
+    )
     [run] = whole_runs(["ours"], large, 1)
     found = [
         {"which": "bare step", "peak_mb": float(done.stdout)},
@@ -280,6 +283,9 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--budgets", default="500,1000,1500")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="auto", help="of our runs, and of the throughput"
+    )
     parser.add_argument("--json", type=Path, default=Path("benchmarks/cycle.json"))
     given = parser.parse_args()
     where = machine()

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from uwe._types import Images
 from uwe.data import Dataset, cache, load_dataset
-from uwe.errors import DataError, UweError
+from uwe.data.images import decode_image
+from uwe.errors import DataError, InputError, UweError
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -128,13 +130,41 @@ def test_another_folder_is_another_entry(pictures: Path, tmp_path: Path, decodin
 
 
 def test_limits_and_progress_share_the_entry(pictures: Path, decodings: Any) -> None:
-    """A limit keeps first rows of the same entry."""
+    """A limit keeps first rows of the whole, if that is there."""
     whole = load(pictures)
     kept = len(whole.train) - 1
     small = load(pictures, pool_size=kept, progress=lambda stage: None)
     assert decodings() == 1
     assert np.array_equal(small.train.x, whole.train.x[:kept])
-    assert small.fingerprint == whole.fingerprint
+
+
+@pytest.mark.parametrize(
+    "limits", [{"pool_size": 5}, {"test_size": 1}, {"pool_size": 6, "test_size": 1}]
+)
+def test_what_a_limit_leaves_out_is_not_decoded(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int]
+) -> None:
+    """Without the whole, only those rows are decoded; they are those of the whole, to the hash."""
+    decoded: list[str] = []
+
+    def counting(file: Path, mode: str, name: str) -> Images:
+        decoded.append(name)
+        return decode_image(file, mode, name)
+
+    monkeypatch.setattr("uwe.data.folder.decode_image", counting)
+    small = load(pictures, **limits)
+    assert len(decoded) == len(small.train) + len(small.test) < 10
+    load(pictures, **limits)
+    assert len(decoded) == len(small.train) + len(small.test)
+    limited = load(pictures).limited(limits.get("pool_size"), limits.get("test_size"))
+    assert same(small, limited)
+
+
+def test_limits_that_do_not_fit_are_refused_before_decoding(pictures: Path, decodings: Any) -> None:
+    """One line, and no entry."""
+    with pytest.raises(InputError, match="pool size is 100, but folder has"):
+        load(pictures, pool_size=100)
+    assert decodings() == 0
 
 
 def truncate(path: Path) -> None:

@@ -15,9 +15,10 @@ import pytest
 import uwe.data
 from uwe._types import Images, Stage
 from uwe.data import dataset_lines, dataset_names, load_dataset
+from uwe.data.dataset import fingerprint_of
 from uwe.data.images import decode_image, fit_image
 from uwe.data.request import Request
-from uwe.data.source import Rows, Source, as_source, fitted, held_out
+from uwe.data.source import Rows, Source, as_decoded, as_source, fitted, held_out
 from uwe.errors import DataError, InputError
 
 Image = pytest.importorskip("PIL.Image")
@@ -29,7 +30,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 
 def rows(images: list[Images], y: list[int]) -> Rows:
-    return Rows(np.array(y), tuple(f"{i}.png" for i in range(len(y))), lambda: iter(images))
+    return Rows(np.array(y), tuple(f"{i}.png" for i in range(len(y))), lambda: as_decoded(images))
 
 
 def grey(side: int) -> Images:
@@ -127,12 +128,13 @@ def test_the_channel_statistics_of_digits_are_those_of_its_pool() -> None:
 
 
 def test_pool_size_and_test_size_keep_the_first_rows() -> None:
-    """Limits keep the first rows and their ids, and leave the fingerprint as it is."""
+    """Limits keep the first rows and their ids; the fingerprint is of what is kept."""
     whole, small = load_dataset("digits"), load_dataset("digits", pool_size=7, test_size=3)
     assert (len(small.train), len(small.test)) == (7, 3)
     assert np.array_equal(small.train.x, whole.train.x[:7])
     assert small.ids == whole.ids[:7]
-    assert small.fingerprint == whole.fingerprint
+    assert small.fingerprint == fingerprint_of(small.train, small.test, small.classes)
+    assert whole.limited(len(whole.train), None).fingerprint == whole.fingerprint
 
 
 def test_digits_at_another_size_and_fraction() -> None:
@@ -235,7 +237,7 @@ def test_as_many_images_as_labels(count: int) -> None:
     four = two_classes([grey(2)] * 4)
     images = [grey(2)] * count
     broken = Source(
-        Rows(four.rows.y, four.rows.ids, lambda: iter(images)), four.is_test, four.classes
+        Rows(four.rows.y, four.rows.ids, lambda: as_decoded(images)), four.is_test, four.classes
     )
     with pytest.raises(DataError, match="images"):
         list(fitted(broken, Request("x")))

@@ -164,7 +164,7 @@ def test_the_record_says_with_what_a_run_was_made(finished) -> None:
     _, folder = finished
     [path] = (folder / "uwe").glob("*_muwe.json")
     record = json.loads(path.read_text())
-    data = uwe.load_dataset("digits")
+    data = uwe.load_dataset("digits", pool_size=80, test_size=40)
     assert record["settings"]["data fingerprint"] == data.fingerprint
     assert record["settings"]["option uncertainty"] == "entropy"
     assert record["fixed"]["threads"] == 1

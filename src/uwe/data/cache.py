@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -67,6 +68,8 @@ def load_cached(
 ) -> Dataset:
     """Give the data set from the cache; decode it into the cache first if it is not there.
 
+    Of a source that is not there as a whole, only the rows that are asked for are decoded.
+
     Args:
         request: what was asked for.
         origin: what the decoded data depends on beside the request, as JSON values.
@@ -77,10 +80,12 @@ def load_cached(
         DataError: the source is broken.
         UweError: the cache cannot be written.
     """
+    whole = replace(request, pool_size=None, test_size=None)
     entry = cache_folder() / _entry_name(request, origin)
-    cached = _read(entry, request, preparation)
-    if cached is not None:
-        return cached
+    for there in (cache_folder() / _entry_name(whole, origin), entry):
+        cached = _read(there, request, preparation)
+        if cached is not None:
+            return cached
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{entry}.lock"):
@@ -97,7 +102,7 @@ def _built(
         return from_another
     if entry.exists():
         _log.warning("the cache entry %s is broken; decoding again", entry)
-    _build(entry, open_source(), request)
+    _build(entry, open_source().limited(request), request)
     decoded = _read(entry, request, preparation)
     if decoded is None:
         raise UweError(f"the cache entry {entry} cannot be read back; is the disk in order?")
@@ -106,6 +111,8 @@ def _built(
 
 def _entry_name(request: Request, origin: Sequence[object]) -> str:
     key = [_FORMAT, request.name, request.image_size, str(request.test_fraction), origin]
+    if request.is_limited:
+        key += [request.pool_size, request.test_size]
     fingerprint = hashlib.blake2b(json.dumps(key).encode(), digest_size=16).hexdigest()
     readable = re.sub(r"[^A-Za-z0-9._]+", "-", request.name).strip("-.")[:60]
     return f"{readable}-{fingerprint}"

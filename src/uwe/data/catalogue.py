@@ -65,8 +65,8 @@ def load_dataset(
         image_size: resize the shorter side to this many pixels and crop the centre square.
         test_fraction: the part of each class that is held out for testing, of a source with
             one split; 0.2 if it is None.
-        pool_size: keep the first rows of the pool only.
-        test_size: keep the first test rows only.
+        pool_size: keep the first rows of the pool only; others are not decoded.
+        test_size: keep the first test rows only, likewise.
         progress: called now and then while images are decoded.
 
     Returns:
@@ -85,6 +85,8 @@ def load_dataset(
         data_dir=None if data_dir is None else Path(data_dir).expanduser(),
         image_size=image_size,
         test_fraction=test_fraction,
+        pool_size=pool_size,
+        test_size=test_size,
         progress=progress,
     )
     try:

@@ -19,6 +19,7 @@ __all__ = [
     "ImageRows",
     "Preparation",
     "Split",
+    "check_limits",
     "fingerprint_of",
 ]
 
@@ -109,7 +110,7 @@ class Dataset:
         classes: class names; a label is a position in it.
         preparation: channel statistics and augmentation.
         ids: what a person would call each pool row: a file name, or the row number.
-        fingerprint: of the pixels and labels of both splits, before any row was left out.
+        fingerprint: of the pixels and labels of both splits.
         notes: what a user should know about how the data came to be, for the log.
     """
 
@@ -248,11 +249,17 @@ class Dataset:
         Raises:
             InputError: more rows are asked for than there are, or those kept are of one class.
         """
-        _check_limit("pool size", pool_size, len(self.train), self.name)
-        _check_limit("test size", test_size, len(self.test), self.name)
-        train = self.train.first(pool_size)
-        _check_classes_left(self, train)
-        return replace(self, train=train, test=self.test.first(test_size), ids=self.ids[:pool_size])
+        check_limits(self.name, self.classes, self.train.y, len(self.test), pool_size, test_size)
+        train, test = self.train.first(pool_size), self.test.first(test_size)
+        if (len(train), len(test)) == (len(self.train), len(self.test)):
+            return self
+        return replace(
+            self,
+            train=train,
+            test=test,
+            ids=self.ids[:pool_size],
+            fingerprint=fingerprint_of(train, test, self.classes),
+        )
 
 
 _IMAGE_AXES = 4
@@ -269,6 +276,29 @@ def _own_statistics(x: Images) -> Preparation:
     channels = x.reshape(-1, x.shape[3])
     mean, std = channels.mean(0) / 255, channels.std(0) / 255
     return Preparation(tuple(mean.tolist()), tuple(np.where(std > 0, std, 1.0).tolist()))
+
+
+def check_limits(
+    name: str,
+    classes: Sequence[str],
+    y: Labels,
+    test_rows: int,
+    pool_size: int | None,
+    test_size: int | None,
+) -> None:
+    """Check that so many first rows of a pool with labels ``y``, and test rows, can be kept.
+
+    Raises:
+        InputError: more rows are asked for than there are, or those kept are of one class.
+    """
+    _check_limit("pool size", pool_size, len(y), name)
+    _check_limit("test size", test_size, test_rows, name)
+    kept = y[:pool_size]
+    if 1 < len(kept) < len(y) and len(np.unique(kept)) == 1:  # as when rows are sorted by class
+        raise InputError(
+            f"the first {len(kept)} rows of the pool are all of class {classes[kept[0]]!r}; there "
+            "is nothing to tell apart: choose a larger pool size"
+        )
 
 
 def fingerprint_of(train: Split, test: Split, classes: tuple[str, ...]) -> str:
@@ -297,16 +327,6 @@ def _parts(array: Any) -> list[Any]:
     if array.dtype == object:
         return [f"{len(text)} {text}".encode() for text in map(str, array)]
     return [np.ascontiguousarray(array).data]
-
-
-def _check_classes_left(dataset: Dataset, train: Split) -> None:
-    """The first rows of data that is sorted by class may all be of one."""
-    if len(train) > 1 and len(train) < len(dataset.train) and len(np.unique(train.y)) == 1:
-        raise InputError(
-            f"the first {len(train)} rows of the pool are all of class "
-            f"{dataset.classes[train.y[0]]!r}; there is nothing to tell apart: choose a larger "
-            "pool size"
-        )
 
 
 def _check_preparation(dataset: Dataset) -> None:

@@ -13,7 +13,7 @@ from uwe.data.cache import load_cached, stamps
 from uwe.data.dataset import Dataset, Preparation
 from uwe.data.hub import load_from_hub
 from uwe.data.request import Request
-from uwe.data.source import Rows, Source, as_source
+from uwe.data.source import Rows, Source, as_decoded, as_source
 from uwe.data.table import Columns
 from uwe.errors import DataError
 
@@ -93,7 +93,11 @@ def _rows(images: Path, labels: Path) -> Rows:
     pixels, y = read_idx(images, axes=3), read_idx(labels, axes=1)
     if len(pixels) != len(y):
         raise DataError(f"{images} has {len(pixels)} images, but {labels} has {len(y)} labels")
-    return Rows(y.astype(np.int64), tuple(map(str, range(len(y)))), lambda: iter(pixels[..., None]))
+    return Rows(
+        y.astype(np.int64),
+        tuple(map(str, range(len(y)))),
+        lambda: as_decoded(pixels[..., None]),
+    )
 
 
 def read_idx(path: Path, *, axes: int) -> Images:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from uwe._types import Images
 from uwe.data.cache import load_cached, stamps
 from uwe.data.dataset import IMAGENET, Dataset
 from uwe.data.images import decode_image
 from uwe.data.request import Request
-from uwe.data.source import Rows, Source, as_source
+from uwe.data.source import Encoded, Rows, Source, as_source
 from uwe.data.table import train_and_test
 from uwe.errors import DataError, InputError
 
@@ -140,6 +140,6 @@ def _id(file: Path, root: Path) -> str:
     return name
 
 
-def _images(files: Sequence[Path]) -> Iterator[Images]:
+def _images(files: Sequence[Path]) -> Iterator[Encoded]:
     for file in files:
-        yield decode_image(file, "RGB", str(file))
+        yield partial(decode_image, file, "RGB", str(file))

@@ -24,6 +24,8 @@ class Request:
         data_dir: where its files are; None: where they lie by custom, or on the hub.
         image_size: side of the square images that are wanted; None: as they are.
         test_fraction: of each class of a source with one split; None: a fifth.
+        pool_size: how many rows of the pool, the first ones; None: all.
+        test_size: how many test rows, likewise.
         progress: is told how decoding goes on.
     """
 
@@ -31,6 +33,8 @@ class Request:
     data_dir: Path | None = None
     image_size: int | None = None
     test_fraction: float | None = None
+    pool_size: int | None = None
+    test_size: int | None = None
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
@@ -38,6 +42,11 @@ class Request:
         _check_test_fraction(self.test_fraction)
         if self.data_dir is not None and not self.data_dir.is_dir():
             raise DataError(f"there is no folder {self.data_dir}; --data-dir must name one")
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether some rows only are asked for."""
+        return self.pool_size is not None or self.test_size is not None
 
     @property
     def fraction(self) -> Fraction:

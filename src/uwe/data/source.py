@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
+from itertools import compress
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from uwe._types import Images, Labels, Stage
+from uwe.data.dataset import check_limits
 from uwe.data.images import fit_image
 from uwe.data.request import Request
 from uwe.errors import DataError
 
-__all__ = ["Rows", "Source", "as_source", "fitted", "held_out"]
+__all__ = ["Encoded", "Rows", "Source", "as_decoded", "as_source", "fitted", "held_out"]
+
+Encoded: TypeAlias = Callable[[], Images]
+"""An image that is not decoded before it is called: uint8 ``[height, width, channels]``."""
 
 Mask: TypeAlias = npt.NDArray[np.bool_]  # [n]
 
@@ -29,15 +35,21 @@ class Rows:
     Attributes:
         y: int64 ``[n]``, class numbers.
         ids: ``n`` names that a person would know the rows by.
-        images: gives the n images one after another, uint8 ``[height, width, channels]``.
+        images: gives the n images one after another.
     """
 
     y: Labels
     ids: tuple[str, ...]
-    images: Callable[[], Iterator[Images]]
+    images: Callable[[], Iterator[Encoded]]
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def only(self, kept: Mask) -> Rows:
+        """The marked rows; images of others are never decoded."""
+        return Rows(
+            self.y[kept], tuple(compress(self.ids, kept)), lambda: compress(self.images(), kept)
+        )
 
 
 @dataclass(frozen=True)
@@ -81,9 +93,36 @@ class Source:
                 "mend or remove the row"
             )
 
+    def limited(self, request: Request) -> Source:
+        """Keep the first rows of each split, as many as are asked for.
+
+        Raises:
+            InputError: more are asked for than there are, or those kept are of one class.
+        """
+        if not request.is_limited:
+            return self
+        check_limits(
+            request.name,
+            self.classes,
+            self.rows.y[~self.is_test],
+            int(self.is_test.sum()),
+            request.pool_size,
+            request.test_size,
+        )
+        kept = np.zeros(len(self.rows), dtype=np.bool_)
+        for split, limit in ((~self.is_test, request.pool_size), (self.is_test, request.test_size)):
+            kept[np.flatnonzero(split)[:limit]] = True
+        return replace(self, rows=self.rows.only(kept), is_test=self.is_test[kept])
+
     def name_of(self, row: int) -> str:
         """Name a row in an error."""
         return f"{'test' if self.is_test[row] else 'training'} row {self.rows.ids[row]!r}"
+
+
+def as_decoded(images: Iterable[Images]) -> Iterator[Encoded]:
+    """Images that lie in memory, in the form of those that do not."""
+    for image in images:
+        yield partial(np.asarray, image)
 
 
 def as_source(
@@ -134,10 +173,10 @@ def fitted(source: Source, request: Request) -> Iterator[Images]:
     shape: tuple[int, ...] | None = None
     done = 0
     total = len(source.rows)
-    for image in source.rows.images():
+    for encoded in source.rows.images():
         if done == total:
             raise DataError(f"{request.name} has more images than its {total} labels")
-        fitting = fit_image(image, request.image_size)
+        fitting = fit_image(encoded(), request.image_size)
         shape = shape or fitting.shape
         if fitting.shape != shape:
             raise _differing(source, done, (shape, fitting.shape))
@@ -148,7 +187,7 @@ def fitted(source: Source, request: Request) -> Iterator[Images]:
         raise DataError(f"{request.name} has {done} images, but {total} labels")
 
 
-def _chained(train: Rows, test: Rows) -> Iterator[Images]:
+def _chained(train: Rows, test: Rows) -> Iterator[Encoded]:
     yield from train.images()
     yield from test.images()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ import numpy as np
 from uwe._types import Images, Labels
 from uwe.data.images import decode_image
 from uwe.data.request import Request
-from uwe.data.source import Rows, Source, as_source
+from uwe.data.source import Encoded, Rows, Source, as_source
 from uwe.errors import DataError
 
 __all__ = ["Columns", "Table", "find_columns", "read_tables", "require_columns", "train_and_test"]
@@ -143,10 +144,13 @@ def _rows(table: Table, columns: Columns, y: Labels) -> Rows:
     return Rows(y, tuple(map(str, range(len(y)))), lambda: _images(table, columns))
 
 
-def _images(table: Table, columns: Columns) -> Iterator[Images]:
+def _images(table: Table, columns: Columns) -> Iterator[Encoded]:
     for row, value in enumerate(table.values(columns.image)):
-        name = f"in row {row} of {table.name}"
-        yield decode_image(_encoded(value, name), columns.mode, name)
+        yield partial(_image, value, columns.mode, f"in row {row} of {table.name}")
+
+
+def _image(value: Any, mode: str, name: str) -> Images:
+    return decode_image(_encoded(value, name), mode, name)
 
 
 def _encoded(value: Any, name: str) -> bytes | Path:
