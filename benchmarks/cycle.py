@@ -29,7 +29,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.learner import paper_learner
-from benchmarks.machine import machine
+from benchmarks.machine import machine, peak_mb
 from benchmarks.plain_cycle import ResNet18
 from benchmarks.timing import in_turns
 from uwe.data.cifar import PREPARATION
@@ -74,18 +74,18 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace, int, Path], list[str]], 
 
 @dataclass
 class Command:
-    """A command that runs in turns with others: its slices of time, and its peak once it ended."""
+    """A command that runs in turns with others: its slices of time, and its peak so far."""
 
     arguments: list[str]
     folder: Path
     process: subprocess.Popen[bytes] | None = None
     slices: list[tuple[float, float]] = field(default_factory=list)
-    peak_mb: float | None = None
+    peak_mb: float = 0.0
 
     @property
     def has_ended(self) -> bool:
         """Whether the command has come to its end."""
-        return self.peak_mb is not None
+        return self.process is not None and self.process.returncode is not None
 
     def run_for(self, seconds: float) -> None:
         """Start or go on, and stop after so long or at the end."""
@@ -98,12 +98,10 @@ class Command:
         else:
             os.killpg(self.process.pid, signal.SIGCONT)
         while not self.has_ended and time.time() < begin + seconds:
-            time.sleep(0.01)
-            ended, status, usage = os.wait4(self.process.pid, os.WNOHANG)
-            if ended:
-                self.peak_mb = usage.ru_maxrss / 1024
-                if status:
-                    raise SystemExit(f"{self.arguments} ended with status {status}")
+            time.sleep(0.05)
+            self.peak_mb = max(self.peak_mb, peak_mb(self.process.pid))
+            if self.process.poll():
+                raise SystemExit(f"{self.arguments} ended with {self.process.returncode}")
         if not self.has_ended:
             os.killpg(self.process.pid, signal.SIGSTOP)
         self.slices.append((begin, time.time()))
@@ -231,16 +229,16 @@ def throughput(given: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 BARE_STEP = """
-import resource, torch
+import torch
+from benchmarks.machine import peak_mb
 from benchmarks.plain_cycle import ResNet18
-from benchmarks.timing import in_turns
 model = ResNet18(10).train()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9, nesterov=True)
 for _ in range(2):
     loss = torch.nn.functional.cross_entropy(
         model(torch.randn(256, 3, 32, 32))[0], torch.zeros(256, dtype=torch.int64))
     optimizer.zero_grad(); loss.backward(); optimizer.step()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(peak_mb())
 """
 
 

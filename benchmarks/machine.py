@@ -25,6 +25,15 @@ def machine() -> dict[str, object]:
     }
 
 
+def peak_mb(process: int | str = "self") -> float:
+    """The most memory that a process (Linux) had resident so far; 0 once it has ended.
+
+    What ``getrusage`` tells begins at the peak of the process that started it.
+    """
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
 def _cpu() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]

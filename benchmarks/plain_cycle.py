@@ -12,7 +12,6 @@ import csv
 import io
 import math
 import random
-import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -223,7 +222,6 @@ def main() -> None:
             _, accuracy = measured(model, test)
             table.writerow([budget, accuracy, passed - begin, trained - passed])
             file.flush()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 if __name__ == "__main__":

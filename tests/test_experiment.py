@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -320,3 +322,14 @@ def test_another_cycle_0_under_a_run_is_refused(tmp_path: Path) -> None:
 def test_the_peak_of_memory_is_in_megabytes() -> None:
     """A process that has imported torch has taken between 50 MB and 50 GB."""
     assert 50 < peak_memory_mb(torch.device("cpu")) < 50_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the peak includes the parent's")
+def test_the_peak_of_memory_is_not_that_of_the_parent() -> None:
+    """A process that a large one starts tells of itself."""
+    code = (
+        "import torch; from uwe.learner import peak_memory_mb as p; print(p(torch.device('cpu')))"
+    )
+    large = np.ones(2**31, dtype=np.uint8)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(large) / 2**20 > 2 * float(done.stdout)

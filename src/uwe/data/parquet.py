@@ -65,7 +65,7 @@ def _check_complete(files: Sequence[Path]) -> None:
 
 
 def _values(files: Sequence[Path], column: str) -> Iterator[Any]:
-    parquet = optional("pyarrow.parquet", _PURPOSE)
+    arrow, parquet = optional("pyarrow", _PURPOSE), optional("pyarrow.parquet", _PURPOSE)
     for file in files:
         try:
             with parquet.ParquetFile(file) as opened:
@@ -73,6 +73,8 @@ def _values(files: Sequence[Path], column: str) -> Iterator[Any]:
                     yield from batch.column(0).to_pylist()
         except (OSError, ValueError) as error:
             raise _damaged(file, error) from error
+        finally:
+            arrow.default_memory_pool().release_unused()  # some 60 MB, for training to use
 
 
 def _features(file: Path) -> Mapping[str, Any]:

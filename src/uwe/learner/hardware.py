@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -121,7 +122,7 @@ def peak_memory_mb(device: torch.device) -> float:
     """Peak of the accelerator's memory, or of the process's where there is none."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return _peak_of_process() / 2**20
 
 
 def keep_freed_memory() -> None:
@@ -184,6 +185,16 @@ def _cpu_has_bf16(device: torch.device) -> bool:
         return False
     flags = next((line for line in lines if line.startswith("flags")), "")
     return not _BF16_FLAGS.isdisjoint(flags.split())
+
+
+def _peak_of_process() -> int:
+    """Linux's own count; what ``getrusage`` tells begins at the peak of the parent."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+    except (OSError, StopIteration):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _total_memory(device: torch.device) -> int:
