@@ -1,8 +1,8 @@
 """What bf16 does to accuracy, over paired seeds: ``python -m benchmarks.precision``.
 
-Each seed trains the small network by the paper's recipe twice on the same rows, in fp32 and in
-bf16, with the same first weights, order and crops, and measures both on the test rows. Prints the
-mean difference with its Student interval and writes JSON. Hardware without bf16 computes the same
+Each seed trains a network by the paper's recipe twice on the same rows, in fp32 and in bf16, with
+the same first weights, order and crops, and measures both on the test rows. Prints the mean
+difference with its Student interval and writes JSON. Hardware without bf16 computes the same
 roundings, slowly.
 """
 
@@ -28,7 +28,7 @@ PRECISIONS = ("fp32", "bf16")
 def trained(given: argparse.Namespace, data: Dataset, seed: int) -> dict[str, Any]:
     """Accuracies in percent of both precisions, their seconds, and how often they disagree."""
     rows = np.random.default_rng(seed).choice(len(data.train), given.labels, replace=False)
-    spec = ModelSpec("small", len(data.classes), data.image_shape)
+    spec = ModelSpec(given.model, len(data.classes), data.image_shape)
     found: dict[str, Any] = {"seed": seed}
     said = {}
     for precision in PRECISIONS:
@@ -48,6 +48,10 @@ def main() -> None:
     """Every seed, then the difference."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", default="digits")
+    parser.add_argument("--data-dir", type=Path, default=None)
+    parser.add_argument("--pool-size", type=int, default=None)
+    parser.add_argument("--test-size", type=int, default=None)
+    parser.add_argument("--model", default="small")
     parser.add_argument("--labels", type=int, default=320)
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--image-size", type=int, default=None)
@@ -56,7 +60,13 @@ def main() -> None:
     given = parser.parse_args()
     where = machine()
     print(where)
-    data = load_dataset(given.dataset, image_size=given.image_size)
+    data = load_dataset(
+        given.dataset,
+        data_dir=given.data_dir,
+        image_size=given.image_size,
+        pool_size=given.pool_size,
+        test_size=given.test_size,
+    )
     runs = []
     for seed in range(1, given.seeds + 1):
         runs.append(trained(given, data, seed))

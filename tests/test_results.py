@@ -415,6 +415,27 @@ def test_runs_of_other_settings_are_never_pooled(tmp_path: Path) -> None:
     assert "pool size 70" in summary_csv(curves)
 
 
+@pytest.mark.parametrize(
+    ("mine", "others", "told"),
+    [
+        (("a", "60"), [("b", "60")], "data fingerprint a"),
+        (("a", "60"), [("b", "70")], "pool size 60"),
+        (("a", "60"), [("b", "70"), ("c", "60")], "data fingerprint a, pool size 60"),
+        (("a", "60"), [("a", "60")], ""),
+    ],
+)
+def test_a_fingerprint_is_told_where_sizes_do_not_tell_it(
+    mine: tuple[str, str], others: list[tuple[str, str]], told: str
+) -> None:
+    """Other data of the same size is told apart by its fingerprint, other sizes by themselves."""
+
+    def study(fingerprint: str, size: str) -> Study:
+        settings = (("data fingerprint", fingerprint), ("pool size", size))
+        return Study("digits", "small", "1", "10", settings)
+
+    assert study(*mine).details([study(*mine), *(study(*other) for other in others)]) == told
+
+
 def test_a_tag_does_not_hide_the_baseline(tmp_path: Path) -> None:
     """Random is the baseline by its strategy, whatever the run is tagged."""
     recorded(tmp_path, 1, strategy="random", tag="new")

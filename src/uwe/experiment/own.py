@@ -199,9 +199,9 @@ def _settings(
 ) -> dict[str, Any]:
     return {
         "dataset": dataset.name,
-        "data fingerprint": dataset.fingerprint,
         "pool size": len(dataset.train),
         "test size": len(dataset.test),
+        "data fingerprint": dataset.fingerprint,
         "model": learner_name(learner),
         **{f"learner's {name}": value for name, value in _own_settings(learner).items()},
         "seed": experiment.seed,

@@ -187,8 +187,8 @@ def _initial_rows(prepared: Prepared) -> Rows:
     path = _initial_file(prepared)
     settings = {
         "dataset": dataset.name,
-        "data fingerprint": dataset.fingerprint,
         "pool size": len(dataset.train),
+        "data fingerprint": dataset.fingerprint,
         "seed": experiment.seed,
         "rows of cycle 0": experiment.labels[0],
     }

@@ -210,9 +210,9 @@ def cycle0_settings(
     spec = model_spec(experiment, dataset)
     return {
         "dataset": dataset.name,
-        "data fingerprint": dataset.fingerprint,
         "pool size": len(dataset.train),
         "test size": len(dataset.test),
+        "data fingerprint": dataset.fingerprint,
         "model": spec.name,
         "dropout": spec.rate,
         "fine-tuned layers": spec.tuned_layers,
