@@ -51,7 +51,7 @@ def test_cifar10_has_the_statistics_written_down() -> None:
     """The mean of 1,000 of CIFAR-10's images is near that of its preparation."""
     table = parquet_table(parquet_splits(real("cifar10"))["train"])
     rows = read_tables(Request("cifar10"), table, None, Columns("img", "label")).rows
-    images = np.stack([encoded() for encoded in islice(rows.images(), 1000)])
+    images = np.stack([image() for image in islice(rows.images(), 1000)])
     assert images.shape == (1000, 32, 32, 3)
     assert images.mean(axis=(0, 1, 2)) / 255 == pytest.approx(CIFAR_MEAN, abs=0.02)
 

@@ -82,7 +82,7 @@ def load_cached(
     """
     whole = replace(request, pool_size=None, test_size=None)
     entry = cache_folder() / _entry_name(request, origin)
-    for there in (cache_folder() / _entry_name(whole, origin), entry):
+    for there in dict.fromkeys((cache_folder() / _entry_name(whole, origin), entry)):
         cached = _read(there, request, preparation)
         if cached is not None:
             return cached

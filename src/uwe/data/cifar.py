@@ -14,7 +14,7 @@ from uwe.data.dataset import Dataset, Preparation
 from uwe.data.hub import load_from_hub
 from uwe.data.parquet import parquet_splits, parquet_table
 from uwe.data.request import Request
-from uwe.data.source import Encoded, Rows, Source, as_decoded, as_source
+from uwe.data.source import LazyImage, Rows, Source, as_lazy, as_source
 from uwe.data.table import Columns, Table, read_tables, require_columns
 from uwe.data.unpickle import read_pickle
 from uwe.errors import DataError
@@ -209,9 +209,9 @@ def _rows(batches: Sequence[tuple[Images, Labels]]) -> Rows:
     return Rows(y, tuple(map(str, range(len(y)))), lambda: _images(batches))
 
 
-def _images(batches: Sequence[tuple[Images, Labels]]) -> Iterator[Encoded]:
+def _images(batches: Sequence[tuple[Images, Labels]]) -> Iterator[LazyImage]:
     for pixels, _ in batches:
-        yield from as_decoded(pixels)
+        yield from as_lazy(pixels)
 
 
 def _not_found(request: Request, release: _Release) -> DataError:

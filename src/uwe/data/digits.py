@@ -7,7 +7,7 @@ import numpy as np
 from uwe._types import Images
 from uwe.data.dataset import Dataset, Preparation, Split, fingerprint_of
 from uwe.data.request import Request
-from uwe.data.source import Rows, Source, as_decoded, as_source, fitted
+from uwe.data.source import Rows, Source, as_lazy, as_source, fitted
 from uwe.errors import InputError
 
 __all__ = ["load_digits"]
@@ -53,6 +53,6 @@ def _source(request: Request) -> Source:
     rows = Rows(
         y=bunch.target.astype(np.int64),
         ids=tuple(map(str, range(len(scaled)))),
-        images=lambda: as_decoded(scaled),
+        images=lambda: as_lazy(scaled),
     )
     return as_source(request, tuple(map(str, bunch.target_names)), rows, None)

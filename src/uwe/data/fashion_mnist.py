@@ -13,7 +13,7 @@ from uwe.data.cache import load_cached, stamps
 from uwe.data.dataset import Dataset, Preparation
 from uwe.data.hub import load_from_hub
 from uwe.data.request import Request
-from uwe.data.source import Rows, Source, as_decoded, as_source
+from uwe.data.source import Rows, Source, as_lazy, as_source
 from uwe.data.table import Columns
 from uwe.errors import DataError
 
@@ -96,7 +96,7 @@ def _rows(images: Path, labels: Path) -> Rows:
     return Rows(
         y.astype(np.int64),
         tuple(map(str, range(len(y)))),
-        lambda: as_decoded(pixels[..., None]),
+        lambda: as_lazy(pixels[..., None]),
     )
 
 

@@ -13,7 +13,7 @@ from uwe.data.cache import load_cached, stamps
 from uwe.data.dataset import IMAGENET, Dataset
 from uwe.data.images import decode_image
 from uwe.data.request import Request
-from uwe.data.source import Encoded, Rows, Source, as_source
+from uwe.data.source import LazyImage, Rows, Source, as_source
 from uwe.data.table import train_and_test
 from uwe.errors import DataError, InputError
 
@@ -140,6 +140,6 @@ def _id(file: Path, root: Path) -> str:
     return name
 
 
-def _images(files: Sequence[Path]) -> Iterator[Encoded]:
+def _images(files: Sequence[Path]) -> Iterator[LazyImage]:
     for file in files:
         yield partial(decode_image, file, "RGB", str(file))

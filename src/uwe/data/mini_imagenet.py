@@ -13,7 +13,7 @@ from uwe._types import Images
 from uwe.data.cache import load_cached, stamps
 from uwe.data.dataset import IMAGENET, Dataset
 from uwe.data.request import Request
-from uwe.data.source import Encoded, Rows, Source, as_decoded
+from uwe.data.source import LazyImage, Rows, Source, as_lazy
 from uwe.data.unpickle import read_pickle
 from uwe.errors import DataError
 
@@ -93,9 +93,9 @@ def _test_rows(size: int) -> int:
     return size * _TEST_ROWS_OF_600 // 600
 
 
-def _images(classes: Sequence[_Class]) -> Iterator[Encoded]:
+def _images(classes: Sequence[_Class]) -> Iterator[LazyImage]:
     for one in classes:
-        yield from as_decoded(one.images[row] for row in one.rows)
+        yield from as_lazy(one.images[row] for row in one.rows)
 
 
 def _read(path: Path) -> list[_Class]:

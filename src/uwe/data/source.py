@@ -18,9 +18,9 @@ from uwe.data.images import fit_image
 from uwe.data.request import Request
 from uwe.errors import DataError
 
-__all__ = ["Encoded", "Rows", "Source", "as_decoded", "as_source", "fitted", "held_out"]
+__all__ = ["LazyImage", "Rows", "Source", "as_lazy", "as_source", "fitted", "held_out"]
 
-Encoded: TypeAlias = Callable[[], Images]
+LazyImage: TypeAlias = Callable[[], Images]
 """An image that is not decoded before it is called: uint8 ``[height, width, channels]``."""
 
 Mask: TypeAlias = npt.NDArray[np.bool_]  # [n]
@@ -40,7 +40,7 @@ class Rows:
 
     y: Labels
     ids: tuple[str, ...]
-    images: Callable[[], Iterator[Encoded]]
+    images: Callable[[], Iterator[LazyImage]]
 
     def __len__(self) -> int:
         return len(self.y)
@@ -119,8 +119,8 @@ class Source:
         return f"{'test' if self.is_test[row] else 'training'} row {self.rows.ids[row]!r}"
 
 
-def as_decoded(images: Iterable[Images]) -> Iterator[Encoded]:
-    """Images that lie in memory, in the form of those that do not."""
+def as_lazy(images: Iterable[Images]) -> Iterator[LazyImage]:
+    """Images that lie in memory, in the form of those that are yet to be decoded."""
     for image in images:
         yield partial(np.asarray, image)
 
@@ -173,10 +173,10 @@ def fitted(source: Source, request: Request) -> Iterator[Images]:
     shape: tuple[int, ...] | None = None
     done = 0
     total = len(source.rows)
-    for encoded in source.rows.images():
+    for image in source.rows.images():
         if done == total:
             raise DataError(f"{request.name} has more images than its {total} labels")
-        fitting = fit_image(encoded(), request.image_size)
+        fitting = fit_image(image(), request.image_size)
         shape = shape or fitting.shape
         if fitting.shape != shape:
             raise _differing(source, done, (shape, fitting.shape))
@@ -187,7 +187,7 @@ def fitted(source: Source, request: Request) -> Iterator[Images]:
         raise DataError(f"{request.name} has {done} images, but {total} labels")
 
 
-def _chained(train: Rows, test: Rows) -> Iterator[Encoded]:
+def _chained(train: Rows, test: Rows) -> Iterator[LazyImage]:
     yield from train.images()
     yield from test.images()
 

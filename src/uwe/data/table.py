@@ -13,7 +13,7 @@ import numpy as np
 from uwe._types import Images, Labels
 from uwe.data.images import decode_image
 from uwe.data.request import Request
-from uwe.data.source import Encoded, Rows, Source, as_source
+from uwe.data.source import LazyImage, Rows, Source, as_source
 from uwe.errors import DataError
 
 __all__ = ["Columns", "Table", "find_columns", "read_tables", "require_columns", "train_and_test"]
@@ -144,7 +144,7 @@ def _rows(table: Table, columns: Columns, y: Labels) -> Rows:
     return Rows(y, tuple(map(str, range(len(y)))), lambda: _images(table, columns))
 
 
-def _images(table: Table, columns: Columns) -> Iterator[Encoded]:
+def _images(table: Table, columns: Columns) -> Iterator[LazyImage]:
     for row, value in enumerate(table.values(columns.image)):
         yield partial(_image, value, columns.mode, f"in row {row} of {table.name}")
 

@@ -31,7 +31,7 @@ _BOUND_NAME = re.compile(
 _OF_RUNS = ("seed", "strategy", "budgets", "rows of cycle 0")
 _OF_CYCLES = {"start"}  # settings that only a training after another has
 _OPTION = "option "
-_ROWS, _FINGERPRINT = ("pool size", "test size"), "data fingerprint"
+_SIZES, _FINGERPRINT = ("pool size", "test size"), "data fingerprint"
 
 
 @dataclass(frozen=True, order=True)
@@ -67,7 +67,7 @@ class Study:
         mine = dict(self.settings)
         keys = sorted({key for other in same for key in other})
         told = [key for key in keys if any(other.get(key) != mine.get(key) for other in same)]
-        sized = [other for other in same if all(other.get(key) == mine.get(key) for key in _ROWS)]
+        sized = [other for other in same if all(other.get(key) == mine.get(key) for key in _SIZES)]
         if _FINGERPRINT in told and len({other.get(_FINGERPRINT) for other in sized}) == 1:
             told.remove(_FINGERPRINT)
         return ", ".join(f"{key} {mine.get(key, 'unknown')}" for key in told)
