@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +24,7 @@ from uwe.learner import (
     TorchLearner,
     Training,
     fitted_batch,
+    give_back_memory,
     hardware,
     recipe_for,
     resolve_precision,
@@ -29,6 +32,7 @@ from uwe.learner import (
 )
 from uwe.learner import torch_learner as learner_module
 from uwe.learner.batches import batches, steps_in
+from uwe.learner.recipes import optimizer_of
 from uwe.models import Classifier, ModelSpec, build_model, folded, model_size
 from uwe.pool import Pool
 
@@ -138,10 +142,10 @@ def test_a_batch_is_what_fits_an_eighth_of_the_memory(monkeypatch) -> None:
     size = model_size(ModelSpec("resnet18", 10, (32, 32, 3))).image_bytes
     assert size > 4 * 64 * 32 * 32  # one map of the first stage at least
     batch = {}
-    for images in (0, 7, 100, 10**6):
+    for images in (0, 7, 70, 10**6):
         monkeypatch.setattr(hardware, "_total_memory", lambda _, n=images: 8 * n * size)
         batch[images] = fitted_batch((32, 32, 3), size, CPU)
-    assert batch == {0: 1, 7: 7, 100: 100, 10**6: 256}
+    assert batch == {0: 1, 7: 7, 70: 70, 10**6: 80}
 
 
 def starve(monkeypatch: pytest.MonkeyPatch, most: int, error: type[Exception]) -> list[int]:
@@ -377,3 +381,44 @@ def test_each_run_has_a_bar_of_its_own() -> None:
     }  # fmt: skip
     display(Stage("a", 1, "cycle", 2, 3))
     assert [task.description for task in display._bars.tasks[1:]] == ["b, cycle 1: train"]
+
+
+def test_gradients_and_momenta_that_are_there_from_the_start_change_nothing() -> None:
+    """A few steps end at the weights of torch's own optimizer, which makes them when needed."""
+    training = Training(learning_rate=0.1)
+    x = torch.randn(16, 5, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    ours = torch.nn.Linear(5, 3)
+    theirs = copy.deepcopy(ours)
+    textbook = torch.optim.SGD(
+        theirs.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4
+    )
+    optimizer = optimizer_of(training, ours)
+    assert all(weight.grad is not None for weight in ours.parameters())
+    assert len(optimizer.state) == 2
+    for _ in range(4):
+        for model, each, to_none in ((ours, optimizer, False), (theirs, textbook, True)):
+            each.zero_grad(set_to_none=to_none)
+            model(x).square().sum().backward()
+            each.step()
+    assert all(map(torch.equal, ours.parameters(), theirs.parameters()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_pages_of_a_file_that_were_read_are_given_back(tmp_path: Path) -> None:
+    """The process no longer holds them, a slice will do, and what is read stays the same."""
+
+    def held_mb() -> int:
+        status = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in status if line.startswith("RssFile")).split()[1]) // 1024
+
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", rng.integers(0, 256, (4096, 64, 64, 3), dtype=np.uint8))
+    x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    before = held_mb()
+    total = int(x.sum())
+    assert held_mb() - before > 40
+    give_back_memory(x[:100])
+    assert held_mb() - before < 10
+    assert int(x.sum()) == total
+    give_back_memory(np.zeros((1, 2, 2, 3), np.uint8))

@@ -26,7 +26,13 @@ from uwe.experiment.actions import Action, Label, Query, Stop, Train, next_actio
 from uwe.experiment.passes import model_before, pool_predictions, predict, save_predictions
 from uwe.experiment.work import Work
 from uwe.journal import Event, Labelled, Queried, Trained
-from uwe.learner import Epoch, is_out_of_memory, peak_memory_mb, shrink_and_perturb
+from uwe.learner import (
+    Epoch,
+    give_back_memory,
+    is_out_of_memory,
+    peak_memory_mb,
+    shrink_and_perturb,
+)
 from uwe.pool import Pool
 from uwe.results import write_cycles, write_query
 from uwe.results.cycles import csv_text
@@ -168,6 +174,7 @@ def _fit(work: Work, cycle: int, pool: Pool) -> Any:
         work.tell(cycle, "train", epoch.number, epochs)
 
     work.tell(cycle, "train", 0, epochs)
+    give_back_memory(work.dataset.train.x)
     try:
         model = work.learner.fit(
             ImageRows(work.dataset.train.x, rows),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import resource
 import sys
@@ -10,14 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from uwe._types import Images
 from uwe.errors import InputError, require_known
 
 __all__ = [
     "PRECISIONS",
     "deterministic",
     "fitted_batch",
+    "give_back_memory",
     "has_bf16",
     "is_out_of_memory",
     "keep_freed_memory",
@@ -31,13 +35,14 @@ PRECISIONS = ("auto", "fp32", "bf16")
 """Choices of ``--precision``."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # as in malloc.h
-# Between the 32 and 16 MiB that ResNet-18's maps of a batch of 256 have, so that an epoch's smaller
+# Between the 64 and 32 MiB that ResNet-18's maps of a batch of 256 have, so that an epoch's smaller
 # last batch goes the way of the others.
-_LEAST_GIVEN_BACK = 24 * 2**20
+_LEAST_GIVEN_BACK = 40 * 2**20
 _AMPERE = 8
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 _SHARE_OF_MEMORY = 8
-_PIXELS_A_BATCH = {"cuda": 2**21, "mps": 2**20, "cpu": 2**18}
+# On the CPU a batch's widest map, of 64 channels in float32, is 20 MiB: memory that is kept.
+_PIXELS_A_BATCH = {"cuda": 2**21, "mps": 2**20, "cpu": 5 * 2**14}
 _LARGEST_BATCH = {"cuda": 4096, "mps": 1024, "cpu": 512}
 _SMALLEST_WANTED = 16
 
@@ -129,14 +134,26 @@ def keep_freed_memory() -> None:
     """Let this process keep what it frees, where the C library is glibc.
 
     Otherwise every map of every batch comes from the system anew, page by page, and training a
-    small network spends a fifth of its time there. Maps of 24 MiB and more go back all the same:
-    of blocks so large, kept ones that fit no later map would be a quarter of a ResNet's memory. It
-    is a setting of the whole process, so programs make it, never the library.
+    small network spends a fifth of its time there. Maps of 40 MiB and more come from what is kept
+    or else from the system, and go back there: kept ones that fit no later map would be a fifth of
+    a ResNet's memory. It is a setting of the whole process, so programs make it, never the library.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(_M_MMAP_THRESHOLD, _LEAST_GIVEN_BACK)
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def give_back_memory(x: Images) -> None:
+    """Give back what is free, and the pages of ``x`` that were read if it is a mapped file.
+
+    Between a pass and a training, whose blocks are of other sizes: neither then has to live beside
+    what the other left. Whoever reads the file again finds its pages in the system's cache.
+    """
+    if isinstance(x, np.memmap) and x.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
+        x._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 @contextmanager

@@ -92,8 +92,14 @@ def recipe_for(model: str, *, epochs: int, batch: int, recipe: str = "paper") ->
 
 
 def optimizer_of(training: Training, model: torch.nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimizer over the weights that are trained."""
+    """The recipe's optimizer over the weights that are trained.
+
+    Gradients and momenta are there, zero: made when they are first needed, they would lie among the
+    maps of a batch, and break up the memory that the next batch's maps need whole.
+    """
     weights = [weight for weight in model.parameters() if weight.requires_grad]
+    for weight in weights:
+        weight.grad = torch.zeros_like(weight)
     return _OPTIMIZERS[training.optimizer](weights, training)
 
 
@@ -129,13 +135,16 @@ def _fast(model: str, epochs: int, batch: int) -> Training:
 
 
 def _sgd(weights: list[torch.nn.Parameter], training: Training) -> torch.optim.Optimizer:
-    return torch.optim.SGD(
+    optimizer = torch.optim.SGD(
         weights,
         lr=training.learning_rate,
         momentum=training.momentum,
         nesterov=True,
         weight_decay=training.weight_decay,
     )
+    for weight in weights:
+        optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+    return optimizer
 
 
 def _adam(weights: list[torch.nn.Parameter], training: Training) -> torch.optim.Optimizer:

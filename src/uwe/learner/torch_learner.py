@@ -214,7 +214,7 @@ class TorchLearner:
         with self._autocast():
             logits, _ = model(images)
         loss = training_loss(logits, labels, smoothing=self.training.smoothing)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=False)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return loss.detach(), logits.detach()
