@@ -24,7 +24,7 @@ from uwe.learner import (
     TorchLearner,
     Training,
     fitted_batch,
-    give_back_pages,
+    give_back_memory,
     hardware,
     recipe_for,
     resolve_precision,
@@ -418,7 +418,7 @@ def test_pages_of_a_file_that_were_read_are_given_back(tmp_path: Path) -> None:
     before = held_mb()
     total = int(x.sum())
     assert held_mb() - before > 40
-    give_back_pages(x[:100])
+    give_back_memory(x[:100])
     assert held_mb() - before < 10
     assert int(x.sum()) == total
-    give_back_pages(np.zeros((1, 2, 2, 3), np.uint8))
+    give_back_memory(np.zeros((1, 2, 2, 3), np.uint8))

@@ -28,7 +28,7 @@ from uwe.experiment.work import Work
 from uwe.journal import Event, Labelled, Queried, Trained
 from uwe.learner import (
     Epoch,
-    give_back_pages,
+    give_back_memory,
     is_out_of_memory,
     peak_memory_mb,
     shrink_and_perturb,
@@ -174,7 +174,7 @@ def _fit(work: Work, cycle: int, pool: Pool) -> Any:
         work.tell(cycle, "train", epoch.number, epochs)
 
     work.tell(cycle, "train", 0, epochs)
-    give_back_pages(work.dataset.train.x)
+    give_back_memory(work.dataset.train.x)
     try:
         model = work.learner.fit(
             ImageRows(work.dataset.train.x, rows),

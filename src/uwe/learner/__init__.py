@@ -3,7 +3,7 @@
 from uwe.learner.hardware import (
     PRECISIONS,
     fitted_batch,
-    give_back_pages,
+    give_back_memory,
     has_bf16,
     is_out_of_memory,
     keep_freed_memory,
@@ -23,7 +23,7 @@ __all__ = [
     "TorchLearner",
     "Training",
     "fitted_batch",
-    "give_back_pages",
+    "give_back_memory",
     "has_bf16",
     "is_out_of_memory",
     "keep_freed_memory",

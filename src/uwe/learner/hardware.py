@@ -21,7 +21,7 @@ __all__ = [
     "PRECISIONS",
     "deterministic",
     "fitted_batch",
-    "give_back_pages",
+    "give_back_memory",
     "has_bf16",
     "is_out_of_memory",
     "keep_freed_memory",
@@ -144,14 +144,16 @@ def keep_freed_memory() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def give_back_pages(x: Images) -> None:
-    """Give back the pages of ``x`` that were read, if it is a mapped file.
+def give_back_memory(x: Images) -> None:
+    """Give back what is free, and the pages of ``x`` that were read if it is a mapped file.
 
-    A training need not live beside what a pass over the pool read. Whoever reads the file again
-    finds its pages in the system's cache.
+    Between a pass and a training, whose blocks are of other sizes: neither then has to live beside
+    what the other left. Whoever reads the file again finds its pages in the system's cache.
     """
     if isinstance(x, np.memmap) and x.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
         x._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 @contextmanager
