@@ -34,6 +34,7 @@ __all__ = [
 PRECISIONS = ("auto", "fp32", "bf16")
 """Choices of ``--precision``."""
 
+_GLIBC = "libc.so.6"
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # as in malloc.h
 # Between the 64 and 32 MiB that ResNet-18's maps of a batch of 256 have, so that an epoch's smaller
 # last batch goes the way of the others.
@@ -139,7 +140,7 @@ def keep_freed_memory() -> None:
     a ResNet's memory. It is a setting of the whole process, so programs make it, never the library.
     """
     with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
+        libc = ctypes.CDLL(_GLIBC)
         libc.mallopt(_M_MMAP_THRESHOLD, _LEAST_GIVEN_BACK)
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
@@ -153,7 +154,7 @@ def give_back_memory(x: Images) -> None:
     if isinstance(x, np.memmap) and x.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
         x._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
     with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        ctypes.CDLL(_GLIBC).malloc_trim(0)
 
 
 @contextmanager

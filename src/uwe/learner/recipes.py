@@ -94,8 +94,8 @@ def recipe_for(model: str, *, epochs: int, batch: int, recipe: str = "paper") ->
 def optimizer_of(training: Training, model: torch.nn.Module) -> torch.optim.Optimizer:
     """The recipe's optimizer over the weights that are trained.
 
-    Gradients and momenta are there, zero: made when they are first needed, they would lie among the
-    maps of a batch, and break up the memory that the next batch's maps need whole.
+    Gradients and SGD's momenta are there, zero: made when they are first needed, they would lie
+    among the maps of a batch, and break up the memory that the next batch's maps need whole.
     """
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     for weight in weights:
