@@ -12,11 +12,12 @@ def paper_learner(
 ) -> TorchLearner:
     """As a run would make it, on the device there is."""
     device = resolve_device("auto")
+    chosen = resolve_precision(precision, device)
     return TorchLearner(
         spec,
         recipe_for(spec.name, epochs=epochs, batch=preparation.batch),
         preparation,
         device,
-        fitted_batch(spec.image_shape, model_size(spec).image_bytes, device),
-        resolve_precision(precision, device),
+        fitted_batch(spec.image_shape, model_size(spec).image_bytes, device, chosen),
+        chosen,
     )

@@ -144,8 +144,10 @@ def test_a_batch_is_what_fits_an_eighth_of_the_memory(monkeypatch) -> None:
     batch = {}
     for images in (0, 7, 70, 10**6):
         monkeypatch.setattr(hardware, "_total_memory", lambda _, n=images: 8 * n * size)
-        batch[images] = fitted_batch((32, 32, 3), size, CPU)
-    assert batch == {0: 1, 7: 7, 70: 70, 10**6: 80}
+        batch[images] = [
+            fitted_batch((32, 32, 3), size, CPU, precision) for precision in ("fp32", "bf16")
+        ]
+    assert batch == {0: [1, 1], 7: [7, 7], 70: [70, 70], 10**6: [80, 256]}
 
 
 def starve(monkeypatch: pytest.MonkeyPatch, most: int, error: type[Exception]) -> list[int]:

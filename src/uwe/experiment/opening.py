@@ -45,7 +45,7 @@ def open_work(
     wanted = {
         "threads": experiment.threads or torch.get_num_threads(),
         "inference_batch": fitted_batch(
-            dataset.image_shape, prepared.model.image_bytes, prepared.device
+            dataset.image_shape, prepared.model.image_bytes, prepared.device, prepared.precision
         ),
     }
     remedy = OTHER_FOLDER if base is None else OTHER_TAG

@@ -42,8 +42,12 @@ _LEAST_GIVEN_BACK = 40 * 2**20
 _AMPERE = 8
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 _SHARE_OF_MEMORY = 8
-# On the CPU a batch's widest map, of 64 channels in float32, is 20 MiB: memory that is kept.
-_PIXELS_A_BATCH = {"cuda": 2**21, "mps": 2**20, "cpu": 5 * 2**14}
+# On the CPU a batch's widest map, of 64 channels, is 20 MiB in float32 and 32 in bf16: memory that
+# is kept.
+_PIXELS_A_BATCH = {
+    "fp32": {"cuda": 2**21, "mps": 2**20, "cpu": 5 * 2**14},
+    "bf16": {"cuda": 2**21, "mps": 2**20, "cpu": 2**18},
+}
 _LARGEST_BATCH = {"cuda": 4096, "mps": 1024, "cpu": 512}
 _SMALLEST_WANTED = 16
 
@@ -92,7 +96,7 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def fitted_batch(
-    image_shape: tuple[int, int, int], bytes_an_image: int, device: torch.device
+    image_shape: tuple[int, int, int], bytes_an_image: int, device: torch.device, precision: str
 ) -> int:
     """Rows in a batch of a pass: what is quick, as far as it fits.
 
@@ -104,9 +108,10 @@ def fitted_batch(
         image_shape: height, width and channels.
         bytes_an_image: what all layers put out for one image; a pass holds fewer at once.
         device: where it runs.
+        precision: ``fp32`` or ``bf16``.
     """
     height, width, _ = image_shape
-    quick = max(_SMALLEST_WANTED, _PIXELS_A_BATCH[device.type] // (height * width))
+    quick = max(_SMALLEST_WANTED, _PIXELS_A_BATCH[precision][device.type] // (height * width))
     fits = _total_memory(device) // _SHARE_OF_MEMORY // bytes_an_image
     return max(1, min(quick, fits, _LARGEST_BATCH[device.type]))
 

@@ -20,7 +20,6 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
-from torch.nn.grad import conv2d_input, conv2d_weight
 
 __all__ = ["Conv3x3", "convolved", "weight_gradient", "weights_at_points"]
 
@@ -217,15 +216,29 @@ def _at_points_for_now(weight: torch.Tensor) -> torch.Tensor:
 def _gradient_of_inputs(x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor) -> torch.Tensor:
     if _pays(x, weight, _LEAST_CHANNELS):
         return convolved(of_y, _at_points_for_now(weight.flip(2, 3).transpose(0, 1)))
-    direct: torch.Tensor = conv2d_input(x.shape, weight, of_y, padding=1)  # type: ignore[no-untyped-call]
-    return direct
+    of_x, _ = _direct_gradients(x, weight, of_y, (True, False))
+    return of_x
 
 
 def _gradient_of_weights(x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor) -> torch.Tensor:
     if _pays(x, weight, _LEAST_CHANNELS_OF_GRADIENT):
         return weight_gradient(x, of_y)
-    direct: torch.Tensor = conv2d_weight(x, weight.shape, of_y, padding=1)  # type: ignore[no-untyped-call]
-    return direct
+    _, of_weight = _direct_gradients(x, weight, of_y, (False, True))
+    return of_weight
+
+
+def _direct_gradients(
+    x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor, wanted: tuple[bool, bool]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Those of inputs and weights that are wanted.
+
+    ``torch.nn.grad.conv2d_input`` fills a stand-in for the inputs, as large as they are.
+    """
+    ones = [1, 1]
+    of_x, of_weight, _ = torch.ops.aten.convolution_backward(
+        of_y, x, weight, None, ones, ones, ones, False, [0, 0], 1, [*wanted, False]
+    )
+    return of_x, of_weight
 
 
 def _can_be_tiled(x: torch.Tensor) -> bool:
