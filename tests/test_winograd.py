@@ -70,11 +70,18 @@ def trained(layer: torch.nn.Module, x: torch.Tensor, of_y: torch.Tensor) -> list
 
 
 @pytest.mark.parametrize(
-    ("channels", "went_by_tiles"),
-    [(128, ["convolved", "convolved", "weight_gradient"]), (64, ["weight_gradient"])],
+    ("channels", "least", "went_by_tiles"),
+    [
+        (128, 128, ["convolved", "convolved", "weight_gradient"]),
+        (64, 128, ["weight_gradient"]),
+        (64, 64, ["convolved", "convolved", "weight_gradient"]),
+    ],
 )
-def test_float32_agrees_with_float64_within_rounding(channels, went_by_tiles, by_tiles) -> None:
+def test_float32_agrees_with_float64_within_rounding(
+    channels, least, went_by_tiles, by_tiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Outputs and both gradients; with few channels only the weights' gradient goes by tiles."""
+    monkeypatch.setattr(winograd, "_LEAST_CHANNELS", least)
     layer = Conv3x3(channels, channels).to(memory_format=torch.channels_last)
     exact = torch.nn.Conv2d(channels, channels, 3, padding=1, bias=False).double()
     exact.load_state_dict(layer.state_dict())
@@ -87,7 +94,7 @@ def test_float32_agrees_with_float64_within_rounding(channels, went_by_tiles, by
 
 @pytest.mark.parametrize(
     ("channels", "shape"),
-    [(128, (40, 6, 8)), (128, (40, 8, 7)), (128, (31, 4, 4)), (32, (40, 8, 8))],
+    [(128, (40, 6, 8)), (128, (40, 8, 7)), (128, (15, 4, 4)), (32, (40, 8, 8))],
     ids=["height", "width", "few tiles", "few channels"],
 )
 def test_elsewhere_it_is_torchs_own(channels, shape, by_tiles) -> None:
@@ -127,14 +134,16 @@ def test_what_needs_no_gradient_gets_none(by_tiles: list[str]) -> None:
     assert x.grad is not None
 
 
-def test_fixed_weights_are_evaluated_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the same outputs."""
-    x = random(40, 128, 4, 4, seed=0, dtype=torch.float32)
+@pytest.mark.parametrize("b", [40, 2])
+def test_fixed_weights_are_evaluated_once(b: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same outputs, and for fewer images than pay when they are evaluated each time."""
+    x = random(b, 128, 4, 4, seed=0, dtype=torch.float32)
     layer = Conv3x3(128, 128, bias=True)
     expected = layer(x)
     layer.fix()
     with torch.inference_mode():
         first = layer(x)
+        assert layer._at_points is not None
         monkeypatch.delattr(winograd, "weights_at_points")
         second = layer(x)
     torch.testing.assert_close(first, expected)

@@ -27,8 +27,11 @@ _TILE, _WINDOW, _TAPS = 4, 6, 3
 # And infinity. Of the points tried, these round least: half as much as 0, 1, -1, 2, -2.
 _POINTS_OF_AXIS = (0.0, 0.75, -0.75, 1.5, -1.5)
 _POINTS = _WINDOW**2
-_LEAST_CHANNELS, _LEAST_CHANNELS_OF_GRADIENT = 128, 64
-_CHANNELS_A_TILE = 4
+# Few channels make the transforms dear beside the products, the less so the slower the products.
+_LEAST_CHANNELS = 64 if torch.backends.cpu.get_cpu_capability() == "AVX2" else 128
+_LEAST_CHANNELS_OF_GRADIENT = 64
+# Few tiles make it dear to evaluate the weights, and even to read them.
+_CHANNELS_A_TILE, _CHANNELS_A_TILE_OF_FIXED = 8, 64
 _TILES_AT_ONCE = 128
 
 
@@ -53,7 +56,7 @@ class Conv3x3(nn.Conv2d):
         if not _can_be_tiled(x):
             return super().forward(x)
         is_pass = self._is_fixed and not torch.is_grad_enabled()
-        if is_pass and _pays(x, self.weight, _LEAST_CHANNELS):
+        if is_pass and _pays(x, self.weight, _LEAST_CHANNELS, _CHANNELS_A_TILE_OF_FIXED):
             if self._at_points is None:
                 self._at_points = weights_at_points(self.weight)
             return convolved(x, self._at_points, self.bias)
@@ -247,10 +250,11 @@ def _can_be_tiled(x: torch.Tensor) -> bool:
     return is_plain and not is_cast and x.shape[2] % _TILE == 0 and x.shape[3] % _TILE == 0
 
 
-def _pays(x: torch.Tensor, weight: torch.Tensor, least: int) -> bool:
-    """Few channels make the transforms dear, few tiles the evaluation of the weights."""
+def _pays(
+    x: torch.Tensor, weight: torch.Tensor, least: int, channels_a_tile: int = _CHANNELS_A_TILE
+) -> bool:
     channels = min(weight.shape[:2])
-    return channels >= least and len(x) * _tiles(x) * _CHANNELS_A_TILE >= channels
+    return channels >= least and len(x) * _tiles(x) * channels_a_tile >= channels
 
 
 def _rows_at_once(x: torch.Tensor) -> int:
