@@ -514,11 +514,18 @@ def test_pictures_are_png() -> None:
 
 
 def test_principal_components_are_those_of_svd() -> None:
-    """Distances along the first two components agree with NumPy's singular values."""
-    z = np.random.default_rng(1).normal(size=(50, 6)) * [5, 3, 1, 1, 1, 1]
-    left, values, _ = np.linalg.svd(z - z.mean(0), full_matrices=False)
-    found = principal_components(z)
-    np.testing.assert_allclose(np.abs(found), np.abs(left[:, :2] * values[:2]), atol=1e-9)
+    """Distances along the first two components agree with NumPy's singular values, in float64.
+
+    For fewer and for more rows than are widened at a time; far from the origin, where float32
+    would lose digits.
+    """
+    for n in (50, 9_000):
+        z = np.random.default_rng(1).normal(100, 1, (n, 6)) * [5, 3, 1, 1, 1, 1]
+        z = z.astype(np.float32)
+        exact = z.astype(np.float64)
+        left, values, _ = np.linalg.svd(exact - exact.mean(0), full_matrices=False)
+        found = principal_components(z)
+        np.testing.assert_allclose(np.abs(found), np.abs(left[:, :2] * values[:2]), atol=1e-8)
     assert principal_components(np.ones((3, 1))).shape == (3, 2)
 
 

@@ -45,7 +45,10 @@ _TRAINING_COLUMNS = ("epoch", "tr_loss", "tr_acc", "te_loss", "te_acc")
 
 
 def finish(work: Work, events: Sequence[Event]) -> list[Event]:
-    """Do one action after another until nothing is left; returns all events."""
+    """Do one action after another until nothing is left; returns all events.
+
+    What comes after it, another run or the report, does not live beside what this one freed.
+    """
     events = list(events)
     n = len(work.dataset.train)
     with _threads(work.threads):
@@ -54,6 +57,7 @@ def finish(work: Work, events: Sequence[Event]) -> list[Event]:
             journal.append(work.files.journal, event)
             events.append(event)
             _write_tables(work, events)
+    give_back_memory(work.dataset.train.x)
     return events
 
 

@@ -45,8 +45,8 @@ def test_logits(table: Path, cycle: int) -> FloatArray | None:
     return read_tensors(path)["logits"].double().numpy() if path.is_file() else None
 
 
-def pool_tensor(table: Path, cycle: int, name: str) -> FloatArray | None:
-    """What the pass over the pool before the query of ``cycle`` said of every row.
+def pool_tensor(table: Path, cycle: int, name: str) -> npt.NDArray[np.floating] | None:
+    """What the pass over the pool before the query of ``cycle`` said of every row, as it is kept.
 
     Args:
         table: of the run.
@@ -59,9 +59,7 @@ def pool_tensor(table: Path, cycle: int, name: str) -> FloatArray | None:
         "features": files.features(cycle),
         "uncertainty": _uncertainty(files.pool_logits(cycle)),
     }[name]
-    return (
-        read_tensors(path)[name].double().numpy() if path is not None and path.is_file() else None
-    )
+    return read_tensors(path)[name].numpy() if path is not None and path.is_file() else None
 
 
 def costs(table: Path, columns: Sequence[str]) -> dict[str, list[float]]:

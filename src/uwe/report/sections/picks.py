@@ -21,9 +21,10 @@ from uwe.report.pictures import as_address
 
 __all__ = ["pick_sections", "principal_components"]
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
+FloatArray: TypeAlias = npt.NDArray[np.floating]
 
 _CYCLES, _PICKS, _MARKS, _POINTS = 6, 10, 12, 700
+_ROWS_AT_ONCE = 4096
 
 REASONS = {
     "random": "drawn at random",
@@ -88,7 +89,8 @@ def principal_components(features: FloatArray) -> FloatArray:
     """The first two principal components of rows, ``[n, 2]``.
 
     Formula: (x - mean) v, v the eigenvectors of the covariance with the largest eigenvalues; each
-    component's sign is such that its largest loading is positive.
+    component's sign is such that its largest loading is positive. Computed in float64, to which
+    only some thousand rows are widened at a time.
 
     Args:
         features: ``[n, d]``.
@@ -98,13 +100,20 @@ def principal_components(features: FloatArray) -> FloatArray:
     >>> principal_components(np.array([[0.0, 0.0], [2.0, 0.0], [4.0, 0.0]])).tolist()
     [[-2.0, 0.0], [0.0, 0.0], [2.0, 0.0]]
     """
-    centred = features - features.mean(0)
-    _, vectors = np.linalg.eigh(centred.T @ centred)
+    n, d = features.shape
+    mean = features.mean(0, dtype=np.float64)
+    blocks = [slice(start, start + _ROWS_AT_ONCE) for start in range(0, n, _ROWS_AT_ONCE)]
+    scatter = np.zeros((d, d))
+    for block in blocks:
+        centred = features[block] - mean
+        scatter += centred.T @ centred
+    _, vectors = np.linalg.eigh(scatter)
     axes = vectors[:, ::-1][:, :2]
     largest = np.abs(axes).argmax(0)
     axes = axes * np.where(axes[largest, np.arange(axes.shape[1])] < 0, -1.0, 1.0)
-    found = np.zeros((len(features), 2))
-    found[:, : axes.shape[1]] = centred @ axes
+    found = np.zeros((n, 2))
+    for block in blocks:
+        found[block, : axes.shape[1]] = (features[block] - mean) @ axes
     return found
 
 
@@ -164,14 +173,14 @@ def _reason(run: _Run) -> str:
 
 def _map(run: _Run) -> list[Block]:
     """The pool by the model before the last query whose features were kept."""
-    kept = [
+    kept = (
         (c, z)
         for c in reversed(run.cycles)
         if (z := pool_tensor(run.path, c, "features")) is not None
-    ]
-    if not kept:
+    )
+    cycle, features = next(kept, (0, None))
+    if features is None:
         return []
-    cycle, features = kept[0]
     places = principal_components(features)
     y, classes = run.data.train.y, run.data.classes
     background = np.unique(np.linspace(0, len(y) - 1, _POINTS).astype(np.int64))
