@@ -1,7 +1,8 @@
 """3x3 convolutions by tiles and by torch's own way: ``python -m benchmarks.convolutions``.
 
 For each stage of ResNet-18 on images of 32x32: milliseconds of its three products both ways, in
-turns, and how far each is from float64. Prints and writes JSON.
+turns, and of its outputs in a pass, whose weights are at the points already; and how far each is
+from float64. Prints and writes JSON.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from typing import Any
 
 import torch
 from torch.nn import functional
-from torch.nn.grad import conv2d_input, conv2d_weight
 
 from benchmarks.machine import machine
 from benchmarks.timing import in_turns
 from uwe.learner import keep_freed_memory
-from uwe.models.winograd import convolved, weight_gradient, weights_at_points
+from uwe.models.winograd import (
+    convolved,
+    direct_gradients,
+    weight_gradient,
+    weights_at_points,
+)
 
 STAGES = ((64, 32), (128, 16), (256, 8), (512, 4))
 ROWS_JUDGED = 16
@@ -31,18 +36,23 @@ Ways = dict[str, Callable[[], torch.Tensor]]
 def products(x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor) -> dict[str, Ways]:
     """Each product by tiles and by torch's own way."""
     turned = weight.flip(2, 3).transpose(0, 1)
+    fixed = weights_at_points(weight)
     return {
         "outputs": {
             "tiles": lambda: convolved(x, weights_at_points(weight)),
             "torch": lambda: functional.conv2d(x, weight, padding=1),
         },
+        "outputs of a pass": {
+            "tiles": lambda: convolved(x, fixed),
+            "torch": lambda: functional.conv2d(x, weight, padding=1),
+        },
         "of inputs": {
             "tiles": lambda: convolved(of_y, weights_at_points(turned)),
-            "torch": lambda: conv2d_input(x.shape, weight, of_y, padding=1),
+            "torch": lambda: direct_gradients(x, weight, of_y, (True, False))[0],
         },
         "of weights": {
             "tiles": lambda: weight_gradient(x, of_y),
-            "torch": lambda: conv2d_weight(x, weight.shape, of_y, padding=1),
+            "torch": lambda: direct_gradients(x, weight, of_y, (False, True))[1],
         },
     }
 

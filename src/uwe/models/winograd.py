@@ -21,7 +21,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-__all__ = ["Conv3x3", "convolved", "weight_gradient", "weights_at_points"]
+__all__ = ["Conv3x3", "convolved", "direct_gradients", "weight_gradient", "weights_at_points"]
 
 _TILE, _WINDOW, _TAPS = 4, 6, 3
 # And infinity. Of the points tried, these round least: half as much as 0, 1, -1, 2, -2.
@@ -147,6 +147,20 @@ def weight_gradient(x: torch.Tensor, of_y: torch.Tensor) -> torch.Tensor:
     return of_taps.view(_TAPS, _TAPS, channels_in, channels_out).permute(3, 2, 0, 1)
 
 
+def direct_gradients(
+    x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor, wanted: tuple[bool, bool]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The gradients of inputs and weights that are wanted, torch's own way.
+
+    ``torch.nn.grad.conv2d_input`` fills a stand-in for the inputs, as large as they are.
+    """
+    ones = [1, 1]
+    of_x, of_weight, _ = torch.ops.aten.convolution_backward(
+        of_y, x, weight, None, ones, ones, ones, False, [0, 0], 1, [*wanted, False]
+    )
+    return of_x, of_weight
+
+
 class _Scratch(threading.local):
     """Memory that products pass through, kept by each thread for the next ones.
 
@@ -219,29 +233,15 @@ def _at_points_for_now(weight: torch.Tensor) -> torch.Tensor:
 def _gradient_of_inputs(x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor) -> torch.Tensor:
     if _pays(x, weight, _LEAST_CHANNELS):
         return convolved(of_y, _at_points_for_now(weight.flip(2, 3).transpose(0, 1)))
-    of_x, _ = _direct_gradients(x, weight, of_y, (True, False))
+    of_x, _ = direct_gradients(x, weight, of_y, (True, False))
     return of_x
 
 
 def _gradient_of_weights(x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor) -> torch.Tensor:
     if _pays(x, weight, _LEAST_CHANNELS_OF_GRADIENT):
         return weight_gradient(x, of_y)
-    _, of_weight = _direct_gradients(x, weight, of_y, (False, True))
+    _, of_weight = direct_gradients(x, weight, of_y, (False, True))
     return of_weight
-
-
-def _direct_gradients(
-    x: torch.Tensor, weight: torch.Tensor, of_y: torch.Tensor, wanted: tuple[bool, bool]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Those of inputs and weights that are wanted.
-
-    ``torch.nn.grad.conv2d_input`` fills a stand-in for the inputs, as large as they are.
-    """
-    ones = [1, 1]
-    of_x, of_weight, _ = torch.ops.aten.convolution_backward(
-        of_y, x, weight, None, ones, ones, ones, False, [0, 0], 1, [*wanted, False]
-    )
-    return of_x, of_weight
 
 
 def _can_be_tiled(x: torch.Tensor) -> bool:
