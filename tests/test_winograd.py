@@ -172,3 +172,14 @@ def test_a_whole_network_agrees_with_float64(by_tiles: list[str]) -> None:
     with torch.inference_mode():
         said, expected = folded(model)(x)[0], exact.eval()(x.double())[0]
     assert (said - expected).abs().max() < 1e-3 * expected.abs().max()
+
+
+def test_a_pass_goes_by_tiles_to_the_last_stage(
+    by_tiles: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There each image is a single tile: eight images are enough for ResNet-18's nine layers."""
+    monkeypatch.setattr(winograd, "_LEAST_CHANNELS", 128)
+    network = folded(build_model(ModelSpec("resnet18", 10, (32, 32, 3))))
+    with torch.inference_mode():
+        network(random(8, 3, 32, 32, seed=0, dtype=torch.float32))
+    assert by_tiles == ["convolved"] * 9
