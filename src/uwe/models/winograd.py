@@ -253,6 +253,7 @@ def _can_be_tiled(x: torch.Tensor) -> bool:
 def _pays(
     x: torch.Tensor, weight: torch.Tensor, least: int, channels_a_tile: int = _CHANNELS_A_TILE
 ) -> bool:
+    """Whether channels and tiles are enough for tiles to be the quicker way."""
     channels = min(weight.shape[:2])
     return channels >= least and len(x) * _tiles(x) * channels_a_tile >= channels
 

@@ -25,7 +25,7 @@ from uwe.results import cycle0_beside, files_of_table
 
 __all__ = ["costs", "data_of", "events_of", "pool_tensor", "test_logits"]
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
+FloatArray: TypeAlias = npt.NDArray[np.floating]
 
 _LOCAL = ("digits", "fashion_mnist")
 _DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -45,7 +45,7 @@ def test_logits(table: Path, cycle: int) -> FloatArray | None:
     return read_tensors(path)["logits"].double().numpy() if path.is_file() else None
 
 
-def pool_tensor(table: Path, cycle: int, name: str) -> npt.NDArray[np.floating] | None:
+def pool_tensor(table: Path, cycle: int, name: str) -> FloatArray | None:
     """What the pass over the pool before the query of ``cycle`` said of every row, as it is kept.
 
     Args:

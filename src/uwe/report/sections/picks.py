@@ -173,13 +173,11 @@ def _reason(run: _Run) -> str:
 
 def _map(run: _Run) -> list[Block]:
     """The pool by the model before the last query whose features were kept."""
-    kept = (
-        (c, z)
-        for c in reversed(run.cycles)
-        if (z := pool_tensor(run.path, c, "features")) is not None
-    )
-    cycle, features = next(kept, (0, None))
-    if features is None:
+    for cycle in reversed(run.cycles):
+        features = pool_tensor(run.path, cycle, "features")
+        if features is not None:
+            break
+    else:
         return []
     places = principal_components(features)
     y, classes = run.data.train.y, run.data.classes
