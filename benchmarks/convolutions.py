@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from benchmarks.machine import machine
 from benchmarks.timing import in_turns
-from uwe.learner import keep_freed_memory
+from uwe.learners import keep_freed_memory
 from uwe.models.winograd import convolved, direct_gradients, weight_gradient, weights_at_points
 
 STAGES = ((64, 32), (128, 16), (256, 8), (512, 4))

@@ -33,7 +33,7 @@ from benchmarks.machine import machine, peak_mb
 from benchmarks.plain_cycle import ResNet18
 from benchmarks.timing import in_turns
 from uwe.data.cifar import PREPARATION
-from uwe.learner import PRECISIONS
+from uwe.learners import PRECISIONS
 from uwe.models import ModelSpec
 
 PRODUCTS = 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from uwe.data import Preparation
-from uwe.learner import TorchLearner, fitted_batch, recipe_for, resolve_device, resolve_precision
+from uwe.learners import TorchLearner, fitted_batch, recipe_for, resolve_device, resolve_precision
 from uwe.models import ModelSpec, model_size
 
 

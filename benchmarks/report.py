@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from uwe.results import al_files
+from uwe.runs import al_files
 
 
 def make(folder: Path, strategies: int, seeds: int, budgets: int) -> None:

@@ -10,7 +10,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pytest
 import torch
 
-from uwe.results import TIMING_COLUMNS
+from uwe.runs import TIMING_COLUMNS
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -18,8 +18,8 @@ import torch
 import uwe
 from uwe.cli import main
 from uwe.experiment import run_cycle0
-from uwe.learner import TorchLearner
-from uwe.results.cycles import TIMING_COLUMNS
+from uwe.learners import TorchLearner
+from uwe.runs.cycles import TIMING_COLUMNS
 
 SMALL = {
     "--model": "small",

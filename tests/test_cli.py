@@ -24,8 +24,8 @@ import uwe
 from uwe.cli import main
 from uwe.cli.options import key_values, parse_seeds
 from uwe.errors import InputError
-from uwe.learner import TorchLearner
-from uwe.results.cycles import TIMING_COLUMNS
+from uwe.learners import TorchLearner
+from uwe.runs.cycles import TIMING_COLUMNS
 
 SMALL = [
     *("run", "digits", "--model", "small", "--pool-size", "150", "--test-size", "60"),
@@ -385,7 +385,7 @@ def holder() -> Iterator[subprocess.Popen[str]]:
     """Another process, which holds the lock that it is told to and signs it."""
     code = (
         "import sys, pathlib\n"
-        "from uwe.experiment.record import held\n"
+        "from uwe.runs.record import held\n"
         "lock = pathlib.Path(sys.stdin.readline().strip())\n"
         "with held(lock, 'it'):\n"
         "    print('held', flush=True)\n"

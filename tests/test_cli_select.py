@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 
 import uwe
 from uwe.cli import main
-from uwe.picks.tables import COLUMNS
 from uwe.pool_files import open_pool
+from uwe.selecting.tables import COLUMNS
 
 N = 40
 

@@ -19,8 +19,7 @@ from uwe._types import Stage
 from uwe.cli import main
 from uwe.cli.display import Display
 from uwe.data import ImageRows, Preparation, load_dataset
-from uwe.experiment.record import fixed_number
-from uwe.learner import (
+from uwe.learners import (
     TorchLearner,
     Training,
     fitted_batch,
@@ -30,11 +29,12 @@ from uwe.learner import (
     resolve_precision,
     shrink_and_perturb,
 )
-from uwe.learner import torch_learner as learner_module
-from uwe.learner.batches import batches, steps_in
-from uwe.learner.recipes import optimizer_of
+from uwe.learners import torch as learner_module
+from uwe.learners.batches import batches, steps_in
+from uwe.learners.recipes import optimizer_of
 from uwe.models import Classifier, ModelSpec, build_model, folded, model_size
 from uwe.pool import Pool
+from uwe.runs.record import fixed_number
 
 CPU = torch.device("cpu")
 

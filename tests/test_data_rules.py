@@ -18,7 +18,7 @@ from uwe.data import dataset_lines, dataset_names, load_dataset
 from uwe.data.dataset import fingerprint_of
 from uwe.data.images import decode_image, fit_image
 from uwe.data.request import Request
-from uwe.data.source import Rows, Source, as_lazy, as_source, fitted, held_out
+from uwe.data.source import EncodedRows, Source, as_lazy, as_source, fitted, held_out
 from uwe.errors import DataError, InputError
 
 Image = pytest.importorskip("PIL.Image")
@@ -29,8 +29,10 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("UWE_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
 
-def rows(images: list[Images], y: list[int]) -> Rows:
-    return Rows(np.array(y), tuple(f"{i}.png" for i in range(len(y))), lambda: as_lazy(images))
+def rows(images: list[Images], y: list[int]) -> EncodedRows:
+    return EncodedRows(
+        np.array(y), tuple(f"{i}.png" for i in range(len(y))), lambda: as_lazy(images)
+    )
 
 
 def grey(side: int) -> Images:
@@ -237,7 +239,7 @@ def test_as_many_images_as_labels(count: int) -> None:
     four = two_classes([grey(2)] * 4)
     images = [grey(2)] * count
     broken = Source(
-        Rows(four.rows.y, four.rows.ids, lambda: as_lazy(images)), four.is_test, four.classes
+        EncodedRows(four.rows.y, four.rows.ids, lambda: as_lazy(images)), four.is_test, four.classes
     )
     with pytest.raises(DataError, match="images"):
         list(fitted(broken, Request("x")))

@@ -13,15 +13,15 @@ import torch
 from safetensors import safe_open
 
 from uwe.cli import main
-from uwe.embedder import Encoder, Source, embed
+from uwe.embedder import Encoder, EncoderInput, embed
 from uwe.embedder import work as embed_work
 from uwe.errors import DataError, InputError, RunError
 from uwe.pool_files import open_pool
 
 
-def texts(n: int = 23) -> Source:
+def texts(n: int = 23) -> EncoderInput:
     items = [f"text {row}" for row in range(n)]
-    return Source("texts", items, lambda start, end: items[start:end], "stamp")
+    return EncoderInput("texts", items, lambda start, end: items[start:end], "stamp")
 
 
 def encoder(asked: list[int] | None = None, *, classes: int | None = 3) -> Encoder:
@@ -86,12 +86,12 @@ def test_another_embedding_is_not_mixed_in(tmp_path: Path, monkeypatch: pytest.M
             raise DataError("cannot decode")
         return texts().fetch(start, end)
 
-    broken = Source("texts", texts().ids, fetch, "stamp")
+    broken = EncoderInput("texts", texts().ids, fetch, "stamp")
     with pytest.raises(DataError):
         embed(broken, encoder(), out, batch=4)
     with pytest.raises(RunError, match="batch is 4 there and 5 here"):
         embed(texts(), encoder(), out, batch=5)
-    other = Source("texts", texts().ids, texts().fetch, "other")
+    other = EncoderInput("texts", texts().ids, texts().fetch, "other")
     with pytest.raises(RunError, match="items is 'stamp' there and 'other' here"):
         embed(other, encoder(), out, batch=4)
     embed(texts(), encoder(), out, batch=4)

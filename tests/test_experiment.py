@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 import uwe
 from uwe import task
-from uwe.learner import TorchLearner, peak_memory_mb
+from uwe.learners import TorchLearner, peak_memory_mb
 from uwe.models import ModelSpec, build_model
 
 BUDGETS = (10, 16, 24)
@@ -328,7 +328,7 @@ def test_the_peak_of_memory_is_in_megabytes() -> None:
 def test_the_peak_of_memory_is_not_that_of_the_parent() -> None:
     """A process that a large one starts tells of itself."""
     code = (
-        "import torch; from uwe.learner import peak_memory_mb as p; print(p(torch.device('cpu')))"
+        "import torch; from uwe.learners import peak_memory_mb as p; print(p(torch.device('cpu')))"
     )
     large = np.ones(2**31, dtype=np.uint8)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -14,14 +14,14 @@ import uwe
 PACKAGE = Path(uwe.__file__).parent
 
 RANKS = {
-    "errors": 0, "_types": 0, "_files": 0, "_random": 0,
+    "errors": 0, "_types": 0, "_files": 0, "_random": 0, "_optional": 0,
     "pool": 1, "predictions": 1, "points": 1, "journal": 1,
 
     "uncertainty": 2, "embedding": 2, "selection": 2, "data": 2, "models": 2, "statistics": 2,
     "task": 2,
-    "strategies": 3, "learner": 3, "oracle": 3, "results": 3,
-    "pool_files": 3, "sklearn_learner": 3, "labelled_rows": 3,
-    "experiment": 4, "picks": 4, "embedder": 4,
+    "strategies": 3, "learners": 3, "oracle": 3, "runs": 3,
+    "pool_files": 3,
+    "experiment": 4, "selecting": 4, "embedder": 4,
     "report": 5, "testing": 5, "tracking": 5,
     "cli": 6,
     "__init__": 7, "__main__": 7,

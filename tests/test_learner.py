@@ -8,8 +8,8 @@ import torch
 
 from uwe.data import Preparation, load_dataset
 from uwe.errors import InputError
-from uwe.learner import TorchLearner, Training, recipe_for, resolve_device
-from uwe.learner.batches import augmented, normalised
+from uwe.learners import TorchLearner, Training, recipe_for, resolve_device
+from uwe.learners.batches import augmented, normalised
 from uwe.models import ModelSpec
 
 

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 import uwe.cli
-from uwe.learner import TorchLearner
-from uwe.results.cycles import TIMING_COLUMNS
+from uwe.learners import TorchLearner
+from uwe.runs.cycles import TIMING_COLUMNS
 
 PROGRAM = Path(__file__).parents[1] / "main.py"
 DATA = [

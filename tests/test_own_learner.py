@@ -14,11 +14,11 @@ import torch
 import uwe
 from uwe import journal
 from uwe.cli import main
+from uwe.data.labelled_rows import load_labelled_rows
 from uwe.errors import DataError, InputError, RunError
-from uwe.labelled_rows import load_labelled_rows
+from uwe.learners.sklearn import SklearnLearner, features_of
 from uwe.predictions import Predictions
-from uwe.results.cycles import TIMING_COLUMNS
-from uwe.sklearn_learner import SklearnLearner, features_of
+from uwe.runs.cycles import TIMING_COLUMNS
 
 sklearn = pytest.importorskip("sklearn")
 

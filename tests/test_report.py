@@ -25,7 +25,7 @@ from uwe.report.document import DataTable, Figure, Report
 from uwe.report.evidence import gather
 from uwe.report.pictures import as_address, encode_png
 from uwe.report.sections.picks import principal_components
-from uwe.results import (
+from uwe.runs import (
     Curve,
     al_files,
     files_of_table,

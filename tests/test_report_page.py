@@ -12,7 +12,7 @@ import pytest
 
 import uwe
 from uwe.report import build_report, write_report
-from uwe.results import find_curves
+from uwe.runs import find_curves
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [

@@ -13,7 +13,7 @@ import uwe
 from uwe.errors import DataError, InputError
 from uwe.journal import Labelled, Queried, Trained, replay
 from uwe.report import curve_lines, plot_curves, random_target, summary_csv
-from uwe.results import (
+from uwe.runs import (
     COLUMNS,
     Curve,
     Study,

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import uwe
 from uwe import strategies
 from uwe.errors import InputError
-from uwe.picks import reasons
 from uwe.pool import Pool
 from uwe.predictions import Predictions
+from uwe.selecting import reasons
 from uwe.strategies import find_strategy
 
 BUILT_IN = ["uwe", "random", "entropy", "bvsb", "least_confident", "coreset", "badge", "bald"]

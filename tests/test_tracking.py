@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from uwe.cli import main
-from uwe.results import find_curves
+from uwe.runs import find_curves
 
 RUN = [
     *("run", "digits", "--model", "small", "--pool-size", "100", "--test-size", "40"),

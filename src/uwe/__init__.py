@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from uwe.data import Dataset, Preparation, Split, load_dataset
     from uwe.errors import DataError, InputError, RunError, UweError
     from uwe.experiment import Experiment, Result, loop, run, supervise
-    from uwe.picks import Selection, query, select
+    from uwe.learners.sklearn import SklearnLearner
     from uwe.points import Product
     from uwe.predictions import Predictions
-    from uwe.results import read_acc_files
+    from uwe.runs import read_acc_files
+    from uwe.selecting import Selection, query, select
     from uwe.selection import Plan, certify, k_center, k_means_pp, plan_selection
-    from uwe.sklearn_learner import SklearnLearner
     from uwe.strategies import Strategy, find_strategy
 
 __version__ = _version("uwe")
@@ -57,12 +57,12 @@ _HOMES = {
     "data": ("Dataset", "Preparation", "Split", "load_dataset"),
     "errors": ("DataError", "InputError", "RunError", "UweError"),
     "experiment": ("Experiment", "Result", "loop", "run", "supervise"),
-    "picks": ("Selection", "query", "select"),
+    "selecting": ("Selection", "query", "select"),
     "points": ("Product",),
     "predictions": ("Predictions",),
-    "results": ("read_acc_files",),
+    "runs": ("read_acc_files",),
     "selection": ("Plan", "certify", "k_center", "k_means_pp", "plan_selection"),
-    "sklearn_learner": ("SklearnLearner",),
+    "learners.sklearn": ("SklearnLearner",),
     "strategies": ("Strategy", "find_strategy"),
 }
 

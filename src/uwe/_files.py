@@ -9,12 +9,12 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors.torch import load_file, save
+from typing import TYPE_CHECKING, Any
 
 from uwe.errors import RunError
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = [
     "append_line",
@@ -73,6 +73,8 @@ def write_json(path: Path, value: object) -> None:
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Write named tensors as safetensors, whole or not at all."""
+    from safetensors.torch import save  # with torch, which the command line's errors do not need
+
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     # safetensors' own writer would not tell a full disk from anything else
     write_bytes(path, save(on_cpu))
@@ -84,6 +86,8 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         RunError: the file is not there or is no safetensors file.
     """
+    from safetensors.torch import load_file
+
     try:
         return load_file(path)
     except Exception as error:  # safetensors raises errors of its own besides OSError

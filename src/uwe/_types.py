@@ -1,4 +1,4 @@
-"""Shape aliases, and the glossary of axes.
+"""Aliases of array types, the glossary of axes, and how long work reports its progress.
 
 ===== ===========================================
 axis  meaning
@@ -19,25 +19,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-__all__ = ["Images", "IntArray", "Labels", "Logits", "Progress", "Rows", "Scores", "Stage"]
+if TYPE_CHECKING:
+    import torch
 
+__all__ = [
+    "BoolArray",
+    "FloatArray",
+    "Images",
+    "IntArray",
+    "Labels",
+    "Logits",
+    "Progress",
+    "Rows",
+    "Scores",
+    "Stage",
+]
+
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Rows: TypeAlias = IntArray  # [k] dataset rows
 Labels: TypeAlias = IntArray  # [n] class numbers, 0 to c - 1
 Images: TypeAlias = npt.NDArray[Any]  # uint8[n, height, width, channels]
-Logits: TypeAlias = torch.Tensor  # f32[n, c]
-Scores: TypeAlias = torch.Tensor  # f64[n], higher is more uncertain
+Logits: TypeAlias = "torch.Tensor"  # f32[n, c]
+Scores: TypeAlias = "torch.Tensor"  # f64[n], higher is more uncertain
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Where long work stands: ``done`` of ``total`` units of ``name`` in a run's cycle."""
+    """Where long work stands: ``done`` of ``total`` units of ``name`` in a run's cycle.
+
+    Work that belongs to no run leaves ``run`` empty; the caller that knows the run fills it in.
+    """
 
     run: str
     cycle: int
@@ -47,3 +65,4 @@ class Stage:
 
 
 Progress: TypeAlias = Callable[[Stage], None]
+"""The one callback that long work of any kind reports to."""

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
-__all__ = ["DataError", "InputError", "RunError", "UweError", "require_known"]
+__all__ = ["DataError", "InputError", "RunError", "UweError", "damaged", "require_known"]
 
 
 class UweError(Exception):
@@ -53,3 +54,9 @@ def require_known(name: str, known: Iterable[str], what: str) -> str:
         else "choose one of " + ", ".join(names)
     )
     raise InputError(f"unknown {what} {name!r}; {hint}")
+
+
+def damaged(path: Path, error: Exception) -> DataError:
+    """What cannot be read, and why, in one line."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return DataError(f"cannot read {path}: {reason}; is it whole? Write it again")

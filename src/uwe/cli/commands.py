@@ -29,9 +29,9 @@ from uwe.errors import InputError, require_known
 from uwe.experiment import (
     BUDGETS,
     Experiment,
-    Plan,
     Prepared,
     Result,
+    RunPlan,
     files_of,
     make_plan,
     prepare,
@@ -40,10 +40,10 @@ from uwe.experiment import (
     supervise,
     supervised_plan,
 )
-from uwe.learner import RECIPES
+from uwe.learners import RECIPES
 from uwe.models import describe_model, model_names
 from uwe.report import plot_curves, summary_csv
-from uwe.results import Curve, find_bounds, find_curves
+from uwe.runs import Curve, find_bounds, find_curves
 from uwe.strategies import describe_strategy, strategy_names
 from uwe.tracking import follow, require_trackers
 
@@ -348,7 +348,7 @@ def _report(finished: Sequence[Result], folder: Path, *, supervised: bool = Fals
     print(report_of_run(folder, tables))
 
 
-def _plans(prepared: Sequence[Prepared], *, supervised: bool) -> list[Plan]:
+def _plans(prepared: Sequence[Prepared], *, supervised: bool) -> list[RunPlan]:
     return make_plan(prepared) + (supervised_plan(prepared) if supervised else [])
 
 

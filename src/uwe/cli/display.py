@@ -21,9 +21,9 @@ from rich.progress import (
 from rich.table import Table
 
 from uwe._types import Stage
-from uwe.experiment import Plan
+from uwe.experiment import RunPlan
 from uwe.report import curve_lines, random_target
-from uwe.results import Curve, Study
+from uwe.runs import Curve, Study
 
 __all__ = ["Display", "curve_table", "curve_title", "plan_table", "wide_console"]
 
@@ -75,7 +75,7 @@ class Display:
         log.removeHandler(self._handler)
         log.setLevel(self._level)
 
-    def expect(self, plans: Sequence[Plan]) -> None:
+    def expect(self, plans: Sequence[RunPlan]) -> None:
         """Say how many trainings are to come."""
         self._bars.update(self._all, total=sum(plan.trainings for plan in plans))
 
@@ -140,7 +140,7 @@ def curve_table(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> Table:
     return table
 
 
-def plan_table(plans: Sequence[Plan]) -> Table:
+def plan_table(plans: Sequence[RunPlan]) -> Table:
     """What is still to be done, and what it takes."""
     table = Table(title="What is missing", title_justify="left")
     table.add_column("run")
@@ -165,7 +165,7 @@ def _bound_line(bound: Curve) -> str:
     return f"supervised on all {labels:,} labels: {mean:.1f}{spread} (n = {n})"
 
 
-def _costs(plans: Sequence[Plan]) -> tuple[str, str, str, str]:
+def _costs(plans: Sequence[RunPlan]) -> tuple[str, str, str, str]:
     return (
         f"{sum(plan.cycles for plan in plans):,}",
         f"{sum(plan.trainings for plan in plans):,}",

@@ -11,7 +11,7 @@ from uwe.cli.display import Display
 from uwe.cli.options import Whole
 from uwe.embedder import embed, load_encoder, open_source
 from uwe.errors import InputError
-from uwe.learner import resolve_device
+from uwe.learners import resolve_device
 
 __all__ = ["embed_command"]
 

@@ -20,8 +20,8 @@ from uwe.cli.speaking import shown, spoken
 from uwe.errors import InputError, UweError, require_known
 from uwe.experiment import (
     Experiment,
-    Plan,
     Prepared,
+    RunPlan,
     initialize,
     make_plan,
     prepare,
@@ -30,7 +30,7 @@ from uwe.experiment import (
     supervise,
     supervised_plan,
 )
-from uwe.results import file_name
+from uwe.runs import file_name
 from uwe.strategies import strategy_names, strategy_options
 
 log = logging.getLogger("uwe")
@@ -42,7 +42,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "supervised": supervise,
 }
 
-PLANS: dict[str, Callable[[Sequence[Prepared]], list[Plan]]] = {
+PLANS: dict[str, Callable[[Sequence[Prepared]], list[RunPlan]]] = {
     "initialize": lambda prepared: make_plan(prepared)[:0],
     "alc0": lambda prepared: make_plan(prepared)[:1],
     "al": make_plan,

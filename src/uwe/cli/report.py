@@ -15,7 +15,7 @@ from rich.text import Text
 from uwe.cli.display import wide_console
 from uwe.errors import InputError, UweError, require_known
 from uwe.report import FORMATS, DataTable, Report, build_report, write_report
-from uwe.results import Curve, find_bounds, find_curves, read_others
+from uwe.runs import Curve, find_bounds, find_curves, read_others
 
 __all__ = ["print_report", "report_command", "report_of_run"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from uwe.cli.display import Display
+from uwe.data.labelled_rows import load_labelled_rows
 from uwe.errors import InputError
 from uwe.experiment import Experiment, Result, loop
-from uwe.labelled_rows import load_labelled_rows
-from uwe.sklearn_learner import PREFIX, sklearn_learner
+from uwe.learners.sklearn import PREFIX, sklearn_learner
 
 __all__ = ["require_images", "run_on_rows", "takes_rows"]
 

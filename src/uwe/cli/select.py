@@ -13,10 +13,10 @@ from uwe._files import write_bytes
 from uwe.cli.display import Display
 from uwe.cli.options import Whole, key_values
 from uwe.errors import DataError, InputError
-from uwe.picks import Selection, select
-from uwe.picks.sheet import contact_sheet, thumbnails
-from uwe.picks.tables import check_suffix, encoded_picks, pick_rows, picks_csv
 from uwe.pool_files import PoolFile, open_pool
+from uwe.selecting import Selection, select
+from uwe.selecting.sheet import contact_sheet, thumbnails
+from uwe.selecting.tables import check_suffix, encoded_picks, pick_rows, picks_csv
 from uwe.strategies import Strategy, find_strategy, strategy_options
 
 __all__ = ["select_command"]

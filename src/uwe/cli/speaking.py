@@ -10,7 +10,7 @@ from cyclopts import CycloptsError, UnusedCliTokensError
 
 from uwe.cli.display import Display
 from uwe.errors import UweError
-from uwe.learner import keep_freed_memory
+from uwe.learners import keep_freed_memory
 
 __all__ = ["shown", "spoken"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from uwe.cli.display import curve_table, curve_title, wide_console
-from uwe.results import Curve, Study
+from uwe.runs import Curve, Study
 
 __all__ = ["bounds_of", "picture_name", "show", "studies"]
 

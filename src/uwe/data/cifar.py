@@ -14,7 +14,7 @@ from uwe.data.dataset import Dataset, Preparation
 from uwe.data.hub import load_from_hub
 from uwe.data.parquet import parquet_splits, parquet_table
 from uwe.data.request import Request
-from uwe.data.source import LazyImage, Rows, Source, as_lazy, as_source
+from uwe.data.source import EncodedRows, LazyImage, Source, as_lazy, as_source
 from uwe.data.table import Columns, Table, read_tables, require_columns
 from uwe.data.unpickle import read_pickle
 from uwe.errors import DataError
@@ -204,9 +204,9 @@ def _labels(path: Path, labels: object, release: _Release) -> Labels:
     return np.array(labels, dtype=np.int64)
 
 
-def _rows(batches: Sequence[tuple[Images, Labels]]) -> Rows:
+def _rows(batches: Sequence[tuple[Images, Labels]]) -> EncodedRows:
     y = np.concatenate([labels for _, labels in batches])
-    return Rows(y, tuple(map(str, range(len(y)))), lambda: _images(batches))
+    return EncodedRows(y, tuple(map(str, range(len(y)))), lambda: _images(batches))
 
 
 def _images(batches: Sequence[tuple[Images, Labels]]) -> Iterator[LazyImage]:

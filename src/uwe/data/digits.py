@@ -7,7 +7,7 @@ import numpy as np
 from uwe._types import Images
 from uwe.data.dataset import Dataset, Preparation, Split, fingerprint_of
 from uwe.data.request import Request
-from uwe.data.source import Rows, Source, as_lazy, as_source, fitted
+from uwe.data.source import EncodedRows, Source, as_lazy, as_source, fitted
 from uwe.errors import InputError
 
 __all__ = ["load_digits"]
@@ -50,7 +50,7 @@ def _source(request: Request) -> Source:
 
     bunch = datasets.load_digits()
     scaled: Images = bunch.images.astype(np.uint8)[..., None] * np.uint8(240 // _WHITE)
-    rows = Rows(
+    rows = EncodedRows(
         y=bunch.target.astype(np.int64),
         ids=tuple(map(str, range(len(scaled)))),
         images=lambda: as_lazy(scaled),

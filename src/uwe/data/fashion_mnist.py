@@ -13,7 +13,7 @@ from uwe.data.cache import load_cached, stamps
 from uwe.data.dataset import Dataset, Preparation
 from uwe.data.hub import load_from_hub
 from uwe.data.request import Request
-from uwe.data.source import Rows, Source, as_lazy, as_source
+from uwe.data.source import EncodedRows, Source, as_lazy, as_source
 from uwe.data.table import Columns
 from uwe.errors import DataError
 
@@ -89,11 +89,11 @@ def _open(request: Request, files: list[Path]) -> Source:
     return as_source(request, _CLASSES, _rows(*files[:2]), _rows(*files[2:]))
 
 
-def _rows(images: Path, labels: Path) -> Rows:
+def _rows(images: Path, labels: Path) -> EncodedRows:
     pixels, y = read_idx(images, axes=3), read_idx(labels, axes=1)
     if len(pixels) != len(y):
         raise DataError(f"{images} has {len(pixels)} images, but {labels} has {len(y)} labels")
-    return Rows(
+    return EncodedRows(
         y.astype(np.int64),
         tuple(map(str, range(len(y)))),
         lambda: as_lazy(pixels[..., None]),

@@ -13,7 +13,7 @@ from uwe.data.cache import load_cached, stamps
 from uwe.data.dataset import IMAGENET, Dataset
 from uwe.data.images import decode_image
 from uwe.data.request import Request
-from uwe.data.source import LazyImage, Rows, Source, as_source
+from uwe.data.source import EncodedRows, LazyImage, Source, as_source
 from uwe.data.table import train_and_test
 from uwe.errors import DataError, InputError
 
@@ -121,10 +121,10 @@ def _open(request: Request, layout: _Layout) -> Source:
     )
 
 
-def _rows(root: Path, classes: Sequence[str], split: dict[str, list[Path]]) -> Rows:
+def _rows(root: Path, classes: Sequence[str], split: dict[str, list[Path]]) -> EncodedRows:
     files = [file for of in split.values() for file in of]
     labels = [classes.index(name) for name, of in split.items() for _ in of]
-    return Rows(
+    return EncodedRows(
         np.array(labels, dtype=np.int64),
         tuple(_id(file, root) for file in files),
         lambda: _images(files),

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from uwe._optional import optional
 from uwe.data.cache import cache_folder, load_cached, stamps
 from uwe.data.dataset import IMAGENET, Dataset, Preparation
-from uwe.data.optional import optional
 from uwe.data.parquet import parquet_splits, parquet_table
 from uwe.data.request import Request
 from uwe.data.source import Source

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from uwe._optional import optional
 from uwe._types import Images
-from uwe.data.optional import optional
 from uwe.errors import DataError
 
 __all__ = ["decode_image", "fit_image"]

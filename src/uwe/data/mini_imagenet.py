@@ -13,7 +13,7 @@ from uwe._types import Images
 from uwe.data.cache import load_cached, stamps
 from uwe.data.dataset import IMAGENET, Dataset
 from uwe.data.request import Request
-from uwe.data.source import LazyImage, Rows, Source, as_lazy
+from uwe.data.source import EncodedRows, LazyImage, Source, as_lazy
 from uwe.data.unpickle import read_pickle
 from uwe.errors import DataError
 
@@ -76,7 +76,7 @@ def _open(files: Sequence[Path]) -> Source:
         raise DataError(f"the class {twice} is in two of {', '.join(map(str, files))}")
     sizes = [len(one.rows) for one in classes]
     return Source(
-        Rows(
+        EncodedRows(
             y=np.repeat(np.arange(len(classes), dtype=np.int64), sizes),
             ids=tuple(f"{one.name}/{place}" for one in classes for place in range(len(one.rows))),
             images=lambda: _images(classes),

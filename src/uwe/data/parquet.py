@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from uwe.data.optional import optional
+from uwe._optional import optional
 from uwe.data.table import Table
 from uwe.errors import DataError
 

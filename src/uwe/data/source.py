@@ -18,7 +18,7 @@ from uwe.data.images import fit_image
 from uwe.data.request import Request
 from uwe.errors import DataError
 
-__all__ = ["LazyImage", "Rows", "Source", "as_lazy", "as_source", "fitted", "held_out"]
+__all__ = ["EncodedRows", "LazyImage", "Source", "as_lazy", "as_source", "fitted", "held_out"]
 
 LazyImage: TypeAlias = Callable[[], Images]
 """An image that is not decoded before it is called: uint8 ``[height, width, channels]``."""
@@ -29,7 +29,7 @@ _ROWS_A_REPORT = 256
 
 
 @dataclass(frozen=True)
-class Rows:
+class EncodedRows:
     """Labelled rows whose images are not decoded yet.
 
     Attributes:
@@ -45,9 +45,9 @@ class Rows:
     def __len__(self) -> int:
         return len(self.y)
 
-    def only(self, kept: Mask) -> Rows:
+    def only(self, kept: Mask) -> EncodedRows:
         """The marked rows; images of others are never decoded."""
-        return Rows(
+        return EncodedRows(
             self.y[kept], tuple(compress(self.ids, kept)), lambda: compress(self.images(), kept)
         )
 
@@ -63,7 +63,7 @@ class Source:
         notes: for ``Dataset.notes``.
     """
 
-    rows: Rows
+    rows: EncodedRows
     is_test: Mask
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
@@ -128,8 +128,8 @@ def as_lazy(images: Iterable[Images]) -> Iterator[LazyImage]:
 def as_source(
     request: Request,
     classes: tuple[str, ...],
-    train: Rows,
-    test: Rows | None,
+    train: EncodedRows,
+    test: EncodedRows | None,
     notes: tuple[str, ...] = (),
 ) -> Source:
     """Put two splits together; where there is one only, hold a part of it out for testing.
@@ -142,7 +142,7 @@ def as_source(
         is_test = held_out(train.y, request.fraction)
         return Source(train, is_test, classes, (*notes, _note(request, is_test)))
     request.refuse_test_fraction()
-    both = Rows(
+    both = EncodedRows(
         np.concatenate([train.y, test.y]), train.ids + test.ids, lambda: _chained(train, test)
     )
     return Source(both, np.arange(len(both)) >= len(train), classes, notes)
@@ -187,7 +187,7 @@ def fitted(source: Source, request: Request) -> Iterator[Images]:
         raise DataError(f"{request.name} has {done} images, but {total} labels")
 
 
-def _chained(train: Rows, test: Rows) -> Iterator[LazyImage]:
+def _chained(train: EncodedRows, test: EncodedRows) -> Iterator[LazyImage]:
     yield from train.images()
     yield from test.images()
 

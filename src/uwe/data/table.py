@@ -13,7 +13,7 @@ import numpy as np
 from uwe._types import Images, Labels
 from uwe.data.images import decode_image
 from uwe.data.request import Request
-from uwe.data.source import LazyImage, Rows, Source, as_source
+from uwe.data.source import EncodedRows, LazyImage, Source, as_source
 from uwe.errors import DataError
 
 __all__ = ["Columns", "Table", "find_columns", "read_tables", "require_columns", "train_and_test"]
@@ -140,8 +140,8 @@ def read_tables(
     return as_source(request, classes, rows[0], rows[1] if test is not None else None, notes)
 
 
-def _rows(table: Table, columns: Columns, y: Labels) -> Rows:
-    return Rows(y, tuple(map(str, range(len(y)))), lambda: _images(table, columns))
+def _rows(table: Table, columns: Columns, y: Labels) -> EncodedRows:
+    return EncodedRows(y, tuple(map(str, range(len(y)))), lambda: _images(table, columns))
 
 
 def _images(table: Table, columns: Columns) -> Iterator[LazyImage]:

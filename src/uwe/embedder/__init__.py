@@ -1,7 +1,7 @@
 """From images or texts to a pool: features and probabilities by a model that is there already."""
 
 from uwe.embedder.encoders import Encoder, load_encoder
-from uwe.embedder.sources import Source, open_source
+from uwe.embedder.sources import EncoderInput, open_source
 from uwe.embedder.work import embed
 
-__all__ = ["Encoder", "Source", "embed", "load_encoder", "open_source"]
+__all__ = ["Encoder", "EncoderInput", "embed", "load_encoder", "open_source"]

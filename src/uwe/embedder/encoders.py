@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from uwe.data.optional import optional
+from uwe._optional import optional
 from uwe.errors import DataError, InputError
 
 __all__ = ["Encoder", "load_encoder"]

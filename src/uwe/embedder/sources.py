@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from uwe._optional import optional
 from uwe.data import load_dataset
+from uwe.data.csv_file import read_csv
 from uwe.data.images import decode_image, fit_image
-from uwe.data.optional import optional
 from uwe.data.parquet import parquet_splits, parquet_table
 from uwe.data.table import train_and_test
 from uwe.errors import DataError, InputError
-from uwe.pool_files.columns import read_csv
 
-__all__ = ["Source", "open_source"]
+__all__ = ["EncoderInput", "open_source"]
 
 _SUFFIXES = frozenset(
     [".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"]
@@ -27,7 +27,7 @@ _IDS = ("ids", "id")
 
 
 @dataclass(frozen=True)
-class Source:
+class EncoderInput:
     """Items to be embedded, fetched a batch at a time.
 
     Attributes:
@@ -49,7 +49,7 @@ def open_source(
     text: str | None = None,
     data_dir: Path | None = None,
     image_size: int | None = None,
-) -> Source:
+) -> EncoderInput:
     """Look at what is to be embedded.
 
     Args:
@@ -80,7 +80,7 @@ def open_source(
     return _images(folder, image_size)
 
 
-def _images(folder: Path, size: int | None) -> Source:
+def _images(folder: Path, size: int | None) -> EncoderInput:
     paths = sorted(
         path
         for path in folder.rglob("*")
@@ -95,18 +95,18 @@ def _images(folder: Path, size: int | None) -> Source:
     def fetch(start: int, end: int) -> list[Any]:
         return [fit_image(decode_image(path, "RGB", str(path)), size) for path in paths[start:end]]
 
-    return Source("images", ids, fetch, _stamp([ids, states, size]))
+    return EncoderInput("images", ids, fetch, _stamp([ids, states, size]))
 
 
-def _data_set(name: str, data_dir: Path | None, size: int | None) -> Source:
+def _data_set(name: str, data_dir: Path | None, size: int | None) -> EncoderInput:
     data = load_dataset(name, data_dir=data_dir, image_size=size)
     x = data.train.x
-    return Source(
+    return EncoderInput(
         "images", data.ids, lambda start, end: list(x[start:end]), _stamp([data.fingerprint, size])
     )
 
 
-def _texts(name: str, column: str, data_dir: Path | None) -> Source:
+def _texts(name: str, column: str, data_dir: Path | None) -> EncoderInput:
     path = Path(name.removeprefix(_HUB)).expanduser()
     if data_dir is not None and (data_dir / path).exists():
         path = data_dir / path
@@ -115,7 +115,7 @@ def _texts(name: str, column: str, data_dir: Path | None) -> Source:
     if row is not None:
         raise DataError(f"{name}: row {row} of column {column} holds {columns[row]!r}, no text")
     ids = given or [str(number) for number in range(len(columns))]
-    return Source(
+    return EncoderInput(
         "texts", ids, lambda start, end: columns[start:end], _stamp([column, columns, ids])
     )
 

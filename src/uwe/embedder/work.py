@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from uwe._files import make_folder, write_json, write_whole
 from uwe._types import Progress, Stage
 from uwe.embedder.encoders import Encoder
-from uwe.embedder.sources import Source
+from uwe.embedder.sources import EncoderInput
 from uwe.errors import DataError, InputError, RunError
 
 __all__ = ["embed"]
@@ -25,7 +25,7 @@ _RECORD = "record.json"
 
 
 def embed(
-    source: Source,
+    source: EncoderInput,
     encoder: Encoder,
     output: Path,
     *,
@@ -65,7 +65,7 @@ def embed(
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _record(folder: Path, source: Source, encoder: Encoder, batch: int) -> dict[str, Any]:
+def _record(folder: Path, source: EncoderInput, encoder: Encoder, batch: int) -> dict[str, Any]:
     """What is being made, and the widths once they are known."""
     settings = {"model": encoder.name, "items": source.stamp, "rows": len(source.ids)}
     settings["batch"] = batch
@@ -90,7 +90,7 @@ def _record(folder: Path, source: Source, encoder: Encoder, batch: int) -> dict[
 
 def _fill(
     folder: Path,
-    source: Source,
+    source: EncoderInput,
     encoder: Encoder,
     record: dict[str, Any],
     progress: Progress | None,
@@ -155,7 +155,7 @@ def _append(folder: Path, tensors: Mapping[str, torch.Tensor], start: int) -> No
         raise RunError(f"cannot write {error.filename or folder}: {error.strerror}") from error
 
 
-def _finish(folder: Path, output: Path, source: Source, record: Mapping[str, Any]) -> None:
+def _finish(folder: Path, output: Path, source: EncoderInput, record: Mapping[str, Any]) -> None:
     """Put the files behind a header of safetensors, without holding them in memory."""
     n, widths = len(source.ids), record["widths"]
     header: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from uwe.experiment.actions import Action, Label, Query, Stop, Train, next_action
 from uwe.experiment.own import loop
-from uwe.experiment.plan import Plan, make_plan, require_disk_space, supervised_plan
+from uwe.experiment.plan import RunPlan, make_plan, require_disk_space, supervised_plan
 from uwe.experiment.prepare import Prepared, files_of, prepare
 from uwe.experiment.runs import Result, initialize, run, run_cycle0, supervise
 from uwe.experiment.settings import BUDGETS, Experiment, budget_id, parse_budgets
@@ -12,10 +12,10 @@ __all__ = [
     "Action",
     "Experiment",
     "Label",
-    "Plan",
     "Prepared",
     "Query",
     "Result",
+    "RunPlan",
     "Stop",
     "Train",
     "budget_id",

@@ -15,14 +15,14 @@ from uwe import journal
 from uwe._files import remove_unfinished
 from uwe._types import Progress, Rows
 from uwe.experiment.prepare import Prepared
-from uwe.experiment.record import OTHER_FOLDER, OTHER_TAG, open_record, require_same_settings
 from uwe.experiment.settings import Experiment, model_spec, recipe
 from uwe.experiment.steps import restore_tables
 from uwe.experiment.work import Work
 from uwe.journal import Event
-from uwe.learner import TorchLearner, fitted_batch
+from uwe.learners import TorchLearner, fitted_batch
 from uwe.oracle import simulated
-from uwe.results import RunFiles
+from uwe.runs import RunFiles
+from uwe.runs.record import OTHER_FOLDER, OTHER_TAG, open_record, require_same_settings
 from uwe.strategies import find_strategy
 
 __all__ = ["as_json", "open_journal", "open_work"]

@@ -17,7 +17,6 @@ from uwe._types import Progress
 from uwe.data import Dataset
 from uwe.errors import InputError
 from uwe.experiment.prepare import require_names, strategy_with_options
-from uwe.experiment.record import OTHER_TAG, held, logged_to, open_record, require_same_settings
 from uwe.experiment.run_learner import OwnLearner, learner_name, require_learner
 from uwe.experiment.runs import Result
 from uwe.experiment.settings import Experiment, budget_id
@@ -25,8 +24,9 @@ from uwe.experiment.steps import finish, restore_tables
 from uwe.experiment.work import Work
 from uwe.journal import Event, Trained
 from uwe.oracle import simulated
-from uwe.results import RunFiles, al_files, file_name
-from uwe.results.cycles import cycle_rows
+from uwe.runs import RunFiles, al_files, file_name
+from uwe.runs.cycles import cycle_rows
+from uwe.runs.record import OTHER_TAG, held, logged_to, open_record, require_same_settings
 from uwe.selection import uniform
 
 __all__ = ["loop"]

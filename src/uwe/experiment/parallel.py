@@ -16,7 +16,7 @@ from typing import Any
 
 from uwe._types import Progress
 from uwe.errors import InputError, RunError
-from uwe.experiment.tasks import LentDataset, Message, Task, next_ready
+from uwe.experiment.tasks import Job, LentDataset, Message, next_ready
 
 __all__ = ["do_tasks"]
 
@@ -26,7 +26,7 @@ _MOST_DEATHS = 3
 
 
 def do_tasks(
-    tasks: Sequence[Task],
+    tasks: Sequence[Job],
     *,
     jobs: int,
     dataset: LentDataset | None = None,
@@ -55,7 +55,7 @@ class _Worker:
 
     def __init__(self, dataset: LentDataset | None) -> None:
         self.connection, theirs = Pipe()
-        self.task: Task | None = None
+        self.task: Job | None = None
         with theirs:
             self.process = subprocess.Popen(
                 [
@@ -66,7 +66,7 @@ class _Worker:
             )  # fmt: skip
         self.tell(dataset)
 
-    def give(self, task: Task) -> None:
+    def give(self, task: Job) -> None:
         """Begin a task."""
         self.task = task
         self.tell(task)
@@ -97,7 +97,7 @@ class _Crew:
     def __init__(self, size: int, dataset: LentDataset | None, progress: Progress | None) -> None:
         self.dataset = dataset
         self.progress = progress
-        self.waiting: list[Task] = []
+        self.waiting: list[Job] = []
         self.cycle0_done: set[Path] = set()
         self.deaths: Counter[tuple[str, Path]] = Counter()
         self.workers = [_Worker(dataset) for _ in range(size)]
@@ -114,7 +114,7 @@ class _Crew:
         for worker in self.workers:
             worker.end()
 
-    def finish(self, tasks: Sequence[Task]) -> None:
+    def finish(self, tasks: Sequence[Job]) -> None:
         """Do all tasks."""
         self.waiting = list(tasks)
         self._hand_out()

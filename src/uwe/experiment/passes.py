@@ -11,11 +11,11 @@ import torch
 from uwe._files import read_tensors, write_tensors
 from uwe._random import derive_seed
 from uwe.errors import RunError
-from uwe.experiment.record import fix_anew, fixed_number
 from uwe.experiment.work import Work
-from uwe.learner import is_out_of_memory
+from uwe.learners import is_out_of_memory
 from uwe.models import FALLBACK_RATE
 from uwe.predictions import Predictions
+from uwe.runs.record import fix_anew, fixed_number
 from uwe.uncertainty import entropy
 
 __all__ = ["model_before", "pool_predictions", "predict", "save_predictions"]

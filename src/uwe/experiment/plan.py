@@ -12,19 +12,19 @@ from uwe._files import nearest_existing
 from uwe.data import Dataset
 from uwe.errors import RunError
 from uwe.experiment.prepare import Prepared, cycle0_files_of, files_of, supervised_files_of
-from uwe.experiment.record import OTHER_TAG, require_same_settings
 from uwe.journal import Event, Queried, Trained
-from uwe.results import RunFiles
+from uwe.runs import RunFiles
+from uwe.runs.record import OTHER_TAG, require_same_settings
 from uwe.strategies import find_strategy
 
-__all__ = ["Plan", "make_plan", "require_disk_space", "supervised_plan"]
+__all__ = ["RunPlan", "make_plan", "require_disk_space", "supervised_plan"]
 
 _BYTES = 4
 _MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """What is missing of one run.
 
     Attributes:
@@ -44,13 +44,13 @@ class Plan:
     disk_bytes: int
 
 
-def make_plan(prepared: Sequence[Prepared]) -> list[Plan]:
+def make_plan(prepared: Sequence[Prepared]) -> list[RunPlan]:
     """What is missing of each run; the cycle-0 run of a seed stands before its first strategy.
 
     Raises:
         RunError: a run of that name has other settings, or its journal cannot be read.
     """
-    plans: list[Plan] = []
+    plans: list[RunPlan] = []
     seen: set[Path] = set()
     for each in prepared:
         files = cycle0_files_of(each)
@@ -63,7 +63,7 @@ def make_plan(prepared: Sequence[Prepared]) -> list[Plan]:
     return plans
 
 
-def supervised_plan(prepared: Sequence[Prepared]) -> list[Plan]:
+def supervised_plan(prepared: Sequence[Prepared]) -> list[RunPlan]:
     """What is missing of the upper bounds, one for each seed."""
     by_seed = {each.experiment.seed: each for each in prepared}
     return [
@@ -74,7 +74,7 @@ def supervised_plan(prepared: Sequence[Prepared]) -> list[Plan]:
     ]
 
 
-def require_disk_space(plans: Sequence[Plan]) -> None:
+def require_disk_space(plans: Sequence[RunPlan]) -> None:
     """Refuse what will not fit.
 
     Raises:
@@ -91,12 +91,12 @@ def require_disk_space(plans: Sequence[Plan]) -> None:
             )
 
 
-def _first_model_plan(name: str, files: RunFiles, prepared: Prepared, rows: int) -> Plan:
+def _first_model_plan(name: str, files: RunFiles, prepared: Prepared, rows: int) -> RunPlan:
     data = prepared.dataset
     settings = prepared.first_settings(rows)
     require_same_settings(files.record, files.journal, settings)
     missing = 0 if _count(journal.read(files.journal), Trained) else 1
-    return Plan(
+    return RunPlan(
         name,
         prepared.experiment.results,
         cycles=0,
@@ -106,7 +106,7 @@ def _first_model_plan(name: str, files: RunFiles, prepared: Prepared, rows: int)
     )
 
 
-def _run_plan(prepared: Prepared) -> Plan:
+def _run_plan(prepared: Prepared) -> RunPlan:
     experiment, data = prepared.experiment, prepared.dataset
     wanted = len(experiment.labels) - 1
     if experiment.cycles is not None:
@@ -120,7 +120,7 @@ def _run_plan(prepared: Prepared) -> Plan:
     )
     shared = int(queries == wanted > 0 and not _mc_passes(prepared))
     kept = queries if experiment.keep_predictions == "all" else min(queries, 2)
-    return Plan(
+    return RunPlan(
         prepared.name,
         experiment.results,
         cycles=queries,

@@ -14,7 +14,6 @@ from uwe._files import nearest_existing
 from uwe._types import Progress
 from uwe.data import Dataset, load_dataset
 from uwe.errors import InputError
-from uwe.experiment.record import recorded_setting
 from uwe.experiment.settings import (
     Experiment,
     budget_id,
@@ -23,9 +22,10 @@ from uwe.experiment.settings import (
     model_spec,
     run_settings,
 )
-from uwe.learner import resolve_device, resolve_precision
+from uwe.learners import resolve_device, resolve_precision
 from uwe.models import ModelSize, ModelSpec, model_size
-from uwe.results import RunFiles, al_files, cycle0_files, supervised_files
+from uwe.runs import RunFiles, al_files, cycle0_files, supervised_files
+from uwe.runs.record import recorded_setting
 from uwe.strategies import Strategy, find_strategy, strategy_options
 
 _LONGEST_STEM = 190

@@ -13,7 +13,7 @@ import torch
 from uwe._types import Labels
 from uwe.data import ImageRows
 from uwe.errors import InputError
-from uwe.learner import Training
+from uwe.learners import Training
 from uwe.predictions import Predictions
 
 __all__ = ["OwnLearner", "RunLearner", "learner_name"]

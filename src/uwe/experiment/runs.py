@@ -22,13 +22,13 @@ from uwe.experiment.opening import as_json, open_journal, open_work
 from uwe.experiment.parallel import do_tasks
 from uwe.experiment.plan import make_plan, require_disk_space, supervised_plan
 from uwe.experiment.prepare import Prepared, cycle0_files_of, files_of, prepare, supervised_files_of
-from uwe.experiment.record import held, logged_to, open_record, waited_for
 from uwe.experiment.settings import Experiment
 from uwe.experiment.steps import digest_of, finish
 from uwe.experiment.tasks import lent, tasks_of
 from uwe.journal import Event, Trained
-from uwe.results import RunFiles, initial_rows_file
-from uwe.results.cycles import csv_text, cycle_rows
+from uwe.runs import RunFiles, initial_rows_file
+from uwe.runs.cycles import csv_text, cycle_rows
+from uwe.runs.record import held, logged_to, open_record, waited_for
 from uwe.selection import uniform
 
 __all__ = [

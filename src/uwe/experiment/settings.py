@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from uwe.data import Dataset
 from uwe.errors import InputError, require_known
-from uwe.learner import PRECISIONS, RECIPES, Training, recipe_for, resolve_device
+from uwe.learners import PRECISIONS, RECIPES, Training, recipe_for, resolve_device
 from uwe.models import ModelSpec
 
 __all__ = [

@@ -26,7 +26,7 @@ from uwe.experiment.actions import Action, Label, Query, Stop, Train, next_actio
 from uwe.experiment.passes import model_before, pool_predictions, predict, save_predictions
 from uwe.experiment.work import Work
 from uwe.journal import Event, Labelled, Queried, Trained
-from uwe.learner import (
+from uwe.learners import (
     Epoch,
     give_back_memory,
     is_out_of_memory,
@@ -34,8 +34,8 @@ from uwe.learner import (
     shrink_and_perturb,
 )
 from uwe.pool import Pool
-from uwe.results import write_cycles, write_query
-from uwe.results.cycles import csv_text
+from uwe.runs import write_cycles, write_query
+from uwe.runs.cycles import csv_text
 
 __all__ = ["digest_of", "finish", "restore_tables"]
 

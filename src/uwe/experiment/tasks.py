@@ -15,7 +15,7 @@ from uwe.data import Dataset, Split
 from uwe.experiment.prepare import Prepared, cycle0_files_of
 from uwe.experiment.settings import Experiment
 
-__all__ = ["LentDataset", "Message", "Task", "lent", "next_ready", "tasks_of"]
+__all__ = ["Job", "LentDataset", "Message", "lent", "next_ready", "tasks_of"]
 
 Message: TypeAlias = tuple[str, Any]
 """A kind (``stage``, ``log``, ``done``, ``failed``) and what belongs to it."""
@@ -24,7 +24,7 @@ _ARRAYS = ("train", "test")
 
 
 @dataclass(frozen=True)
-class Task:
+class Job:
     """A piece of work for one process.
 
     Attributes:
@@ -40,21 +40,21 @@ class Task:
     cycle0: Path
 
 
-def tasks_of(prepared: Sequence[Prepared]) -> list[Task]:
+def tasks_of(prepared: Sequence[Prepared]) -> list[Job]:
     """The cycle-0 run of every seed once, and every run; in the order in which they are wanted."""
-    tasks: list[Task] = []
+    tasks: list[Job] = []
     made: set[Path] = set()
     for each in prepared:
         path = cycle0_files_of(each).journal
         if path not in made:
             made.add(path)
             name = f"cycle 0, seed {each.experiment.seed}"
-            tasks.append(Task("cycle 0", each.experiment, name, path))
-        tasks.append(Task("run", each.experiment, each.name, path))
+            tasks.append(Job("cycle 0", each.experiment, name, path))
+        tasks.append(Job("run", each.experiment, each.name, path))
     return tasks
 
 
-def next_ready(tasks: Sequence[Task], cycle0_done: Collection[Path]) -> Task | None:
+def next_ready(tasks: Sequence[Job], cycle0_done: Collection[Path]) -> Job | None:
     """The first task that waits for no other; None while there is none."""
     ready = (task for task in tasks if task.kind == "cycle 0" or task.cycle0 in cycle0_done)
     return next(ready, None)

@@ -8,7 +8,7 @@ from uwe._types import Progress, Rows, Stage
 from uwe.data import Dataset
 from uwe.experiment.run_learner import RunLearner
 from uwe.oracle import Oracle
-from uwe.results import RunFiles
+from uwe.runs import RunFiles
 from uwe.strategies import Strategy
 
 __all__ = ["Work"]

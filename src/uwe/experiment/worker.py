@@ -18,8 +18,8 @@ from typing import Any
 
 from uwe.data import Dataset
 from uwe.experiment.runs import run, run_cycle0
-from uwe.experiment.tasks import LentDataset, Task
-from uwe.learner import keep_freed_memory
+from uwe.experiment.tasks import Job, LentDataset
+from uwe.learners import keep_freed_memory
 
 __all__ = ["serve"]
 
@@ -53,7 +53,7 @@ def serve(connection: Connection) -> None:
         connection.send(_outcome(task, dataset, connection))
 
 
-def _outcome(task: Task, dataset: Dataset | None, connection: Connection) -> tuple[str, object]:
+def _outcome(task: Job, dataset: Dataset | None, connection: Connection) -> tuple[str, object]:
     try:
         _KINDS[task.kind](
             task.experiment,

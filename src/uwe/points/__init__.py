@@ -16,33 +16,20 @@ import torch
 
 from uwe.errors import InputError
 from uwe.points._dense import Dense
-from uwe.points._geometry import (
-    Array,
-    BoolArray,
-    Exact,
-    FloatArray,
-    Frame,
-    Points,
-    Span,
-    Table,
-    Tile,
-    ordered_sum,
-)
+from uwe.points._geometry import Array, Exact, Frame, Matrix, Points, Span, Tile, ordered_sum
 from uwe.points._product import Product
 from uwe.points._subset import Subset
 
 __all__ = [
     "Array",
-    "BoolArray",
     "Dense",
     "Exact",
-    "FloatArray",
     "Frame",
+    "Matrix",
     "Points",
     "Product",
     "Span",
     "Subset",
-    "Table",
     "Tile",
     "as_points",
     "ordered_sum",

@@ -8,19 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from uwe._types import Rows
+from uwe._types import BoolArray, FloatArray, Rows
 from uwe.points import _rows
-from uwe.points._geometry import (
-    Array,
-    BoolArray,
-    Exact,
-    FloatArray,
-    Frame,
-    Span,
-    Table,
-    Tile,
-    ordered_sum,
-)
+from uwe.points._geometry import Array, Exact, Frame, Matrix, Span, Tile, ordered_sum
 
 __all__ = ["Dense"]
 
@@ -49,7 +39,7 @@ class _DenseExact:
 
 @dataclass(frozen=True)
 class _DenseTile:
-    x: Table  # [m, d]
+    x: Matrix  # [m, d]
     sq: FloatArray
     gamma: float
     tiny: float
@@ -65,7 +55,7 @@ class _DenseTile:
         x, sq = _rows.joined(self.x, other.x), np.concatenate([self.sq, other.sq])
         return _DenseTile(x, sq, self.gamma, self.tiny)
 
-    def offsets(self, centres: Tile) -> Table:
+    def offsets(self, centres: Tile) -> Matrix:
         assert isinstance(centres, _DenseTile)
         table = _rows.product(self.x, centres.x * -2)
         table += _rows.like(centres.sq, table)

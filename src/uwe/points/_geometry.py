@@ -8,26 +8,22 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import torch
 
-from uwe._types import IntArray, Rows
+from uwe._types import BoolArray, FloatArray, IntArray, Rows
 
 __all__ = [
     "Array",
-    "BoolArray",
     "Exact",
-    "FloatArray",
     "Frame",
+    "Matrix",
     "Points",
     "Span",
-    "Table",
     "Tile",
     "ordered_sum",
 ]
 
-FloatArray: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
-BoolArray: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 Array: TypeAlias = "torch.Tensor | np.ndarray[Any, Any]"  # [n, d] of a floating type
 Span: TypeAlias = "slice | IntArray"  # which rows
-Table: TypeAlias = Any  # [m, j] in working precision: an array on the host, a tensor elsewhere
+Matrix: TypeAlias = Any  # [m, j] in working precision: an array on the host, a tensor elsewhere
 
 _LANES = 64
 
@@ -101,7 +97,7 @@ class Tile(Protocol):
         """These rows and those of ``other``."""
         ...
 
-    def offsets(self, centres: Tile) -> Table:
+    def offsets(self, centres: Tile) -> Matrix:
         """``‖c‖² - 2⟨x, c⟩`` of rows x and centres c, ``[m, j]``; ``‖x‖²`` less than a distance."""
         ...
 

@@ -8,20 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from uwe._types import Rows
+from uwe._types import BoolArray, FloatArray, Rows
 from uwe.errors import InputError
 from uwe.points import _rows
-from uwe.points._geometry import (
-    Array,
-    BoolArray,
-    Exact,
-    FloatArray,
-    Frame,
-    Span,
-    Table,
-    Tile,
-    ordered_sum,
-)
+from uwe.points._geometry import Array, Exact, Frame, Matrix, Span, Tile, ordered_sum
 
 __all__ = ["Product"]
 
@@ -52,8 +42,8 @@ class _ProductExact:
 
 @dataclass(frozen=True)
 class _ProductTile:
-    a: Table  # [m, c]
-    b: Table  # [m, d]
+    a: Matrix  # [m, c]
+    b: Matrix  # [m, d]
     sq: FloatArray
     gamma: float
     tiny: float
@@ -69,7 +59,7 @@ class _ProductTile:
         a, b = _rows.joined(self.a, other.a), _rows.joined(self.b, other.b)
         return _ProductTile(a, b, np.concatenate([self.sq, other.sq]), self.gamma, self.tiny)
 
-    def offsets(self, centres: Tile) -> Table:
+    def offsets(self, centres: Tile) -> Matrix:
         assert isinstance(centres, _ProductTile)
         table = _rows.product(self.b, centres.b)
         table *= _rows.product(self.a, centres.a * -2)

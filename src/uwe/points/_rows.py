@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from uwe._types import BoolArray, FloatArray
 from uwe.errors import InputError
-from uwe.points._geometry import Array, BoolArray, FloatArray, Span, Table
+from uwe.points._geometry import Array, Matrix, Span
 
 __all__ = [
     "as_matrix",
@@ -86,7 +87,7 @@ def working_rows(
     scale: float,
     dtype: torch.dtype,
     device: torch.device,
-) -> Table:
+) -> Matrix:
     """``(x - origin) · scale``, rounded once (the origin is a float32 number in each column).
 
     An array where the device is the host, else a tensor.
@@ -96,7 +97,7 @@ def working_rows(
         rows = torch.as_tensor(own).to(device)
         rows = rows.to(torch.promote_types(rows.dtype, dtype))
         shift = None if origin is None else torch.from_numpy(origin).to(rows)
-        framed: Table = _framed(rows, shift, scale).to(dtype)
+        framed: Matrix = _framed(rows, shift, scale).to(dtype)
         return framed
     kind = _NUMPY[dtype]
     widest = np.promote_types(own.dtype, kind) if isinstance(own, np.ndarray) else kind
@@ -167,7 +168,7 @@ def power_of_two(size: float, most: int) -> float:
     return float(2.0 ** -np.clip(np.rint(np.log2(size)), -most, most))
 
 
-def sqnorms(x: Table) -> FloatArray:
+def sqnorms(x: Matrix) -> FloatArray:
     """Squared norm of each row, as the rows' precision rounds it."""
     if isinstance(x, np.ndarray):
         on_host: FloatArray = np.einsum("ij,ij->i", x, x).astype(np.float64)
@@ -176,7 +177,7 @@ def sqnorms(x: Table) -> FloatArray:
     return squares
 
 
-def product(x: Table, y: Table) -> Table:
+def product(x: Matrix, y: Matrix) -> Matrix:
     """``x yᵀ``: numpy's on the host, where it is the faster one, else torch's."""
     return x @ y.T
 
@@ -194,12 +195,12 @@ def tiny_of(dtype: torch.dtype) -> float:
     return 1e-36 if dtype == torch.float32 else 1e-290
 
 
-def joined(x: Table, y: Table) -> Table:
+def joined(x: Matrix, y: Matrix) -> Matrix:
     """The rows of one table, then those of the other."""
     return np.concatenate([x, y]) if isinstance(x, np.ndarray) else torch.cat([x, y])
 
 
-def like(values: FloatArray, table: Table) -> Table:
+def like(values: FloatArray, table: Matrix) -> Matrix:
     """Host numbers in the precision and the place of a table."""
     if isinstance(table, np.ndarray):
         return values.astype(table.dtype)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from uwe._types import IntArray, Rows
-from uwe.points._geometry import BoolArray, Exact, FloatArray, Frame, Points, Span, Tile
+from uwe._types import BoolArray, FloatArray, IntArray, Rows
+from uwe.points._geometry import Exact, Frame, Points, Span, Tile
 
 __all__ = ["Subset"]
 

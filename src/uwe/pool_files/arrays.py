@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
-from uwe.errors import DataError
-from uwe.pool_files.container import Container, as_ids, damaged
+from uwe.errors import DataError, damaged
+from uwe.pool_files.container import Container, as_ids
 
 __all__ = ["open_npy", "open_npy_folder", "open_npz", "open_safetensors"]
 

@@ -6,7 +6,6 @@ A block ``features`` is the columns ``features_0``, ``features_1`` and so on (or
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from uwe.data.optional import optional
-from uwe.errors import DataError
-from uwe.points import FloatArray
-from uwe.pool_files.container import Container, as_ids, damaged
+from uwe._optional import optional
+from uwe._types import FloatArray
+from uwe.data.csv_file import read_csv
+from uwe.errors import DataError, damaged
+from uwe.pool_files.container import Container, as_ids
 
-__all__ = ["blocks_of", "open_csv", "open_parquet", "read_csv"]
+__all__ = ["blocks_of", "open_csv", "open_parquet"]
 
 _NUMBERED = re.compile(r"(?P<block>.*?)[_.\-]?(?P<number>\d+)")
 _TRUTH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
@@ -56,26 +56,6 @@ def open_parquet(path: Path) -> Container:
         numbers=lambda name: _typed(path, name, column(name)),
         texts=lambda name: as_ids(path, name, column(name).to_pylist()),
     )
-
-
-def read_csv(path: Path) -> dict[str, list[str]]:
-    """The columns of a CSV file, as text.
-
-    Raises:
-        DataError: it cannot be read, two columns have one name, or a line has too few or too many
-            cells.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file, strict=True)
-            header = next(lines, [])
-            _check_header(path, header)
-            rows = [_whole(path, lines.line_num, header, cells) for cells in lines if cells]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise damaged(path, error) from error
-    if not rows:
-        raise DataError(f"{path} has no rows")
-    return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
 
 
 def blocks_of(names: Sequence[str]) -> dict[str, list[str]]:
@@ -188,20 +168,3 @@ def _plain(path: Path, name: str, chunk: Any) -> np.ndarray[Any, Any]:
     if array.dtype.kind not in "biuf":
         raise DataError(f"{path}: the column {name} holds {chunk.type}, not numbers")
     return array
-
-
-def _check_header(path: Path, header: Sequence[str]) -> None:
-    if not header:
-        raise DataError(f"{path} is empty; its first line must name the columns")
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{path} has two columns {twice!r}; rename one")
-
-
-def _whole(path: Path, line: int, header: Sequence[str], cells: list[str]) -> list[str]:
-    if len(cells) != len(header):
-        raise DataError(
-            f"{path}: line {line} has {len(cells)} cells, but there are {len(header)} columns; "
-            "is the file whole?"
-        )
-    return cells

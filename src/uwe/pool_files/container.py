@@ -11,7 +11,7 @@ import numpy as np
 
 from uwe.errors import DataError
 
-__all__ = ["Container", "damaged"]
+__all__ = ["Container"]
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,6 @@ class Container:
     read: Callable[[str], Any]
     read_mask: Callable[[str], Any]
     read_ids: Callable[[str], list[str]]
-
-
-def damaged(path: Path, error: Exception) -> DataError:
-    """What cannot be read, and why, in one line."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return DataError(f"cannot read {path}: {reason}; is it whole? Write it again")
 
 
 def as_ids(path: Path, name: str, values: Any) -> list[str]:

@@ -10,22 +10,19 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any
 
 from uwe import journal
 from uwe._files import read_tensors
+from uwe._types import FloatArray
 from uwe.data import Dataset, load_dataset
 from uwe.errors import DataError, UweError
 from uwe.journal import Event
 from uwe.report.evidence import Evidence
-from uwe.results import cycle0_beside, files_of_table
+from uwe.runs import cycle0_beside, files_of_table
 
 __all__ = ["costs", "data_of", "events_of", "pool_tensor", "test_logits"]
 
-FloatArray: TypeAlias = npt.NDArray[np.floating]
 
 _LOCAL = ("digits", "fashion_mnist")
 _DEBIAN = Path("/usr/share/datasets/fashion-mnist")

@@ -28,7 +28,7 @@ from uwe.report.sections import (
     target_section,
 )
 from uwe.report.sections.ranking import joint_ranking
-from uwe.results import Curve
+from uwe.runs import Curve
 
 __all__ = ["FORMATS", "build_report", "write_report"]
 

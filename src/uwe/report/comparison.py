@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from uwe._types import FloatArray
 from uwe.report.evidence import Evidence
 from uwe.statistics import (
     Interval,
@@ -43,7 +43,6 @@ __all__ = [
     "rank",
 ]
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 ALPHA = 0.05
 WANTED_POWER = 0.8

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from uwe._files import write_whole
-from uwe.results import Curve
+from uwe.runs import Curve
 
 __all__ = ["plot_curves"]
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from uwe.results.cycles import csv_text
+from uwe.runs.cycles import csv_text
 
 __all__ = [
     "Block",

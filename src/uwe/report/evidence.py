@@ -6,17 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from uwe.results import Curve, Study
+from uwe._types import FloatArray
+from uwe.runs import Curve, Study
 from uwe.statistics import area
 
 __all__ = ["BASELINE", "Evidence", "gather", "study_title"]
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 BASELINE = "random"
 

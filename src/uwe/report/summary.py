@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from uwe.results import Curve
-from uwe.results.cycles import csv_text
+from uwe.runs import Curve
+from uwe.runs.cycles import csv_text
 from uwe.statistics import labels_to_target
 
 __all__ = ["curve_lines", "random_target", "summary_csv"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from uwe._types import IntArray, Rows
-from uwe.points import FloatArray, Tile
+from uwe._types import FloatArray, IntArray, Rows
+from uwe.points import Tile
 from uwe.selection._bounds import on_host
 from uwe.selection._nearest import Nearest
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from uwe._types import IntArray
-from uwe.points import FloatArray, Table, Tile
+from uwe._types import FloatArray, IntArray
+from uwe.points import Matrix, Tile
 
 __all__ = ["bounds", "entries", "low_of_high", "on_host", "reach", "row_minimum", "spans", "within"]
 
@@ -56,19 +56,19 @@ def spans(n: int, size: int) -> Iterator[slice]:
     return (slice(start, min(n, start + size)) for start in range(0, n, size))
 
 
-def on_host(table: Table) -> Any:
+def on_host(table: Matrix) -> Any:
     """A table as an array on the host."""
     return table if isinstance(table, np.ndarray) else table.cpu().numpy()
 
 
-def row_minimum(table: Table) -> FloatArray:
+def row_minimum(table: Matrix) -> FloatArray:
     """The least entry of each row, on the host."""
     found = table.min(1) if isinstance(table, np.ndarray) else table.amin(1).cpu().numpy()
     least: FloatArray = found.astype(np.float64)
     return least
 
 
-def within(table: Table, limit: FloatArray) -> tuple[IntArray, IntArray]:
+def within(table: Matrix, limit: FloatArray) -> tuple[IntArray, IntArray]:
     """Where a table's entries are at most the limit of their row: rows and columns."""
     if isinstance(table, np.ndarray):
         flat = np.flatnonzero(table <= limit.astype(table.dtype)[:, None])
@@ -78,7 +78,7 @@ def within(table: Table, limit: FloatArray) -> tuple[IntArray, IntArray]:
     return row.cpu().numpy(), column.cpu().numpy()
 
 
-def entries(table: Table, row: IntArray, column: IntArray) -> FloatArray:
+def entries(table: Matrix, row: IntArray, column: IntArray) -> FloatArray:
     """Some entries of a table, on the host."""
     if isinstance(table, np.ndarray):
         return table[row, column].astype(np.float64)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from uwe._types import IntArray, Rows
-from uwe.points import FloatArray, Frame, Points, Tile
+from uwe._types import FloatArray, IntArray, Rows
+from uwe.points import Frame, Points, Tile
 from uwe.selection._bounds import bounds, on_host
 
 __all__ = ["Cells", "Meeting"]

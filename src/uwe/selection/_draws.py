@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from uwe._types import Rows
-from uwe.points import BoolArray, FloatArray, Points
+from uwe._types import BoolArray, FloatArray, Rows
+from uwe.points import Points
 from uwe.selection._validation import require_finite
 
 __all__ = ["is_small", "one_by_one"]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from uwe._types import IntArray, Rows
-from uwe.points import FloatArray, Frame, Points, Span, Tile
+from uwe._types import FloatArray, IntArray, Rows
+from uwe.points import Frame, Points, Span, Tile
 from uwe.selection._bounds import (
     bounds,
     entries,

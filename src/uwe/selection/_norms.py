@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from uwe._types import FloatArray
 from uwe.errors import InputError
-from uwe.points import FloatArray, Frame, Points
+from uwe.points import Frame, Points
 from uwe.selection._bounds import spans
 from uwe.selection._validation import require_finite
 

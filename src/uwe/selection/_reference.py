@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from uwe._random import generator
-from uwe._types import Rows
-from uwe.points import FloatArray, Points
+from uwe._types import FloatArray, Rows
+from uwe.points import Points
 
 __all__ = ["SHAPES", "distances", "k_center", "k_means_pp", "pool"]
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from uwe._types import IntArray, Rows
-from uwe.points import FloatArray, Tile
+from uwe._types import FloatArray, IntArray, Rows
+from uwe.points import Tile
 from uwe.selection._bounds import reach, spans, within
 from uwe.selection._nearest import Nearest
 from uwe.selection._plan import Advance

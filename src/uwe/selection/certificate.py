@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from uwe._types import Rows
+from uwe._types import FloatArray, Rows
 from uwe.errors import InputError
-from uwe.points import Array, FloatArray, Frame, Points
+from uwe.points import Array, Frame, Points
 from uwe.selection._bounds import on_host
 from uwe.selection._validation import checked
 

@@ -13,8 +13,8 @@ from typing import Literal, overload
 
 import numpy as np
 
-from uwe._types import Rows
-from uwe.points import Array, FloatArray, Points
+from uwe._types import FloatArray, Rows
+from uwe.points import Array, Points
 from uwe.selection._block import Block, greedy
 from uwe.selection._nearest import Nearest
 from uwe.selection._norms import longest, take_norms

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from uwe._random import generator
-from uwe._types import IntArray, Rows
-from uwe.points import Array, FloatArray, Points
+from uwe._types import FloatArray, IntArray, Rows
+from uwe.points import Array, Points
 from uwe.selection._bounds import bounds, on_host, reach, spans
 from uwe.selection._draws import is_small, one_by_one
 from uwe.selection._nearest import Nearest

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from uwe._types import FloatArray
 from uwe.errors import InputError
 
 __all__ = ["BINS", "Measures", "measure"]
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 BINS = 15
 """Bins of the calibration error, equally wide."""

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from uwe._types import FloatArray
 from uwe.errors import InputError, require_known
 
 __all__ = ["area", "labels_to_target", "rising"]
 
-FloatArray = npt.NDArray[np.float64]
 
 SCALES: dict[str, Callable[[FloatArray], FloatArray]] = {"log": np.log, "linear": np.asarray}
 """How budgets are spread along the axis, by name."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from uwe._types import FloatArray
 from uwe.errors import InputError
 
 __all__ = ["LEAST_PAIRS", "Interval", "holm", "mean_interval", "paired_p", "student_quantile"]
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 LEAST_PAIRS = 3
 """With fewer paired seeds nothing is tested."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from uwe._types import FloatArray
 from uwe.errors import InputError
 from uwe.statistics.paired import student_quantile
 
 __all__ = ["MOST_SEEDS", "detectable_difference", "power", "seeds_needed"]
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 MOST_SEEDS = 1_000_000
 """More seeds than this are not counted."""

@@ -6,16 +6,14 @@ import math
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from uwe._types import FloatArray
 from uwe.errors import InputError
 
 __all__ = ["Ranks", "critical_difference", "groups", "rank_blocks"]
-
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from uwe._types import FloatArray
 from uwe.errors import InputError
 from uwe.statistics.curves import labels_to_target, rising
 from uwe.statistics.paired import student_quantile
 
 __all__ = ["Reach", "measured_coverage", "reach"]
-
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

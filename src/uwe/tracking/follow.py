@@ -12,8 +12,8 @@ from typing import Any
 
 from uwe import journal
 from uwe._types import Progress, Stage
-from uwe.results import RunFiles
-from uwe.results.cycles import cycle_rows
+from uwe.runs import RunFiles
+from uwe.runs.cycles import cycle_rows
 from uwe.tracking.trackers import TRACKERS, Tracker, require_trackers
 
 __all__ = ["follow"]

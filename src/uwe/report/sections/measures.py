@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from uwe._types import FloatArray
 from uwe.data import Dataset
 from uwe.journal import Labelled, Queried
 from uwe.report.artefacts import events_of, test_logits
@@ -21,7 +22,6 @@ from uwe.statistics import Measures, measure
 
 __all__ = ["measure_sections"]
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
 
 _MEASURES = ("accuracy", "balanced_accuracy", "macro_f1", "calibration_error")

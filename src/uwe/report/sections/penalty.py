@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
+from uwe._types import FloatArray
 from uwe.report.charts import draw_heat
 from uwe.report.comparison import Comparison
 from uwe.report.document import Column, DataTable, Figure, Section, Text
 from uwe.report.sections.words import none_if_nan
 
 __all__ = ["penalty_section"]
-
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 
 def penalty_section(comparison: Comparison) -> Section:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from uwe._types import FloatArray
 from uwe.data import Dataset
 from uwe.journal import Event, Queried, replay
 from uwe.pool import Pool
@@ -21,7 +21,6 @@ from uwe.report.pictures import as_address
 
 __all__ = ["pick_sections", "principal_components"]
 
-FloatArray: TypeAlias = npt.NDArray[np.floating]
 
 _CYCLES, _PICKS, _MARKS, _POINTS = 6, 10, 12, 700
 _ROWS_AT_ONCE = 4096

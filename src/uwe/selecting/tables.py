@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from uwe.data.optional import optional
+from uwe._optional import optional
 from uwe.errors import InputError
-from uwe.picks.chosen import Selection
+from uwe.selecting.picks import Selection
 
 __all__ = ["check_suffix", "encoded_picks", "pick_rows", "picks_csv"]
 
@@ -33,7 +33,7 @@ COLUMNS = (
 def pick_rows(selection: Selection, ids: Sequence[str]) -> list[dict[str, Any]]:
     """One row for each pick, in order; what is not known is None.
 
-    >>> from uwe.picks import select
+    >>> from uwe.selecting import select
     >>> picks = select([[0.0], [2.0]], 1, uncertainty=[0.1, 0.3])
     >>> pick_rows(picks, ["a", "b"])[0]["id"]
     'b'

@@ -13,8 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
-from uwe._types import IntArray, Rows, Scores
-from uwe.points import FloatArray
+from uwe._types import FloatArray, IntArray, Rows, Scores
 
 __all__ = ["nearest_before", "percentiles", "stands_for"]
 

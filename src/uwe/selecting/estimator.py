@@ -7,9 +7,9 @@ from typing import Any
 
 from uwe._types import Progress
 from uwe.errors import InputError
-from uwe.picks.chosen import Selection, select
-from uwe.picks.offer import ArrayLike
-from uwe.sklearn_learner import class_probabilities, features_of
+from uwe.learners.sklearn import class_probabilities, features_of
+from uwe.selecting.offer import ArrayLike
+from uwe.selecting.picks import Selection, select
 from uwe.strategies import find_strategy
 
 __all__ = ["query"]

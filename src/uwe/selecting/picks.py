@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from uwe._types import IntArray, Progress, Rows, Scores, Stage
+from uwe._types import FloatArray, IntArray, Progress, Rows, Scores, Stage
 from uwe.errors import InputError
-from uwe.picks.offer import ArrayLike, Offer, offered
-from uwe.picks.reasons import nearest_before, percentiles, stands_for
-from uwe.points import FloatArray
+from uwe.selecting.offer import ArrayLike, Offer, offered
+from uwe.selecting.reasons import nearest_before, percentiles, stands_for
 from uwe.strategies import Strategy, find_strategy, strategy_options
 
 __all__ = ["Selection", "select"]

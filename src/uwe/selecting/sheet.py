@@ -11,9 +11,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from uwe.data.optional import optional
+from uwe._optional import optional
 from uwe.errors import DataError
-from uwe.picks.chosen import Selection
+from uwe.selecting.picks import Selection
 
 __all__ = ["contact_sheet", "thumbnails"]
 
@@ -32,7 +32,7 @@ def contact_sheet(
         selection: the picks.
         images: by id, the source of an image; None for a sheet without images.
     """
-    page = Template(resources.files("uwe.picks").joinpath("sheet.html").read_text("utf-8"))
+    page = Template(resources.files("uwe.selecting").joinpath("sheet.html").read_text("utf-8"))
     ranks = {row["idx"]: row["rank"] for row in rows}
     title = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} picked by {selection.strategy}"
     return page.substitute(

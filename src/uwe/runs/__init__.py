@@ -1,8 +1,8 @@
 """The results folder: what lies where, the CSV of a run, and tables over runs."""
 
-from uwe.results.curves import Curve, Study, find_bounds, find_curves
-from uwe.results.cycles import COLUMNS, TIMING_COLUMNS, cycle_rows, write_cycles, write_query
-from uwe.results.files import (
+from uwe.runs.curves import Curve, Study, find_bounds, find_curves
+from uwe.runs.cycles import COLUMNS, TIMING_COLUMNS, cycle_rows, write_cycles, write_query
+from uwe.runs.names import (
     RunFiles,
     al_files,
     cycle0_beside,
@@ -12,8 +12,8 @@ from uwe.results.files import (
     initial_rows_file,
     supervised_files,
 )
-from uwe.results.others import read_others
-from uwe.results.tables import read_acc_files, read_cycles
+from uwe.runs.others import read_others
+from uwe.runs.tables import read_acc_files, read_cycles
 
 __all__ = [
     "COLUMNS",

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from uwe.errors import InputError
-from uwe.results.curves import Curve, Study
-from uwe.results.tables import read_cycles
+from uwe.runs.curves import Curve, Study
+from uwe.runs.tables import read_cycles
 
 __all__ = ["read_others"]
 
@@ -21,7 +21,7 @@ _SEED = re.compile(r"(?:^|(?<=[^a-zA-Z0-9]))s(?:eed)?[-_]?(\d+)(?![0-9a-zA-Z])",
 _SAYS_NOTHING = {"", "result", "results", "run", "accuracy", "al_cycle_result"}
 _LONGEST_LIST = 6
 
-Table: TypeAlias = tuple[Path, int, npt.NDArray[np.int64], npt.NDArray[np.float64]]
+OtherRun: TypeAlias = tuple[Path, int, npt.NDArray[np.int64], npt.NDArray[np.float64]]
 
 
 def read_others(paths: Sequence[Path]) -> list[Curve]:
@@ -38,7 +38,7 @@ def read_others(paths: Sequence[Path]) -> list[Curve]:
         InputError: a file is not there, names no seed, or another is of the same name and seed.
         DataError: a column is missing or a value is no number; file and line are named.
     """
-    tables: dict[str, list[Table]] = {}
+    tables: dict[str, list[OtherRun]] = {}
     for path in paths:
         method, seed = _named(path)
         _check_new(tables.get(method, []), path, seed)
@@ -69,7 +69,7 @@ def _named(path: Path) -> tuple[str, int]:
     return (folder if left.lower() in _SAYS_NOTHING else left), int(found[1])
 
 
-def _check_new(tables: Sequence[Table], path: Path, seed: int) -> None:
+def _check_new(tables: Sequence[OtherRun], path: Path, seed: int) -> None:
     for earlier in tables:
         if earlier[1] == seed:
             raise InputError(
@@ -99,7 +99,9 @@ def _home(labels: npt.NDArray[np.int64], whole: Sequence[tuple[int, ...]]) -> tu
     return next(each for each in whole if each[: len(mine)] == mine)
 
 
-def _curve(dataset: str, budgets: tuple[int, ...], method: str, tables: Sequence[Table]) -> Curve:
+def _curve(
+    dataset: str, budgets: tuple[int, ...], method: str, tables: Sequence[OtherRun]
+) -> Curve:
     tables = sorted(tables, key=lambda table: table[1])
     accuracies = np.full((len(tables), len(budgets)), np.nan)
     for at, (_, _, _, values) in enumerate(tables):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from uwe._optional import optional
 from uwe._types import Labels
-from uwe.data.optional import optional
 from uwe.errors import InputError, require_known
 from uwe.predictions import Predictions
 

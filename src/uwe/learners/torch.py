@@ -13,7 +13,7 @@ from uwe._random import generator
 from uwe._types import Images, Labels
 from uwe.data import ImageRows, Preparation
 from uwe.errors import InputError
-from uwe.learner.batches import (
+from uwe.learners.batches import (
     augmented,
     batches,
     normalised,
@@ -21,8 +21,8 @@ from uwe.learner.batches import (
     steps_in,
     trained_rows,
 )
-from uwe.learner.hardware import deterministic, seeded
-from uwe.learner.recipes import Training, optimizer_of
+from uwe.learners.hardware import deterministic, seeded
+from uwe.learners.recipes import Training, optimizer_of
 from uwe.models import Classifier, ModelSpec, build_model, folded
 from uwe.predictions import Predictions
 from uwe.task import training_loss

@@ -1,6 +1,6 @@
 """Training a network, and one pass over rows that says all that is needed of them."""
 
-from uwe.learner.hardware import (
+from uwe.learners.hardware import (
     PRECISIONS,
     fitted_batch,
     give_back_memory,
@@ -11,9 +11,9 @@ from uwe.learner.hardware import (
     resolve_device,
     resolve_precision,
 )
-from uwe.learner.recipes import RECIPES, Training, recipe_for
-from uwe.learner.torch_learner import Epoch, Learner, TorchLearner
-from uwe.learner.warm_start import shrink_and_perturb
+from uwe.learners.recipes import RECIPES, Training, recipe_for
+from uwe.learners.torch import Epoch, Learner, TorchLearner
+from uwe.learners.warm_start import shrink_and_perturb
 
 __all__ = [
     "PRECISIONS",

@@ -12,12 +12,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from uwe._types import FloatArray
 from uwe.errors import DataError, InputError
-from uwe.results.tables import read_cycles
+from uwe.runs.tables import read_cycles
 
 __all__ = ["Curve", "Study", "find_bounds", "find_curves"]
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 Settings: TypeAlias = tuple[tuple[str, str], ...]
 
 _NAME = re.compile(

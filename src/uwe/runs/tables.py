@@ -5,17 +5,16 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from uwe._types import FloatArray
 from uwe.errors import DataError, InputError, require_known
-from uwe.results.cycles import COLUMNS
+from uwe.runs.cycles import COLUMNS
 
 __all__ = ["read_acc_files", "read_cycles"]
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 _NEEDED = COLUMNS[:2]
 

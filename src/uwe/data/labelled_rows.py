@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from uwe._optional import optional
 from uwe._types import Labels
 from uwe.data import Dataset
-from uwe.data.optional import optional
+from uwe.data.csv_file import read_csv
 from uwe.data.parquet import parquet_splits, parquet_table
 from uwe.data.source import held_out
 from uwe.data.table import Table, train_and_test
 from uwe.errors import DataError, InputError, require_known
-from uwe.pool_files.columns import read_csv
 
 __all__ = ["load_labelled_rows"]
 

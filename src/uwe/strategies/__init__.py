@@ -34,7 +34,7 @@ __all__ = [
     "strategy_options",
 ]
 
-Represented: TypeAlias = Points | Scores
+Represented: TypeAlias = "Points | Scores"
 Advance: TypeAlias = Callable[[int, int], None]  # picks so far, picks in all
 
 _FEATURES = frozenset({"features"})
