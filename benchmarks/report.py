@@ -1,6 +1,6 @@
 """How long a report takes: python -m benchmarks.report [--strategies 8 --seeds 50 --budgets 20].
 
-Made-up runs as CSV files with our names, read and reported by the command itself, start of the
+Made-up runs with tables and records, read and reported by the command itself, start of the
 process included. Runs made by `uwe run` also have journals and logits, which are read as well:
 --of FOLDER reports a folder of such runs instead.
 """
@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from uwe.runs import al_files
+from uwe.runs import RunName
+from uwe.runs.record import open_record
 
 
 def make(folder: Path, strategies: int, seeds: int, budgets: int) -> None:
@@ -29,10 +30,10 @@ def make(folder: Path, strategies: int, seeds: int, budgets: int) -> None:
             accuracy = (
                 0.5 + 0.12 * np.log10(labels / 100) + at / 400 + rng.normal(0, 0.005, budgets)
             )
-            files = al_files(
-                folder, "made", model="small", seed=seed, epochs=1, budget_id="made",
-                method="random" if at == 0 else f"strategy{at}",
-            )  # fmt: skip
+            method = "random" if at == 0 else f"strategy{at}"
+            name = RunName("run", "made", "small", seed, 1, "made", method)
+            files = name.files(folder)
+            open_record(files.record, {}, experiment={}, fixed={}, name=name)
             files.table.parent.mkdir(parents=True, exist_ok=True)
             rows = (f"{n},{share}\n" for n, share in zip(labels, accuracy, strict=True))
             files.table.write_text("n_labeled,te_accuracy\n" + "".join(rows))

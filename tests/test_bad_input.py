@@ -103,7 +103,7 @@ def copied(finished: Path, tmp_path: Path) -> Path:
         ({"dataset": "digist"}, "unknown data set 'digist'; did you mean 'digits'"),
         ({"model": "resnet19"}, "unknown model 'resnet19'; did you mean 'resnet18'"),
         ({"budgets": "exp5x"}, "unknown budget 'exp5x'; did you mean 'exp5k'"),
-        ({"keep_predictions": "al"}, "--keep-predictions 'al'; did you mean 'all'"),
+        ({"keep_predictions": "al"}, '"al" for --keep-predictions. Choose from: "last", "all"'),
         ({"epoch": "1"}, "--epoch. Did you mean --epochs?"),
         ({"uncertainty": "entrpy"}, "unknown uncertainty 'entrpy'; did you mean 'entropy'"),
         ({"selection": "k_centre"}, "unknown selection 'k_centre'; did you mean 'k_center'"),
@@ -115,7 +115,7 @@ def copied(finished: Path, tmp_path: Path) -> Path:
         ({"budgets": "20,2.5"}, "not '20,2.5'"),
         ({"budgets": ","}, "not ','"),
         ({"budgets": "20,151"}, "the budget 151 exceeds the pool of 150 rows"),
-        ({"epochs": "0"}, "epochs are 0; at least 1"),
+        ({"epochs": "0"}, "epochs must be at least 1, not 0"),
         ({"epochs": "1.5"}, "--epochs: '1.5' is not a whole number"),
         ({"epochs": "many"}, "--epochs: 'many' is not a whole number"),
         ({"seeds": "0"}, "seeds start at 1, but '0' holds 0"),
@@ -125,25 +125,25 @@ def copied(finished: Path, tmp_path: Path) -> Path:
         ({"seeds": "a"}, "not 'a'"),
         ({"seeds": ""}, "not ''"),
         ({"seeds": "1-999999999"}, "more than 1,000 seeds"),
-        ({"device": "cuda"}, "device 'cuda' is not there (devices of that kind: 0)"),
-        ({"device": "cuda:7"}, "device 'cuda:7' is not there"),
+        ({"device": "cuda"}, "device 'cuda' is not available (devices of that kind: 0)"),
+        ({"device": "cuda:7"}, "device 'cuda:7' is not available"),
         ({"device": "gpu"}, "unknown device 'gpu'"),
-        ({"pool_size": "0"}, "pool size is 0"),
+        ({"pool_size": "0"}, "pool size must be at least 1, not 0"),
         ({"pool_size": "99999"}, "pool size is 99999, but digits has 1442 rows"),
-        ({"test_size": "-1"}, "test size is -1"),
-        ({"threads": "0"}, "threads are 0"),
-        ({"dropout": "1"}, "--dropout is 1.0"),
-        ({"dropout": "nan"}, "--dropout is nan"),
-        ({"test_fraction": "1"}, "test fraction is 1.0"),
+        ({"test_size": "-1"}, "test size must be at least 1, not -1"),
+        ({"threads": "0"}, "threads must be at least 1, not 0"),
+        ({"dropout": "1"}, "dropout must be at least 0 and below 1, not 1"),
+        ({"dropout": "nan"}, "dropout must be at least 0 and below 1, not nan"),
+        ({"test_fraction": "1"}, "test fraction must be above 0 and below 1, not 1"),
         ({"method_tag": "a/b"}, "method tag 'a/b'"),
         ({"run_tag": "x" * 200}, "190 are possible; give fewer budgets or shorter tags"),
         ({"strategy": "random", "uncertainty": "bvsb"}, "--uncertainty is used by none of"),
         ({"strategy": "uwe", "mc_passes": "5"}, "--mc-passes is used by none of"),
         ({"strategy": "bald", "mc_passes": "1"}, "at least 2 of them, not 1"),
-        ({"strategy": "bald", "option": "mc_passes=x"}, "bald cannot take mc_passes='x'"),
+        ({"strategy": "bald", "option": "mc_passes=x"}, "at least 2 of them, not 'x'"),
         ({"uncertainty": "bvsb", "option": "uncertainty=bvsb"}, "given twice, by --uncertainty"),
         ({"option": "x"}, "--option takes NAME=VALUE, not 'x'"),
-        ({"model": "resnet18", "fine_tune_layers": "1"}, "resnet18 does not use --fine-tune-la"),
+        ({"model": "resnet18", "fine_tune_layers": "1"}, "--fine-tune-layers is not used by model"),
         ({"dataset": "cifar10", "model": "resnet19"}, "unknown model 'resnet19'"),
         ({"data_dir": "/nowhere"}, "there is no folder /nowhere; --data-dir"),
         ({"config": "/nowhere.yaml"}, "there is no configuration file /nowhere.yaml"),
@@ -170,8 +170,8 @@ def test_what_can_be_seen_before_leaves_no_file(
         (["rnu"], 'Did you mean "run"?'),
         (["run"], "requires an argument"),
         (["run", "digits", "--epochs"], "--epochs requires an argument"),
-        (["run", "digits", "extra"], "nothing takes 'extra'"),
-        (["run", "digits", "--full-train", "maybe"], "nothing takes 'maybe'"),
+        (["run", "digits", "extra"], "unexpected argument 'extra'"),
+        (["run", "digits", "--full-train", "maybe"], "unexpected argument 'maybe'"),
         (["run", "digits", "--seeds", "1", "--seeds", "2"], "--seeds specified multiple times"),
         (["run", "digits", "--strategy", "uwe", "--strategy", "uwe"], "uwe is named twice"),
         (["run", "digits", "--config"], "--config requires an argument"),
@@ -323,7 +323,7 @@ def test_a_disk_that_fills_up_loses_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Wherever the disk fills up, one line says so, no part of a file is left, what was finished
-    stays, and the same command goes on to the outcome of a run that was never stopped."""
+    stays, and the same command resumes there to the outcome of a run that was never stopped."""
     steps = 0
     expected = outcome(finished)
     for after in (0, 9, 26, 47, 10**6):
@@ -490,7 +490,7 @@ def test_a_record_without_its_threads(copied: Path, capsys: pytest.CaptureFixtur
     ("change", "words"),
     [
         (lambda lines: lines[:-1], "holds 19 rows, but cycle 0 has 20"),
-        (lambda lines: [*lines[:-1], lines[1]], "or there twice"),
+        (lambda lines: [*lines[:-1], lines[1]], "or listed twice"),
         (lambda lines: [*lines[:-1], "19,150,0,150\n"], "row 150, which is outside the pool"),
         (lambda lines: [*lines[:-1], "19,x,0,150\n"], "is not a file of initial rows"),
         (lambda lines: ["a,b\n", *lines[1:]], "is not a file of initial rows"),
@@ -542,7 +542,7 @@ def test_nan_in_the_networks_output(
     with monkeypatch.context() as patched:
         broken_from(patched, training, poisoned)
         line = stopped(command(tmp_path), capsys)
-    assert f"cycle {training - 1}: the network's output for test row 0 is NaN" in line
+    assert f"cycle {training - 1}: the model's output for test row 0 is NaN" in line
     tables = list(tmp_path.rglob("*_al_cycle_result.csv"))
     assert [len(outcome(tmp_path)[str(path.relative_to(tmp_path))]) for path in tables] == (
         [training - 1] if training > 1 else []
@@ -569,7 +569,7 @@ def test_ctrl_c(
         broken_from(patched, training, interrupted)
         line = stopped(command(tmp_path), capsys, code=130)
     assert where in line
-    assert "the same command goes on" in line
+    assert "the same command resumes there" in line
     assert main(command(tmp_path)) == 0
     assert outcome(tmp_path) == outcome(finished)
 

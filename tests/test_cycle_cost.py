@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import re
 import sys
 import threading
 from dataclasses import replace
@@ -24,7 +25,7 @@ from uwe.learners import (
     Training,
     fitted_batch,
     give_back_memory,
-    hardware,
+    memory,
     recipe_for,
     resolve_precision,
     shrink_and_perturb,
@@ -35,6 +36,7 @@ from uwe.learners.recipes import optimizer_of
 from uwe.models import Classifier, ModelSpec, build_model, folded, model_size
 from uwe.pool import Pool
 from uwe.runs.record import fixed_number
+from uwe.strategies import Question
 
 CPU = torch.device("cpu")
 
@@ -81,7 +83,7 @@ def test_bf16_is_for_the_body_alone(digits) -> None:
     seen: dict[str, torch.dtype] = {}
     model.body.dense.register_forward_hook(lambda _m, _x, out: seen.update(body=out.dtype))
     model.head.register_forward_pre_hook(lambda _m, x: seen.update(head=x[0].dtype))
-    said = ours.predict(model, digits.test.x, mc_passes=2)
+    said = ours.predict_passes(model, digits.test.x, passes=2, seed=0)
     assert seen == {"body": torch.bfloat16, "head": torch.float32}
     assert {said.logits.dtype, said.features.dtype, said.mc_logits.dtype} == {torch.float32}
     assert said.logits.softmax(1).sum(1).sub(1).abs().max() < 1e-6
@@ -118,7 +120,9 @@ def test_the_log_says_what_auto_chose(tmp_path: Path) -> None:
     """Precision, threads and batches stand in the first line of a run."""
     uwe.run(experiment(tmp_path, cycles=0))
     [log] = tmp_path.rglob("*_alc0_*.log")
-    assert f"precision {resolve_precision('auto', CPU)}, 1 threads" in log.read_text()
+    first = log.read_text().splitlines()[0]
+    assert f"1 threads, small, device cpu, precision {resolve_precision('auto', CPU)}" in first
+    assert re.search(r"batches of \d+ in training and \d+ in passes", first)
 
 
 @pytest.mark.parametrize("name", ["small", "resnet18", "resnet50"])
@@ -143,7 +147,7 @@ def test_a_batch_is_what_fits_an_eighth_of_the_memory(monkeypatch) -> None:
     assert size > 4 * 64 * 32 * 32  # one map of the first stage at least
     batch = {}
     for images in (0, 7, 70, 10**6):
-        monkeypatch.setattr(hardware, "_total_memory", lambda _, n=images: 8 * n * size)
+        monkeypatch.setattr(memory, "_total_memory", lambda _, n=images: 8 * n * size)
         batch[images] = [
             fitted_batch((32, 32, 3), size, CPU, precision) for precision in ("fp32", "bf16")
         ]
@@ -177,7 +181,7 @@ def test_out_of_memory_halves_the_batch_for_good(
         [path] = tmp_path.rglob(f"*_{what}.json")
         batch = fixed_number(path, "inference_batch")
         assert 10 < batch <= 20
-        assert f"to {batch} images, as the record says" in path.with_suffix(".log").read_text()
+        assert f"to {batch} rows, and the record" in path.with_suffix(".log").read_text()
     too_large = [size for size in sizes if size > 20]
     assert len(too_large) == 2 * 5  # from 512 to 16 in each of the two runs; later passes know
 
@@ -348,7 +352,7 @@ def test_a_cycle_says_where_its_time_went(tmp_path: Path) -> None:
 
 
 def test_the_command_line_has_it_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Options reach the record; without ``--epochs`` the fast recipe takes thirty."""
+    """Options reach the record; without ``--epochs`` the fast recipe takes 25."""
     given = (
         "run digits --strategy random --model small --pool-size 40 --test-size 20 --budgets 10,20 "
         "--recipe fast --precision bf16 --warm-start --jobs 2 --threads 1 --device cpu --results"
@@ -363,14 +367,13 @@ def test_the_command_line_has_it_all(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_query_tells_its_parts(digits) -> None:
-    """First the representation is there, then the selection."""
+    """The seconds of the representation and of the selection."""
     model = learner().fit(digits.train.x, digits.train.y, classes=10, seed=1)
     said = learner().predict(model, digits.train.x)
-    told: list[str] = []
-    strategy, pool = uwe.find_strategy("uwe"), Pool.untouched(120)
-    picks = strategy.query(said, pool, 5, seed=1, note=told.append)
-    assert told == ["representation", "selection"]
-    assert np.array_equal(picks, strategy.query(said, pool, 5, seed=1))
+    question = Question(said, Pool.untouched(120), seed=1)
+    picks = uwe.find_strategy("uwe").query(question, 5)
+    assert list(picks.seconds) == ["representation", "selection"]
+    assert min(picks.seconds.values()) > 0
 
 
 def test_each_run_has_a_bar_of_its_own() -> None:

@@ -56,7 +56,14 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         rows.append(len(x))
         return predict(self, model, x, **options)
 
+    predict_passes = TorchLearner.predict_passes
+
+    def counted_passes(self, model, x, **options):
+        rows.append(len(x))
+        return predict_passes(self, model, x, **options)
+
     monkeypatch.setattr(TorchLearner, "predict", counted)
+    monkeypatch.setattr(TorchLearner, "predict_passes", counted_passes)
     return rows
 
 
@@ -259,8 +266,8 @@ def test_a_given_data_set_must_be_the_one_that_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": "1"}, "seed must be whole numbers"),
-        ({"epochs": 1.5}, "epochs must be whole numbers"),
+        ({"seed": "1"}, "seed must be a whole number"),
+        ({"epochs": 1.5}, "epochs must be a whole number"),
         ({"budgets": (20.7, 40)}, "budgets must be whole numbers"),
         ({"budgets": 20}, "budgets must be whole numbers"),
     ],
@@ -315,7 +322,7 @@ def test_another_cycle_0_under_a_run_is_refused(tmp_path: Path) -> None:
     uwe.run(experiment(tmp_path, cycles=1))
     [model] = (tmp_path / "digits" / "initialize").glob("*_model.safetensors")
     model.write_bytes(model.read_bytes()[:-1] + b"\x01")
-    with pytest.raises(uwe.RunError, match="is not the model that its journal speaks of"):
+    with pytest.raises(uwe.RunError, match="does not match the model recorded in its journal"):
         uwe.run(experiment(tmp_path))
 
 

@@ -108,7 +108,7 @@ def test_the_order_in_which_labels_arrive_does_not_matter(order, cut: int) -> No
 @pytest.mark.parametrize(
     ("do", "message"),
     [
-        (lambda pool: pool.buy([1], cycle=1), "bought in cycle 0"),
+        (lambda pool: pool.buy([1], cycle=1), "queried in cycle 0"),
         (lambda pool: pool.buy([5], cycle=1), "outside the pool of 5"),
         (lambda pool: pool.buy([2, 2], cycle=1), "named twice"),
         (lambda pool: pool.answer([2], [0]), "was not queried"),

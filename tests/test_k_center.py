@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uwe._types import Stage
 from uwe.errors import InputError, UweError
 from uwe.points import Product, as_points
 from uwe.selection import _reference as slow
@@ -21,7 +22,7 @@ from uwe.selection.certificate import certify
 from uwe.selection.k_center import _k_center, k_center
 
 
-def quiet(done: int, total: int) -> None:
+def quiet(stage: Stage) -> None:
     """A progress callback that looks away."""
 
 
@@ -224,9 +225,12 @@ def test_cells_that_save_nothing_are_given_up() -> None:
 
 def test_progress_counts_up_to_k() -> None:
     seen: list[tuple[int, int]] = []
-    k_center(
-        pool("gaussian", 300, 4, 0), 100, progress=lambda done, total: seen.append((done, total))
-    )
+
+    def note(stage: Stage) -> None:
+        assert (stage.run, stage.name) == ("", "select")
+        seen.append((stage.done, stage.total))
+
+    k_center(pool("gaussian", 300, 4, 0), 100, progress=note)
     assert seen[-1] == (100, 100)
     assert seen == sorted(seen)
 

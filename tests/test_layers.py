@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,19 +14,21 @@ import uwe
 
 PACKAGE = Path(uwe.__file__).parent
 
-RANKS = {
-    "errors": 0, "_types": 0, "_files": 0, "_random": 0, "_optional": 0,
-    "pool": 1, "predictions": 1, "points": 1, "journal": 1,
+ROOT = Path(__file__).parent.parent
+MAP = re.compile(r"```map\n(.*?)```", re.DOTALL)
 
-    "uncertainty": 2, "embedding": 2, "selection": 2, "data": 2, "models": 2, "statistics": 2,
-    "task": 2,
-    "strategies": 3, "learners": 3, "oracle": 3, "runs": 3,
-    "pool_files": 3,
-    "experiment": 4, "selecting": 4, "embedder": 4,
-    "report": 5, "testing": 5, "tracking": 5,
-    "cli": 6,
-    "__init__": 7, "__main__": 7,
-}  # fmt: skip
+
+def map_in(page: str) -> dict[str, int]:
+    """The rooms and their ranks as a page shows them."""
+    [shown] = MAP.findall((ROOT / page).read_text(encoding="utf-8"))
+    ranks = {}
+    for line in shown.strip().splitlines():
+        rank, *rooms = line.split()
+        ranks |= dict.fromkeys(rooms, int(rank))
+    return ranks
+
+
+RANKS = {**map_in("docs/architecture.md"), "__init__": 7, "__main__": 7}
 FREE_AMONG_EQUALS = {0, 1, 3}
 
 
@@ -64,6 +67,13 @@ def test_every_room_has_a_rank() -> None:
     assert {room_of(path) for path in FILES} == set(RANKS)
 
 
+def test_every_page_shows_one_map() -> None:
+    """CONTRIBUTING, the architecture page and its picture show the same rooms."""
+    assert map_in("CONTRIBUTING.md") == map_in("docs/architecture.md")
+    picture = (ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8")
+    assert all(f">{room}</text>" in picture for room in map_in("docs/architecture.md"))
+
+
 def test_importing_uwe_needs_torch_numpy_and_safetensors_only() -> None:
     """``import uwe`` leaves everything that is optional alone."""
     heavy = "datasets transformers sklearn matplotlib rich cyclopts PIL pyarrow pandas"
@@ -78,7 +88,7 @@ def test_importing_uwe_needs_torch_numpy_and_safetensors_only() -> None:
 def test_the_public_names_are_the_visible_names() -> None:
     """``__all__`` is exactly what a user sees on the package."""
     homes = [name for names in uwe._HOMES.values() for name in names]
-    assert sorted([*homes, "__version__"]) == uwe.__all__ == dir(uwe)
+    assert sorted([*homes, *uwe._ROOMS, "__version__"]) == uwe.__all__ == dir(uwe)
     for name in uwe.__all__:
         assert getattr(uwe, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

@@ -8,7 +8,13 @@ import torch
 
 from uwe.data import Preparation, load_dataset
 from uwe.errors import InputError
-from uwe.learners import TorchLearner, Training, recipe_for, resolve_device
+from uwe.learners import (
+    TorchLearner,
+    Training,
+    recipe_for,
+    resolve_device,
+    shrink_and_perturb,
+)
 from uwe.learners.batches import augmented, normalised
 from uwe.models import ModelSpec
 
@@ -52,7 +58,9 @@ def test_a_network_learns_digits(digits) -> None:
     model = ours.fit(digits.train.x, digits.train.y, classes=10, seed=1, progress=history.append)
     predicted = ours.predict(model, digits.test.x).predicted()
     assert np.mean(predicted == digits.test.y) > 0.8
-    assert [epoch.number for epoch in history] == list(range(1, 21))
+    assert [(epoch.name, epoch.done, epoch.total) for epoch in history] == [
+        ("train", number, 20) for number in range(1, 21)
+    ]
     assert history[-1].loss < history[0].loss
     assert 0.9 < history[-1].accuracy <= 1
 
@@ -105,13 +113,16 @@ def test_any_number_of_labels_can_be_trained_on(digits, n: int, model: str) -> N
 
 
 def test_a_model_goes_on_from_start(digits) -> None:
-    """``start`` is trained further instead of fresh weights."""
+    """A warm start trains the shrunk and perturbed weights, and leaves ``start`` as it was."""
     ours = learner(training=Training(epochs=1, batch=32))
     x, y = digits.train.x, digits.train.y
-    model = ours.fresh(seed=9)
-    before = weights(model).clone()
-    assert ours.fit(x, y, classes=10, seed=1, start=model) is model
-    assert not torch.equal(weights(model), before)
+    start = ours.fresh(seed=9)
+    before = weights(start).clone()
+    warm = ours.fit_from(start, x, y, classes=10, seed=1, perturb_seed=2)
+    assert torch.equal(weights(start), before)
+    by_hand = ours._trained(shrink_and_perturb(start, seed=2), x, y, 1, None)
+    assert torch.equal(weights(warm), weights(by_hand))
+    assert not torch.equal(weights(warm), weights(ours.fit(x, y, classes=10, seed=1)))
 
 
 def test_predictions_do_not_depend_on_training_mode(digits) -> None:
@@ -130,7 +141,7 @@ def test_dropout_passes_come_in_rows_order(digits) -> None:
     ours = learner()
     model = ours.fit(digits.train.x, digits.train.y, classes=10, seed=1)
     first, again, other = (
-        ours.predict(model, digits.test.x, mc_passes=4, seed=s).mc_logits for s in (1, 1, 2)
+        ours.predict_passes(model, digits.test.x, passes=4, seed=s).mc_logits for s in (1, 1, 2)
     )
     assert first.shape == (4, 100, 10)
     assert torch.equal(first, again)
@@ -176,7 +187,7 @@ def test_pixels_are_normalised_by_channel() -> None:
 
 def test_a_class_count_that_disagrees_is_an_error(digits) -> None:
     """Both counts are named."""
-    with pytest.raises(InputError, match=r"10 classes apart, not 7"):
+    with pytest.raises(InputError, match=r"small has 10 classes, but the data has 7"):
         learner().fit(digits.train.x, digits.train.y, classes=7, seed=1)
 
 

@@ -113,9 +113,9 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
         ({"budgets": (6, 6)}, "budgets must rise"),
         ({"strategy": "bagde"}, "did you mean 'badge'"),
         ({"strategy": "bald"}, "predict of nearest takes no mc_passes"),
-        ({"learner": object()}, "object has no method fit"),
+        ({"learner": object()}, "of type object, is no model"),
         ({"options": {"colour": 1}}, "does not use 'colour'"),
-        ({"seed": 0}, "seeds start at 1"),
+        ({"seed": 0}, "seed must be at least 1, not 0"),
     ],
 )
 def test_what_does_not_fit_writes_nothing(
@@ -133,7 +133,7 @@ def test_a_learner_that_skips_rows_is_found_out(data: uwe.Dataset, tmp_path: Pat
     """As many predictions as rows, and numbers that are finite."""
     learner = Nearest()
     learner.predict = lambda model, x: (torch.zeros(3, 3), torch.zeros(3, 2))
-    with pytest.raises(InputError, match="was asked about 30 rows and spoke of 3"):
+    with pytest.raises(InputError, match="nearest returned 3 rows for 30 items"):
         uwe.loop(learner, data, "uwe", (6, 12), results=tmp_path / "a")
     learner.predict = lambda model, x: (np.full((len(x), 3), np.nan), np.zeros((len(x), 2)))
     with pytest.raises(RunError, match="row 0 is NaN"):
@@ -264,11 +264,10 @@ def test_uwe_run_takes_tables_and_texts(
         (["--label", "kind"], "the column words does not hold numbers alone; --text words"),
         (["--label", "kind", "--text", "word"], "has no column 'word'"),
         (["--label", "kind", "--text", "words", "--epochs", "5"], "--epochs is not used by model"),
-        (["--label", "kind", "--text", "words", "--dry-run"], "--dry-run is not used by model"),
         (["--label", "kind", "--text", "words", "--model", "sklearn:logistics"],
          "did you mean 'logistic'"),
         (["--label", "kind", "--text", "words", "--budgets", "10,99"], "exceeds the pool of 48"),
-        (["--label", "kind", "--model", "small"], "--label kind is for tables and texts"),
+        (["--label", "kind", "--text", "words", "--model", "small"], "rows of mine are no images"),
     ],
 )  # fmt: skip
 def test_rows_that_do_not_fit(

@@ -12,8 +12,8 @@ import pytest
 
 import uwe
 from uwe.experiment import prepare
-from uwe.experiment.parallel import do_tasks
-from uwe.experiment.tasks import lent, tasks_of
+from uwe.experiment.lending import lent, opened
+from uwe.experiment.parallel import do_jobs
 
 COMMON = {
     "budgets": (10, 15, 20),
@@ -77,7 +77,7 @@ def test_a_worker_that_dies_is_replaced(
     """Its run goes on from its journal, in another process, and ends the same."""
     killer = Killer(tmp_path, times=1)
     with caplog.at_level(logging.WARNING, "uwe"):
-        do_tasks(tasks_of(prepare(experiments(tmp_path))), jobs=2, progress=killer)
+        do_jobs(prepare(experiments(tmp_path)), jobs=2, progress=killer)
     assert len(killer.killed) == 1
     assert "badge, seed 1 ended with signal 9; another goes on" in caplog.text
     assert outcome(tmp_path) == alone
@@ -118,13 +118,15 @@ def test_a_data_set_of_ones_own_is_shared(outcome, tmp_path: Path) -> None:
         ]
         uwe.run(runs, dataset=data, jobs=jobs)
     assert outcome(tmp_path / "one") == outcome(tmp_path / "two")
-    with lent(data) as there:
-        assert there is not None
-        assert isinstance(there.open().train.x, np.memmap)
-        assert np.array_equal(there.open().train.x, x)
+    prepared = prepare(runs, dataset=data)
+    with lent(prepared) as shared:
+        assert len(shared.datasets) == 1
+        there = [each.dataset.train.x for each in opened(shared)]
+        assert all(isinstance(each, np.memmap) for each in there)
+        assert all(np.array_equal(each, x) for each in there)
 
 
 def test_no_job_is_an_error() -> None:
     """At least one process is needed."""
     with pytest.raises(uwe.InputError, match="jobs are 0"):
-        do_tasks([], jobs=0)
+        do_jobs([], jobs=0)

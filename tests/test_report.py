@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +20,7 @@ from uwe import journal
 from uwe._files import read_tensors
 from uwe.cli import main
 from uwe.report import build_report, write_report
-from uwe.report.charts.svg import colour
+from uwe.report.charts.colours import colour
 from uwe.report.comparison import compare
 from uwe.report.document import DataTable, Figure, Report
 from uwe.report.evidence import gather
@@ -27,12 +28,13 @@ from uwe.report.pictures import as_address, encode_png
 from uwe.report.sections.picks import principal_components
 from uwe.runs import (
     Curve,
-    al_files,
-    files_of_table,
+    RunName,
     find_bounds,
     find_curves,
+    find_runs,
     read_others,
 )
+from uwe.runs.record import open_record
 from uwe.statistics import mean_interval, paired_p
 
 BUDGETS = (20, 40, 80, 160)
@@ -61,13 +63,16 @@ def write_study(
         shared = np.random.default_rng(seed).normal(0, 1.0)
         for at, (method, mean) in enumerate(means.items()):
             noise = np.random.default_rng((seed, at)).normal(0, 0.3, len(mean))
-            files = al_files(
-                folder, dataset, model="small", seed=seed, epochs=epochs,
-                budget_id="20-40-80-160", method=method,
-            )  # fmt: skip
-            files.table.parent.mkdir(parents=True, exist_ok=True)
-            files.table.write_text(table_text(np.array(mean) + shared + noise))
+            name = RunName("run", dataset, "small", seed, epochs, "20-40-80-160", method)
+            write_run(folder, name, table_text(np.array(mean) + shared + noise))
     return folder
+
+
+def write_run(folder: Path, name: RunName, table: str) -> None:
+    files = name.files(folder)
+    open_record(files.record, {}, experiment={}, fixed={}, name=name)
+    files.table.parent.mkdir(parents=True, exist_ok=True)
+    files.table.write_text(table)
 
 
 def write_others(folder: Path, names: dict[str, list[float]]) -> Path:
@@ -143,8 +148,8 @@ def test_areas_and_pairs_are_those_of_the_files(study: Path) -> None:
 def test_sentences_say_who_what_and_how_sure(study: Path) -> None:
     """Three sentences: who is better by Holm, what is saved, what could have been found."""
     who, saved, power = build_report(find_curves(study)).sentences
-    assert "better than random and not told apart from badge" in who or (
-        "better than random and not told apart from uwe" in who
+    assert "better than random; no significant difference from badge" in who or (
+        "better than random; no significant difference from uwe" in who
     )
     assert "over all 3 pairs" in who
     assert "2 of 3 pairs differ" in who
@@ -245,10 +250,10 @@ def test_seeds_that_one_strategy_lacks_are_told(tmp_path: Path) -> None:
 def test_two_strategies_with_the_same_curve(tmp_path: Path) -> None:
     """Equal runs differ by nothing: p is 1, nobody is better, power is not told, and it is said."""
     folder = write_study(tmp_path, seeds=4)
-    for path in folder.rglob("*_muwe_al_cycle_result.csv"):
-        twin = Path(str(path).replace("uwe", "twin"))
-        twin.parent.mkdir(parents=True, exist_ok=True)
-        twin.write_text(path.read_text())
+    for record in list(find_runs(folder)):
+        if record.name is not None and record.name.method == "uwe":
+            twin = replace(record.name, method="twin")
+            write_run(folder, twin, record.files.table.read_text())
     report = build_report(find_curves(folder))
     assert any("twin and uwe have the same accuracy in every run" in w for w in report.warnings)
     row = next(
@@ -256,7 +261,7 @@ def test_two_strategies_with_the_same_curve(tmp_path: Path) -> None:
         for r in records(tables_of(report)["pairs"])
         if {r["first"], r["second"]} == {"twin", "uwe"}
     )
-    assert (row["difference"], row["p"], row["verdict"]) == (0.0, 1.0, "not told apart")
+    assert (row["difference"], row["p"], row["verdict"]) == (0.0, 1.0, "no significant difference")
     write_report(report, tmp_path / "report.html")
 
 
@@ -320,8 +325,8 @@ def test_broken_files_are_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--format", "pdf"], "unknown format 'pdf'"),
-        (["--scale", "log2"], "unknown scale 'log2'; did you mean 'log'"),
+        (["--format", "pdf"], 'Invalid value "pdf" for --format'),
+        (["--scale", "log2"], 'Invalid value "log2" for --scale'),
         (["--level", "95"], "level of an interval is 95.0"),
         (["--target", "0"], "target is 0.0"),
         (["--html", "page.txt"], "ends in .html"),
@@ -457,11 +462,7 @@ def test_sheets_show_the_picks_in_their_order(real: Path) -> None:
     path = next(real.rglob("*_s1_*_muwe_cycle2_query.csv"))
     rows = list(csv.DictReader(io.StringIO(path.read_text())))
     data = uwe.load_dataset("digits", pool_size=200, test_size=80)
-    files = files_of_table(
-        path.parent.parent
-        / "al_cycle_result"
-        / path.name.replace("_cycle2_query.csv", "_al_cycle_result.csv")
-    )
+    files = next(each.files for each in find_runs(real) if each.files.query(2) == path)
     uncertainty = read_tensors(files.uncertainty(2, "entropy"))["uncertainty"]
     events = journal.read(files.journal)
     left = journal.replay([e for e in events if getattr(e, "cycle", 0) < 2][:6], 200).unlabelled

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -13,12 +15,13 @@ import uwe
 from uwe.errors import DataError, InputError
 from uwe.journal import Labelled, Queried, Trained, replay
 from uwe.report import curve_lines, plot_curves, random_target, summary_csv
+from uwe.report.charts.colours import DARK, LIGHT
+from uwe.report.curves import curves_svg
 from uwe.runs import (
     COLUMNS,
     Curve,
+    RunName,
     Study,
-    al_files,
-    cycle0_files,
     cycle_rows,
     file_name,
     find_bounds,
@@ -26,13 +29,14 @@ from uwe.runs import (
     initial_rows_file,
     read_acc_files,
     read_cycles,
-    supervised_files,
     write_cycles,
     write_query,
 )
+from uwe.runs.record import open_record
 from uwe.statistics import labels_to_target, rising
 
-RUN = {"model": "vit", "seed": 3, "epochs": 7, "budget_id": "exp1k"}
+SVG = "{http://www.w3.org/2000/svg}"
+RUN = ("cifar10", "vit", 3, 7, "exp1k")
 
 
 def make_table(path: Path, rows: list[tuple[object, object]]) -> Path:
@@ -45,10 +49,16 @@ def make_table(path: Path, rows: list[tuple[object, object]]) -> Path:
 def make_run(
     folder: Path, method: str, seed: int, accuracies: list[float], budget_id: str = "10-20-40"
 ) -> Path:
-    files = al_files(
-        folder, "digits", model="small", seed=seed, epochs=1, budget_id=budget_id, method=method
-    )
-    return make_table(files.table, list(zip((10, 20, 40), accuracies, strict=False)))
+    name = RunName("run", "digits", "small", seed, 1, budget_id, method)
+    return make_named(folder, name, list(zip((10, 20, 40), accuracies, strict=False)))
+
+
+def make_named(folder: Path, name: RunName, rows: list[tuple[object, object]]) -> Path:
+    """A table with a record."""
+    files = name.files(folder)
+    if not files.record.exists():
+        open_record(files.record, {}, experiment={}, fixed={}, name=name)
+    return make_table(files.table, rows)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +74,7 @@ def make_run(
 )
 def test_names_of_a_strategys_files(attribute: str, cycle: tuple[int, ...], expected: str) -> None:
     """A strategy's files have the names of the paper's code, with tensors as safetensors."""
-    files = al_files(Path("results"), "cifar10", **RUN, method="uwe_x", run_tag="b")
+    files = RunName("run", *RUN, "uwe_x", "b").files(Path("results"))
     found = getattr(files, attribute)
     stem = "cifar10_al_modvit_s3_ne7_bidexp1k_muwe_x_ctb"
     path = found(*cycle) if cycle else found
@@ -73,7 +83,7 @@ def test_names_of_a_strategys_files(attribute: str, cycle: tuple[int, ...], expe
 
 def test_name_of_the_uncertainties_says_the_measure() -> None:
     """The file of uncertainties carries the measure's name."""
-    files = al_files(Path(), "cifar10", **RUN, method="uwe")
+    files = RunName("run", *RUN, "uwe").files(Path())
     assert files.uncertainty(1, "bvsb").name.endswith("_muwe_cycle1_trbvsb.safetensors")
 
 
@@ -82,9 +92,9 @@ def test_names_of_what_strategies_share() -> None:
     shared = Path("r/cifar10")
     initial = initial_rows_file(Path("r"), "cifar10", seed=3, budget_id="exp1k")
     assert initial == shared / "initialize/cifar10_s3_bidexp1k_init_lb.csv"
-    first = cycle0_files(Path("r"), "cifar10", **RUN)
+    first = RunName("cycle 0", *RUN).files(Path("r"))
     assert first.log == shared / "initialize/cifar10_alc0_modvit_s3_ne7_bidexp1k.log"
-    bound = supervised_files(Path("r"), "cifar10", model="vit", seed=3, epochs=7)
+    bound = RunName("run", *RUN, "uwe").supervised().files(Path("r"))
     assert bound.table == shared / "supervised/cifar10_supervised_modvit_s3_ne7_result.csv"
 
 
@@ -216,7 +226,6 @@ def test_curves_pool_equals_only(tmp_path: Path) -> None:
     make_run(tmp_path, "uwe", 2, [0.5, 0.6, 0.6])
     make_run(tmp_path, "uwe_tag", 1, [0.1, 0.2])
     make_run(tmp_path, "uwe", 1, [0.1], budget_id="exp1k")
-    make_table(tmp_path / "other_al_cycle_result.csv", [(10, 0.5)])
     curve, tagged, other = find_curves(tmp_path)
     assert (curve.study, curve.method) == (Study("digits", "small", "1", "10-20-40"), "uwe")
     assert curve.seeds == (1, 2, 10)
@@ -256,8 +265,7 @@ def test_seeds_of_other_budgets_are_not_pooled(tmp_path: Path) -> None:
 def test_upper_bounds_are_found(tmp_path: Path) -> None:
     """The upper bounds of all seeds are one curve of one budget."""
     for seed, accuracy in ((1, 0.8), (2, 0.9)):
-        files = supervised_files(tmp_path, "digits", model="small", seed=seed, epochs=1)
-        make_table(files.table, [(150, accuracy)])
+        make_named(tmp_path, RunName("supervised", "digits", "small", seed, 1), [(150, accuracy)])
     make_run(tmp_path, "uwe", 1, [0.1])
     [bound] = find_bounds(tmp_path)
     assert (bound.labels.tolist(), bound.seeds) == ([150], (1, 2))
@@ -317,16 +325,72 @@ def test_summary_has_a_line_for_every_budget() -> None:
     assert lines[1:] == [f"{start},10,2,45.0,{deviation!r}", f"{start},20,1,50.0,"]
 
 
-@pytest.mark.parametrize(("suffix", "begin"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
-def test_the_picture_is_of_the_kind_that_its_name_says(
-    tmp_path: Path, suffix: str, begin: bytes
-) -> None:
-    """Curves of one and of several runs, with a bound, are drawn into a whole file."""
-    path = tmp_path / "deep" / f"curves.{suffix}"
-    curves = [curve("random", [[40, 50, 60]]), curve("uwe", [[40, 60, 70], [50, 60, math.nan]])]
-    plot_curves(curves, path, bounds=[curve("supervised", [[90]])])
-    assert path.read_bytes().startswith(begin)
+def drawn(curves: list[Curve], bounds: list[Curve]) -> ElementTree.Element:
+    return ElementTree.fromstring(curves_svg(curves, bounds).encode())
+
+
+def texts(picture: ElementTree.Element) -> list[str]:
+    return [each.text or "" for each in picture.iter(f"{SVG}text")]
+
+
+def classed(picture: ElementTree.Element, shape: str, *classes: str) -> list[ElementTree.Element]:
+    return [
+        each
+        for each in picture.iter(f"{SVG}{shape}")
+        if set(classes) <= set(each.get("class", "").split())
+    ]
+
+
+def test_the_picture_has_title_axes_legend_bands_and_bounds() -> None:
+    """A line each, a band for several runs, random dashed, a bound across, names by last mean."""
+    curves = [curve("random", [[40, 50, 60]]), curve("<uwe>", [[40, 60, 70], [50, 60, math.nan]])]
+    picture = drawn(curves, [curve("supervised", [[90]])])
+    told = texts(picture)
+    assert told[0] == "Learning curves: digits, small, 1 epochs"
+    assert told[1] == "mean over 1 to 2 seeds; the band is one sample deviation"
+    assert {"test accuracy, %", "labelled rows (logarithmic axis)", "10", "20", "40"} <= set(told)
+    assert "all 10 labels" in told
+    assert told[-2:] == ["<uwe>", "random"]
+    assert len(classed(picture, "path", "line")) == 2
+    [band] = classed(picture, "path", "band")
+    assert band.get("class") == "band c0"
+    assert len(classed(picture, "path", "line", "base")) == 1
+    assert len(classed(picture, "line", "level")) == 1
+
+
+def test_the_picture_stands_alone() -> None:
+    """Colours are in the file, for light and dark paper; nothing outside the file is named."""
+    text = curves_svg([curve("uwe", [[40, 50, 60]])])
+    assert text.startswith("<?xml")
+    assert "var(" not in text
+    assert "prefers-color-scheme:dark" in text
+    assert LIGHT["c0"] in text
+    assert DARK["c0"] in text
+    assert re.findall(r"url\(|@import|href|https?://(?!www.w3.org/2000/svg)", text) == []
+
+
+def test_sixteen_curves_look_different() -> None:
+    """No two of sixteen lines have one colour and one dash, and no name leaves the picture."""
+    picture = drawn([curve(f"strategy {at}" * 3, [[at, 50, 60]]) for at in range(16)], [])
+    lines = classed(picture, "path", "line")
+    assert len({line.get("class") for line in lines}) == 16
+    width, height = (float(picture.get(name, "0")) for name in ("width", "height"))
+    for each in list(picture.iter(f"{SVG}text"))[-16:]:
+        assert float(each.get("x", "0")) + 7 * len(each.text or "") < width
+        assert float(each.get("y", "0")) < height
+
+
+def test_the_picture_is_written_whole_and_once(tmp_path: Path) -> None:
+    """The file is made with its folder; drawing the same again leaves it alone."""
+    path = tmp_path / "deep" / "curves.svg"
+    curves = [curve("random", [[40, 50, 60]])]
+    plot_curves(curves, path)
     assert list(path.parent.iterdir()) == [path]
+    stamp = path.stat().st_mtime_ns
+    plot_curves(curves, path)
+    assert path.stat().st_mtime_ns == stamp
+    with pytest.raises(InputError, match=r"end in \.svg, not 'curves\.png'"):
+        plot_curves(curves, path.with_suffix(".png"))
 
 
 @pytest.mark.parametrize(

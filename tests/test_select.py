@@ -11,12 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import uwe
-from uwe import strategies
 from uwe.errors import InputError
 from uwe.pool import Pool
 from uwe.predictions import Predictions
 from uwe.selecting import reasons
-from uwe.strategies import find_strategy
+from uwe.strategies import Question, _compose, find_strategy
 
 BUILT_IN = ["uwe", "random", "entropy", "bvsb", "least_confident", "coreset", "badge", "bald"]
 
@@ -50,7 +49,7 @@ def test_the_picks_are_those_of_a_run(strategy: str) -> None:
     predictions = Predictions(
         torch.from_numpy(data["logits"]), torch.from_numpy(data["features"]), mc
     )
-    there = find_strategy(strategy).query(predictions, bought, 9, seed=4)
+    there = find_strategy(strategy).query(Question(predictions, bought, 4), 9).rows
     source = {"mc_probs": data["mc_probs"]} if strategy == "bald" else {"logits": data["logits"]}
     here = uwe.select(data["features"], 9, strategy=strategy, labelled=labelled, seed=4, **source)
     assert here.rows.tolist() == there.tolist()
@@ -200,7 +199,7 @@ def test_rows_left_out_of_a_large_pool_are_not_copied(monkeypatch: pytest.Monkey
         {"strategy": "badge"},
     ]
     small = [uwe.select(data["features"], 20, **args, **each).rows.tolist() for each in variants]
-    monkeypatch.setattr(strategies, "_COPIED", 10)
+    monkeypatch.setattr(_compose, "_COPIED", 10)
     large = [uwe.select(data["features"], 20, **args, **each).rows.tolist() for each in variants]
     assert large == small
 

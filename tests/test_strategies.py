@@ -13,17 +13,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uwe import strategies
+from uwe import _plugins
 from uwe.errors import InputError
 from uwe.pool import Pool
 from uwe.predictions import Predictions
 from uwe.strategies import (
+    Question,
     Strategy,
     describe_strategy,
     find_strategy,
+    ranked,
     strategy_names,
     strategy_options,
 )
+from uwe.testing import StrategyContract
 
 ALL = ["uwe", "random", "entropy", "bvsb", "least_confident", "coreset", "badge", "bald"]
 VARIANTS = {
@@ -43,16 +46,20 @@ def make(variant: str) -> Strategy:
     return find_strategy(name, **options)
 
 
+def ask(strategy: Strategy, predictions: Predictions, pool: Pool, k: int, seed: int) -> np.ndarray:
+    return strategy.query(Question(predictions, pool, seed), k).rows
+
+
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch):
     """Pretend that packages with these entry points are installed."""
 
     def install(*points: EntryPoint) -> None:
-        monkeypatch.setattr(strategies, "entry_points", lambda group: EntryPoints(points))
-        strategies._table.cache_clear()
+        monkeypatch.setattr(_plugins, "entry_points", lambda group: EntryPoints(points))
+        _plugins.plugins.cache_clear()
 
     yield install
-    strategies._table.cache_clear()
+    _plugins.plugins.cache_clear()
 
 
 def generic(n: int = 40, c: int = 5, d: int = 6, t: int = 5, seed: int = 0) -> Predictions:
@@ -113,6 +120,17 @@ def bought(n: int, labelled: int) -> Pool:
     return Pool.untouched(n).buy(rows, cycle=0).answer(rows, rows % 3)
 
 
+class TestOurs(StrategyContract):
+    """What is asked of other packages' strategies holds for ours, with each of their options."""
+
+    @pytest.fixture(autouse=True, params=list(VARIANTS))
+    def _variant(self, request: pytest.FixtureRequest) -> None:
+        self.variant = request.param
+
+    def make(self) -> Strategy:
+        return make(self.variant)
+
+
 def test_the_table_holds_the_eight_strategies() -> None:
     """All methods of the paper are there, each with a line and a source."""
     assert set(ALL) <= set(strategy_names())
@@ -130,7 +148,7 @@ def test_exactly_k_distinct_unlabelled_rows(variant: str, pool: str, labelled: i
     n = 40
     predictions, state = POOLS[pool](n), bought(n, labelled)
     for k in {0, 1, min(7, n - labelled), n - labelled}:
-        rows = make(variant).query(predictions, state, k, seed=5)
+        rows = ask(make(variant), predictions, state, k, 5)
         assert rows.dtype == np.int64
         assert len(rows) == k
         assert len(set(rows.tolist())) == k
@@ -141,23 +159,24 @@ def test_exactly_k_distinct_unlabelled_rows(variant: str, pool: str, labelled: i
 def test_more_rows_than_are_left_is_an_error_with_both_numbers(variant: str) -> None:
     """The error says how many are asked for and how many there are."""
     with pytest.raises(InputError, match=r"33 rows .* only 32"):
-        make(variant).query(generic(), bought(40, 8), 33, seed=1)
+        ask(make(variant), generic(), bought(40, 8), 33, 1)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])
 def test_nan_and_infinity_name_their_row(variant: str, broken: float) -> None:
-    """Nothing is ranked, and nothing is replaced."""
-    given_ = generic()
-    given_.features[17, 2] = broken
-    with pytest.raises(InputError, match="row 17"):
-        make(variant).query(given_, bought(40, 8), 3, seed=1)
+    """In everything that is read nothing is ranked, and nothing is replaced."""
+    for field in make(variant).needs.fields:
+        given_ = generic()
+        getattr(given_, field)[..., 17, 2] = broken
+        with pytest.raises(InputError, match="row 17"):
+            ask(make(variant), given_, bought(40, 8), 3, 1)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_seed_decides(variant: str) -> None:
     """The same seed gives the same rows; only what draws depends on it."""
-    picks = [make(variant).query(generic(), bought(40, 8), 9, seed=s).tolist() for s in (1, 1, 2)]
+    picks = [ask(make(variant), generic(), bought(40, 8), 9, s).tolist() for s in (1, 1, 2)]
     assert picks[0] == picks[1]
     assert (picks[0] == picks[2]) == (variant in DETERMINISTIC)
 
@@ -167,9 +186,9 @@ def test_the_picks_are_the_same_in_another_process() -> None:
     code = (
         "import torch; torch.set_num_threads(1)\n"
         "from test_strategies import *\n"
-        "print({v: make(v).query(generic(), bought(40, 8), 9, seed=4).tolist() for v in VARIANTS})"
+        "print({v: ask(make(v), generic(), bought(40, 8), 9, 4).tolist() for v in VARIANTS})"
     )
-    here = {v: make(v).query(generic(), bought(40, 8), 9, seed=4).tolist() for v in VARIANTS}
+    here = {v: ask(make(v), generic(), bought(40, 8), 9, 4).tolist() for v in VARIANTS}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
         cwd=__file__.rpartition("/")[0],
@@ -184,10 +203,7 @@ def test_a_power_of_two_on_the_logits_changes_no_pick(variant: str, constant: fl
     plain = generic()
     moved = Predictions(plain.logits + constant, plain.features, plain.mc_logits + constant)
     strategy, pool = make(variant), bought(40, 8)
-    assert (
-        strategy.query(plain, pool, 12, seed=2).tolist()
-        == strategy.query(moved, pool, 12, seed=2).tolist()
-    )
+    assert ask(strategy, plain, pool, 12, 2).tolist() == ask(strategy, moved, pool, 12, 2).tolist()
 
 
 @settings(deadline=None, max_examples=15)
@@ -204,8 +220,8 @@ def test_permuted_rows_give_permuted_picks(variant: str, seed: int) -> None:
     moved = plain.take(order)
     moved_pool = Pool(pool.cycle[order], pool.label[order])
     strategy = make(variant)
-    before = strategy.query(plain, pool, k, seed=1)
-    after = strategy.query(moved, moved_pool, k, seed=1)
+    before = ask(strategy, plain, pool, k, 1)
+    after = ask(strategy, moved, moved_pool, k, 1)
     assert order[after].tolist() == before.tolist()
 
 
@@ -218,7 +234,7 @@ def test_permuted_rows_give_the_same_law(variant: str) -> None:
     counts = np.zeros((2, n))
     for seed in range(draws):
         for which, rows in enumerate((np.arange(n), order)):
-            picks = make(variant).query(plain.take(rows), Pool.untouched(n), k, seed=seed)
+            picks = ask(make(variant), plain.take(rows), Pool.untouched(n), k, seed)
             counts[which, rows[picks]] += 1
     there = counts.sum(0) > 0
     expected = counts[:, there].mean(0)
@@ -229,13 +245,13 @@ def test_permuted_rows_give_the_same_law(variant: str) -> None:
 def test_uwe_options_choose() -> None:
     """Measure and selection really change what is picked."""
     picks = {
-        variant: tuple(make(variant).query(generic(), bought(40, 8), 9, seed=1).tolist())
+        variant: tuple(ask(make(variant), generic(), bought(40, 8), 9, 1).tolist())
         for variant in VARIANTS
         if variant.startswith("uwe-")
     }
     assert len(set(picks.values())) >= 7
     assert picks["uwe-entropy-k_center"] == tuple(
-        make("uwe").query(generic(), bought(40, 8), 9, seed=1).tolist()
+        ask(make("uwe"), generic(), bought(40, 8), 9, 1).tolist()
     )
 
 
@@ -248,23 +264,20 @@ def test_uwe_starts_with_the_largest_weighted_norm() -> None:
     w = (u - u[left].min()) / (u[left].max() - u[left].min())
     norms = (w[:, None] * given_.features.double()).norm(dim=1)
     expected = int(left[norms[left].argmax()])
-    assert make("uwe").query(given_, pool, 3, seed=1)[0] == expected
+    assert ask(make("uwe"), given_, pool, 3, 1)[0] == expected
 
 
 def test_coreset_keeps_away_from_what_is_labelled() -> None:
     """The labelled rows are the first centres: on a line the far end is picked."""
     features = torch.arange(10.0)[:, None]
     pool = Pool.untouched(10).buy([8], cycle=0).answer([8], [0])
-    rows = find_strategy("coreset").query(
-        Predictions(torch.zeros(10, 2), features), pool, 2, seed=1
-    )
+    rows = ask(find_strategy("coreset"), Predictions(torch.zeros(10, 2), features), pool, 2, 1)
     assert rows.tolist() == [0, 4]
 
 
 def test_badge_knows_classes_from_the_logits_alone() -> None:
     """A class that is never predicted is still a class."""
-    strategy = find_strategy("badge")
-    points = strategy.represent(no_class_zero(10), np.arange(10))
+    points = find_strategy("badge").choose.represent(no_class_zero(10), np.arange(10))
     assert points.a.shape == (10, 5)
 
 
@@ -272,9 +285,7 @@ def test_bald_needs_passes() -> None:
     """Predictions without dropout passes are refused by name."""
     plain = generic()
     with pytest.raises(InputError, match="dropout passes"):
-        find_strategy("bald").query(
-            Predictions(plain.logits, plain.features), bought(40, 8), 3, seed=1
-        )
+        ask(find_strategy("bald"), Predictions(plain.logits, plain.features), bought(40, 8), 3, 1)
     with pytest.raises(InputError, match="at least 2"):
         find_strategy("bald", mc_passes=1)
 
@@ -313,13 +324,12 @@ def test_another_packages_strategy_comes_in_by_the_same_door(
     """An entry point is enough; its signature is the list of its options."""
     point = EntryPoint("mine", "test_strategies_plugin:mine", "uwe.strategies")
     module = type(sys)("test_strategies_plugin")
-    module.mine = lambda *, sharpness=1.0: Strategy(
-        lambda predictions, _: predictions.logits[:, 0].double() * sharpness,
-        lambda scores, k, *, anchors, seed: np.argsort(-scores.numpy())[:k],
+    module.mine = lambda *, sharpness=1.0: ranked(
+        lambda predictions: predictions.logits[:, 0].double() * sharpness
     )
     monkeypatch.setitem(sys.modules, "test_strategies_plugin", module)
     installed(point)
     assert strategy_options("mine") == {"sharpness": 1.0}
-    rows = find_strategy("mine", sharpness=2.0).query(generic(), bought(40, 8), 3, seed=1)
+    rows = ask(find_strategy("mine", sharpness=2.0), generic(), bought(40, 8), 3, 1)
     best = generic().logits[:, 0][bought(40, 8).unlabelled].topk(3).indices
     assert rows.tolist() == bought(40, 8).unlabelled[best].tolist()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from importlib.metadata import EntryPoint, EntryPoints
+from dataclasses import replace
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +13,16 @@ import pytest
 import torch
 
 import uwe
-from uwe import strategies
+from uwe import _plugins
 from uwe.cli import main
-from uwe.strategies import Strategy
-from uwe.testing import check_strategy
+from uwe.strategies import Needs, Picks, Question, Strategy, ranked
+from uwe.testing import StrategyContract, check_strategy
+
+LOGITS = Needs({"logits"})
 
 
-def scores(predictions, _candidates):
+def scores(predictions):
     return predictions.logits.double().amax(1)
-
-
-def falling(candidates, k, *, anchors, seed):
-    return np.argsort(-candidates.numpy(), kind="stable")[:k]
 
 
 def mine(*, sharpness: float = 1.0) -> Strategy:
@@ -30,7 +30,7 @@ def mine(*, sharpness: float = 1.0) -> Strategy:
 
     Source: nobody; an example.
     """
-    return Strategy(lambda p, c: scores(p, c) * sharpness, falling, needs=frozenset({"logits"}))
+    return ranked(lambda predictions: scores(predictions) * sharpness, needs=LOGITS)
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ def installed(monkeypatch: pytest.MonkeyPatch):
     module.mine = mine
     monkeypatch.setitem(sys.modules, module.__name__, module)
     own = EntryPoint("mine", f"{module.__name__}:mine", "uwe.strategies")
-    real = strategies.entry_points(group="uwe.strategies")
-    monkeypatch.setattr(strategies, "entry_points", lambda group: EntryPoints([*real, own]))
-    strategies._table.cache_clear()
+    real = entry_points(group="uwe.strategies")
+    monkeypatch.setattr(_plugins, "entry_points", lambda group: EntryPoints([*real, own]))
+    _plugins.plugins.cache_clear()
     yield
-    strategies._table.cache_clear()
+    _plugins.plugins.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -71,21 +71,82 @@ def test_a_strategy_of_a_package_is_checked_and_used_everywhere(
     assert "The rows with the largest logit." in capsys.readouterr().out
 
 
-def changed(select=falling, represent=scores, needs=("logits",)) -> Strategy:
-    return Strategy(represent, select, needs=frozenset(needs))
+def falling(question: Question) -> np.ndarray:
+    candidates = question.candidates
+    best = scores(question.predictions)[candidates]
+    return candidates[np.argsort(-best.numpy(), kind="stable")]
 
 
-def spoils(predictions, candidates):
-    predictions.features.zero_()
-    return scores(predictions, candidates)
+def wrong(choose, *, needs: Needs = LOGITS, **changes) -> Strategy:
+    return Strategy(choose, needs=needs, name="wrong", **changes)
+
+
+def one_row(question, k):
+    return np.repeat(falling(question)[:1], k)
+
+
+def too_many(question, k):
+    return np.resize(falling(question), k + 1)
+
+
+def by_chance(question, k):
+    return question.candidates[torch.randperm(len(question.candidates))[:k].numpy()]
+
+
+def spoils(question, k):
+    question.predictions.features.zero_()
+    return falling(question)[:k]
+
+
+def as_list(question, k):
+    return falling(question)[:k].tolist()
+
+
+def positions(question, k):
+    return np.arange(k)
+
+
+def forgets_candidates(question, k):
+    return falling(replace(question, restricted=None))[:k]
+
+
+def marks_its_picks(question, k):
+    rows = falling(question)[:k]
+    question.pool.label[question.pool.labelled] = 7
+    return rows
+
+
+class Careless(Strategy):
+    """Checks either that all is finite or that enough rows are left, and then answers anyhow."""
+
+    def query(self, question: Question, k: int) -> Picks:
+        left = len(question.candidates)
+        finite = question.predictions.first_not_finite() is None
+        if not finite if self.options else k > left:
+            raise uwe.InputError("refused")
+        return self.answer(question, min(k, left))
 
 
 WRONG = {
-    "rows are distinct": changed(lambda c, k, *, anchors, seed: np.zeros(k, dtype=np.int64)),
-    "rows for k =": changed(lambda c, k, *, anchors, seed: falling(c, k + 1, anchors=0, seed=0)),
-    "the same seed": changed(lambda c, k, *, anchors, seed: torch.randperm(len(c))[:k].numpy()),
-    "are left as they were": changed(represent=spoils, needs=("logits", "features")),
-    "not among its needs": changed(needs=()),
+    r"returned row \d+ twice": wrong(one_row),
+    "returned 2 rows": wrong(too_many),
+    "object of type list": wrong(as_list),
+    "which is not among the candidates": wrong(positions),
+    "which is not among the candidates .*, 10 candidates": wrong(forgets_candidates),
+    "the same seed gives": wrong(by_chance),
+    "changes the features": wrong(spoils, needs=Needs({"logits"}, features=True)),
+    "the logits are not among its needs": wrong(lambda q, k: falling(q)[:k], needs=Needs()),
+    "nan among the logits are not refused": Careless(lambda q, k: falling(q)[:k], needs=LOGITS),
+    "33 of 32 unlabelled rows are not refused": Careless(
+        lambda q, k: falling(q)[:k], needs=LOGITS, options={"finite": True}
+    ),
+    "the options change when written as JSON": wrong(
+        lambda q, k: falling(q)[:k], options={"sharpness": float("nan")}
+    ),
+    "changes the pool": wrong(marks_its_picks),
+    "its measure gives an array of shape": wrong(
+        lambda q, k: falling(q)[:k], measure=lambda predictions: predictions.logits
+    ),
 }
 
 
@@ -101,3 +162,49 @@ def test_a_strategy_without_a_word_is_found(installed, monkeypatch: pytest.Monke
     monkeypatch.setattr(mine, "__doc__", "The rows with the largest logit.")
     with pytest.raises(AssertionError, match="Source"):
         check_strategy("mine")
+
+
+class TestMine(StrategyContract):
+    """A value of a package, tested as its author would."""
+
+    strategy = mine(sharpness=2.0)
+
+
+class TestRegistered(StrategyContract):
+    """A name."""
+
+    strategy = "badge"
+
+
+def test_each_claim_is_a_test_of_its_own(tmp_path: Path) -> None:
+    """An author sees which claim fails, and on what pool; the others pass."""
+    (tmp_path / "test_theirs.py").write_text(
+        "import numpy as np\n"
+        "from uwe.strategies import Needs, Strategy\n"
+        "from uwe.testing import StrategyContract\n"
+        "def first(question, k):\n"
+        "    equal = not question.predictions.features.any()\n"
+        "    return np.zeros(k, np.int64) if equal else question.candidates[:k]\n"
+        "class TestFirst(StrategyContract):\n"
+        "    strategy = Strategy(first, needs=Needs(features=True))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    failed = {line.split(" - ")[0] for line in done.stdout.splitlines() if line[:6] == "FAILED"}
+    prefix = "FAILED test_theirs.py::TestFirst::test_"
+    assert failed == {
+        prefix + "exactly_k_distinct_unlabelled_rows[equal features]",
+        prefix + "a_restricted_question_is_answered_from_its_candidates[equal features]",
+        prefix + "nothing_that_it_reads_is_changed[equal features]",
+    }
+    assert "3 failed, 24 passed" in done.stdout
+
+
+def test_the_suite_does_not_import_pytest() -> None:
+    """It is part of the library, which does not depend on pytest."""
+    code = "import sys; from uwe.testing import check_strategy as check; check('random'); "
+    code += "print('pytest' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

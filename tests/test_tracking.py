@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
+from uwe import _plugins
+from uwe._plugins import plugins
 from uwe.cli import main
 from uwe.runs import find_curves
+from uwe.tracking import tracker_names
 
 RUN = [
     *("run", "digits", "--model", "small", "--pool-size", "100", "--test-size", "40"),
@@ -148,3 +154,77 @@ def test_what_cannot_be_logged_to_stops_before_anything(
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "r").exists()
+
+
+@pytest.fixture
+def another_package(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """A function that registers one more tracker beside the built-in ones."""
+
+    def registered(name: str, value: str) -> None:
+        own = EntryPoint(name, value, "uwe.trackers")
+        real = entry_points
+
+        def found(group: str) -> EntryPoints:
+            also = [own] if group == own.group else []
+            return EntryPoints([*also, *real(group=group)])
+
+        monkeypatch.setattr(_plugins, "entry_points", found)
+        plugins.cache_clear()
+
+    yield registered
+    plugins.cache_clear()
+
+
+def test_a_tracker_of_another_package_is_logged_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, another_package: Callable[[str, str], None]
+) -> None:
+    """A registered function without ``require`` gets the folder, the run's name and every cycle."""
+    began: list[tuple[Path, str, int]] = []
+    logged: list[tuple[int, float]] = []
+
+    def notebook(folder: Path, run: str, settings: dict[str, Any]) -> Any:
+        began.append((folder, run, settings["seed"]))
+        return SimpleNamespace(
+            log=lambda step, values: logged.append((step, values["te_accuracy"])),
+            close=lambda: None,
+        )
+
+    stand_in(monkeypatch, "notebook_of_theirs", notebook=notebook)
+    another_package("notebook", "notebook_of_theirs:notebook")
+    assert tracker_names()[-1] == "notebook"
+    assert run(tmp_path, "--log", "notebook") == 0
+    assert began == [(tmp_path, STEM, 1)]
+    assert logged == list(zip((20, 30, 40), accuracies(tmp_path), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("wandb", "two packages register 'wandb' in the entry-point group uwe.trackers"),
+        ("broken", "tracker broken (no_such_module:a) cannot be imported"),
+    ],
+)
+def test_a_tracker_that_cannot_be_used_stops_before_anything(
+    name: str,
+    message: str,
+    tmp_path: Path,
+    another_package: Callable[[str, str], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One name from two packages, or a module that is missing: one line, code 2, no file."""
+    another_package(name, "no_such_module:a")
+    assert run(tmp_path / "r", "--log", name) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_trackers_name_is_checked_without_its_package_and_without_torch() -> None:
+    """Names are known and unknown names refused before any client or torch is imported."""
+    code = (
+        "import sys, uwe.tracking as t; t.tracker_names(); t.find_tracker('tensorboard')\n"
+        "try: t.require_trackers(['tensorbord'])\n"
+        "except t.table.InputError: pass\n"
+        "print([m for m in ('torch', 'tensorboard', 'mlflow', 'wandb') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from uwe.models import ModelSpec, build_model, folded, winograd
+from uwe.errors import InputError
+from uwe.models import ModelSpec, build_model, convolutions, folded, winograd
 from uwe.models.winograd import Conv3x3, convolved, weight_gradient, weights_at_points
 
 sizes = st.integers(1, 3).map(lambda n: 4 * n)
@@ -183,3 +184,40 @@ def test_a_pass_goes_by_tiles_to_the_last_stage(
     with torch.inference_mode():
         network(random(8, 3, 32, 32, seed=0, dtype=torch.float32))
     assert by_tiles == ["convolved"] * 9
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_networks_work_without_tiles(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the switch off, weights are the same, models are exchanged, and the record says so."""
+    spec = ModelSpec(name, 10, (32, 32, 3))
+    torch.manual_seed(0)
+    with_tiles = build_model(spec)
+    size = spec.size()
+    assert "convolutions" not in spec.record(size)
+    monkeypatch.setenv("UWE_CONVOLUTIONS", "torch")
+    torch.manual_seed(0)
+    without = build_model(spec)
+    assert not any(isinstance(module, Conv3x3) for module in without.modules())
+    assert any(isinstance(module, Conv3x3) for module in with_tiles.modules())
+    theirs, ours = with_tiles.state_dict(), without.state_dict()
+    assert list(theirs) == list(ours)
+    assert all(torch.equal(theirs[key], ours[key]) for key in ours)
+    without.load_state_dict(theirs)
+    x = random(8, 3, 32, 32, seed=1, dtype=torch.float32)
+    with torch.inference_mode():
+        for one, other in zip(folded(without)(x), folded(with_tiles)(x), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+    logits, _ = without.train()(x)
+    logits.sum().backward()
+    assert spec.record(size)["convolutions"] == "torch"
+
+
+def test_the_implementation_can_be_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its line in the table, torch's convolution is the default and tiles are unknown."""
+    monkeypatch.delitem(convolutions._IMPLEMENTATIONS, "tiles")
+    model = build_model(ModelSpec("resnet18", 10, (8, 8, 1)))
+    assert not any(isinstance(module, Conv3x3) for module in model.modules())
+    assert convolutions.convolution_settings() == {}
+    monkeypatch.setenv("UWE_CONVOLUTIONS", "tiles")
+    with pytest.raises(InputError, match="unknown value of UWE_CONVOLUTIONS 'tiles'"):
+        convolutions.convolution_3x3(1, 1)

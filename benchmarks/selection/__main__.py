@@ -1,8 +1,9 @@
 """Time of the selection kernels beside the best loops: ``python -m benchmarks.selection``.
 
-Prints tables and writes JSON. Features come from a small network trained here on Fashion-MNIST.
-A loop's cost for a pick is constant, so its first picks are timed and scaled. Kernel and loop take
-turns; seconds are medians over the turns, ratios medians of the turns' ratios.
+Prints tables and writes JSON; the picture of part ``scaling`` needs ``pip install matplotlib``.
+Features come from a small network trained here on Fashion-MNIST. A loop's
+cost for a pick is constant, so its first picks are timed and scaled. Kernel and loop take turns;
+seconds are medians over the turns, ratios medians of the turns' ratios.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("benchmarks/selection.json"))
     parser.add_argument("--plot", type=Path, default=Path("docs/selection.svg"))
     options = parser.parse_args()
+    if "scaling" in options.parts.split(",") and find_spec("matplotlib") is None:
+        parser.error("part scaling draws a picture and needs: pip install matplotlib")
     where = machine()
     print(where, flush=True)
     results: dict[str, list[Any]] = {}

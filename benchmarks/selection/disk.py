@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.selection import pools
+from uwe._types import Stage
 
 _CHUNK = 20_000
 
@@ -119,8 +120,11 @@ def main(case: str, path: str, k: str, memory: str) -> None:
     x = np.load(path, mmap_mode="r")
     start = time.perf_counter()
 
-    def progress(done: int, total: int) -> None:
-        print(f"{done} of {total} after {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    def progress(stage: Stage) -> None:
+        print(
+            f"{stage.done} of {stage.total} after {time.perf_counter() - start:.0f} s",
+            file=sys.stderr,
+        )
 
     k_center(x, int(k), max_memory=memory, progress=progress)
     seconds = time.perf_counter() - start

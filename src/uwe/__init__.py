@@ -9,6 +9,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from uwe import strategies
     from uwe.data import Dataset, Preparation, Split, load_dataset
     from uwe.errors import DataError, InputError, RunError, UweError
     from uwe.experiment import Experiment, Result, loop, run, supervise
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from uwe.runs import read_acc_files
     from uwe.selecting import Selection, query, select
     from uwe.selection import Plan, certify, k_center, k_means_pp, plan_selection
-    from uwe.strategies import Strategy, find_strategy
+    from uwe.strategies import Picks, Strategy, find_strategy
 
 __version__ = _version("uwe")
 
@@ -27,6 +28,7 @@ __all__ = [
     "Dataset",
     "Experiment",
     "InputError",
+    "Picks",
     "Plan",
     "Predictions",
     "Preparation",
@@ -50,6 +52,7 @@ __all__ = [
     "read_acc_files",
     "run",
     "select",
+    "strategies",
     "supervise",
 ]
 
@@ -63,11 +66,14 @@ _HOMES = {
     "runs": ("read_acc_files",),
     "selection": ("Plan", "certify", "k_center", "k_means_pp", "plan_selection"),
     "learners.sklearn": ("SklearnLearner",),
-    "strategies": ("Strategy", "find_strategy"),
+    "strategies": ("Picks", "Strategy", "find_strategy"),
 }
+_ROOMS = ("strategies",)
 
 
 def __getattr__(name: str) -> object:
+    if name in _ROOMS:
+        return _import_module(f"uwe.{name}")
     for home, names in _HOMES.items():
         if name in names:
             value: object = getattr(_import_module(f"uwe.{home}"), name)

@@ -1,26 +1,29 @@
 """What the distances between rows are taken on: Predictions -> Points.
 
-Each embedding takes the predictions of all rows and the candidates among them. Whatever has to be
-fitted is fitted on the candidates alone, and clipped elsewhere.
+Each embedding takes the predictions of all rows and the candidates among them. What has to be
+fitted is fitted on the candidates alone, and clipped elsewhere. torch is imported when an embedding
+is computed, so that strategies can be composed without it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
-
-import torch
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from uwe._types import Rows, Scores
-from uwe.points import Dense, Points, Product
-from uwe.predictions import Predictions
+from uwe.errors import InputError
 
-__all__ = ["Embedding", "features", "gradient", "weighted"]
+if TYPE_CHECKING:
+    from uwe.points import Points
+    from uwe.predictions import Predictions
+
+__all__ = ["Embedding", "Weighted", "features", "gradient", "weighted"]
 
 _MULTIPLIED_OUT = 2**27  # numbers, at most: half a gigabyte in float32
 _BYTES = 4  # of a float32; shorter numbers would round the product
 
-Embedding: TypeAlias = Callable[[Predictions, Rows], Points]
+Embedding: TypeAlias = "Callable[[Predictions, Rows], Points]"
 
 
 def features(predictions: Predictions, candidates: Rows) -> Points:  # noqa: ARG001 (an Embedding)
@@ -29,6 +32,8 @@ def features(predictions: Predictions, candidates: Rows) -> Points:  # noqa: ARG
     Source: Sener, Savarese (2018), Active learning for convolutional neural networks: a core-set
     approach.
     """
+    from uwe.points import Dense
+
     return Dense(predictions.features)
 
 
@@ -40,6 +45,10 @@ def gradient(predictions: Predictions, candidates: Rows) -> Points:  # noqa: ARG
     Source: Ash, Zhang, Krishnamurthy, Langford, Agarwal (2020), Deep batch active learning by
     diverse, uncertain gradient lower bounds.
     """
+    import torch
+
+    from uwe.points import Product
+
     shifted = predictions.logits - predictions.logits.amax(1, keepdim=True)
     residual = shifted.softmax(1)
     at = torch.arange(len(residual), device=residual.device)
@@ -49,7 +58,24 @@ def gradient(predictions: Predictions, candidates: Rows) -> Points:  # noqa: ARG
     return Product(residual, predictions.features)
 
 
-def weighted(measure: Callable[[Predictions], Scores]) -> Embedding:
+@dataclass(frozen=True)
+class Weighted:
+    """The features of each row times its uncertainty; made by `weighted`."""
+
+    measure: Callable[[Predictions], Scores]
+
+    def __call__(self, predictions: Predictions, candidates: Rows) -> Points:
+        """The points of all rows; the weights are fitted on the candidates."""
+        from uwe.points import Dense, Product
+
+        given = predictions.features
+        weights = _scaled(self.measure(predictions), candidates).to(given.device)[:, None]
+        if given.numel() > _MULTIPLIED_OUT or given.element_size() < _BYTES:
+            return Product(weights, given)
+        return Dense(weights.to(given.dtype) * given)
+
+
+def weighted(measure: Callable[[Predictions], Scores]) -> Weighted:
     """The uncertainty-weighted embedding of UWE.
 
     Formula: ``w_i · features_i`` with ``w = (u - min u) / (max u - min u)``, minimum and maximum
@@ -61,19 +87,19 @@ def weighted(measure: Callable[[Predictions], Scores]) -> Embedding:
 
     Source: He, Cai, Liao, Foo (2024), Hybrid active learning with uncertainty-weighted embeddings.
     """
-
-    def embed(predictions: Predictions, candidates: Rows) -> Points:
-        given = predictions.features
-        weights = _scaled(measure(predictions), candidates).to(given.device)[:, None]
-        if given.numel() > _MULTIPLIED_OUT or given.element_size() < _BYTES:
-            return Product(weights, given)
-        return Dense(weights.to(given.dtype) * given)
-
-    return embed
+    return Weighted(measure)
 
 
 def _scaled(scores: Scores, candidates: Rows) -> Scores:
+    import torch
+
     fitted = scores[torch.as_tensor(candidates, device=scores.device)]
+    broken = (~fitted.isfinite()).nonzero()
+    if len(broken):
+        row = candidates[int(broken[0, 0])]
+        raise InputError(
+            f"the uncertainty of row {row} is NaN or infinite; nothing can be weighted"
+        )
     low, high = fitted.min(), fitted.max()
     if high <= low:
         return torch.ones_like(scores)

@@ -34,7 +34,7 @@ class RunError(UweError, RuntimeError):
     """A run cannot start, cannot go on, or would be mixed with another."""
 
 
-def require_known(name: str, known: Iterable[str], what: str) -> str:
+def require_known(name: object, known: Iterable[str], what: str) -> str:
     """Return ``name`` if it is one of ``known``; otherwise raise with the close matches.
 
     >>> require_known("badge", ["uwe", "badge"], "strategy")
@@ -45,6 +45,8 @@ def require_known(name: str, known: Iterable[str], what: str) -> str:
     uwe.errors.InputError: unknown strategy 'bagde'; did you mean 'badge'?
     """
     names = list(known)
+    if not isinstance(name, str):
+        raise InputError(f"a {what} must be text, not {name!r} of type {type(name).__name__}")
     if name in names:
         return name
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)

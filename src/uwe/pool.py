@@ -1,4 +1,4 @@
-"""Which rows are bought, when, and what their labels are: the only state of active learning."""
+"""Which rows were queried, when, and their labels: the only state of active learning."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _NO = -1
 
 @dataclass(frozen=True)
 class Pool:
-    """For each dataset row the cycle in which it was bought, and its label.
+    """For each dataset row the cycle in which it was queried, and its label.
 
     Attributes:
-        cycle: int64 ``[n]``, -1 where not bought.
+        cycle: int64 ``[n]``, -1 where not queried.
         label: int64 ``[n]``, -1 where not known.
 
     >>> pool = Pool.untouched(4).buy([2, 0], cycle=0).answer([2, 0], [1, 0])
@@ -32,7 +32,7 @@ class Pool:
 
     @classmethod
     def untouched(cls, n: int) -> Pool:
-        """``n`` rows, none of them bought."""
+        """``n`` rows, none of them queried."""
         return cls(np.full(n, _NO, dtype=np.int64), np.full(n, _NO, dtype=np.int64))
 
     def __len__(self) -> int:
@@ -45,33 +45,33 @@ class Pool:
 
     @property
     def unlabelled(self) -> Rows:
-        """Rows not bought yet, rising: the candidates of a query."""
+        """Rows not queried yet, rising: the candidates of a query."""
         return np.flatnonzero(self.cycle == _NO)
 
     @property
     def outstanding(self) -> Rows:
-        """Rows bought whose label is not known yet, rising."""
+        """Rows queried whose label is not known yet, rising."""
         return np.flatnonzero((self.cycle != _NO) & (self.label == _NO))
 
     def buy(self, rows: Rows | list[int], *, cycle: int) -> Pool:
-        """Mark ``rows`` as bought in ``cycle``.
+        """Mark ``rows`` as queried in ``cycle``.
 
         Raises:
-            RunError: a row is outside the pool, bought already, or named twice.
+            RunError: a row is outside the pool, queried already, or named twice.
         """
         at = self._checked(rows)
-        if len(bought := at[self.cycle[at] != _NO]):
+        if len(earlier := at[self.cycle[at] != _NO]):
             raise RunError(
-                f"row {bought[0]} cannot be bought in cycle {cycle}: "
-                f"it was bought in cycle {self.cycle[bought[0]]}"
+                f"row {earlier[0]} cannot be queried in cycle {cycle}: "
+                f"it was queried in cycle {self.cycle[earlier[0]]}"
             )
         return Pool(_with(self.cycle, at, cycle), self.label)
 
     def answer(self, rows: Rows | list[int], labels: Labels | list[int]) -> Pool:
-        """Note the ``labels`` of bought ``rows``.
+        """Note the ``labels`` of queried ``rows``.
 
         Raises:
-            RunError: a row was not bought, has its label already, or the lengths disagree.
+            RunError: a row was not queried, has its label already, or the lengths disagree.
         """
         at = self._checked(rows)
         given = np.asarray(labels, dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -9,8 +10,9 @@ import torch
 from uwe._types import Labels, Logits, Rows
 from uwe.errors import InputError
 
-__all__ = ["Predictions"]
+__all__ = ["FIELDS", "Predictions"]
 
+FIELDS = ("logits", "features", "mc_logits")
 _ROWS_AT_ONCE = 16_384
 
 
@@ -62,13 +64,19 @@ class Predictions:
         labels: Labels = self.logits.argmax(1).cpu().numpy()
         return labels
 
-    def first_not_finite(self) -> int | None:
-        """The first row with NaN or infinity in any output, or None."""
+    def first_not_finite(self, fields: Iterable[str] = FIELDS) -> int | None:
+        """The first row with NaN or infinity in one of ``fields``, or None.
+
+        >>> Predictions(torch.zeros(2, 3), torch.tensor([[0.0], [torch.inf]])).first_not_finite()
+        1
+        """
+        given = [(name, tensor) for name in fields if (tensor := getattr(self, name)) is not None]
         for start in range(0, len(self), _ROWS_AT_ONCE):
             block = slice(start, start + _ROWS_AT_ONCE)
-            finite = self.logits[block].isfinite().all(1) & self.features[block].isfinite().all(1)
-            if self.mc_logits is not None:
-                finite &= self.mc_logits[:, block].isfinite().all(2).all(0)
+            finite = torch.ones(min(_ROWS_AT_ONCE, len(self) - start), dtype=torch.bool)
+            for name, tensor in given:
+                by_row = tensor.transpose(0, 1) if name == "mc_logits" else tensor
+                finite &= by_row[block].isfinite().flatten(1).all(1).cpu()
             broken = (~finite).nonzero()
             if len(broken):
                 return start + int(broken[0, 0])

@@ -1,4 +1,4 @@
-"""What is being learnt: single-label classification, its loss and its accuracy."""
+"""Single-label classification: its loss and its accuracy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def mean_loss(logits: Logits, y: Labels) -> float | None:
 
 
 def accuracy(logits: Logits, y: Labels) -> float | None:
-    """Share of rows whose largest logit is their label's; None without rows.
+    """Share of rows whose largest logit belongs to their label; None without rows.
 
     >>> accuracy(torch.tensor([[0.0, 1.0], [2.0, 0.0]]), np.array([1, 1]))
     0.5

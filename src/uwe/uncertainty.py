@@ -4,25 +4,35 @@ Every measure maps ``Predictions`` of n rows to float64 ``[n]``. All of them wor
 log-probabilities in float64, shifted by the row's largest logit first: a probability of 0 is no
 special case, rows that differ by 1e-12 in confidence still rank, and a constant that can be added
 to the logits exactly changes nothing.
+
+torch is imported when a measure is computed, so that their names are known without it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
-
-import torch
+from typing import TYPE_CHECKING, Protocol
 
 from uwe._types import Scores
 from uwe.errors import InputError
-from uwe.predictions import Predictions
+
+if TYPE_CHECKING:
+    import torch
+
+    from uwe.predictions import Predictions
 
 __all__ = ["MEASURES", "Measure", "bvsb", "entropy", "least_confident", "mutual_information"]
 
-Measure: TypeAlias = Callable[[Predictions], Scores]
-
 _ROWS_AT_ONCE = 16_384
+
+
+class Measure(Protocol):
+    """The uncertainty of each row, float64 ``[n]``; any function of `Predictions` is one."""
+
+    def __call__(self, predictions: Predictions, /) -> Scores:
+        """The uncertainty of every row that the predictions hold."""
+        ...
 
 
 def entropy(predictions: Predictions) -> Scores:
@@ -32,6 +42,8 @@ def entropy(predictions: Predictions) -> Scores:
 
     Source: Shannon (1948), A Mathematical Theory of Communication.
 
+    >>> import torch
+    >>> from uwe import Predictions
     >>> entropy(Predictions(torch.tensor([[0.0, 0.0], [0.0, -200.0]]), torch.zeros(2, 1)))
     tensor([6.9315e-01, 2.7678e-85], dtype=torch.float64)
     """
@@ -46,6 +58,8 @@ def bvsb(predictions: Predictions) -> Scores:
     Source: Joshi, Porikli, Papanikolopoulos (2009), Multi-class active learning for image
     classification; there as a difference, here as the ratio of the paper's code.
 
+    >>> import torch
+    >>> from uwe import Predictions
     >>> bvsb(Predictions(torch.tensor([[0.0, 0.0], [0.0, -math.log(4)]]), torch.zeros(2, 1)))
     tensor([1.0000, 0.2500], dtype=torch.float64)
     """
@@ -59,6 +73,8 @@ def least_confident(predictions: Predictions) -> Scores:
 
     Source: Lewis, Gale (1994), A sequential algorithm for training text classifiers.
 
+    >>> import torch
+    >>> from uwe import Predictions
     >>> least_confident(Predictions(torch.tensor([[0.0, math.log(3)]]), torch.zeros(1, 1)))
     tensor([0.2500], dtype=torch.float64)
     """
@@ -76,6 +92,8 @@ def mutual_information(predictions: Predictions) -> Scores:
     Source: Houlsby, Huszár, Ghahramani, Lengyel (2011), Bayesian active learning for
     classification and preference learning; with dropout, Gal, Islam, Ghahramani (2017).
 
+    >>> import torch
+    >>> from uwe import Predictions
     >>> passes = torch.tensor([[[0.0, 200.0]], [[200.0, 0.0]]])
     >>> mutual_information(Predictions(passes[0], torch.zeros(1, 1), passes))
     tensor([0.6931], dtype=torch.float64)
@@ -96,6 +114,8 @@ MEASURES: dict[str, Measure] = {
 
 def _row_by_row(logits: torch.Tensor, measure: Callable[[torch.Tensor], Scores]) -> Scores:
     """Apply ``measure`` to blocks of rows, so that the float64 copy stays small."""
+    import torch
+
     if not len(logits):
         return torch.zeros(0, dtype=torch.float64)
     starts = range(0, len(logits), _ROWS_AT_ONCE)
@@ -108,6 +128,8 @@ def _log_probs(logits: torch.Tensor) -> torch.Tensor:
 
 
 def _entropy_of(log_probs: torch.Tensor) -> torch.Tensor:
+    import torch
+
     probs = log_probs.exp()
     return -torch.where(probs > 0, probs * log_probs, 0.0).sum(-1)
 

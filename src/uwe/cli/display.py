@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from math import isfinite
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -21,9 +22,10 @@ from rich.progress import (
 from rich.table import Table
 
 from uwe._types import Stage
-from uwe.experiment import RunPlan
-from uwe.report import curve_lines, random_target
-from uwe.runs import Curve, Study
+
+if TYPE_CHECKING:
+    from uwe.experiment import RunPlan
+    from uwe.runs import Curve, Study
 
 __all__ = ["Display", "curve_table", "curve_title", "plan_table", "wide_console"]
 
@@ -112,20 +114,25 @@ def wide_console(*, stderr: bool = False) -> Console:
 
 
 def curve_title(curves: Sequence[Curve], studies: Sequence[Study]) -> str:
-    """What a table of curves is about; of ``studies`` with one name, how this one differs."""
+    """The title of a study's table; of ``studies`` with one name, how this one differs."""
     study = curves[0].study
     n = max(len(curve.seeds) for curve in curves)
     spread = "mean ± sample deviation over " if n > 1 else ""
-    details = study.details(studies)
-    return (
-        f"{study.dataset}, {study.model}, {study.epochs} epochs"
-        + (f", {details}" if details else "")
-        + f": test accuracy in percent, {spread}n = {n} seed{'s' if n > 1 else ''}"
-    )
+    parts = [
+        study.dataset,
+        study.model,
+        f"{study.epochs} epochs" if study.epochs else "",
+        study.details(studies),
+        "no record" if any(curve.lacks_record for curve in curves) else "",
+    ]
+    named = ", ".join(part for part in parts if part)
+    return f"{named}: test accuracy in percent, {spread}n = {n} seed{'s' if n > 1 else ''}"
 
 
 def curve_table(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> Table:
     """Accuracy per budget, and the labels needed to reach what random reaches at the end."""
+    from uwe.report import curve_lines, random_target
+
     target = random_target(curves)
     table = Table()
     table.add_column("strategy")

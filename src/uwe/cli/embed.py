@@ -9,9 +9,8 @@ from cyclopts import Parameter
 
 from uwe.cli.display import Display
 from uwe.cli.options import Whole
-from uwe.embedder import embed, load_encoder, open_source
 from uwe.errors import InputError
-from uwe.learners import resolve_device
+from uwe.learners import check_device_name
 
 __all__ = ["embed_command"]
 
@@ -59,6 +58,11 @@ def embed_command(
         raise InputError(f"{output} must end in .safetensors")
     if output.exists() and not force:
         raise InputError(f"{output} exists; choose another name, or --force overwrites it")
+    check_device_name(device)
+
+    from uwe.embedder import embed, load_encoder, open_source
+    from uwe.learners import resolve_device
+
     where = resolve_device(device)
     items = open_source(source, text=text, data_dir=data_dir, image_size=image_size)
     encoder = load_encoder(model, items.kind, device=where)

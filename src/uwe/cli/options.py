@@ -1,4 +1,4 @@
-"""From what a user typed to experiments."""
+"""From the arguments of a command to experiments."""
 
 from __future__ import annotations
 
@@ -50,20 +50,29 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def key_values(pairs: Sequence[str], *, flag: str = "--option") -> dict[str, Any]:
-    """Options of other packages' strategies, from ``NAME=VALUE``; numbers become numbers.
+    """Options from ``NAME=VALUE``; numbers, true, false and none become values of Python.
 
-    >>> key_values(["temperature=0.5"])
-    {'temperature': 0.5}
+    >>> key_values(["temperature=0.5", "probability=true"])
+    {'temperature': 0.5, 'probability': True}
     """
-    found: dict[str, Any] = {}
+    return {name: _value(text) for name, text in texts_by_name(pairs, flag=flag).items()}
+
+
+def texts_by_name(pairs: Sequence[str], *, flag: str) -> dict[str, str]:
+    """Names and texts from ``NAME=TEXT``.
+
+    Raises:
+        InputError: a pair has another form, or a name is given twice.
+    """
+    found: dict[str, str] = {}
     for pair in pairs:
-        name, equals, value = pair.partition("=")
+        name, equals, text = pair.partition("=")
         name = name.strip().replace("-", "_")
         if not equals or not name:
             raise InputError(f"{flag} takes NAME=VALUE, not {pair!r}")
         if name in found:
-            raise InputError(f"{flag} {name} is given twice: {found[name]!r} and {value!r}")
-        found[name] = _number_or_text(value.strip())
+            raise InputError(f"{flag} {name} is given twice: {found[name]!r} and {text.strip()!r}")
+        found[name] = text.strip()
     return found
 
 
@@ -114,10 +123,13 @@ def _range(part: str, text: str) -> range:
     return range(start, end + 1)
 
 
-def _number_or_text(value: str) -> int | float | str:
+def _value(text: str) -> bool | int | float | str | None:
     for kind in (int, float):
         try:
-            return kind(value)
+            return kind(text)
         except ValueError:
             continue
-    return value
+    return _WORDS.get(text.lower(), text)
+
+
+_WORDS = {"true": True, "false": False, "none": None}

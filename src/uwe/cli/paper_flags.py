@@ -11,44 +11,21 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
-
-import torch
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from uwe.cli.display import Display
 from uwe.cli.speaking import shown, spoken
 from uwe.errors import InputError, UweError, require_known
-from uwe.experiment import (
-    Experiment,
-    Prepared,
-    RunPlan,
-    initialize,
-    make_plan,
-    prepare,
-    run,
-    run_cycle0,
-    supervise,
-    supervised_plan,
-)
+from uwe.experiment import Experiment, check_arguments
 from uwe.runs import file_name
 from uwe.strategies import strategy_names, strategy_options
 
 log = logging.getLogger("uwe")
 
-ACTIONS: dict[str, Callable[..., Any]] = {
-    "initialize": initialize,
-    "alc0": run_cycle0,
-    "al": run,
-    "supervised": supervise,
-}
+if TYPE_CHECKING:
+    from uwe.experiment import Prepared, RunPlan
 
-PLANS: dict[str, Callable[[Sequence[Prepared]], list[RunPlan]]] = {
-    "initialize": lambda prepared: make_plan(prepared)[:0],
-    "alc0": lambda prepared: make_plan(prepared)[:1],
-    "al": make_plan,
-    "supervised": supervised_plan,
-}
-"""What each action still has to do; the cycle-0 run stands first."""
+ACTIONS = ("initialize", "alc0", "al", "supervised")
 
 SELECTIONS = {
     "kmeans_pp": "k_means_pp",
@@ -88,7 +65,7 @@ class Parser(argparse.ArgumentParser):
         for each in unknown:
             if each.startswith("-"):
                 require_known(each.partition("=")[0], self._option_string_actions, "flag")
-            raise InputError(f"nothing takes {each!r}; every value stands behind its flag")
+            raise InputError(f"unexpected argument {each!r}; every value follows its flag")
         return given
 
 
@@ -178,6 +155,8 @@ def device_of(gpu_id: int | None) -> str:
         return "auto"
     if gpu_id < 0:
         raise InputError(f"--gpu_id is {gpu_id}; the first device is 0")
+    import torch
+
     return f"cuda:{gpu_id}" if torch.cuda.is_available() else "cpu"
 
 
@@ -208,14 +187,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def act(given: argparse.Namespace) -> None:
     """Check everything, then do what the flags say."""
     experiment = experiment_of(given)
+    check_arguments(experiment)
 
     def work(display: Display) -> None:
-        plans = PLANS[given.action](prepare([experiment], progress=display))
-        if given.gpu_id is not None and experiment.device == "cpu":
+        from uwe.experiment import prepare
+
+        [prepared] = prepare([experiment], progress=display)
+        if given.gpu_id is not None and experiment.network.device == "cpu":
             log.warning("there is no CUDA device %d; running on the CPU", given.gpu_id)
-        display.expect(plans)
-        ACTIONS[given.action](experiment, progress=display)
+        display.expect(plans_of(given.action, prepared))
+        do(given.action, prepared, display)
 
     shown(work)
-    folder = experiment.results / file_name(experiment.dataset)
+    folder = experiment.run.results / file_name(experiment.data.dataset)
     print(f"{given.action} is done; its files are in {folder}")
+
+
+def plans_of(action: str, prepared: Prepared) -> list[RunPlan]:
+    """What an action still has to do; the cycle-0 run comes first."""
+    from uwe.experiment import make_plan, supervised_plan
+
+    plans: dict[str, Callable[[], list[RunPlan]]] = {
+        "initialize": list,
+        "alc0": lambda: make_plan([prepared])[:1],
+        "al": lambda: make_plan([prepared]),
+        "supervised": lambda: supervised_plan([prepared]),
+    }
+    return plans[action]()
+
+
+def do(action: str, prepared: Prepared, progress: Display) -> None:
+    """Do an action."""
+    from uwe.experiment import initialize, run, run_cycle0, supervise
+
+    actions: dict[str, Callable[..., Any]] = {
+        "initialize": initialize,
+        "alc0": run_cycle0,
+        "al": run,
+        "supervised": supervise,
+    }
+    actions[action](prepared, progress=progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 from rich.box import SIMPLE_HEAD
@@ -13,22 +13,26 @@ from rich.table import Table
 from rich.text import Text
 
 from uwe.cli.display import wide_console
-from uwe.errors import InputError, UweError, require_known
-from uwe.report import FORMATS, DataTable, Report, build_report, write_report
-from uwe.runs import Curve, find_bounds, find_curves, read_others
+from uwe.errors import InputError, UweError
+
+if TYPE_CHECKING:
+    from uwe.report import DataTable, Report
+    from uwe.runs import Curve
 
 __all__ = ["print_report", "report_command", "report_of_run"]
 
 _NARROW = 80
+
+ReportFormat: TypeAlias = Literal["html", "md", "json"]
 
 
 def report_command(
     *paths: Path,
     html: Path | None = None,
     output: Path | None = None,
-    format: Annotated[list[str] | None, Parameter(negative=())] = None,
+    format: Annotated[list[ReportFormat] | None, Parameter(negative=())] = None,
     target: float | None = None,
-    scale: str = "log",
+    scale: Literal["log", "linear"] = "log",
     level: float = 0.95,
     data_dir: Path | None = None,
 ) -> None:
@@ -57,8 +61,9 @@ def report_command(
     if not paths:
         raise InputError("uwe report needs a results folder or CSV files")
     formats = format or ["html"]
-    for name in formats:
-        require_known(name, FORMATS, "format")
+
+    from uwe.report import build_report, write_report
+
     curves, bounds = _read([path.expanduser() for path in paths])
     report = build_report(
         curves, bounds, scale=scale, level=level, target=target, data_dir=data_dir
@@ -73,8 +78,11 @@ def report_command(
 def report_of_run(folder: Path, tables: Set[Path]) -> str:
     """Write the page of the studies that ``tables`` belong to, and say where it is.
 
-    The runs are finished whatever happens here, so what goes wrong is told, not raised.
+    The runs are finished already, so an error is returned as text, not raised.
     """
+    from uwe.report import build_report, write_report
+    from uwe.runs import find_bounds, find_curves
+
     path = folder / "report.html"
     try:
         studies = {curve.study for curve in find_curves(folder, only=tables)}
@@ -116,13 +124,15 @@ def _as_rich(table: DataTable) -> Table:
 
 def _read(paths: Sequence[Path]) -> tuple[list[Curve], list[Curve]]:
     """Curves and upper bounds of all folders and files."""
+    from uwe.runs import find_bounds, find_curves, read_others, tables_in
+
     curves: list[Curve] = []
     bounds: list[Curve] = []
     files: list[Path] = []
     for path in paths:
         if path.is_file() or not path.exists():
             files.append(path)
-        elif _is_results(path):
+        elif tables_in(path):
             curves += find_curves(path)
             bounds += find_bounds(path)
         else:
@@ -130,10 +140,6 @@ def _read(paths: Sequence[Path]) -> tuple[list[Curve], list[Curve]]:
     curves += read_others(files) if files else []
     _check_distinct(curves)
     return curves, bounds
-
-
-def _is_results(folder: Path) -> bool:
-    return any(folder.rglob("*_al_cycle_result.csv"))
 
 
 def _nothing_in(folder: Path) -> list[Path]:

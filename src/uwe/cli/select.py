@@ -5,19 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from uwe._files import write_bytes
 from uwe.cli.display import Display
-from uwe.cli.options import Whole, key_values
+from uwe.cli.options import Whole, key_values, texts_by_name
 from uwe.errors import DataError, InputError
-from uwe.pool_files import PoolFile, open_pool
-from uwe.selecting import Selection, select
 from uwe.selecting.sheet import contact_sheet, thumbnails
 from uwe.selecting.tables import check_suffix, encoded_picks, pick_rows, picks_csv
-from uwe.strategies import Strategy, find_strategy, strategy_options
+from uwe.strategies import Picks, Strategy, find_strategy, strategy_options
+
+if TYPE_CHECKING:
+    from uwe.pool_files import PoolFile
 
 __all__ = ["select_command"]
 
@@ -53,14 +54,14 @@ def select_command(
     output
         A file .csv, .jsonl, .parquet or .txt (ids); - is standard output, as CSV.
     seed
-        Of whatever is drawn.
+        Seed of every draw.
     uncertainty
         Measure of strategy uwe: entropy, bvsb, least_confident. Default: the pool's own
         uncertainty if it has one, else entropy.
     selection
         Selection of strategy uwe: k_center, k_center_anchored, k_means_pp.
     option
-        NAME=VALUE, an option of another package's strategy.
+        NAME=VALUE, an option of the strategy; may be given several times.
     key
         KEY=NAME, where the pool calls features, probs, logits, mc_probs, uncertainty, ids or
         labelled something else; may be given several times.
@@ -74,8 +75,15 @@ def select_command(
     _check_outputs(output, html, images, force=force)
     named = {"uncertainty": uncertainty, "selection": selection, **key_values(option or [])}
     options = {name: value for name, value in named.items() if value is not None}
-    source = open_pool(pool.expanduser(), {name: str(of) for name, of in _keys(key).items()})
-    given = _given(source, strategy, find_strategy(strategy, **options), options)
+    made = find_strategy(strategy, **options)
+
+    names = texts_by_name(key or [], flag="--key")
+
+    from uwe.pool_files import open_pool
+    from uwe.selecting import select
+
+    source = open_pool(pool.expanduser(), names)
+    given = _given(source, strategy, made, options)
     with Display() as display:
         picks = select(
             given.pop("features"), k, strategy=strategy, seed=seed, progress=display, **given,
@@ -85,25 +93,23 @@ def select_command(
     _write(output, html, rows, picks, images)
 
 
-def _keys(pairs: list[str] | None) -> dict[str, Any]:
-    return key_values(pairs or [], flag="--key")
-
-
 def _given(
     source: PoolFile, name: str, strategy: Strategy, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What of the pool is handed over: what the strategy needs, and what explains its picks."""
+    """The arrays of the pool that the strategy needs, and those that explain its picks."""
+    from uwe.selecting.arrays import uses_a_measure
+
     weighs = "uncertainty" in strategy_options(name)
     own = "uncertainty" in source and weighs and "uncertainty" not in options
-    ranks = bool(strategy.needs) and "features" not in strategy.needs
+    needs = strategy.needs.fields
     wanted = {"features", "labelled"}
-    if own or ("uncertainty" in source and not weighs and not ranks):
+    if own or ("uncertainty" in source and not weighs and not uses_a_measure(strategy)):
         wanted.add("uncertainty")
     if not own:
         wanted.add("logits" if "logits" in source else "probs")
-    if "mc_logits" in strategy.needs:
+    if "mc_logits" in needs:
         wanted.add("mc_probs")
-    _require(source, name, strategy.needs - ({"logits"} if own else set()))
+    _require(source, name, needs - ({"logits"} if own else set()))
     read = {each: source.read(each) for each in sorted(wanted)}
     return {each: value for each, value in read.items() if value is not None or each == "features"}
 
@@ -155,7 +161,7 @@ def _write(
     output: Path,
     html: Path | None,
     rows: list[dict[str, Any]],
-    picks: Selection,
+    picks: Picks,
     images: Path | None,
 ) -> None:
     """Make the content of every file before the first is written."""

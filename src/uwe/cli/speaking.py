@@ -10,7 +10,6 @@ from cyclopts import CycloptsError, UnusedCliTokensError
 
 from uwe.cli.display import Display
 from uwe.errors import UweError
-from uwe.learners import keep_freed_memory
 
 __all__ = ["shown", "spoken"]
 
@@ -23,9 +22,7 @@ def spoken(program: str, work: Callable[[], Any]) -> int:
         work()
     except UnusedCliTokensError as error:
         shown = " ".join(map(repr, error.unused_tokens or ()))
-        return _say(
-            program, f"nothing takes {shown}; options begin with -- and have their own name"
-        )
+        return _say(program, f"unexpected argument {shown}; options begin with --")
     except (UweError, CycloptsError) as error:
         return _say(program, str(error))
     except OSError as error:
@@ -37,8 +34,7 @@ def spoken(program: str, work: Callable[[], Any]) -> int:
         where = str(interrupt) or "before the first run"
         _say(
             program,
-            f"interrupted {where}; every finished step is kept, and the same command goes on "
-            "from there",
+            f"interrupted {where}; every finished step is kept, and the same command resumes there",
         )
         return 130
     return 0
@@ -46,6 +42,8 @@ def spoken(program: str, work: Callable[[], Any]) -> int:
 
 def shown(work: Callable[[Display], T]) -> T:
     """Do ``work`` under a live display."""
+    from uwe.learners import keep_freed_memory
+
     keep_freed_memory()
     with Display() as display:
         try:

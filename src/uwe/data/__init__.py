@@ -1,15 +1,20 @@
 """Data sets: a pool to label from, and rows to test on; one module a source."""
 
 from uwe.data.catalogue import dataset_lines, dataset_names, load_dataset
-from uwe.data.dataset import UNPREPARED, Dataset, ImageRows, Preparation, Split
+from uwe.data.dataset import UNPREPARED, Dataset, ImageRows, Preparation, Split, rows_of
+from uwe.data.labelled_rows import load_labelled_rows
+from uwe.data.request import Request
 
 __all__ = [
     "UNPREPARED",
     "Dataset",
     "ImageRows",
     "Preparation",
+    "Request",
     "Split",
     "dataset_lines",
     "dataset_names",
     "load_dataset",
+    "load_labelled_rows",
+    "rows_of",
 ]

@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 
+from uwe._plugins import plugins
 from uwe._types import Progress
-from uwe.data.cifar import load_cifar10, load_cifar100
 from uwe.data.dataset import Dataset
-from uwe.data.digits import load_digits
-from uwe.data.fashion_mnist import load_fashion_mnist
-from uwe.data.folder import load_folder
 from uwe.data.hub import HUB_PREFIX, load_hub
-from uwe.data.mini_imagenet import load_mini_imagenet
+from uwe.data.labelled_rows import is_table, load_labelled_rows
 from uwe.data.request import Request
 from uwe.errors import DataError, InputError, require_known
 
 __all__ = ["dataset_lines", "dataset_names", "load_dataset"]
 
+_GROUP, _OWN = "uwe.datasets", "uwe.data"
 _HUB = f"{HUB_PREFIX}NAME"
-
-_LOADERS: Mapping[str, Callable[[Request], Dataset]] = MappingProxyType(
-    {
-        "digits": load_digits,
-        "fashion_mnist": load_fashion_mnist,
-        "cifar10": load_cifar10,
-        "cifar100": load_cifar100,
-        "mini_imagenet": load_mini_imagenet,
-        "folder": load_folder,
-        _HUB: load_hub,
-    }
-)
 
 
 def dataset_names() -> tuple[str, ...]:
     """Names for ``load_dataset``; ``hub:NAME`` stands for any data set of the hub."""
-    return tuple(_LOADERS)
+    return (*plugins(_GROUP, _OWN), _HUB)
 
 
 def dataset_lines() -> dict[str, str]:
     """One line of text on each data set: the first line of its loader's docstring."""
+    loaders = {name: point.load() for name, point in plugins(_GROUP, _OWN).items()}
     return {
-        name: (inspect.getdoc(loader) or "").partition("\n")[0] for name, loader in _LOADERS.items()
+        name: (inspect.getdoc(loader) or "").partition("\n")[0]
+        for name, loader in {**loaders, _HUB: load_hub}.items()
     }
 
 
@@ -51,26 +38,32 @@ def load_dataset(
     name: str,
     *,
     data_dir: str | Path | None = None,
+    label: str | None = None,
+    text: str | None = None,
     image_size: int | None = None,
     test_fraction: float | None = None,
     pool_size: int | None = None,
     test_size: int | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Load a data set: decoded at the first call, memory-mapped from the cache later.
+    """Load a data set. Images are decoded at the first call and memory-mapped later.
 
     Args:
-        name: one of ``dataset_names()``.
-        data_dir: where the files are; looked for in ``data_dir/name``, then in ``data_dir``.
+        name: one of ``dataset_names()``, or a table: a file ``.csv`` or ``.parquet``, a folder of
+            Parquet files, or ``sklearn:digits``, ``:breast_cancer``, ``:wine``, ``:iris``.
+        data_dir: folder of the files; they are looked for in ``data_dir/name``, then in
+            ``data_dir``.
+        label: column of labels of a table; ``label`` if it is None.
+        text: column of texts of a table, which become TF-IDF features.
         image_size: resize the shorter side to this many pixels and crop the centre square.
-        test_fraction: the part of each class that is held out for testing, of a source with
-            one split; 0.2 if it is None.
-        pool_size: keep the first rows of the pool only; others are not decoded.
-        test_size: keep the first test rows only, likewise.
-        progress: called now and then while images are decoded.
+        test_fraction: share of each class held out for testing, for a source with one split; 0.2
+            if it is None.
+        pool_size: keep only the first rows of the pool; others are not decoded.
+        test_size: keep only the first test rows, likewise.
+        progress: callback while images are decoded.
 
     Returns:
-        the data set, images as uint8.
+        The data set; images are uint8.
 
     Raises:
         InputError: a name or an option does not fit.
@@ -80,9 +73,24 @@ def load_dataset(
     >>> load_dataset("digits").image_shape
     (8, 8, 1)
     """
+    folder = None if data_dir is None else Path(data_dir).expanduser()
+    known = name in plugins(_GROUP, _OWN) or name.startswith(HUB_PREFIX)
+    if not known and (label is not None or text is not None or is_table(name, folder)):
+        if image_size is not None:
+            raise InputError(f"{name} is a table, so image size {image_size} is not used")
+        rows = load_labelled_rows(
+            name, data_dir=folder, label=label, text=text, test_fraction=test_fraction
+        )
+        return rows.limited(pool_size, test_size)
+    for option, value in (("label", label), ("text", text)):
+        if value is not None:
+            raise InputError(
+                f"--{option} {value} is for tables and texts, and {name} is a data set of images; "
+                "leave it out"
+            )
     request = Request(
         name=name,
-        data_dir=None if data_dir is None else Path(data_dir).expanduser(),
+        data_dir=folder,
         image_size=image_size,
         test_fraction=test_fraction,
         pool_size=pool_size,
@@ -97,11 +105,15 @@ def load_dataset(
 
 def _loader(name: str) -> Callable[[Request], Dataset]:
     if name.startswith(HUB_PREFIX):
-        return _LOADERS[_HUB]
+        return load_hub
+    points = plugins(_GROUP, _OWN)
     try:
-        return _LOADERS[require_known(name, _LOADERS, "data set")]
+        loader: Callable[[Request], Dataset] = points[
+            require_known(name, dataset_names(), "data set")
+        ].load()
     except InputError as error:
         raise InputError(
-            f"{error} ({_HUB} is for an image data set of the Hugging Face hub or a folder "
-            "of Parquet files"
+            f"{error} ({_HUB} is for an image data set of the Hugging Face hub or a folder of "
+            "Parquet files; a table is a file .csv or .parquet, or a folder of Parquet files)"
         ) from None
+    return loader

@@ -21,6 +21,7 @@ __all__ = [
     "Split",
     "check_limits",
     "fingerprint_of",
+    "rows_of",
 ]
 
 
@@ -50,6 +51,12 @@ class ImageRows:
     def nbytes(self) -> int:
         """Bytes of the rows."""
         return len(self) * int(np.prod(self.x.shape[1:])) * self.x.itemsize
+
+
+def rows_of(x: Any, rows: Rows) -> Any:
+    """Some rows of a split: images are read when they are used, others are taken now."""
+    is_images = isinstance(x, np.ndarray) and x.ndim == _IMAGE_AXES and x.dtype == np.uint8
+    return ImageRows(x, rows) if is_images else x[rows]
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         for which, split in (("training", self.train), ("test", self.test)):
-            if self.preparation is not UNPREPARED:
+            if self.preparation != UNPREPARED:
                 _check_images(which, split)
             _check_split(which, split, len(self.classes))
         if len(self.ids) != len(self.train):
@@ -140,7 +147,7 @@ class Dataset:
                 f"{self.name} has one class only, {self.classes[0]!r}; "
                 "there is nothing to tell apart"
             )
-        if self.preparation is not UNPREPARED:
+        if self.preparation != UNPREPARED:
             _check_preparation(self)
 
     @classmethod
@@ -238,7 +245,7 @@ class Dataset:
         Raises:
             DataError: the rows are no images.
         """
-        if self.preparation is UNPREPARED:
+        if self.preparation == UNPREPARED:
             raise DataError(f"the rows of {self.name} are no images, which this model needs")
         height, width, channels = self.train.x.shape[1:]
         return height, width, channels

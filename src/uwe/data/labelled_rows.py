@@ -1,4 +1,4 @@
-"""Labelled tables and texts as data sets: CSV, Parquet, and those that scikit-learn brings."""
+"""Labelled tables and texts as data sets: CSV, Parquet, and the data sets of scikit-learn."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from uwe._optional import optional
-from uwe._types import Labels
-from uwe.data import Dataset
+from uwe._types import BoolArray, Labels
 from uwe.data.csv_file import read_csv
+from uwe.data.dataset import Dataset
 from uwe.data.parquet import parquet_splits, parquet_table
 from uwe.data.source import held_out
 from uwe.data.table import Table, train_and_test
 from uwe.errors import DataError, InputError, require_known
 
-__all__ = ["load_labelled_rows"]
+__all__ = ["is_table", "load_labelled_rows"]
 
 _PREFIX = "sklearn:"
 _BUNDLED = {
@@ -28,6 +28,7 @@ _BUNDLED = {
     "iris": "load_iris",
 }
 _IDS = ("ids", "id")
+_SUFFIXES = (".csv", ".parquet")
 
 
 def load_labelled_rows(
@@ -40,16 +41,16 @@ def load_labelled_rows(
 ) -> Dataset:
     """A data set of rows of numbers, or of texts as TF-IDF.
 
-    Every column of numbers beside the label (and ``ids``) is a feature. A text column becomes
-    sparse TF-IDF with sublinear counts, its words and their frequencies taken from the pool.
+    Every column of numbers except the label and ``ids`` is a feature. A text column becomes sparse
+    TF-IDF with sublinear counts; its words and their frequencies are those of the pool.
 
     Args:
         name: a file ``.csv`` or ``.parquet``, a folder of Parquet files with splits, or
             ``sklearn:digits``, ``sklearn:breast_cancer``, ``sklearn:wine``, ``sklearn:iris``.
-        data_dir: where such a file or folder is looked for first.
+        data_dir: folder that is searched for the file or folder first.
         label: the column of labels; ``label`` if it is None.
         text: the column of texts; None for a table of numbers.
-        test_fraction: of each class of a source with one split; None is a fifth.
+        test_fraction: share of each class that is held out if there is one split; None is a fifth.
 
     Raises:
         InputError: a name or an option does not fit.
@@ -62,29 +63,20 @@ def load_labelled_rows(
         _refuse_columns(name, label, text)
         return _bundled(name, _fraction(test_fraction))
     path = _place(name, data_dir)
-    splits, notes = _splits(path)
-    label = label or "label"
-    train, test = splits
-    if test is None:
-        fraction = _fraction(test_fraction)
-    elif test_fraction is not None:
+    (train, test), notes = _splits(path)
+    fraction = _fraction(test_fraction)
+    if test is not None and test_fraction is not None:
         raise InputError(f"{path} has a test split; leave --test-fraction out")
     tables = [table for table in (train, test) if table is not None]
-    labels, classes = _labels(tables, label)
-    rows = [_texts(table, text) if text else _numbers(table, label) for table in tables]
+    labels, classes = _labels(tables, label or "label")
+    rows = [_texts(table, text) if text else _numbers(table, label or "label") for table in tables]
     ids = _ids(train)
     if test is None:
-        is_test = held_out(labels[0], fraction)
-        kept = np.flatnonzero(~is_test)
-        if not 0 < len(kept) < len(is_test):
-            raise DataError(
-                f"of {len(is_test)} rows of {path} {len(is_test) - len(kept)} would be test rows, "
-                "for a part of each class is held out; more rows of each label are needed"
-            )
-        ids = None if ids is None else [ids[row] for row in kept]
-        rows = [rows[0][kept], rows[0][is_test]]
-        labels = [labels[0][kept], labels[0][is_test]]
-        notes = (*notes, f"{path.name}: {int(is_test.sum()):,} rows are held out for testing")
+        is_test = _test_rows(path, labels[0], fraction)
+        parts = (~is_test, is_test)
+        rows, labels = [rows[0][part] for part in parts], [labels[0][part] for part in parts]
+        ids = None if ids is None else [ids[row] for row in np.flatnonzero(~is_test)]
+        notes = (*notes, _note(path.name, is_test))
     if text:
         rows = _tf_idf(rows)
     return Dataset.from_rows(
@@ -97,6 +89,34 @@ def load_labelled_rows(
     )
 
 
+def is_table(name: str, data_dir: Path | None) -> bool:
+    """Whether ``name`` stands for a table: by its prefix or suffix, or because it exists.
+
+    >>> is_table("sklearn:wine", None), is_table("digits", None)
+    (True, False)
+    """
+    if not name:
+        return False
+    if name.startswith(_PREFIX) or Path(name).suffix.lower() in _SUFFIXES:
+        return True
+    return any(path.exists() for path in _places(name, data_dir))
+
+
+def _test_rows(path: Path, y: Labels, fraction: Fraction) -> BoolArray:
+    is_test = held_out(y, fraction)
+    tests = int(is_test.sum())
+    if not 0 < tests < len(is_test):
+        raise DataError(
+            f"of {len(is_test)} rows of {path} {tests} would be test rows, since a share of each "
+            "class is held out; add rows of each label"
+        )
+    return is_test
+
+
+def _note(name: str, is_test: BoolArray) -> str:
+    return f"{name}: {int(is_test.sum()):,} rows are held out for testing"
+
+
 def _refuse_columns(name: str, label: str | None, text: str | None) -> None:
     for option, value in (("--label", label), ("--text", text)):
         if value is not None:
@@ -105,7 +125,7 @@ def _refuse_columns(name: str, label: str | None, text: str | None) -> None:
 
 def _fraction(fraction: float | None) -> Fraction:
     if fraction is not None and not 0 < fraction < 1:
-        raise InputError(f"test fraction is {fraction}; it must lie between 0 and 1")
+        raise InputError(f"test fraction is {fraction}; it must be between 0 and 1")
     return Fraction(1, 5) if fraction is None else Fraction(str(fraction))
 
 
@@ -123,14 +143,12 @@ def _bundled(name: str, fraction: Fraction) -> Dataset:
         (x[is_test], y[is_test]),
         classes=[str(each) for each in bunch.target_names],
         ids=[str(row) for row in np.flatnonzero(~is_test)],
-        notes=(f"{name}: {int(is_test.sum()):,} rows are held out for testing",),
+        notes=(_note(name, is_test),),
     )
 
 
 def _place(name: str, data_dir: Path | None) -> Path:
-    places = [Path(name).expanduser()]
-    if data_dir is not None:
-        places.insert(0, data_dir / name)
+    places = _places(name, data_dir)
     for path in places:
         if path.exists():
             return path
@@ -138,6 +156,11 @@ def _place(name: str, data_dir: Path | None) -> Path:
         f"there is no {places[0]}; rows are a file .csv or .parquet, a folder of Parquet files, or "
         + ", ".join(f"{_PREFIX}{each}" for each in _BUNDLED)
     )
+
+
+def _places(name: str, data_dir: Path | None) -> list[Path]:
+    here = Path(name).expanduser()
+    return [here] if data_dir is None else [data_dir / name, here]
 
 
 def _splits(path: Path) -> tuple[tuple[Table, Table | None], tuple[str, ...]]:
@@ -208,7 +231,9 @@ def _as_numbers(table: Table, name: str, label: str) -> Any:
         ) from None
     if not np.isfinite(numbers).all():
         row = int(np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(1))[0])
-        raise DataError(f"{table.name}: the column {name} is NaN or empty in row {row}; mend it")
+        raise DataError(
+            f"{table.name}: the column {name} is NaN or empty in row {row}; correct the row"
+        )
     return numbers
 
 
@@ -216,7 +241,9 @@ def _texts(table: Table, name: str) -> Any:
     values = _column(table, name)
     row = next((row for row, value in enumerate(values) if not isinstance(value, str)), None)
     if row is not None:
-        raise DataError(f"{table.name}: row {row} of column {name} holds {values[row]!r}, no text")
+        raise DataError(
+            f"{table.name}: row {row} of column {name} holds {values[row]!r}, which is no text"
+        )
     texts = np.empty(len(values), dtype=object)
     texts[:] = values
     return texts

@@ -1,25 +1,45 @@
 """Experiments: what they are, what is to be done next, and doing it."""
 
-from uwe.experiment.actions import Action, Label, Query, Stop, Train, next_action
-from uwe.experiment.own import loop
-from uwe.experiment.plan import RunPlan, make_plan, require_disk_space, supervised_plan
-from uwe.experiment.prepare import Prepared, files_of, prepare
-from uwe.experiment.runs import Result, initialize, run, run_cycle0, supervise
-from uwe.experiment.settings import BUDGETS, Experiment, budget_id, parse_budgets
+from typing import TYPE_CHECKING
+
+from uwe._lazy import lazily
+
+if TYPE_CHECKING:
+    from uwe.experiment.actions import Action, Label, Query, Stop, Train, next_action
+    from uwe.experiment.engine import Result, initialize, run, run_cycle0, supervise
+    from uwe.experiment.learning_loop import loop
+    from uwe.experiment.plan import RunPlan, make_plan, require_disk_space, supervised_plan
+    from uwe.experiment.prepared import Prepared, check_arguments, prepare
+    from uwe.experiment.settings import (
+        BUDGETS,
+        DataOptions,
+        Experiment,
+        LearnerOptions,
+        NetworkOptions,
+        OracleOptions,
+        RunOptions,
+        budget_id,
+        parse_budgets,
+    )
 
 __all__ = [
     "BUDGETS",
     "Action",
+    "DataOptions",
     "Experiment",
     "Label",
+    "LearnerOptions",
+    "NetworkOptions",
+    "OracleOptions",
     "Prepared",
     "Query",
     "Result",
+    "RunOptions",
     "RunPlan",
     "Stop",
     "Train",
     "budget_id",
-    "files_of",
+    "check_arguments",
     "initialize",
     "loop",
     "make_plan",
@@ -32,3 +52,25 @@ __all__ = [
     "supervise",
     "supervised_plan",
 ]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "actions": ("Action", "Label", "Query", "Stop", "Train", "next_action"),
+        "engine": ("Result", "initialize", "run", "run_cycle0", "supervise"),
+        "learning_loop": ("loop",),
+        "plan": ("RunPlan", "make_plan", "require_disk_space", "supervised_plan"),
+        "prepared": ("Prepared", "check_arguments", "prepare"),
+        "settings": (
+            "BUDGETS",
+            "DataOptions",
+            "Experiment",
+            "LearnerOptions",
+            "NetworkOptions",
+            "OracleOptions",
+            "RunOptions",
+            "budget_id",
+            "parse_budgets",
+        ),
+    },
+)

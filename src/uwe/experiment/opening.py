@@ -1,119 +1,139 @@
-"""Opening a run: its record, its journal, and what its work depends on."""
+"""Opening a run: its record, and the steps with what each of them needs."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from uwe import journal
-from uwe._files import remove_unfinished
 from uwe._types import Progress, Rows
-from uwe.experiment.prepare import Prepared
-from uwe.experiment.settings import Experiment, model_spec, recipe
-from uwe.experiment.steps import restore_tables
-from uwe.experiment.work import Work
-from uwe.journal import Event
-from uwe.learners import TorchLearner, fitted_batch
+from uwe.experiment.actions import Action, Label, Query, Train
+from uwe.experiment.kept import KeptPredictions
+from uwe.experiment.models import Models
+from uwe.experiment.passes import Passes
+from uwe.experiment.prepared import Prepared
+from uwe.experiment.session import Session
+from uwe.experiment.settings import as_json
+from uwe.experiment.steps import Answer, Ask, Draw, Fit, Step
+from uwe.learners import Measured
 from uwe.oracle import simulated
-from uwe.runs import RunFiles
-from uwe.runs.record import OTHER_FOLDER, OTHER_TAG, open_record, require_same_settings
-from uwe.strategies import find_strategy
+from uwe.runs import RunFiles, RunName, RunStore
+from uwe.runs.record import OTHER_FOLDER, OTHER_TAG, Record
 
-__all__ = ["as_json", "open_journal", "open_work"]
+__all__ = ["Opening", "open_session"]
 
 log = logging.getLogger("uwe")
 
+_NO_ROWS = np.zeros(0, dtype=np.int64)
 
-def open_work(
+
+@dataclass(frozen=True)
+class Opening:
+    """Which run of an experiment is opened.
+
+    Attributes:
+        name: name for people.
+        run: name of its files.
+        budgets: labelled rows after each cycle.
+        settings: all that can change its results, for the record.
+    """
+
+    name: str
+    run: RunName
+    budgets: tuple[int, ...]
+    settings: Mapping[str, Any]
+
+
+def open_session(
     prepared: Prepared,
-    files: RunFiles,
-    name: str,
-    settings: dict[str, Any],
-    progress: Progress | None,
+    opening: Opening,
     *,
-    initial: Rows | None = None,
+    initial: Rows = _NO_ROWS,
     base: RunFiles | None = None,
-) -> Work:
-    """A run's work, with what its record fixes taken from there."""
+    strategy: bool = False,
+    progress: Progress | None = None,
+) -> Session:
+    """Open a run for work; what its record fixes is taken from there.
+
+    Args:
+        prepared: the checked experiment.
+        opening: which of its runs.
+        initial: rows of cycle 0.
+        base: files of the cycle-0 run that the run goes on from; None for a run with its own.
+        strategy: whether the run has queries of the experiment's strategy.
+        progress: callback.
+
+    Raises:
+        RunError: a run of that name has other settings, or its record cannot be read.
+    """
     experiment, dataset = prepared.experiment, prepared.dataset
-    wanted = {
-        "threads": experiment.threads or torch.get_num_threads(),
-        "inference_batch": fitted_batch(
-            dataset.image_shape, prepared.model.image_bytes, prepared.device, prepared.precision
-        ),
+    files = opening.run.files(experiment.run.results)
+    store = RunStore(opening.run, files)
+    threads = _threads_of(_recorded(prepared, opening, store, strategy=strategy), prepared)
+    passes = Passes(
+        opening.name, prepared.learner, dataset, files.record, experiment.seed, progress
+    )
+    models = Models(
+        prepared.learner,
+        dataset,
+        files,
+        base,
+        experiment.seed,
+        passes,
+        full_train=experiment.network.full_train,
+        warm=experiment.network.warm_start,
+    )
+    kept = KeptPredictions(
+        files,
+        prepared.strategy if strategy else None,
+        all_features=experiment.run.keep_predictions == "all",
+    )
+    first = KeptPredictions(files, None)
+    steps: dict[type[Action], Step] = {
+        Query: Draw(initial),
+        Label: Answer(_oracle(prepared)),
+        Train: Fit(models, passes, first, opening.budgets),
     }
-    remedy = OTHER_FOLDER if base is None else OTHER_TAG
-    require_same_settings(files.record, files.journal, settings, remedy=remedy)
-    record = open_record(
-        files.record, settings, experiment=as_json(experiment), fixed=wanted, remedy=remedy
-    )
-    threads = int(record["fixed"]["threads"])
-    if experiment.threads not in (None, threads):
-        log.warning("%s stays at %d threads, with which it was made", name, threads)
-    learner = TorchLearner(
-        model_spec(experiment, dataset),
-        recipe(experiment, dataset),
-        dataset.preparation,
-        prepared.device,
-        int(record["fixed"]["inference_batch"]),
-        prepared.precision,
-        experiment.compiled,
-    )
-    strategy = None
-    if base is not None:
-        strategy = find_strategy(experiment.strategy, **prepared.options)
-    return Work(
-        name=name,
-        dataset=dataset,
-        learner=learner,
-        oracle=simulated(dataset.train.y),
-        files=files,
-        seed=experiment.seed,
-        budgets=experiment.labels,
-        initial=np.zeros(0, dtype=np.int64) if initial is None else initial,
-        strategy=strategy,
-        base=base,
-        keep_all=experiment.keep_predictions == "all",
-        full_train=experiment.full_train,
-        start=experiment.start,
-        threads=threads,
-        progress=progress,
+    if strategy:
+        ask = Ask(prepared.strategy, models, passes, kept, experiment.seed)
+        steps[Query] = _from_cycle_1(steps[Query], ask)
+    return Session(opening.name, store, dataset, kept, steps, prepared.learner, threads)
+
+
+def _from_cycle_1(first: Step, later: Step) -> Step:
+    return lambda events, action: (first if action.cycle == 0 else later)(events, action)
+
+
+def _oracle(prepared: Prepared) -> Any:
+    return simulated(
+        prepared.dataset.train.y,
+        classes=len(prepared.dataset.classes),
+        noise=prepared.experiment.oracle.label_noise,
+        seed=prepared.experiment.seed,
     )
 
 
-def open_journal(work: Work, first: Sequence[Event]) -> list[Event]:
-    """The events of the run's journal; a new one begins with ``first``."""
-    path = work.files.journal
-    remove_unfinished(work.files.folder, work.files.stem)
-    if path.exists():
-        journal.mend(path)
-        events = journal.read(path)
-        log.info("%s: goes on after %d events", work.name, len(events))
-    else:
-        journal.create(path, first)
-        events = list(first)
-        for note in work.dataset.notes if work.base is None else ():
-            log.info("%s", note, extra={"screen": True})
-        log.info(
-            "%s: %d pool rows, %d test rows, %s, device %s, precision %s, %d threads, "
-            "batches of %d in training and %d in passes",
-            work.name, len(work.dataset.train), len(work.dataset.test),
-            work.learner.spec.name, work.learner.device, work.learner.precision, work.threads,
-            work.learner.training.batch, work.learner.inference_batch,
-        )  # fmt: skip
-    restore_tables(work, events)
-    return events
+def _recorded(prepared: Prepared, opening: Opening, store: RunStore, *, strategy: bool) -> Record:
+    """The record of the run, made now or compared."""
+    learner, experiment = prepared.learner, prepared.experiment
+    return store.open_record(
+        opening.settings,
+        experiment=as_json(experiment),
+        fixed={
+            "threads": experiment.run.threads or torch.get_num_threads(),
+            "inference_batch": learner.fitted_batch() if isinstance(learner, Measured) else 1,
+        },
+        measure=prepared.strategy.measure_name if strategy else "entropy",
+        remedy=OTHER_TAG if strategy else OTHER_FOLDER,
+    )
 
 
-def as_json(experiment: Experiment) -> dict[str, Any]:
-    """The experiment as it stands in records."""
-    return {
-        key: str(value) if isinstance(value, Path) else value
-        for key, value in asdict(experiment).items()
-    }
+def _threads_of(record: Record, prepared: Prepared) -> int:
+    threads = int(record.fixed["threads"])
+    if prepared.experiment.run.threads not in (None, threads):
+        log.warning("%s keeps the %d threads it was made with", prepared.name, threads)
+    return threads

@@ -14,62 +14,72 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from uwe._optional import optional
 from uwe._types import Progress
 from uwe.errors import InputError, RunError
-from uwe.experiment.tasks import Job, LentDataset, Message, next_ready
+from uwe.experiment.jobs import Job, Message, jobs_of, next_ready
+from uwe.experiment.lending import Lent, lent
+from uwe.experiment.prepared import Prepared
 
-__all__ = ["do_tasks"]
+__all__ = ["do_jobs"]
 
 log = logging.getLogger("uwe")
 
 _MOST_DEATHS = 3
 
 
-def do_tasks(
-    tasks: Sequence[Job],
-    *,
-    jobs: int,
-    dataset: LentDataset | None = None,
-    progress: Progress | None = None,
-) -> None:
-    """Do all tasks, up to ``jobs`` at a time; a run that its process dies on goes on in another.
+def do_jobs(prepared: Sequence[Prepared], *, jobs: int, progress: Progress | None = None) -> None:
+    """Do all runs, up to ``jobs`` at a time; a run whose process dies goes on in another.
 
     Args:
-        tasks: what to do, in the order in which it is wanted.
-        jobs: how many processes.
-        dataset: instead of the one that the experiments name.
-        progress: is told how each of them goes.
+        prepared: the checked experiments, in the order in which they are wanted.
+        jobs: number of processes.
+        progress: callback for the stages of all of them.
 
     Raises:
-        InputError: ``jobs`` is below 1.
-        RunError: a task cannot go on, or its process died three times. What was finished is kept.
+        InputError: ``jobs`` is below 1, or an experiment cannot be sent to another process.
+        RunError: a run cannot go on, or its process died three times. What was finished is kept.
     """
     if jobs < 1:
         raise InputError(f"jobs are {jobs}; at least 1 is needed")
-    with _Crew(min(jobs, len(tasks)), dataset, progress) as crew:
-        crew.finish(tasks)
+    wanted = jobs_of(prepared)
+    with lent(prepared) as shared, _Crew(min(jobs, len(wanted)), _packed(shared), progress) as crew:
+        crew.finish(wanted)
+
+
+def _packed(shared: Lent) -> bytes:
+    """The experiments as bytes; classes and functions of a script or a notebook go along."""
+    try:
+        packed: bytes = optional("cloudpickle", "running several jobs").dumps(shared)
+    except Exception as error:  # whatever a learner or a strategy of the user holds
+        raise InputError(
+            f"the learner or strategy cannot be sent to other processes ({error}); use jobs=1"
+        ) from error
+    return packed
 
 
 class _Worker:
     """A process, the connection to it, and what it is doing."""
 
-    def __init__(self, dataset: LentDataset | None) -> None:
+    def __init__(self, packed: bytes) -> None:
         self.connection, theirs = Pipe()
-        self.task: Job | None = None
+        self.job: Job | None = None
         with theirs:
             self.process = subprocess.Popen(
                 [
-                    sys.executable, "-m", "uwe.experiment.worker",
+                    sys.executable, "-P", "-m", "uwe.experiment.worker",
                     str(theirs.fileno()), str(os.getpid()),
                 ],
                 pass_fds=(theirs.fileno(),),
             )  # fmt: skip
-        self.tell(dataset)
+        self.tell(sys.path)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send_bytes(packed)
 
-    def give(self, task: Job) -> None:
-        """Begin a task."""
-        self.task = task
-        self.tell(task)
+    def give(self, job: Job) -> None:
+        """Begin a job."""
+        self.job = job
+        self.tell(job)
 
     def tell(self, what: object) -> None:
         """Send something; that the process is gone is found out when it is listened to."""
@@ -92,15 +102,15 @@ class _Worker:
 
 
 class _Crew:
-    """The workers, the tasks that wait, and what is done."""
+    """The workers, the jobs that wait, and what is done."""
 
-    def __init__(self, size: int, dataset: LentDataset | None, progress: Progress | None) -> None:
-        self.dataset = dataset
+    def __init__(self, size: int, packed: bytes, progress: Progress | None) -> None:
+        self.packed = packed
         self.progress = progress
         self.waiting: list[Job] = []
         self.cycle0_done: set[Path] = set()
         self.deaths: Counter[tuple[str, Path]] = Counter()
-        self.workers = [_Worker(dataset) for _ in range(size)]
+        self.workers = [_Worker(packed) for _ in range(size)]
 
     def __enter__(self) -> _Crew:
         return self
@@ -114,11 +124,11 @@ class _Crew:
         for worker in self.workers:
             worker.end()
 
-    def finish(self, tasks: Sequence[Job]) -> None:
-        """Do all tasks."""
-        self.waiting = list(tasks)
+    def finish(self, jobs: Sequence[Job]) -> None:
+        """Do all jobs."""
+        self.waiting = list(jobs)
         self._hand_out()
-        while busy := [worker for worker in self.workers if worker.task is not None]:
+        while busy := [worker for worker in self.workers if worker.job is not None]:
             by_connection: dict[Any, _Worker] = {worker.connection: worker for worker in busy}
             for connection in wait(list(by_connection)):
                 worker = by_connection[connection]
@@ -128,9 +138,9 @@ class _Crew:
 
     def _hand_out(self) -> None:
         for worker in self.workers:
-            if worker.task is None and (task := next_ready(self.waiting, self.cycle0_done)):
-                self.waiting.remove(task)
-                worker.give(task)
+            if worker.job is None and (job := next_ready(self.waiting, self.cycle0_done)):
+                self.waiting.remove(job)
+                worker.give(job)
 
     def on_stage(self, _worker: _Worker, stage: Any) -> None:
         """A worker says where it stands."""
@@ -142,33 +152,33 @@ class _Crew:
         log.handle(logging.makeLogRecord(record))
 
     def on_done(self, worker: _Worker, _nothing: object) -> None:
-        """A task is finished."""
-        assert worker.task is not None
-        if worker.task.kind == "cycle 0":
-            self.cycle0_done.add(worker.task.cycle0)
-        worker.task = None
+        """A job is finished."""
+        assert worker.job is not None
+        if worker.job.kind == "cycle 0":
+            self.cycle0_done.add(worker.job.cycle0)
+        worker.job = None
 
     def on_failed(self, _worker: _Worker, error: Exception) -> None:
-        """A task cannot be finished: as if it had been done here."""
+        """A job cannot be finished: as if it had been done here."""
         raise error
 
     def on_died(self, worker: _Worker, code: int) -> None:
-        """A process is gone; its task goes on in another, from its journal."""
-        task = worker.task
-        assert task is not None
-        which = (task.name, task.cycle0)
+        """A process is gone; its job goes on in another, from its journal."""
+        job = worker.job
+        assert job is not None
+        which = (job.name, job.cycle0)
         self.deaths[which] += 1
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         if self.deaths[which] == _MOST_DEATHS:
             raise RunError(
-                f"the process of {task.name} ended {_MOST_DEATHS} times, at last with {how}; "
+                f"the process of {job.name} ended {_MOST_DEATHS} times, at last with {how}; "
                 "what is finished is kept: give the same command with fewer --jobs"
             )
         log.warning(
-            "the process of %s ended with %s; another goes on from the journal", task.name, how
+            "the process of %s ended with %s; another goes on from the journal", job.name, how
         )
-        self.workers[self.workers.index(worker)] = _Worker(self.dataset)
-        self.waiting.insert(0, task)
+        self.workers[self.workers.index(worker)] = _Worker(self.packed)
+        self.waiting.insert(0, job)
 
 
 _REACTIONS: dict[str, Callable[[_Crew, _Worker, Any], None]] = {

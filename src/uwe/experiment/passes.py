@@ -1,126 +1,109 @@
-"""Passes over pool and test rows: made once, checked, and kept in files."""
+"""Passes over pool and test rows: made once and checked."""
 
 from __future__ import annotations
 
 import logging
-import time
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
-import torch
-
-from uwe._files import read_tensors, write_tensors
 from uwe._random import derive_seed
+from uwe._types import Progress, Stage
+from uwe.data import Dataset
 from uwe.errors import RunError
-from uwe.experiment.work import Work
-from uwe.learners import is_out_of_memory
-from uwe.models import FALLBACK_RATE
+from uwe.learners import Learner, Measured, Stochastic, is_out_of_memory
 from uwe.predictions import Predictions
 from uwe.runs.record import fix_anew, fixed_number
-from uwe.uncertainty import entropy
 
-__all__ = ["model_before", "pool_predictions", "predict", "save_predictions"]
+__all__ = ["Passes", "SplitName"]
 
 log = logging.getLogger("uwe")
 
+SplitName: TypeAlias = Literal["pool", "test"]
 
-def pool_predictions(work: Work, cycle: int) -> tuple[Predictions, float]:
-    """What the model before ``cycle`` says of the pool, and the seconds that the pass took.
 
-    The pass of the cycle-0 model was made with it; only dropout passes need another.
+@dataclass(frozen=True)
+class Passes:
+    """What the models of one run predict for the rows of a split.
+
+    Attributes:
+        run: name of the run, for people.
+        learner: predicts.
+        dataset: pool and test rows.
+        record: record of the run; it fixes the batch of a pass.
+        seed: seed of the run.
+        progress: callback.
     """
-    assert work.strategy is not None
-    passes = work.strategy.mc_passes
-    if cycle == 1 and work.base is not None and not passes:
-        logits = read_tensors(work.base.pool_logits(0))["logits"]
-        return Predictions(logits, read_tensors(work.base.features(0))["features"]), 0.0
-    model = model_before(work, cycle)
-    if passes and not model.dropout.p:
-        log.info(
-            "%s, cycle %d: the model has no dropout; its %d passes use a rate of %g behind the "
-            "features, and change nothing else",
-            work.name, cycle, passes, FALLBACK_RATE,
-            extra={"screen": True} if cycle == 1 else None,
+
+    run: str
+    learner: Learner
+    dataset: Dataset
+    record: Path
+    seed: int
+    progress: Progress | None = None
+
+    def tell(self, cycle: int, stage: Stage) -> None:
+        """Report a stage of work as a stage of this run's cycle."""
+        if self.progress is not None:
+            self.progress(Stage(self.run, cycle, stage.name, stage.done, stage.total))
+
+    def over(self, split: SplitName, cycle: int, model: Any, *, mc_passes: int = 0) -> Predictions:
+        """Predict every row of ``split``.
+
+        If the memory is too small, the pass starts anew with half the batch, which is recorded,
+        so that every pass that is kept was made with one batch.
+
+        Raises:
+            RunError: an output is not finite, or a single row does not fit the memory.
+        """
+        while True:
+            batch = fixed_number(self.record, "inference_batch")
+            try:
+                predictions = self._pass(split, cycle, model, batch, mc_passes)
+            except Exception as error:
+                if not isinstance(self.learner, Measured) or not is_out_of_memory(error):
+                    raise
+                self._halve(split, cycle, batch, self.learner.device_name, error)
+            else:
+                return self._checked(split, cycle, predictions)
+
+    def _pass(
+        self, split: SplitName, cycle: int, model: Any, batch: int, mc_passes: int
+    ) -> Predictions:
+        rows = self.dataset.train if split == "pool" else self.dataset.test
+        learner = self.learner
+        if isinstance(learner, Measured):
+            learner = learner.with_batch(batch)
+
+        def note(stage: Stage) -> None:
+            self.tell(cycle, replace(stage, name=f"{split} pass"))
+
+        if not mc_passes:
+            return learner.predict(model, rows.x, progress=note)
+        assert isinstance(learner, Stochastic)
+        seed = derive_seed(self.seed, cycle, "dropout passes")
+        return learner.predict_passes(model, rows.x, passes=mc_passes, seed=seed, progress=note)
+
+    def _halve(
+        self, split: SplitName, cycle: int, batch: int, device: str, error: Exception
+    ) -> None:
+        if batch == 1:
+            raise RunError(
+                f"{self.run}, cycle {cycle}: a single row does not fit the memory of {device}; "
+                "choose a smaller --model or --image-size"
+            ) from error
+        fix_anew(self.record, inference_batch=batch // 2)
+        log.warning(
+            "%s, cycle %d: out of memory in the %s pass; its batch goes from %d to %d rows, and "
+            "the record is changed accordingly",
+            self.run, cycle, split, batch, batch // 2,
         )  # fmt: skip
-    start = time.perf_counter()
-    predictions = predict(work, cycle, model, "pool", mc_passes=passes)
-    return predictions, time.perf_counter() - start
 
-
-def model_before(work: Work, cycle: int) -> Any:
-    """The model that was trained in the cycle before."""
-    files = work.base if cycle == 1 and work.base is not None else work.files
-    return work.learner.restore(read_tensors(files.model(cycle - 1)))
-
-
-def predict(work: Work, cycle: int, model: Any, split: str, *, mc_passes: int = 0) -> Predictions:
-    """What ``model`` says of every row of ``split``, ``pool`` or ``test``.
-
-    Where memory does not suffice, the pass begins anew with half the batch, which is recorded, so
-    that every pass that is kept was made with one batch.
-
-    Raises:
-        RunError: an output is not finite, or a single row does not fit.
-    """
-    while True:
-        batch = fixed_number(work.files.record, "inference_batch")
-        try:
-            return _pass_of(work, cycle, model, split, batch, mc_passes)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            _halve(work, cycle, split, batch, error)
-
-
-def _pass_of(
-    work: Work, cycle: int, model: Any, split: str, batch: int, mc_passes: int
-) -> Predictions:
-    x = work.dataset.train.x if split == "pool" else work.dataset.test.x
-    predictions = work.learner.with_batch(batch).predict(
-        model,
-        x,
-        mc_passes=mc_passes,
-        seed=derive_seed(work.seed, cycle, "dropout passes"),
-        progress=lambda done: work.tell(cycle, f"{split} pass", done, len(x)),
-    )
-    return _checked(work, cycle, split, predictions)
-
-
-def _halve(work: Work, cycle: int, split: str, batch: int, error: Exception) -> None:
-    if batch == 1:
-        raise RunError(
-            f"{work.name}, cycle {cycle}: a single row does not fit the memory of "
-            f"{work.learner.device}; choose a smaller --model or --image-size"
-        ) from error
-    fix_anew(work.files.record, inference_batch=batch // 2)
-    log.warning(
-        "%s, cycle %d: out of memory in the %s pass; its batch goes from %d to %d images, as the "
-        "record says from now on",
-        work.name, cycle, split, batch, batch // 2,
-    )  # fmt: skip
-
-
-def _checked(work: Work, cycle: int, split: str, predictions: Predictions) -> Predictions:
-    row = predictions.first_not_finite()
-    if row is not None:
-        raise RunError(
-            f"{work.name}, cycle {cycle}: the network's output for {split} row {row} is NaN or "
-            "infinite (the first such row); the training diverged. Every finished cycle is kept"
-        )
-    return predictions
-
-
-def save_predictions(work: Work, cycle: int, predictions: Predictions) -> None:
-    """Write what the pass that decided the query of ``cycle`` said of the pool."""
-    name, scores = _uncertainty(work, predictions)
-    write_tensors(work.files.pool_logits(cycle), {"logits": predictions.logits})
-    write_tensors(work.files.features(cycle), {"features": predictions.features})
-    write_tensors(work.files.uncertainty(cycle, name), {"uncertainty": scores})
-    if not work.keep_all:
-        for earlier in range(cycle):
-            work.files.features(earlier).unlink(missing_ok=True)
-
-
-def _uncertainty(work: Work, predictions: Predictions) -> tuple[str, torch.Tensor]:
-    if work.strategy is None:
-        return "entropy", entropy(predictions)
-    return work.strategy.measure_name, work.strategy.measure(predictions)
+    def _checked(self, split: SplitName, cycle: int, predictions: Predictions) -> Predictions:
+        row = predictions.first_not_finite()
+        if row is not None:
+            raise RunError(
+                f"{self.run}, cycle {cycle}: the model's output for {split} row {row} is NaN or "
+                "infinite (the first such row); the training diverged. Every finished cycle is kept"
+            )
+        return predictions

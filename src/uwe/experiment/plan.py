@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +12,18 @@ from uwe import journal
 from uwe._files import nearest_existing
 from uwe.data import Dataset
 from uwe.errors import RunError
-from uwe.experiment.prepare import Prepared, cycle0_files_of, files_of, supervised_files_of
+from uwe.experiment.prepared import Prepared
+from uwe.experiment.settings import epochs_of
 from uwe.journal import Event, Queried, Trained
+from uwe.learners import Footprint, Measured
 from uwe.runs import RunFiles
 from uwe.runs.record import OTHER_TAG, require_same_settings
-from uwe.strategies import find_strategy
 
 __all__ = ["RunPlan", "make_plan", "require_disk_space", "supervised_plan"]
 
 _BYTES = 4
 _MEBIBYTE = 2**20
+_WIDEST = 2**12  # sparse rows are reduced to fewer features than they have columns
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def make_plan(prepared: Sequence[Prepared]) -> list[RunPlan]:
     plans: list[RunPlan] = []
     seen: set[Path] = set()
     for each in prepared:
-        files = cycle0_files_of(each)
+        files = each.cycle0_files
         if files.journal not in seen:
             seen.add(files.journal)
             name = f"cycle 0, seed {each.experiment.seed}"
@@ -68,7 +71,7 @@ def supervised_plan(prepared: Sequence[Prepared]) -> list[RunPlan]:
     by_seed = {each.experiment.seed: each for each in prepared}
     return [
         _first_model_plan(
-            f"supervised, seed {seed}", supervised_files_of(each), each, len(each.dataset.train)
+            f"supervised, seed {seed}", each.supervised_files, each, len(each.dataset.train)
         )
         for seed, each in by_seed.items()
     ]
@@ -98,7 +101,7 @@ def _first_model_plan(name: str, files: RunFiles, prepared: Prepared, rows: int)
     missing = 0 if _count(journal.read(files.journal), Trained) else 1
     return RunPlan(
         name,
-        prepared.experiment.results,
+        prepared.experiment.run.results,
         cycles=0,
         trainings=missing,
         inference_rows=missing * (len(data.train) + _test_rows(prepared)),
@@ -109,20 +112,20 @@ def _first_model_plan(name: str, files: RunFiles, prepared: Prepared, rows: int)
 def _run_plan(prepared: Prepared) -> RunPlan:
     experiment, data = prepared.experiment, prepared.dataset
     wanted = len(experiment.labels) - 1
-    if experiment.cycles is not None:
-        wanted = min(wanted, experiment.cycles)
-    files = files_of(prepared)
+    if experiment.run.cycles is not None:
+        wanted = min(wanted, experiment.run.cycles)
+    files = prepared.files
     settings = prepared.settings()
     require_same_settings(files.record, files.journal, settings, remedy=OTHER_TAG)
     events = journal.read(files.journal)
     queries, trainings = (
         max(wanted + 1 - max(_count(events, kind), 1), 0) for kind in (Queried, Trained)
     )
-    shared = int(queries == wanted > 0 and not _mc_passes(prepared))
-    kept = queries if experiment.keep_predictions == "all" else min(queries, 2)
+    shared = int(queries == wanted > 0 and not prepared.strategy.needs.passes)
+    kept = queries if experiment.run.keep_predictions == "all" else min(queries, 2)
     return RunPlan(
         prepared.name,
-        experiment.results,
+        experiment.run.results,
         cycles=queries,
         trainings=trainings,
         inference_rows=(queries - shared) * len(data.train) + trainings * _test_rows(prepared),
@@ -139,18 +142,14 @@ def _count(events: Sequence[Event], kind: type[Event]) -> int:
 def _test_rows(prepared: Prepared) -> int:
     """Test rows that go through the network for one training."""
     experiment = prepared.experiment
-    passes = 1 + (experiment.epochs if experiment.full_train else 0)
+    passes = 1 + (epochs_of(experiment) if experiment.network.full_train else 0)
     return passes * len(prepared.dataset.test)
-
-
-def _mc_passes(prepared: Prepared) -> int:
-    return find_strategy(prepared.experiment.strategy, **prepared.options).mc_passes
 
 
 def _training_bytes(prepared: Prepared) -> int:
     """The model, and its logits on the test rows."""
     data = prepared.dataset
-    return prepared.model.bytes + _BYTES * len(data.test) * len(data.classes)
+    return _footprint(prepared).model_bytes + _BYTES * len(data.test) * len(data.classes)
 
 
 def _pass_bytes(data: Dataset) -> int:
@@ -159,4 +158,12 @@ def _pass_bytes(data: Dataset) -> int:
 
 
 def _features(prepared: Prepared) -> int:
-    return _BYTES * len(prepared.dataset.train) * prepared.model.features
+    return _BYTES * len(prepared.dataset.train) * _footprint(prepared).features
+
+
+def _footprint(prepared: Prepared) -> Footprint:
+    """What the learner says of itself; the width of the rows where it does not."""
+    if isinstance(prepared.learner, Measured):
+        return prepared.learner.footprint
+    shape = getattr(prepared.dataset.train.x, "shape", (0,))
+    return Footprint(model_bytes=0, features=min(math.prod(shape[1:]), _WIDEST))

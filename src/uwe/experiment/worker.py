@@ -1,10 +1,12 @@
-"""A process that does tasks: ``python -m uwe.experiment.worker CONNECTION``, started by `parallel`.
+"""A process that does jobs: ``python -m uwe.experiment.worker CONNECTION``, started by `parallel`.
 
-It says over its connection how it goes, and ends when whoever started it is gone.
+It is given the checked experiments once, reports over its connection how it goes, and ends when the
+process that started it is gone.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import signal
@@ -14,18 +16,25 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from uwe.data import Dataset
-from uwe.experiment.runs import run, run_cycle0
-from uwe.experiment.tasks import Job, LentDataset
+from uwe._types import Progress
+from uwe.errors import InputError
+from uwe.experiment.engine import ensure_cycle0, run_one
+from uwe.experiment.jobs import Job
+from uwe.experiment.lending import Lent, opened
+from uwe.experiment.prepared import Prepared
 from uwe.learners import keep_freed_memory
 
 __all__ = ["serve"]
 
 _POLL_SECONDS = 0.5
 
-_KINDS: Mapping[str, Callable[..., Any]] = {"cycle 0": run_cycle0, "run": run}
+_KINDS: Mapping[str, Callable[[Prepared, Progress], Any]] = {
+    "cycle 0": ensure_cycle0,
+    "run": run_one,
+}
 
 log = logging.getLogger("uwe")
 
@@ -44,26 +53,36 @@ class _Forward(logging.Handler):
 
 
 def serve(connection: Connection) -> None:
-    """Do one task after another, until the other side has no more."""
+    """Do one job after another, until the other side has no more."""
     log.addHandler(_Forward(connection))
     log.setLevel(logging.INFO)
-    lent: LentDataset | None = connection.recv()
-    dataset = None if lent is None else lent.open()
-    while (task := connection.recv()) is not None:
-        connection.send(_outcome(task, dataset, connection))
+    sys.path[:] = connection.recv()
+    packed = connection.recv_bytes()
+    while (job := connection.recv()) is not None:
+        connection.send(_outcome(job, packed, connection))
 
 
-def _outcome(task: Job, dataset: Dataset | None, connection: Connection) -> tuple[str, object]:
+def _outcome(job: Job, packed: bytes, connection: Connection) -> tuple[str, object]:
     try:
-        _KINDS[task.kind](
-            task.experiment,
-            dataset=dataset,
-            progress=lambda stage: connection.send(("stage", stage)),
-        )
+        prepared = _experiments(packed)[job.number]
+        _KINDS[job.kind](prepared, lambda stage: connection.send(("stage", stage)))
     except Exception as error:
         error.add_note(traceback.format_exc())
         return "failed", error
     return "done", None
+
+
+@functools.cache
+def _experiments(packed: bytes) -> list[Prepared]:
+    """The experiments that this process was given, opened once."""
+    try:
+        lent: Lent = ForkingPickler.loads(packed)
+        return opened(lent)
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"the learner or strategy cannot be opened in another process ({error}); put it into "
+            "a module that can be imported, or use jobs=1"
+        ) from error
 
 
 def _end_with(parent: int) -> None:

@@ -1,35 +1,128 @@
-"""Training a network, and one pass over rows that says all that is needed of them."""
+"""Learners: the interface, and what trains networks, scikit-learn's classifiers and any object."""
 
-from uwe.learners.hardware import (
-    PRECISIONS,
-    fitted_batch,
-    give_back_memory,
-    has_bf16,
-    is_out_of_memory,
-    keep_freed_memory,
-    peak_memory_mb,
-    resolve_device,
-    resolve_precision,
-)
-from uwe.learners.recipes import RECIPES, Training, recipe_for
-from uwe.learners.torch import Epoch, Learner, TorchLearner
-from uwe.learners.warm_start import shrink_and_perturb
+from typing import TYPE_CHECKING
+
+from uwe._lazy import lazily
+
+if TYPE_CHECKING:
+    from uwe.learners.catalogue import (
+        check_model,
+        describe_model,
+        make_learner,
+        model_file_name,
+        model_kind,
+        model_name,
+        model_names,
+    )
+    from uwe.learners.devices import (
+        PRECISIONS,
+        check_device_name,
+        has_bf16,
+        resolve_device,
+        resolve_precision,
+    )
+    from uwe.learners.memory import (
+        fitted_batch,
+        give_back_memory,
+        is_out_of_memory,
+        keep_freed_memory,
+        peak_memory_mb,
+    )
+    from uwe.learners.network_options import NETWORK_DEFAULTS, NetworkOptions
+    from uwe.learners.plain import as_learner
+    from uwe.learners.protocol import (
+        Epoch,
+        Footprint,
+        Keeps,
+        Learner,
+        Measured,
+        Stochastic,
+        WarmStarts,
+        require_passes,
+    )
+    from uwe.learners.recipes import RECIPES, Training, recipe_for
+    from uwe.learners.sklearn import SklearnLearner
+    from uwe.learners.torch import TorchLearner
+    from uwe.learners.warm_start import shrink_and_perturb
 
 __all__ = [
+    "NETWORK_DEFAULTS",
     "PRECISIONS",
     "RECIPES",
     "Epoch",
+    "Footprint",
+    "Keeps",
     "Learner",
+    "Measured",
+    "NetworkOptions",
+    "SklearnLearner",
+    "Stochastic",
     "TorchLearner",
     "Training",
+    "WarmStarts",
+    "as_learner",
+    "check_device_name",
+    "check_model",
+    "describe_model",
     "fitted_batch",
     "give_back_memory",
     "has_bf16",
     "is_out_of_memory",
     "keep_freed_memory",
+    "make_learner",
+    "model_file_name",
+    "model_kind",
+    "model_name",
+    "model_names",
     "peak_memory_mb",
     "recipe_for",
+    "require_passes",
     "resolve_device",
     "resolve_precision",
     "shrink_and_perturb",
 ]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "network_options": ["NETWORK_DEFAULTS", "NetworkOptions"],
+        "catalogue": [
+            "check_model",
+            "describe_model",
+            "make_learner",
+            "model_file_name",
+            "model_kind",
+            "model_name",
+            "model_names",
+        ],
+        "devices": [
+            "PRECISIONS",
+            "check_device_name",
+            "has_bf16",
+            "resolve_device",
+            "resolve_precision",
+        ],
+        "memory": [
+            "fitted_batch",
+            "give_back_memory",
+            "is_out_of_memory",
+            "keep_freed_memory",
+            "peak_memory_mb",
+        ],
+        "plain": ["as_learner"],
+        "protocol": [
+            "Epoch",
+            "Footprint",
+            "Keeps",
+            "Learner",
+            "Measured",
+            "Stochastic",
+            "WarmStarts",
+            "require_passes",
+        ],
+        "recipes": ["RECIPES", "Training", "recipe_for"],
+        "sklearn": ["SklearnLearner"],
+        "torch": ["TorchLearner"],
+        "warm_start": ["shrink_and_perturb"],
+    },
+)

@@ -1,10 +1,11 @@
-"""Batches as tensors on the device: read from the uint8 array, normalised, cropped and flipped."""
+"""Batches as tensors on the device: images are normalised and augmented, rows become float32."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,15 @@ from torch.nn import functional
 from uwe._types import Images, Rows
 from uwe.data import ImageRows, Preparation
 
-__all__ = ["augmented", "batches", "normalised", "shuffled", "steps_in", "trained_rows"]
+__all__ = [
+    "augmented",
+    "batches",
+    "normalised",
+    "row_batches",
+    "shuffled",
+    "steps_in",
+    "trained_rows",
+]
 
 _AHEAD = 2
 _SHARE_OF_DEVICE = 4
@@ -24,13 +33,21 @@ def batches(
 ) -> Iterator[torch.Tensor]:
     """The images of each entry of ``index``, uint8 ``[b, h, w, channels]`` on the device.
 
-    Images that fit the device's memory are put there once and taken from there; others are read by
-    a thread, two batches ahead (on CUDA into pinned memory), while the network computes.
+    On CUDA, images that fit the device's memory are copied there once. Others are read by a thread,
+    two batches ahead (on CUDA into pinned memory), while the network computes.
     """
     if device.type == "cuda" and x.nbytes <= torch.cuda.mem_get_info(device)[0] // _SHARE_OF_DEVICE:
         there = _tensor(x[:]).to(device)
         return (there[torch.from_numpy(rows).to(device)] for rows in index)
     return _streamed(lambda rows: _on_its_way(x[rows], device), index)
+
+
+def row_batches(x: Any, index: Iterable[Rows], device: torch.device) -> Iterator[torch.Tensor]:
+    """The rows of each entry of ``index``, float32 ``[b, ...]`` on the device.
+
+    A thread reads them two batches ahead. Sparse rows become dense batch by batch.
+    """
+    return _streamed(lambda rows: _on_its_way(_dense(x[rows]), device), index)
 
 
 def normalised(images: torch.Tensor, preparation: Preparation) -> torch.Tensor:
@@ -54,7 +71,7 @@ def augmented(images: torch.Tensor, preparation: Preparation, rng: torch.Generat
 def shuffled(n: int, batch: int, rng: torch.Generator) -> list[Rows]:
     """Rows in random order, in batches; a last batch of one row joins the one before.
 
-    BatchNorm cannot train on a single row, so a single labelled row stands twice in its batch.
+    BatchNorm cannot train on a single row, so a batch of one labelled row contains it twice.
     """
     order = torch.randperm(n, generator=rng).numpy()
     if n == 1:
@@ -72,7 +89,7 @@ def steps_in(n: int, batch: int) -> Iterator[Rows]:
 
 
 def trained_rows(n: int) -> int:
-    """How many rows an epoch over ``n`` rows trains on."""
+    """Number of rows that an epoch over ``n`` rows trains on."""
     return max(n, 2)
 
 
@@ -89,16 +106,21 @@ def _streamed(
             yield waiting.popleft().result()
 
 
-def _on_its_way(images: Images, device: torch.device) -> torch.Tensor:
-    """Images that a device's next work will find there; the copy does not wait for its last."""
-    host = _tensor(images)
+def _dense(rows: Any) -> Images:
+    dense = rows.toarray() if hasattr(rows, "toarray") else rows
+    return np.ascontiguousarray(dense, dtype=np.float32)
+
+
+def _on_its_way(batch: Images, device: torch.device) -> torch.Tensor:
+    """Start to copy a batch to the device; the device's work so far need not be finished."""
+    host = _tensor(batch)
     if device.type == "cuda":
         host = host.pin_memory()
     return host.to(device, non_blocking=True)
 
 
 def _tensor(images: Images) -> torch.Tensor:
-    """Images as a tensor; torch will not have memory that it may not write to."""
+    """An array as a tensor; torch warns about memory that cannot be written."""
     return torch.from_numpy(images if images.flags.writeable else images.copy())
 
 

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from uwe._types import Labels, Progress, Stage
-from uwe.predictions import Predictions
+from uwe.errors import InputError
 
-__all__ = ["Epoch", "Footprint", "Keeps", "Learner", "Measured", "Stochastic", "WarmStarts"]
+if TYPE_CHECKING:
+    from uwe.predictions import Predictions  # loads torch
+
+__all__ = [
+    "Epoch",
+    "Footprint",
+    "Keeps",
+    "Learner",
+    "Measured",
+    "Stochastic",
+    "WarmStarts",
+    "require_passes",
+]
 
 
 class Learner(Protocol):
@@ -26,7 +38,10 @@ class Learner(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """All that can change a prediction, as JSON values; two runs are compared by it."""
+        """All that can change a prediction, as JSON values; two runs are compared by it.
+
+        ``model`` is the name of the model.
+        """
         ...
 
     def fit(
@@ -110,7 +125,10 @@ class WarmStarts(Protocol):
         perturb_seed: int,
         progress: Progress | None = None,
     ) -> Any:
-        """Train on from ``start``, shrunk and perturbed with ``perturb_seed``; as `Learner.fit`."""
+        """Train on from ``start``, shrunk and perturbed with ``perturb_seed``; as `Learner.fit`.
+
+        ``start`` itself does not change.
+        """
         ...
 
 
@@ -122,6 +140,10 @@ class Stochastic(Protocol):
         self, model: Any, x: Any, *, passes: int, seed: int, progress: Progress | None = None
     ) -> Predictions:
         """`Learner.predict`, with ``mc_logits`` of that many passes."""
+        ...
+
+    def check_passes(self, passes: int) -> None:
+        """Raise an `InputError` if the passes would not differ; asked before the work starts."""
         ...
 
     def describe_passes(self, model: Any, passes: int) -> str | None:
@@ -167,3 +189,19 @@ class Measured(Protocol):
     def advise(self, error: Exception) -> str | None:
         """What to do about a training that ran out of memory; None for any other error."""
         ...
+
+
+def require_passes(learner: Learner, passes: int) -> None:
+    """Check that ``learner`` can make that many stochastic passes.
+
+    Raises:
+        InputError: it cannot, and ``passes`` is not 0.
+    """
+    if not passes:
+        return
+    if not isinstance(learner, Stochastic):
+        raise InputError(
+            f"the strategy needs {passes} stochastic passes, but predict of {learner.name} takes "
+            "no mc_passes; choose another strategy"
+        )
+    learner.check_passes(passes)

@@ -1,17 +1,19 @@
-"""Training recipes: optimizer, learning rate over time, and loss."""
+"""Training recipes: optimizer, learning rate over time, and loss; torch loads at first use."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-
-import torch
+from typing import TYPE_CHECKING
 
 from uwe.data import Preparation
 from uwe.errors import InputError, require_known
 
-__all__ = ["RECIPES", "Training", "optimizer_of", "recipe_for"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["RECIPES", "Recipe", "Training", "optimizer_of", "recipe_for"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,12 @@ class Training:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named recipe: how long it trains if nobody says, and what it is for each model."""
+    """A named recipe.
+
+    Attributes:
+        epochs: default number of epochs.
+        training: the recipe for a model's name, a number of epochs and a batch.
+    """
 
     epochs: int
     training: Callable[[str, int, int], Training]
@@ -79,7 +86,8 @@ def recipe_for(model: str, *, epochs: int, batch: int, recipe: str = "paper") ->
 
     ``paper``: SGD at 0.02, halved twice; Adam at 5e-5 for ``vit``. ``fast``: SGD with smaller
     batches, a larger rate that rises and falls to zero, smoothed labels, and crops that move half
-    as far: in few epochs, crops that move further cost more accuracy than they bring.
+    as far: in few epochs, crops that move further lower the accuracy. A network of your own trains
+    as a ResNet does.
 
     Raises:
         InputError: the recipe is unknown, or not made for the model.
@@ -94,9 +102,11 @@ def recipe_for(model: str, *, epochs: int, batch: int, recipe: str = "paper") ->
 def optimizer_of(training: Training, model: torch.nn.Module) -> torch.optim.Optimizer:
     """The recipe's optimizer over the weights that are trained.
 
-    Gradients and SGD's momenta are there, zero: made when they are first needed, they would lie
-    among the maps of a batch, and break up the memory that the next batch's maps need whole.
+    Gradients and SGD's momenta exist from the start, as zeros. If they were made when they are
+    first needed, they would split the memory that the maps of the next batch need as one block.
     """
+    import torch
+
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     for weight in weights:
         weight.grad = torch.zeros_like(weight)
@@ -122,7 +132,7 @@ def _paper(model: str, epochs: int, batch: int) -> Training:
 
 def _fast(model: str, epochs: int, batch: int) -> Training:
     if model == "vit":
-        raise InputError("recipe 'fast' is not made for model 'vit'; take --recipe paper")
+        raise InputError("recipe 'fast' is not made for model 'vit'; choose --recipe paper")
     return Training(
         epochs,
         min(batch, _FAST_BATCH),
@@ -135,6 +145,8 @@ def _fast(model: str, epochs: int, batch: int) -> Training:
 
 
 def _sgd(weights: list[torch.nn.Parameter], training: Training) -> torch.optim.Optimizer:
+    import torch
+
     optimizer = torch.optim.SGD(
         weights,
         lr=training.learning_rate,
@@ -148,6 +160,8 @@ def _sgd(weights: list[torch.nn.Parameter], training: Training) -> torch.optim.O
 
 
 def _adam(weights: list[torch.nn.Parameter], training: Training) -> torch.optim.Optimizer:
+    import torch
+
     return torch.optim.Adam(weights, lr=training.learning_rate, weight_decay=training.weight_decay)
 
 

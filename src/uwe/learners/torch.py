@@ -1,91 +1,62 @@
-"""A learner that trains one of the built-in networks."""
+"""A learner that trains a network: a built-in one, or your own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import torch
 
+from uwe._files import read_tensors, write_tensors
 from uwe._random import generator
-from uwe._types import Images, Labels
-from uwe.data import ImageRows, Preparation
-from uwe.errors import InputError
+from uwe._types import Images, Labels, Progress, Rows, Stage
+from uwe.data import UNPREPARED, ImageRows, Preparation
+from uwe.errors import InputError, RunError
 from uwe.learners.batches import (
     augmented,
     batches,
     normalised,
+    row_batches,
     shuffled,
     steps_in,
     trained_rows,
 )
-from uwe.learners.hardware import deterministic, seeded
+from uwe.learners.devices import deterministic, seeded
+from uwe.learners.memory import fitted_batch, is_out_of_memory, peak_memory_mb
+from uwe.learners.protocol import Epoch, Footprint
 from uwe.learners.recipes import Training, optimizer_of
-from uwe.models import Classifier, ModelSpec, build_model, folded
+from uwe.learners.warm_start import shrink_and_perturb
+from uwe.models import FALLBACK_RATE, Classifier, ModelSize, Network, NetworkSpec, folded
 from uwe.predictions import Predictions
 from uwe.task import training_loss
 
-__all__ = ["Epoch", "Learner", "TorchLearner"]
+__all__ = ["TorchLearner"]
 
 _IMAGE_AXES = 4
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """How an epoch of training went: its number from 1, mean loss and accuracy, and the model."""
-
-    number: int
-    loss: float
-    accuracy: float
-    model: Classifier
-
-
-class Learner(Protocol):
-    """Whatever can be trained on labelled rows and asked about others."""
-
-    def fit(
-        self,
-        x: Images | ImageRows,
-        y: Labels,
-        *,
-        classes: int,
-        seed: int,
-        start: Classifier | None = None,
-        progress: Callable[[Epoch], None] | None = None,
-    ) -> Classifier:
-        """Train on ``x`` and ``y`` and return the model."""
-        ...
-
-    def predict(
-        self,
-        model: Classifier,
-        x: Images | ImageRows,
-        *,
-        mc_passes: int = 0,
-        seed: int = 0,
-        progress: Callable[[int], None] | None = None,
-    ) -> Predictions:
-        """What ``model`` says of every row of ``x``."""
-        ...
-
-
-@dataclass(frozen=True)
 class TorchLearner:
-    """Trains one of the built-in networks.
+    """Trains a network.
+
+    It is a `Learner` that also keeps its models, starts from the model of the cycle before, makes
+    passes with dropout, and knows its memory (`Keeps`, `WarmStarts`, `Stochastic`, `Measured`).
 
     Attributes:
         spec: the network.
         training: the recipe.
-        preparation: how images become its input.
-        device: where it runs.
+        preparation: how images become its input; `UNPREPARED` for rows of numbers.
+        device: device of trainings and passes.
         inference_batch: rows in a batch of `predict`.
-        precision: ``fp32``, or ``bf16``: what the network's body computes in.
-        compiled: whether ``torch.compile`` is let loose on the body.
+        precision: ``fp32``, or ``bf16``: precision of the network's body.
+        compiled: whether ``torch.compile`` compiles the body.
     """
 
-    spec: ModelSpec
+    spec: NetworkSpec
     training: Training
     preparation: Preparation
     device: torch.device
@@ -93,97 +64,197 @@ class TorchLearner:
     precision: str = "fp32"
     compiled: bool = False
 
-    def with_batch(self, rows: int) -> TorchLearner:
-        """The same with another batch of `predict`."""
-        return replace(self, inference_batch=rows)
+    @property
+    def name(self) -> str:
+        """Name of the network."""
+        return self.spec.name
 
-    def fresh(self, *, seed: int) -> Classifier:
+    @cached_property
+    def size(self) -> ModelSize:
+        """Size of the network, measured at the first use."""
+        return self.spec.size()
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """All that can change a prediction, as it stands in records."""
+        return {
+            **self.spec.record(self.size),
+            "epochs": self.training.epochs,
+            "recipe": _listed(asdict(self.training)),
+            "preparation": _listed(asdict(self.preparation)),
+            "precision": self.precision,
+            "compiled": self.compiled,
+            "kind of device": self.device.type,
+        }
+
+    def fresh(self, *, seed: int) -> Network:
         """A network with the weights it has before training."""
         with seeded(seed, self.device):
-            model = build_model(self.spec).to(self.device)
-        for parameter in model.parameters():
-            if parameter.ndim == _IMAGE_AXES:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+            model = self.spec.build().to(self.device)
+        if isinstance(model, Classifier):
+            _put_channels_last(model)
         if self.compiled:
             model.body.compile()
         return model
 
     def fit(
         self,
-        x: Images | ImageRows,
+        x: Any,
         y: Labels,
         *,
         classes: int,
         seed: int,
-        start: Classifier | None = None,
-        progress: Callable[[Epoch], None] | None = None,
-    ) -> Classifier:
-        """Train from ``start``, or from scratch, and return the model.
+        progress: Progress | None = None,
+    ) -> Network:
+        """Train from scratch and return the model.
 
         Args:
-            x: uint8 ``[n, h, w, channels]``.
+            x: images uint8 ``[n, h, w, channels]``, or rows of numbers ``[n, ...]``.
             y: class numbers ``[n]``.
-            classes: how many there are; some may be absent from ``y``.
-            seed: of weights, order, augmentation and dropout.
-            start: weights to start from; they are changed in place.
-            progress: called after every epoch.
+            classes: number of classes; some may be absent from ``y``.
+            seed: seed of weights, order, augmentation and dropout.
+            progress: callback that receives an `Epoch` after every epoch.
         """
-        if classes != self.spec.classes:
-            raise InputError(f"the model tells {self.spec.classes} classes apart, not {classes}")
-        model = start if start is not None else self.fresh(seed=seed)
-        optimizer = optimizer_of(self.training, model)
-        rng = generator(seed)
-        with seeded(seed, self.device), deterministic(self.device):
-            for epoch in range(self.training.epochs):
-                loss, accuracy = self._train_epoch(epoch, model, optimizer, x, y, rng)
-                if progress is not None:
-                    progress(Epoch(epoch + 1, loss, accuracy, model))
+        self._check_classes(classes)
+        return self._trained(self.fresh(seed=seed), x, y, seed, progress)
+
+    def fit_from(
+        self,
+        start: Network,
+        x: Any,
+        y: Labels,
+        *,
+        classes: int,
+        seed: int,
+        perturb_seed: int,
+        progress: Progress | None = None,
+    ) -> Network:
+        """Train on from the weights of ``start``, shrunk and perturbed; as `fit`."""
+        self._check_classes(classes)
+        model = self.restore(start.state_dict())
+        shrink_and_perturb(model, seed=perturb_seed)
+        return self._trained(model, x, y, seed, progress)
+
+    def predict(self, model: Network, x: Any, *, progress: Progress | None = None) -> Predictions:
+        """Logits and features of every row of ``x``, in one pass, on the CPU.
+
+        Args:
+            model: a model from `fit`; it does not change.
+            x: as in `fit`.
+            progress: callback that receives the number of rows after each batch.
+        """
+        return self._pass(model, x, 0, 0, progress)
+
+    def predict_passes(
+        self, model: Network, x: Any, *, passes: int, seed: int, progress: Progress | None = None
+    ) -> Predictions:
+        """As `predict`, with the logits of ``passes`` passes with dropout."""
+        return self._pass(model, x, passes, seed, progress)
+
+    def check_passes(self, passes: int) -> None:
+        """Refuse passes through a network without dropout."""
+        if passes and not self.size.dropout:
+            raise InputError(
+                f"the strategy needs {passes} passes with dropout, but model {self.name} has no "
+                "dropout layer with a rate above 0; add one, or choose another strategy"
+            )
+
+    def describe_passes(self, model: Network, passes: int) -> str | None:
+        """A sentence for the log if the model was trained without dropout."""
+        if not isinstance(model, Classifier) or model.dropout.p:
+            return None
+        return (
+            f"the model has no dropout; its {passes} passes use a rate of {FALLBACK_RATE:g} behind "
+            "the features, and change nothing else"
+        )
+
+    def save(self, model: Network, path: Path) -> None:
+        """Write the weights as safetensors."""
+        write_tensors(path, _unshared(model.state_dict()))
+
+    def load(self, path: Path) -> Network:
+        """Read the model that `save` wrote.
+
+        Raises:
+            RunError: the file is missing or broken, or its weights do not fit the network.
+        """
+        state = read_tensors(path)
+        try:
+            return self.restore(state)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise RunError(f"{path} does not fit model {self.name}: {reason}") from error
+
+    def restore(self, state: Mapping[str, torch.Tensor]) -> Network:
+        """The model with the weights ``state``."""
+        model = self.fresh(seed=0)
+        model.load_state_dict(dict(state))
         return model
 
-    def predict(
-        self,
-        model: Classifier,
-        x: Images | ImageRows,
-        *,
-        mc_passes: int = 0,
-        seed: int = 0,
-        progress: Callable[[int], None] | None = None,
-    ) -> Predictions:
-        """What ``model`` says of every row of ``x``, in one pass, on the CPU.
+    @property
+    def device_name(self) -> str:
+        """Name of the device, such as ``cpu`` or ``cuda:0``."""
+        return str(self.device)
 
-        Args:
-            model: from `fit`; it is left as it is.
-            x: uint8 ``[n, h, w, channels]``.
-            mc_passes: how many dropout passes to add.
-            seed: of the dropout passes.
-            progress: called with the number of rows done.
-        """
+    @property
+    def footprint(self) -> Footprint:
+        """Expected size of models and features."""
+        return Footprint(self.size.bytes, self.size.features)
+
+    def fitted_batch(self) -> int:
+        """The batch of a pass that is fast and fits the memory of the device."""
+        shape = self.spec.shape
+        return fitted_batch(shape, self.size.image_bytes, self.device, self.precision)
+
+    def with_batch(self, rows: int) -> TorchLearner:
+        """The same learner with another batch of `predict`."""
+        return replace(self, inference_batch=rows)
+
+    def peak_memory_mb(self) -> float:
+        """Peak of the memory so far, in MiB."""
+        return peak_memory_mb(self.device)
+
+    def describe(self) -> str:
+        """Network, device, precision and batches, for the log."""
+        return (
+            f"{self.name}, device {self.device}, precision {self.precision}, batches of "
+            f"{self.training.batch} in training and {self.inference_batch} in passes"
+        )
+
+    def advise(self, error: Exception) -> str | None:
+        """What to do about a training that ran out of memory; None for any other error."""
+        if not is_out_of_memory(error):
+            return None
+        return (
+            f"training batches of {self.training.batch} images do not fit the memory of "
+            f"{self.device}; choose a smaller --model or --image-size, or fewer --jobs"
+        )
+
+    def _check_classes(self, classes: int) -> None:
+        if classes != self.spec.classes:
+            raise InputError(
+                f"model {self.name} has {self.spec.classes} classes, but the data has {classes}"
+            )
+
+    def _trained(
+        self, model: Network, x: Any, y: Labels, seed: int, progress: Progress | None
+    ) -> Network:
+        optimizer = optimizer_of(self.training, model)
         rng = generator(seed)
-        said = _Outputs(len(x), self.device)
-        with _for_a_pass(model, folds=not self.compiled) as network, deterministic(self.device):
-            index = steps_in(len(x), self.inference_batch)
-            for images in batches(x, index, self.device):
-                with self._autocast():
-                    out = network.predict(
-                        normalised(images, self.preparation), passes=mc_passes, rng=rng
-                    )
-                said.add(*out)
+        epochs = self.training.epochs
+        with seeded(seed, self.device), deterministic(self.device):
+            for epoch in range(epochs):
+                loss, accuracy = self._train_epoch(epoch, model, optimizer, x, y, rng)
                 if progress is not None:
-                    progress(said.rows)
-        return said.predictions()
-
-    def restore(self, state: dict[str, torch.Tensor]) -> Classifier:
-        """The model whose ``state_dict`` was saved."""
-        model = self.fresh(seed=0)
-        model.load_state_dict(state)
+                    progress(Epoch("", 0, "train", epoch + 1, epochs, loss, accuracy, model))
         return model
 
     def _train_epoch(
         self,
         epoch: int,
-        model: Classifier,
+        model: Network,
         optimizer: torch.optim.Optimizer,
-        x: Images | ImageRows,
+        x: Any,
         y: Labels,
         rng: torch.Generator,
     ) -> tuple[float, float]:
@@ -191,40 +262,68 @@ class TorchLearner:
         loss_sum = torch.zeros((), device=self.device)
         right = torch.zeros((), dtype=torch.int64, device=self.device)
         index = shuffled(len(y), self.training.batch, rng)
-        preparation = self.training.prepared(self.preparation)
-        for step, (rows, images) in enumerate(
-            zip(index, batches(x, index, self.device), strict=True)
-        ):
+        for step, (rows, batch) in enumerate(zip(index, self._batches(x, index), strict=True)):
             for group in optimizer.param_groups:
                 group["lr"] = self.training.rate(epoch + step / len(index))
             labels = torch.from_numpy(y[rows]).to(self.device)
-            prepared = augmented(normalised(images, preparation), preparation, rng)
-            loss, logits = self._step(model, optimizer, prepared, labels)
+            loss, logits = self._step(model, optimizer, self._augmented(batch, rng), labels)
             loss_sum += loss * len(rows)
             right += (logits.argmax(1) == labels).sum()
         return float(loss_sum) / trained_rows(len(y)), int(right) / trained_rows(len(y))
 
     def _step(
         self,
-        model: Classifier,
+        model: Network,
         optimizer: torch.optim.Optimizer,
-        images: torch.Tensor,
+        batch: torch.Tensor,
         labels: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         with self._autocast():
-            logits, _ = model(images)
+            logits, _ = model(batch)
         loss = training_loss(logits, labels, smoothing=self.training.smoothing)
         optimizer.zero_grad(set_to_none=False)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return loss.detach(), logits.detach()
 
+    def _pass(
+        self, model: Network, x: Any, passes: int, seed: int, progress: Progress | None
+    ) -> Predictions:
+        rng = generator(seed)
+        n = _rows_of(x)
+        outputs = _Outputs(n, self.device)
+        with _for_a_pass(model, folds=not self.compiled) as network, deterministic(self.device):
+            for batch in self._batches(x, steps_in(n, self.inference_batch)):
+                with self._autocast():
+                    out = network.predict(self._normalised(batch), passes=passes, rng=rng)
+                outputs.add(*out)
+                if progress is not None:
+                    progress(Stage("", 0, "pass", outputs.rows, n))
+        return outputs.predictions()
+
+    @property
+    def _takes_images(self) -> bool:
+        return self.preparation != UNPREPARED
+
+    def _batches(self, x: Any, index: Iterable[Rows]) -> Iterator[torch.Tensor]:
+        read = batches if self._takes_images else row_batches
+        return read(x, index, self.device)
+
+    def _normalised(self, batch: torch.Tensor) -> torch.Tensor:
+        return normalised(batch, self.preparation) if self._takes_images else batch
+
+    def _augmented(self, batch: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+        if not self._takes_images:
+            return batch
+        preparation = self.training.prepared(self.preparation)
+        return augmented(normalised(batch, preparation), preparation, rng)
+
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
 
 class _Outputs:
-    """The outputs of a pass, batch by batch, in memory that is there once."""
+    """The outputs of a pass, batch by batch, in memory that is allocated once."""
 
     def __init__(self, n: int, device: torch.device) -> None:
         self.n = n
@@ -233,7 +332,7 @@ class _Outputs:
         self._whole: list[torch.Tensor] = []
 
     def add(self, logits: torch.Tensor, features: torch.Tensor, mc_logits: torch.Tensor) -> None:
-        """Keep what was said of the next rows."""
+        """Keep the outputs of the next rows."""
         parts = (logits, features, mc_logits.transpose(0, 1))
         if not self._whole:
             self._whole = [self._space(part.shape[1:]) for part in parts]
@@ -243,7 +342,7 @@ class _Outputs:
         self.rows = end
 
     def predictions(self) -> Predictions:
-        """What was said of all rows."""
+        """The outputs of all rows."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         logits, features, mc_logits = self._whole
@@ -257,11 +356,39 @@ class _Outputs:
 
 
 @contextmanager
-def _for_a_pass(model: Classifier, *, folds: bool) -> Iterator[Classifier]:
+def _for_a_pass(model: Network, *, folds: bool) -> Iterator[Network]:
     """The network that makes a pass over rows; ``model`` keeps its mode."""
     was_training = model.training
     try:
         with torch.inference_mode():
-            yield folded(model) if folds else model.eval()
+            yield folded(model) if folds and isinstance(model, Classifier) else model.eval()
     finally:
         model.train(was_training)
+
+
+def _put_channels_last(model: Network) -> None:
+    for parameter in model.parameters():
+        if parameter.ndim == _IMAGE_AXES:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def _unshared(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors that do not share memory, as safetensors needs; tied weights are written twice."""
+    seen: set[int] = set()
+    result = {}
+    for name, value in state.items():
+        place = value.untyped_storage().data_ptr()
+        result[name] = value.detach().clone() if place in seen else value
+        seen.add(place)
+    return result
+
+
+def _rows_of(x: Images | ImageRows | Any) -> int:
+    """Number of rows; sparse matrices have no length."""
+    n: int = x.shape[0] if hasattr(x, "shape") else len(x)
+    return n
+
+
+def _listed(values: dict[str, Any]) -> dict[str, Any]:
+    """Tuples as lists, as JSON returns them."""
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}

@@ -1,11 +1,11 @@
-"""Training on from the last cycle's weights."""
+"""Start a training from the weights of the cycle before."""
 
 from __future__ import annotations
 
 import torch
 
 from uwe._random import generator
-from uwe.models import Classifier
+from uwe.models import Network
 
 __all__ = ["shrink_and_perturb"]
 
@@ -13,15 +13,15 @@ _SHRINK = 0.6
 _NOISE = 0.01
 
 
-def shrink_and_perturb(model: Classifier, *, seed: int) -> Classifier:
+def shrink_and_perturb(model: Network, *, seed: int) -> Network:
     """Every trained weight w becomes 0.6 w + N(0, 0.01²), in place; running statistics stay.
 
-    A network that merely goes on training generalises worse than one from scratch; a shrunk and
-    perturbed one does not.
+    A network whose training just continues generalises worse than one that starts from scratch; a
+    shrunk and perturbed one does not.
 
     Args:
-        model: of the last cycle.
-        seed: of the noise.
+        model: the model of the cycle before.
+        seed: seed of the noise.
 
     Source: Ash, Adams, "On Warm-Starting Neural Network Training", NeurIPS 2020.
     """

@@ -1,4 +1,4 @@
-"""What every model has in common: a body, dropout, and what lies behind it."""
+"""The interface of networks, and the built-in ones: a body, dropout, and a head."""
 
 from __future__ import annotations
 
@@ -7,14 +7,34 @@ from torch import nn
 
 from uwe._types import Logits
 
-__all__ = ["FALLBACK_RATE", "Classifier", "Head", "LinearHead"]
+__all__ = ["FALLBACK_RATE", "Classifier", "Head", "LinearHead", "Network"]
 
 FALLBACK_RATE = 0.2
 """The rate of dropout passes through a model that was trained without dropout."""
 
 
+class Network(nn.Module):
+    """A module whose forward pass returns (logits ``[b, c]``, features ``[b, d]``), in float32.
+
+    Attributes:
+        body: the part that computes in half precision and that ``torch.compile`` works on.
+    """
+
+    body: nn.Module
+
+    def predict(
+        self, x: torch.Tensor, *, passes: int, rng: torch.Generator
+    ) -> tuple[Logits, torch.Tensor, torch.Tensor]:
+        """Logits and features in evaluation mode, and the logits of ``passes`` with dropout.
+
+        Returns:
+            logits ``[b, c]``, features ``[b, d]``, pass logits ``[t, b, c]``.
+        """
+        raise NotImplementedError
+
+
 class Head(nn.Module):
-    """What lies behind the dropout: (logits, features) of what the body gives.
+    """The part behind the dropout: (logits, features) of the body's output.
 
     Attributes:
         linear: the classifier; its input are the features.
@@ -35,7 +55,7 @@ class LinearHead(Head):
         return self.linear(hidden), hidden
 
 
-class Classifier(nn.Module):
+class Classifier(Network):
     """A network that returns (logits, features), with dropout before its head.
 
     Under autocast the body alone computes in half precision; weights, head, logits and features

@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from uwe.models.winograd import Conv3x3
+from uwe.models.convolutions import convolution_3x3
 
 __all__ = ["BLOCKS", "ResNetBody"]
 
@@ -130,7 +130,7 @@ def _stem(channels: int) -> nn.Sequential:
 
 def _conv(channels_in: int, channels_out: int, size: int, stride: int = 1) -> nn.Conv2d:
     if (size, stride) == (3, 1):
-        return Conv3x3(channels_in, channels_out)
+        return convolution_3x3(channels_in, channels_out)
     return nn.Conv2d(channels_in, channels_out, size, stride, padding=size // 2, bias=False)
 
 

@@ -15,10 +15,8 @@ from uwe._types import Logits
 from uwe.errors import InputError
 from uwe.models.classifier import Head
 
-__all__ = ["DINO", "DROPOUT", "VitBody", "VitHead", "load_vit"]
+__all__ = ["VitBody", "VitHead", "load_vit"]
 
-DINO = "facebook/dino-vits16"
-DROPOUT = 0.2
 _BLOCKS_READ = 4
 _FEATURES = 768
 

@@ -1,10 +1,11 @@
-"""3x3 convolutions with a quarter of the multiplications, where that pays.
+"""3x3 convolutions with a quarter of the multiplications, where that is faster.
 
-A tile of 4x4 outputs hangs on a window of 6x6 inputs. Window and weights are polynomials in two
-variables: at 36 points they are evaluated, multiplied and interpolated, which takes 36
+A tile of 4x4 outputs depends on a window of 6x6 inputs. Window and weights are polynomials in two
+variables. They are evaluated at 36 points, multiplied and interpolated, which takes 36
 multiplications instead of 144. Over all tiles and channels that makes 36 matrix products. The
-gradient of the input is a convolution with the weights turned round; that of the weights goes the
-same way backwards.
+gradient of the input is a convolution with the weights turned by 180 degrees; that of the weights
+takes the same steps backwards. `uwe.models.convolutions` switches between this module and
+``nn.Conv2d``.
 
 Source: Lavin, Gray (2016), Fast algorithms for convolutional neural networks, F(4x4, 3x3).
 """

@@ -1,9 +1,14 @@
 """What results look like: reports, tables and pictures."""
 
-from uwe.report.build import FORMATS, build_report, write_report
-from uwe.report.curves import plot_curves
-from uwe.report.document import DataTable, Report
-from uwe.report.summary import curve_lines, random_target, summary_csv
+from typing import TYPE_CHECKING
+
+from uwe._lazy import lazily
+
+if TYPE_CHECKING:
+    from uwe.report.build import FORMATS, build_report, write_report
+    from uwe.report.curves import plot_curves
+    from uwe.report.document import DataTable, Report
+    from uwe.report.summary import curve_lines, random_target, summary_csv
 
 __all__ = [
     "FORMATS",
@@ -16,3 +21,13 @@ __all__ = [
     "summary_csv",
     "write_report",
 ]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "build": ["FORMATS", "build_report", "write_report"],
+        "curves": ["plot_curves"],
+        "document": ["DataTable", "Report"],
+        "summary": ["curve_lines", "random_target", "summary_csv"],
+    },
+)

@@ -76,7 +76,7 @@ class Pair:
 
     @property
     def differs(self) -> bool:
-        """Whether Holm's test tells the two apart."""
+        """Whether Holm's test finds a difference."""
         return self.corrected < ALPHA
 
 
@@ -99,7 +99,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Mean ranks over blocks, the critical difference, and who cannot be told apart."""
+    """Mean ranks over blocks, the critical difference, and groups within it."""
 
     ranks: Ranks
     distance: float
@@ -185,7 +185,7 @@ def compare(evidence: Evidence, *, level: float = 0.95, target: float | None = N
 
 
 def rank(blocks: FloatArray) -> Ranking:
-    """Mean ranks of strategies over blocks ``[n, m]``, and who cannot be told apart."""
+    """Mean ranks of strategies over blocks ``[n, m]``, and groups of equals."""
     ranks = rank_blocks(blocks)
     if ranks.blocks < LEAST_PAIRS or len(ranks.mean) < 2:
         return Ranking(ranks, math.nan, ())

@@ -1,4 +1,4 @@
-"""One study as arrays: strategies, seeds and budgets; and what is to be said of its runs."""
+"""One study as arrays: strategies, seeds and budgets; and notes on its runs."""
 
 from __future__ import annotations
 
@@ -6,18 +6,35 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from uwe._types import FloatArray
-from uwe.runs import Curve, Study
+from uwe.runs import Curve, Record, Study, bounds_of, by_study
 from uwe.statistics import area
 
-__all__ = ["BASELINE", "Evidence", "gather", "study_title"]
+__all__ = ["BASELINE", "Evidence", "EvidentRun", "gather", "study_title"]
 
 
 BASELINE = "random"
+
+
+class EvidentRun(NamedTuple):
+    """One run of a study.
+
+    Attributes:
+        place: of its strategy.
+        seed: of the run.
+        table: its results.
+        record: None for a run of another program.
+    """
+
+    place: int
+    seed: int
+    table: Path
+    record: Record | None
 
 
 @dataclass(frozen=True)
@@ -34,7 +51,7 @@ class Evidence:
         areas: float64 ``[m, n]``; NaN where a run is not whole.
         scale: of the budgets in ``areas``.
         bounds: upper bounds.
-        notes: what a reader has to know.
+        notes: facts about the runs that a reader needs.
     """
 
     study: Study
@@ -59,11 +76,12 @@ class Evidence:
         places = [at for at, curve in enumerate(self.curves) if curve.strategy == BASELINE]
         return places[0] if places else None
 
-    def runs(self) -> Iterator[tuple[int, int, Path]]:
-        """Place of the strategy, seed and table of every run."""
+    def runs(self) -> Iterator[EvidentRun]:
+        """Every run, strategy by strategy."""
         for at, curve in enumerate(self.curves):
-            for seed, path in zip(curve.seeds, curve.paths, strict=False):
-                yield at, seed, path
+            records = curve.records or (None,) * len(curve.paths)
+            for seed, path, record in zip(curve.seeds, curve.paths, records, strict=False):
+                yield EvidentRun(at, seed, path, record)
 
 
 def gather(
@@ -79,15 +97,11 @@ def gather(
     Raises:
         InputError: the scale is unknown.
     """
-    studies = list(dict.fromkeys(curve.study for curve in curves))
+    studies = by_study(curves)
+    titled = [study_title(its[0].study, [each[0].study for each in studies]) for its in studies]
     return [
-        _evidence(
-            [curve for curve in curves if curve.study == study],
-            [bound for bound in bounds if study.bounds(bound)],
-            study_title(study, studies),
-            scale,
-        )
-        for study in studies
+        _evidence(its, bounds_of(its, bounds), title, scale)
+        for its, title in zip(studies, titled, strict=True)
     ]
 
 
@@ -115,7 +129,12 @@ def _evidence(curves: Sequence[Curve], bounds: Sequence[Curve], title: str, scal
         if len(longest) > 1
         else np.full(accuracy.shape[:2], np.nan)
     )
-    notes = [*_stopped(curves, longest), *_missing(curves, seeds), *_alike(curves, accuracy)]
+    notes = [
+        *_unrecorded(curves),
+        *_stopped(curves, longest),
+        *_missing(curves, seeds),
+        *_alike(curves, accuracy),
+    ]
     return Evidence(
         curves[0].study,
         title,
@@ -128,6 +147,17 @@ def _evidence(curves: Sequence[Curve], bounds: Sequence[Curve], title: str, scal
         tuple(bounds),
         tuple(notes),
     )
+
+
+def _unrecorded(curves: Sequence[Curve]) -> list[str]:
+    """Tables in a results folder whose record is missing."""
+    names = [curve.method for curve in curves if curve.lacks_record]
+    if not names:
+        return []
+    return [
+        f"no record was found of {', '.join(names)}: the tables were read like those of another "
+        "program, so whether their runs have the same settings is unknown"
+    ]
 
 
 def _stopped(curves: Sequence[Curve], labels: npt.NDArray[np.int64]) -> list[str]:

@@ -1,39 +1,42 @@
-"""The results folder: what lies where, the CSV of a run, and tables over runs."""
+"""The results folder: names, records and journals of runs, their tables, and curves over seeds."""
 
-from uwe.runs.curves import Curve, Study, find_bounds, find_curves
+from uwe.runs.curves import bounds_of, by_study, find_bounds, find_curves
 from uwe.runs.cycles import COLUMNS, TIMING_COLUMNS, cycle_rows, write_cycles, write_query
 from uwe.runs.names import (
     RunFiles,
-    al_files,
-    cycle0_beside,
-    cycle0_files,
+    RunName,
     file_name,
-    files_of_table,
     initial_rows_file,
-    supervised_files,
+    tables_in,
 )
 from uwe.runs.others import read_others
+from uwe.runs.record import Record, read_record
+from uwe.runs.store import RunStore, find_runs
+from uwe.runs.study import Curve, Study
 from uwe.runs.tables import read_acc_files, read_cycles
 
 __all__ = [
     "COLUMNS",
     "TIMING_COLUMNS",
     "Curve",
+    "Record",
     "RunFiles",
+    "RunName",
+    "RunStore",
     "Study",
-    "al_files",
-    "cycle0_beside",
-    "cycle0_files",
+    "bounds_of",
+    "by_study",
     "cycle_rows",
     "file_name",
-    "files_of_table",
     "find_bounds",
     "find_curves",
+    "find_runs",
     "initial_rows_file",
     "read_acc_files",
     "read_cycles",
     "read_others",
-    "supervised_files",
+    "read_record",
+    "tables_in",
     "write_cycles",
     "write_query",
 ]

@@ -1,21 +1,30 @@
-"""What lies where in a results folder, by the names of the paper's code."""
+"""Names of the files in a results folder, as in the paper's code.
+
+This module composes every name, and nothing takes one apart: what a run is stands in its record.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
 
 __all__ = [
+    "Kind",
     "RunFiles",
-    "al_files",
-    "cycle0_beside",
-    "cycle0_files",
+    "RunName",
     "file_name",
-    "files_of_table",
     "initial_rows_file",
-    "supervised_files",
+    "tables_in",
 ]
+
+Kind: TypeAlias = Literal["run", "cycle 0", "supervised"]
+
+_TABLE = "al_cycle_result"
+_CYCLE0 = "initialize"
+_SUPERVISED = "supervised"
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,8 @@ class RunFiles:
     Attributes:
         folder: where they are.
         stem: what every name begins with.
-        cycles: whether the run has cycles: their files lie in subfolders and carry the cycle.
+        cycles: whether the run has cycles; then the files of a cycle are in subfolders, and their
+            names hold the cycle.
     """
 
     folder: Path
@@ -56,11 +66,11 @@ class RunFiles:
     def table(self) -> Path:
         """One row a cycle."""
         if self.cycles:
-            return self.folder / "al_cycle_result" / f"{self.stem}_al_cycle_result.csv"
+            return self.folder / _TABLE / f"{self.stem}_{_TABLE}.csv"
         return self.folder / f"{self.stem}_result.csv"
 
     def query(self, cycle: int) -> Path:
-        """The rows that were bought in ``cycle``."""
+        """The rows that were queried in ``cycle``."""
         return self._of_cycle("query", cycle, "query.csv")
 
     def uncertainty(self, cycle: int, measure: str) -> Path:
@@ -93,81 +103,128 @@ class RunFiles:
         return self.folder / f"{self.stem}_{what}"
 
 
-def al_files(
-    results: Path,
-    dataset: str,
-    *,
-    model: str,
-    seed: int,
-    epochs: int,
-    budget_id: str,
-    method: str,
-    run_tag: str = "",
-) -> RunFiles:
-    """Files of one strategy's run; ``method`` carries its tag.
+@dataclass(frozen=True)
+class RunName:
+    """What the names of a run's files say of it.
 
-    >>> files = al_files(Path("results"), "cifar10", model="resnet18", seed=1, epochs=100,
-    ...                  budget_id="exp05k", method="uwe")
-    >>> files.query(2).name
-    'cifar10_al_modresnet18_s1_ne100_bidexp05k_muwe_cycle2_query.csv'
+    Attributes:
+        kind: a strategy's run, the cycle-0 run that the strategies of a seed share, or the upper
+            bound on all labels.
+        dataset: its name.
+        model: its name.
+        seed: of everything random.
+        epochs: of every training.
+        budgets: their name, or the numbers joined by ``-``; not for the upper bound.
+        method: the strategy with its tag; of a strategy's run only.
+        run_tag: of a strategy's run only.
+
+    >>> name = RunName("run", "hub:a/birds", "small", 1, 9, "10-20", "uwe")
+    >>> name.files(Path("r")).record
+    PosixPath('r/hub-a-birds/uwe/hub-a-birds_al_modsmall_s1_ne9_bid10-20_muwe.json')
     """
-    name = file_name(dataset)
-    tag = f"_ct{run_tag}" if run_tag else ""
-    stem = f"{name}_al_mod{model}_s{seed}_ne{epochs}_bid{budget_id}_m{method}{tag}"
-    return RunFiles(results / name / method, stem, cycles=True)
 
+    kind: Kind
+    dataset: str
+    model: str
+    seed: int
+    epochs: int
+    budgets: str = ""
+    method: str = ""
+    run_tag: str = ""
 
-def cycle0_files(
-    results: Path, dataset: str, *, model: str, seed: int, epochs: int, budget_id: str
-) -> RunFiles:
-    """Files of the cycle-0 model that all strategies of a seed share."""
-    name = file_name(dataset)
-    stem = f"{name}_alc0_mod{model}_s{seed}_ne{epochs}_bid{budget_id}"
-    return RunFiles(results / name / "initialize", stem, cycles=False)
+    @property
+    def dataset_part(self) -> str:
+        """The data set in file names."""
+        return file_name(self.dataset)
 
+    @property
+    def model_part(self) -> str:
+        """The model in file names.
 
-def supervised_files(
-    results: Path, dataset: str, *, model: str, seed: int, epochs: int
-) -> RunFiles:
-    """Files of the upper bound, the model trained on every label."""
-    name = file_name(dataset)
-    stem = f"{name}_supervised_mod{model}_s{seed}_ne{epochs}"
-    return RunFiles(results / name / "supervised", stem, cycles=False)
+        >>> RunName("run", "wine", "sklearn:random_forest", 1, 1).model_part
+        'sklearn-random-forest'
+        """
+        return file_name(self.model).replace("_", "-")
 
+    @property
+    def method_part(self) -> str:
+        """The strategy with the tags of method and run, in file names."""
+        return f"{self.method}_ct{self.run_tag}" if self.run_tag else self.method
 
-def files_of_table(table: Path) -> RunFiles:
-    """The files of the run whose cycle results are ``table``.
+    @property
+    def stem(self) -> str:
+        """What every file's name begins with."""
+        first = f"{self.dataset_part}_{{}}_mod{self.model_part}_s{self.seed}_ne{self.epochs}"
+        ends = {
+            "run": ("al", f"_bid{self.budgets}_m{self.method_part}"),
+            "cycle 0": ("alc0", f"_bid{self.budgets}"),
+            "supervised": ("supervised", ""),
+        }
+        kind, end = ends[self.kind]
+        return first.format(kind) + end
 
-    >>> files_of_table(Path("r/digits/uwe/al_cycle_result/digits_al_x_al_cycle_result.csv")).log
-    PosixPath('r/digits/uwe/digits_al_x.log')
-    """
-    return RunFiles(
-        table.parent.parent, table.name.removesuffix("_al_cycle_result.csv"), cycles=True
-    )
+    def files(self, results: Path) -> RunFiles:
+        """The run's files in a results folder."""
+        own = {"run": self.method, "cycle 0": _CYCLE0, "supervised": _SUPERVISED}
+        return self.files_in(results / self.dataset_part / own[self.kind])
 
+    def files_in(self, folder: Path) -> RunFiles:
+        """The run's files in the folder that holds its record."""
+        return RunFiles(folder, self.stem, cycles=self.kind == "run")
 
-def cycle0_beside(files: RunFiles) -> RunFiles:
-    """Files of the cycle-0 run that a strategy's run went on from, by the names alone.
+    def cycle0(self) -> RunName:
+        """The cycle-0 run that a strategy's run goes on from."""
+        return replace(self, kind="cycle 0", method="", run_tag="")
 
-    >>> files = al_files(Path("r"), "digits", model="small", seed=2, epochs=9, budget_id="10-20",
-    ...                  method="uwe")
-    >>> cycle0_beside(files).stem
-    'digits_alc0_modsmall_s2_ne9_bid10-20'
-    """
-    before, _, behind = files.stem.partition("_al_mod")
-    found = re.match(r"[^_]+_s\d+_ne\d+_bid[^_]+", behind)
-    stem = f"{before}_alc0_mod{found[0] if found else behind}"
-    return RunFiles(files.folder.parent / "initialize", stem, cycles=False)
+    def supervised(self) -> RunName:
+        """The upper bound of the run's seed."""
+        return replace(self, kind="supervised", budgets="", method="", run_tag="")
+
+    def cycle0_files(self, folder: Path) -> RunFiles:
+        """The cycle-0 run's files, where ``folder`` holds the record of the strategy's run."""
+        return self.cycle0().files_in(folder.parent / _CYCLE0)
+
+    def as_json(self) -> dict[str, Any]:
+        """The name as it stands in records."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> RunName:
+        """The name that `as_json` gave; fields of newer versions are left out.
+
+        Raises:
+            ValueError: a field is missing or of another type.
+
+        >>> name = RunName("supervised", "digits", "small", 2, 9)
+        >>> RunName.from_json(name.as_json()) == name
+        True
+        """
+        kinds = {field: int if field in ("seed", "epochs") else str for field in cls._fields()}
+        for field, kind in kinds.items():
+            if not isinstance(value.get(field), kind):
+                raise ValueError(f"{field} of the run is {value.get(field)!r}")
+        if value["kind"] not in get_args(Kind):
+            raise ValueError(f"kind of the run is {value['kind']!r}")
+        return cls(**{field: value[field] for field in kinds})
+
+    @classmethod
+    def _fields(cls) -> tuple[str, ...]:
+        return tuple(cls.__dataclass_fields__)
 
 
 def initial_rows_file(results: Path, dataset: str, *, seed: int, budget_id: str) -> Path:
     """The rows of cycle 0, by seed and budget."""
     name = file_name(dataset)
-    return results / name / "initialize" / f"{name}_s{seed}_bid{budget_id}_init_lb.csv"
+    return results / name / _CYCLE0 / f"{name}_s{seed}_bid{budget_id}_init_lb.csv"
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """The tables of strategies' runs below a folder."""
+    return sorted(folder.rglob(f"*_{_TABLE}.csv"))
 
 
 def file_name(dataset: str) -> str:
-    """A data set's name as it stands in file names.
+    """A data set's name in file names.
 
     >>> file_name("hub:../data/birds")
     'hub-data-birds'

@@ -1,4 +1,4 @@
-"""Runs of other programs: CSV files with our first two columns, told apart by their names."""
+"""Runs of other programs: CSV files with our first two columns, which their names identify."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uwe.errors import InputError
-from uwe.runs.curves import Curve, Study
+from uwe.runs.study import Curve, Study
 from uwe.runs.tables import read_cycles
 
 __all__ = ["read_others"]
@@ -27,15 +27,15 @@ OtherRun: TypeAlias = tuple[Path, int, npt.NDArray[np.int64], npt.NDArray[np.flo
 def read_others(paths: Sequence[Path]) -> list[Curve]:
     """Curves of any CSV files with the columns ``n_labeled`` and ``te_accuracy`` (0..1).
 
-    A file's name must hold its seed, as in ``margin_s3.csv`` or ``margin/seed3.csv``; what is left
-    of the name, or else the folder, is the strategy. Runs of different budgets are different
-    studies; a run that stops early belongs to the one that it begins like.
+    A file's name must hold its seed, as in ``margin_s3.csv`` or ``margin/seed3.csv``; the rest of
+    the name, or else the folder, is the strategy. Runs of different budgets are different studies;
+    a run that stops early belongs to the study whose budgets begin with its own.
 
     Args:
         paths: of the files.
 
     Raises:
-        InputError: a file is not there, names no seed, or another is of the same name and seed.
+        InputError: a file is missing, its name holds no seed, or two have one name and seed.
         DataError: a column is missing or a value is no number; file and line are named.
     """
     tables: dict[str, list[OtherRun]] = {}

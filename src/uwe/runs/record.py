@@ -1,40 +1,37 @@
-"""The record of a run: what it was made with; and the lock of who is working on it."""
+"""The record of a run: what the run is, what it was made with, and on which machine.
+
+This module alone reads and writes records. Other modules get a `Record`.
+"""
 
 from __future__ import annotations
 
-import errno
 import json
-import logging
 import os
 import platform
-import socket
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import torch
-from filelock import FileLock, Timeout
-
-from uwe._files import make_folder, write_json, write_text
+from uwe._files import write_json
 from uwe.errors import RunError
+from uwe.runs.former import former_name
+from uwe.runs.names import RunFiles, RunName
 
 __all__ = [
     "OTHER_FOLDER",
     "OTHER_TAG",
+    "Record",
     "fix_anew",
     "fixed_number",
-    "held",
-    "logged_to",
     "open_record",
+    "read_record",
     "recorded_setting",
+    "records_in",
     "require_same_settings",
-    "waited_for",
 ]
 
 OTHER_FOLDER = "choose another --results folder"
@@ -42,9 +39,84 @@ OTHER_TAG = f"{OTHER_FOLDER} or a --method-tag"
 
 _FORMAT = 1
 _PACKAGES = ("uwe", "torch", "numpy", "safetensors", "datasets", "transformers", "scikit-learn")
-_POLL_SECONDS = 0.2
 
-log = logging.getLogger("uwe")
+
+@dataclass(frozen=True)
+class Record:
+    """The record of a run.
+
+    Attributes:
+        path: of the file.
+        format: its number.
+        settings: everything that can change a pick or an accuracy.
+        fixed: what can change a bit but is no setting: threads, inference batch.
+        experiment: what the run was asked for.
+        environment: versions and hardware.
+        made: when, in ISO 8601.
+        name: of the run; None where the record is not of a run but of initial rows.
+        measure: name of the uncertainty that the run writes; None where the record lacks it.
+    """
+
+    path: Path
+    format: int
+    settings: Mapping[str, Any]
+    fixed: Mapping[str, Any]
+    experiment: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    made: str
+    name: RunName | None
+    measure: str | None
+
+    @property
+    def files(self) -> RunFiles:
+        """The run's files, in the folder of the record.
+
+        Raises:
+            RunError: the record is not of a run.
+        """
+        return self._named().files_in(self.path.parent)
+
+    @property
+    def cycle0_files(self) -> RunFiles:
+        """The files of the cycle-0 run that a strategy's run went on from.
+
+        Raises:
+            RunError: the record is not of a run.
+        """
+        return self._named().cycle0_files(self.path.parent)
+
+    def _named(self) -> RunName:
+        if self.name is None:
+            raise RunError(f"{self.path} does not say which run it is the record of")
+        return self.name
+
+
+def read_record(path: Path) -> Record:
+    """Read a record.
+
+    Raises:
+        RunError: the file is missing, is not a record, or has another format.
+    """
+    try:
+        return _checked(path, _content(path))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise RunError(
+            f"{path} is not the record of a run: {what}; put it back, or {OTHER_FOLDER}"
+        ) from error
+
+
+def records_in(folder: Path) -> Iterator[Record]:
+    """All records below a folder, in the order of their paths; other JSON files are skipped.
+
+    Raises:
+        RunError: a record has another format.
+    """
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            yield _checked(path, _content(path))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
 
 
 def open_record(
@@ -53,34 +125,45 @@ def open_record(
     *,
     experiment: Mapping[str, Any],
     fixed: Mapping[str, Any],
+    name: RunName | None,
+    measure: str | None = None,
     remedy: str = OTHER_FOLDER,
-) -> dict[str, Any]:
-    """The record of a run: made now, or read and compared with ``settings``.
+) -> Record:
+    """Make the record of a run, or read it and compare its settings.
 
-    What can change a bit but is no setting (``fixed``: threads, inference batch) is noted when the
-    record is made, and taken from it later. ``remedy`` is what to do where the settings differ.
+    Args:
+        path: of the record.
+        settings: everything that can change a pick or an accuracy.
+        experiment: what the run is asked for.
+        fixed: what can change a bit but is no setting (threads, inference batch); it is written
+            when the record is made, and taken from the record afterwards.
+        name: of the run; None for initial rows.
+        measure: name of the uncertainty that the run writes.
+        remedy: what to do where the settings differ.
 
     Raises:
-        RunError: a run with other settings has that name, or the record cannot be read.
+        RunError: a run of that name has other settings, or the record cannot be read.
     """
-    if path.exists():
-        return _read_same(path, settings, remedy=remedy, fixed=fixed)
-    record = {
-        "format": _FORMAT,
-        "settings": dict(settings),
-        "fixed": dict(fixed),
-        "experiment": dict(experiment),
-        "environment": _environment(),
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    write_json(path, record)
-    return record
+    if not path.exists():
+        record = {
+            "format": _FORMAT,
+            **({} if name is None else {"run": name.as_json()}),
+            **({} if measure is None else {"measure": measure}),
+            "settings": dict(settings),
+            "fixed": dict(fixed),
+            "experiment": dict(experiment),
+            "environment": _environment(),
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        write_json(path, record)
+        return read_record(path)
+    return _read_same(path, settings, remedy=remedy, fixed=fixed)
 
 
 def require_same_settings(
     path: Path, journal: Path, settings: Mapping[str, Any], *, remedy: str = OTHER_FOLDER
 ) -> None:
-    """Refuse a run whose record says other settings, or whose journal has no record.
+    """Refuse a run whose record has other settings, or whose journal has no record.
 
     Raises:
         RunError: as `open_record`.
@@ -96,121 +179,18 @@ def require_same_settings(
 
 def recorded_setting(path: Path, name: str) -> object:
     """A setting in the record of a run; None if there is no record."""
-    return _read(path)["settings"].get(name) if path.exists() else None
+    return read_record(path).settings.get(name) if path.exists() else None
 
 
 def fixed_number(path: Path, name: str) -> int:
-    """What the record of a run says of threads or inference batch."""
-    return int(_read(path)["fixed"][name])
+    """The threads or the inference batch in the record of a run."""
+    return int(read_record(path).fixed[name])
 
 
 def fix_anew(path: Path, **changes: int) -> None:
-    """Note that a run goes on with other threads or another inference batch."""
-    record = _read(path)
-    write_json(path, {**record, "fixed": {**record["fixed"], **changes}})
-
-
-@contextmanager
-def held(lock: Path, what: str) -> Iterator[None]:
-    """Hold the lock of a run.
-
-    Raises:
-        RunError: another process holds it; its number is named.
-    """
-    make_folder(lock.parent)
-    handle = FileLock(lock)
-    try:
-        handle.acquire(timeout=0)
-    except Timeout as error:
-        raise RunError(
-            f"{what} is being worked on by {_owner(lock)}; wait for it or end it"
-        ) from error
-    except OSError as error:
-        raise RunError(f"cannot lock {lock}: {error.strerror or error}") from error
-    try:
-        _owner_file(lock).unlink(missing_ok=True)  # of a process that was killed
-        write_text(_owner_file(lock), f"process {os.getpid()} on {socket.gethostname()}")
-        yield
-    finally:
-        _owner_file(lock).unlink(missing_ok=True)
-        handle.release()
-
-
-@contextmanager
-def waited_for(lock: Path, what: str, *, tell: Callable[[str], None]) -> Iterator[None]:
-    """Hold a lock, waiting for whoever has it, and say so once."""
-    with ExitStack() as stack:
-        told = False
-        while not _try_to_hold(stack, lock, what):
-            if not told:
-                tell(f"waiting for {what}, which {_owner(lock)} is making")
-                told = True
-            time.sleep(_POLL_SECONDS)
-        yield
-
-
-@contextmanager
-def logged_to(path: Path) -> Iterator[None]:
-    """What the library logs goes to ``path``, too; the file is added to, never wiped."""
-    make_folder(path.parent)
-    try:
-        handler = _LogFile(path, encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    handler.setLevel(logging.INFO)
-    before = log.level
-    log.setLevel(logging.INFO)
-    log.addHandler(handler)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(before)
-        handler.close()
-
-
-class _LogFile(logging.FileHandler):
-    """A log file that stops the work when it cannot be written, as every other file does."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        del record
-        error = sys.exc_info()[1]
-        if isinstance(error, OSError):
-            reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
-            raise RunError(
-                f"cannot write {self.baseFilename}: {reason}; mend that and give the same "
-                "command again"
-            ) from error
-
-    def close(self) -> None:
-        # What could not be written has been reported; closing tries to write it once more.
-        with suppress(OSError):
-            super().close()
-
-
-def _try_to_hold(stack: ExitStack, lock: Path, what: str) -> bool:
-    try:
-        stack.enter_context(held(lock, what))
-    except RunError as error:
-        if isinstance(error.__cause__, Timeout):
-            return False
-        raise
-    return True
-
-
-def _owner_file(lock: Path) -> Path:
-    return lock.with_suffix(".owner")
-
-
-def _owner(lock: Path) -> str:
-    """Who holds the lock; whoever has just taken it may not have signed yet."""
-    for _ in range(10):
-        try:
-            return _owner_file(lock).read_text(encoding="utf-8")
-        except OSError:
-            time.sleep(_POLL_SECONDS / 2)
-    return "another process"
+    """Record that a run continues with other threads or another inference batch."""
+    fixed = {**read_record(path).fixed, **changes}
+    write_json(path, {**_content(path), "fixed": fixed})
 
 
 def _read_same(
@@ -219,30 +199,50 @@ def _read_same(
     *,
     remedy: str,
     fixed: Mapping[str, Any] = MappingProxyType({}),
-) -> dict[str, Any]:
-    record = _read(path)
-    _compare(path, record["settings"], settings, remedy)
-    if lacking := [name for name in fixed if not isinstance(record["fixed"].get(name), int)]:
+) -> Record:
+    record = read_record(path)
+    _compare(path, record.settings, settings, remedy)
+    if lacking := [name for name in fixed if not isinstance(record.fixed.get(name), int)]:
         raise RunError(f"{path} is not the record of a run: it lacks {lacking[0]!r}; {remedy}")
     return record
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        found = record["format"]
-        {**record["settings"], **record["fixed"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        what = f"it lacks {error}" if isinstance(error, KeyError) else error
-        raise RunError(
-            f"{path} is not the record of a run: {what}; put it back, or {OTHER_FOLDER}"
-        ) from error
+def _content(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _checked(path: Path, content: Mapping[str, Any]) -> Record:
+    """The record in ``content``; ValueError, KeyError or TypeError where it is not a record."""
+    found = content["format"]
+    settings, fixed = (_mapping(content[key]) for key in ("settings", "fixed"))
     if found != _FORMAT:
         raise RunError(
             f"{path} has format {found}, and this version reads {_FORMAT}; "
             "use the version of uwe that wrote it"
         )
-    return record
+    experiment = _mapping(content.get("experiment", {}))
+    if "run" in content:
+        name: RunName | None = RunName.from_json(_mapping(content["run"]))
+    else:
+        name = former_name(path, settings, experiment)
+    return Record(
+        path,
+        found,
+        settings,
+        fixed,
+        experiment,
+        _mapping(content.get("environment", {})),
+        str(content.get("made", "")),
+        name,
+        content.get("measure"),
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} is not an object")
+    return value
 
 
 def _compare(path: Path, there: Mapping[str, Any], here: Mapping[str, Any], remedy: str) -> None:
@@ -255,6 +255,8 @@ def _compare(path: Path, there: Mapping[str, Any], here: Mapping[str, Any], reme
 
 
 def _environment() -> dict[str, Any]:
+    import torch  # here, so that reading records needs no torch
+
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -267,7 +269,7 @@ def _environment() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """The processor's name, where Linux tells it."""
+    """The processor's name, where Linux gives it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

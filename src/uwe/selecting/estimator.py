@@ -8,9 +8,9 @@ from typing import Any
 from uwe._types import Progress
 from uwe.errors import InputError
 from uwe.learners.sklearn import class_probabilities, features_of
+from uwe.selecting.arrays import select
 from uwe.selecting.offer import ArrayLike
-from uwe.selecting.picks import Selection, select
-from uwe.strategies import find_strategy
+from uwe.strategies import Picks, Strategy, as_strategy
 
 __all__ = ["query"]
 
@@ -21,25 +21,26 @@ def query(
     k: int,
     *,
     labelled: ArrayLike | None = None,
-    strategy: str = "uwe",
+    strategy: str | Strategy = "uwe",
     seed: int = 0,
     progress: Progress | None = None,
     **options: Any,
-) -> Selection:
+) -> Picks:
     """The ``k`` rows of ``x`` to label next, by a fitted classifier of scikit-learn.
 
     Features are ``x`` itself, or what a pipeline's last step but one gives; sparse ones go through
-    a truncated SVD of 256 components with a fixed seed. ``Selection.source`` says which.
+    a truncated SVD of 256 components with a fixed seed. ``Picks.source`` says which.
 
     Args:
         estimator: fitted, with ``predict_proba``; a pipeline, too.
         x: the pool as the estimator takes it, ``[n, ...]``.
         k: how many rows to pick.
         labelled: a mask ``[n]`` of booleans, or row numbers; these are not picked.
-        strategy: a name of ``uwe list strategies``.
-        seed: of whatever is drawn.
-        progress: is told how far the work is.
-        options: the strategy's own.
+        strategy: a name of ``uwe list strategies``, or a value such as
+            ``uwe.strategies.badge()``.
+        seed: of every draw.
+        progress: called with a `Stage` while the work goes on.
+        options: options of a strategy that is given by name.
 
     Returns:
         As `uwe.select`.
@@ -56,16 +57,15 @@ def query(
     >>> len(query(forest, x, 5, labelled=range(0, 178, 9)))
     5
     """
-    needs = find_strategy(strategy, **options).needs
-    if "mc_logits" in needs:
+    chosen = as_strategy(strategy, options)
+    if chosen.needs.passes:
         raise InputError(
-            f"strategy {strategy} needs stochastic passes, which a classifier of scikit-learn has "
-            "not; choose another"
+            f"strategy {chosen.name} needs stochastic passes; a classifier of scikit-learn makes "
+            "none. Choose another strategy"
         )
-    probs = class_probabilities(estimator, x) if "logits" in needs else None
+    probs = class_probabilities(estimator, x) if "logits" in chosen.needs.fields else None
     features, source = features_of(estimator, x)
     picks = select(
-        features, k, probs=probs, labelled=labelled, strategy=strategy, seed=seed,
-        progress=progress, **options,
-    )  # fmt: skip
+        features, k, probs=probs, labelled=labelled, strategy=chosen, seed=seed, progress=progress
+    )
     return replace(picks, source=source)

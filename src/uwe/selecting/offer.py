@@ -70,7 +70,7 @@ def offered(
     uncertainty: ArrayLike | None,
     labelled: ArrayLike | None,
 ) -> Offer:
-    """Check what is handed over, and look at it as tensors; nothing large is copied.
+    """Check the arrays, and view them as tensors; nothing large is copied.
 
     Raises:
         InputError: lengths disagree, a type or a shape does not fit, a number is NaN or infinite,
@@ -173,7 +173,7 @@ def _length(tensors: Mapping[str, torch.Tensor], mask: np.ndarray[Any, Any] | No
 def _require_finite(name: str, tensor: torch.Tensor) -> None:
     row = _first_row(name, tensor, lambda block: ~block.isfinite())
     if row is not None:
-        raise InputError(f"{name}: row {row} holds NaN or infinity (the first such row); mend it")
+        raise InputError(f"{name}: row {row} holds NaN or infinity (the first such row)")
 
 
 def _first_row(

@@ -7,17 +7,12 @@ float32 cannot tell apart is settled in float64.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import numpy as np
 import torch
 
-from uwe._types import FloatArray, IntArray, Rows, Scores
+from uwe._types import FloatArray, IntArray, Progress, Rows, Scores, Stage
 
 __all__ = ["nearest_before", "percentiles", "stands_for"]
-
-Advance: TypeAlias = Callable[[int, int], None]
 
 _ROWS_AT_ONCE = 4096
 _ROUNDING = {torch.float32: 2.0**-23, torch.float64: 2.0**-52}
@@ -67,13 +62,13 @@ def nearest_before(x: torch.Tensor, picks: Rows, labelled: Rows) -> tuple[FloatA
     return _distances(x, picks, rows), rows
 
 
-def stands_for(x: torch.Tensor, picks: Rows, *, progress: Advance | None = None) -> IntArray:
+def stands_for(x: torch.Tensor, picks: Rows, *, progress: Progress | None = None) -> IntArray:
     """How many rows of ``x`` are nearer to each pick than to any other; of equals, the earlier.
 
     Args:
         x: features ``[n, d]``.
         picks: ``[k]``, in the order of picking.
-        progress: called with the rows done and with n.
+        progress: called with a `Stage` "compare": rows done, and n.
 
     Returns:
         int64 ``[k]``, n in all.
@@ -92,7 +87,7 @@ def stands_for(x: torch.Tensor, picks: Rows, *, progress: Advance | None = None)
             near[close] = _first_within(_rows(x, start + close.numpy()).double() - origin, exact)
         counts += np.bincount(near.numpy(), minlength=len(picks))
         if progress is not None:
-            progress(min(start + _ROWS_AT_ONCE, len(x)), len(x))
+            progress(Stage("", 0, "compare", min(start + _ROWS_AT_ONCE, len(x)), len(x)))
     return counts
 
 

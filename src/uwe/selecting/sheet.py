@@ -13,7 +13,7 @@ from typing import Any
 
 from uwe._optional import optional
 from uwe.errors import DataError
-from uwe.selecting.picks import Selection
+from uwe.strategies import Picks
 
 __all__ = ["contact_sheet", "thumbnails"]
 
@@ -23,21 +23,21 @@ _PURPOSE = "reading images"
 
 
 def contact_sheet(
-    rows: Sequence[Mapping[str, Any]], selection: Selection, images: Mapping[str, str] | None
+    rows: Sequence[Mapping[str, Any]], picks: Picks, images: Mapping[str, str] | None
 ) -> str:
-    """One HTML file that asks nothing of any other place.
+    """One HTML file that loads nothing from elsewhere.
 
     Args:
         rows: of `pick_rows`.
-        selection: the picks.
+        picks: with the reasons.
         images: by id, the source of an image; None for a sheet without images.
     """
     page = Template(resources.files("uwe.selecting").joinpath("sheet.html").read_text("utf-8"))
     ranks = {row["idx"]: row["rank"] for row in rows}
-    title = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} picked by {selection.strategy}"
+    title = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} picked by {picks.strategy}"
     return page.substitute(
         title=escape(title),
-        measure=escape(_about(selection)),
+        measure=escape(_about(picks)),
         cards="\n".join(_card(row, ranks, images) for row in rows),
     )
 
@@ -48,7 +48,7 @@ def thumbnails(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, str
     An id is a path below ``folder``, with its suffix or without.
 
     Raises:
-        DataError: an image is not there, lies outside the folder or cannot be decoded.
+        DataError: an image is missing, is outside the folder or cannot be decoded.
     """
     stems: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
@@ -58,11 +58,11 @@ def thumbnails(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, str
     return {row["id"]: _data_url(_found(row["id"], folder, stems)) for row in rows}
 
 
-def _about(selection: Selection) -> str:
-    if selection.measure is None:
+def _about(picks: Picks) -> str:
+    if picks.measure is None:
         return "No uncertainty is known."
     own = {"uncertainty": "Uncertainty: the pool's own."}
-    return own.get(selection.measure, f"Uncertainty: {selection.measure.replace('_', ' ')}.")
+    return own.get(picks.measure, f"Uncertainty: {picks.measure.replace('_', ' ')}.")
 
 
 def _found(name: str, folder: Path, stems: Mapping[str, Path]) -> Path:
@@ -85,7 +85,9 @@ def _data_url(path: Path) -> str:
             small.thumbnail((_SIDE, _SIDE))
     except Exception as error:  # each of Pillow's many decoders raises errors of its own
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"cannot decode the image {path}: {reason}; mend or remove it") from error
+        raise DataError(
+            f"cannot decode the image {path}: {reason}; replace or remove it"
+        ) from error
     encoded = io.BytesIO()
     small.save(encoded, "JPEG", quality=_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()

@@ -13,7 +13,7 @@ import numpy as np
 
 from uwe._optional import optional
 from uwe.errors import InputError
-from uwe.selecting.picks import Selection
+from uwe.strategies import Picks
 
 __all__ = ["check_suffix", "encoded_picks", "pick_rows", "picks_csv"]
 
@@ -30,7 +30,7 @@ COLUMNS = (
 )
 
 
-def pick_rows(selection: Selection, ids: Sequence[str]) -> list[dict[str, Any]]:
+def pick_rows(picks: Picks, ids: Sequence[str]) -> list[dict[str, Any]]:
     """One row for each pick, in order; what is not known is None.
 
     >>> from uwe.selecting import select
@@ -39,14 +39,14 @@ def pick_rows(selection: Selection, ids: Sequence[str]) -> list[dict[str, Any]]:
     'b'
     """
     columns = {
-        "rank": list(range(len(selection))),
-        "idx": selection.rows.tolist(),
-        "id": [ids[row] for row in selection],
-        "uncertainty": _known(selection, selection.uncertainty),
-        "percentile": _known(selection, selection.percentile),
-        "distance": _known(selection, selection.distance),
-        "nearest_idx": _known(selection, selection.nearest),
-        "stands_for": _known(selection, selection.stands_for),
+        "rank": list(range(len(picks))),
+        "idx": picks.rows.tolist(),
+        "id": [ids[row] for row in picks],
+        "uncertainty": _known(picks, picks.uncertainty),
+        "percentile": _known(picks, picks.percentile),
+        "distance": _known(picks, picks.distance),
+        "nearest_idx": _known(picks, picks.nearest),
+        "stands_for": _known(picks, picks.stands_for),
     }
     columns["nearest_id"] = [None if row is None else ids[row] for row in columns["nearest_idx"]]
     ordered = (columns[name] for name in COLUMNS)
@@ -80,10 +80,10 @@ def encoded_picks(path: Path, rows: Sequence[dict[str, Any]]) -> bytes:
     return _FORMATS[path.suffix.lower()](rows)
 
 
-def _known(selection: Selection, values: np.ndarray[Any, Any] | None) -> list[Any]:
+def _known(picks: Picks, values: np.ndarray[Any, Any] | None) -> list[Any]:
     """Numbers; None where nothing comes before (an infinite distance, row -1) or is known."""
     if values is None:
-        return [None] * len(selection)
+        return [None] * len(picks)
     there = np.isfinite(values) & (values >= 0 if values.dtype.kind == "i" else True)
     return [value if known else None for value, known in zip(values.tolist(), there, strict=True)]
 

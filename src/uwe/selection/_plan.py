@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -13,10 +12,9 @@ import torch
 from uwe.errors import InputError
 from uwe.points import Array, Points, as_points
 
-__all__ = ["Advance", "Memory", "Plan", "make_plan", "plan_selection"]
+__all__ = ["Memory", "Plan", "make_plan", "plan_selection"]
 
 Memory: TypeAlias = "int | str | None"  # bytes, "2GB" or None: what serves speed best
-Advance: TypeAlias = Callable[[int, int], None]  # picks so far, picks in all
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _STATE = 120  # bytes that are kept for each row: norms, bounds, counters, copies for sorting

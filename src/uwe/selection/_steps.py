@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from uwe._types import FloatArray, IntArray, Rows
+from uwe._types import FloatArray, IntArray, Progress, Rows
 from uwe.points import Tile
 from uwe.selection._bounds import reach, spans, within
 from uwe.selection._nearest import Nearest
-from uwe.selection._plan import Advance
+from uwe.selection._progress import tell
 
 __all__ = ["Steps", "pick_in_steps"]
 
@@ -95,13 +95,15 @@ class Steps:
         return 1.1 * self.tile.gamma * (norm + centre) ** 2 + self.tile.tiny
 
 
-def pick_in_steps(steps: Steps, apart: FloatArray, progress: Advance, *, distances: bool) -> None:
+def pick_in_steps(
+    steps: Steps, apart: FloatArray, progress: Progress | None, *, distances: bool
+) -> None:
     """Pick until all are picked, or until too much is left open for single steps to pay.
 
     Args:
         steps: where the work stands.
         apart: float64 ``[k]``; the squared distances of the picks, where wanted, go here.
-        progress: called with the picks so far and with k.
+        progress: called with a `Stage`: picks so far, and k.
         distances: whether they are wanted.
     """
     near, k = steps.near, len(apart)
@@ -119,7 +121,7 @@ def pick_in_steps(steps: Steps, apart: FloatArray, progress: Advance, *, distanc
             _go_back(steps, before, verdict.picks)
         apart[done : done + len(verdict.picks)] = verdict.apart
         contested = sum(len(contest.rows) for contest in contests)
-        progress(len(near.picked()), k)
+        tell(progress, len(near.picked()), k)
 
 
 def _go_back(steps: Steps, before: FloatArray, picks: Rows) -> None:

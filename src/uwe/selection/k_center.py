@@ -13,12 +13,13 @@ from typing import Literal, overload
 
 import numpy as np
 
-from uwe._types import FloatArray, Rows
+from uwe._types import FloatArray, Progress, Rows
 from uwe.points import Array, Points
 from uwe.selection._block import Block, greedy
 from uwe.selection._nearest import Nearest
 from uwe.selection._norms import longest, take_norms
-from uwe.selection._plan import Advance, Memory, Plan, make_plan
+from uwe.selection._plan import Memory, Plan, make_plan
+from uwe.selection._progress import tell
 from uwe.selection._steps import Steps, pick_in_steps
 from uwe.selection._validation import checked
 
@@ -33,7 +34,7 @@ def k_center(
     anchors: Points | Array | None = None,
     device: str | None = None,
     max_memory: Memory = None,
-    progress: Advance | None = None,
+    progress: Progress | None = None,
     return_distance: Literal[False] = False,
 ) -> Rows: ...
 
@@ -46,7 +47,7 @@ def k_center(
     anchors: Points | Array | None = None,
     device: str | None = None,
     max_memory: Memory = None,
-    progress: Advance | None = None,
+    progress: Progress | None = None,
     return_distance: Literal[True],
 ) -> tuple[Rows, FloatArray]: ...
 
@@ -58,7 +59,7 @@ def k_center(
     anchors: Points | Array | None = None,
     device: str | None = None,
     max_memory: Memory = None,
-    progress: Advance | None = None,
+    progress: Progress | None = None,
     return_distance: bool = False,
 ) -> Rows | tuple[Rows, FloatArray]:
     """The ``k`` rows that greedy k-center picks, in the order of picking.
@@ -75,7 +76,7 @@ def k_center(
         anchors: rows that count as picked before.
         device: where to compute; by default where ``x`` is.
         max_memory: bytes that may be allocated beyond ``x``, as a number or as ``"2GB"``.
-        progress: called with the picks so far and with k.
+        progress: called with a `Stage` after each block of picks: picks so far, and k.
         return_distance: whether to give the distance of each pick when it was picked as well.
 
     Returns:
@@ -93,8 +94,7 @@ def k_center(
     """
     points, known = checked(x, k, anchors, device)
     plan = make_plan(points, k, k + (len(known) if known else 0), max_memory)
-    advance = progress or (lambda _done, _total: None)
-    picks, apart = _k_center(points, k, known, plan, advance, distances=return_distance)
+    picks, apart = _k_center(points, k, known, plan, progress, distances=return_distance)
     return (picks, apart) if return_distance else picks
 
 
@@ -103,7 +103,7 @@ def _k_center(
     k: int,
     anchors: Points | None,
     plan: Plan,
-    progress: Advance,
+    progress: Progress | None,
     *,
     distances: bool = True,
 ) -> tuple[Rows, FloatArray]:
@@ -123,7 +123,7 @@ def _k_center(
     return near.picks, np.sqrt(apart)
 
 
-def _pick_in_blocks(near: Nearest, apart: FloatArray, progress: Advance) -> None:
+def _pick_in_blocks(near: Nearest, apart: FloatArray, progress: Progress | None) -> None:
     """Pick what is left to pick; the squared distances of the picks go to ``apart [k]``."""
     left = np.flatnonzero(near.sqdist >= 0.0)
     if near.count == 1:
@@ -134,7 +134,7 @@ def _pick_in_blocks(near: Nearest, apart: FloatArray, progress: Advance) -> None
     while (done := len(near.picked())) < len(apart):
         block = search.next_block(len(apart) - done)
         apart[done : done + len(block.apart)] = block.apart
-        progress(len(near.picked()), len(apart))
+        tell(progress, len(near.picked()), len(apart))
 
 
 class _Search:

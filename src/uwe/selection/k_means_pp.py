@@ -15,13 +15,14 @@ import numpy as np
 import torch
 
 from uwe._random import generator
-from uwe._types import FloatArray, IntArray, Rows
+from uwe._types import FloatArray, IntArray, Progress, Rows
 from uwe.points import Array, Points
 from uwe.selection._bounds import bounds, on_host, reach, spans
 from uwe.selection._draws import is_small, one_by_one
 from uwe.selection._nearest import Nearest
 from uwe.selection._norms import longest, take_norms
-from uwe.selection._plan import Advance, Memory, Plan, make_plan
+from uwe.selection._plan import Memory, Plan, make_plan
+from uwe.selection._progress import tell
 from uwe.selection._validation import checked
 
 __all__ = ["k_means_pp"]
@@ -41,7 +42,7 @@ def k_means_pp(
     anchors: Points | Array | None = None,
     device: str | None = None,
     max_memory: Memory = None,
-    progress: Advance | None = None,
+    progress: Progress | None = None,
     return_distance: Literal[False] = False,
 ) -> Rows: ...
 
@@ -55,7 +56,7 @@ def k_means_pp(
     anchors: Points | Array | None = None,
     device: str | None = None,
     max_memory: Memory = None,
-    progress: Advance | None = None,
+    progress: Progress | None = None,
     return_distance: Literal[True],
 ) -> tuple[Rows, FloatArray]: ...
 
@@ -68,7 +69,7 @@ def k_means_pp(
     anchors: Points | Array | None = None,
     device: str | None = None,
     max_memory: Memory = None,
-    progress: Advance | None = None,
+    progress: Progress | None = None,
     return_distance: bool = False,
 ) -> Rows | tuple[Rows, FloatArray]:
     """``k`` rows drawn one after another by squared distance, in the order of drawing.
@@ -87,7 +88,7 @@ def k_means_pp(
         anchors: rows that count as picked before; with them the first pick is drawn, too.
         device: where to compute; by default where ``x`` is.
         max_memory: bytes that may be allocated beyond ``x``, as a number or as ``"2GB"``.
-        progress: called with the picks so far and with k.
+        progress: called with a `Stage` after each block of picks: picks so far, and k.
         return_distance: whether to give the distance of each pick when it was picked as well.
 
     Returns:
@@ -105,12 +106,11 @@ def k_means_pp(
     """
     points, known = checked(x, k, anchors, device)
     plan = replace(make_plan(points, k, 0, max_memory), cells=1)
-    advance = progress or (lambda _done, _total: None)
     if is_small(points, k):
         picks, apart = one_by_one(points, k, generator(seed), known)
-        advance(k, k)
+        tell(progress, k, k)
         return (picks, apart) if return_distance else picks
-    picks, apart = _sampled(points, k, seed, known, plan, advance, distances=return_distance)
+    picks, apart = _sampled(points, k, seed, known, plan, progress, distances=return_distance)
     return (picks, apart) if return_distance else picks
 
 
@@ -120,7 +120,7 @@ def _sampled(
     seed: int,
     anchors: Points | None,
     plan: Plan,
-    progress: Advance,
+    progress: Progress | None,
     *,
     distances: bool = True,
 ) -> tuple[Rows, FloatArray]:
@@ -136,7 +136,7 @@ def _sampled(
     sampler.refresh()
     while sampler.done < k:
         sampler.step()
-        progress(sampler.done, k)
+        tell(progress, sampler.done, k)
     return near.picks, np.sqrt(sampler.apart)
 
 

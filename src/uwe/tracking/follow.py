@@ -1,8 +1,7 @@
-"""Following runs by their journals: what is in the journal and not logged yet is logged."""
+"""Following runs by their journals: each cycle that is in the journal is logged once."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,9 +11,9 @@ from typing import Any
 
 from uwe import journal
 from uwe._types import Progress, Stage
-from uwe.runs import RunFiles
+from uwe.runs import RunFiles, read_record
 from uwe.runs.cycles import cycle_rows
-from uwe.tracking.trackers import TRACKERS, Tracker, require_trackers
+from uwe.tracking.table import Tracker, find_tracker, require_trackers
 
 __all__ = ["follow"]
 
@@ -43,8 +42,8 @@ class _Followed:
             tracker.close()
 
     def _begin(self, name: str) -> Tracker:
-        record = json.loads(self.files.record.read_text(encoding="utf-8"))
-        return TRACKERS[name](self.results, self.files.stem, record["settings"])
+        settings = read_record(self.files.record).settings
+        return find_tracker(name)(self.results, self.files.stem, settings)
 
 
 @contextmanager
@@ -55,12 +54,12 @@ def follow(
 
     Args:
         runs: files of each run, by the name that its `Stage` carries.
-        names: of `TRACKERS`.
-        results: the folder beside which trackers that write files put them.
-        then: is told of every stage, too.
+        names: of trackers.
+        results: the results folder; trackers that write files put them into it.
+        then: is called with every stage, too.
 
     Yields:
-        To be called with every `Stage` instead of ``then``.
+        The function to call with every `Stage` instead of ``then``.
 
     Raises:
         InputError: a name is unknown, or its package is missing.
@@ -84,7 +83,7 @@ def follow(
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
-    """What can be drawn: finite numbers."""
+    """The finite numbers of a row."""
     return {
         name: float(value)
         for name, value in row.items()

@@ -1,51 +1,49 @@
-"""The trackers: each a few lines around another program's client, imported when it is asked for."""
+"""The built-in trackers, each a few lines around the client of another program.
+
+Such a client is imported when a run is logged to it, not before.
+"""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
-from uwe.errors import InputError, require_known
+from uwe.errors import InputError
 
-__all__ = ["TRACKERS", "Tracker", "require_trackers"]
+__all__ = ["MLflow", "TensorBoard", "WandB"]
 
 PROJECT = "uwe"
 
 
-class Tracker(Protocol):
-    """Where the rows of one run go."""
-
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Note the numbers of one cycle; ``step`` is the number of labelled rows."""
-        ...
-
-    def close(self) -> None:
-        """Nothing more comes."""
-        ...
-
-
-class _TensorBoard:
-    """One folder of event files for each run; what a run logged before is hidden, not doubled."""
+class TensorBoard:
+    """One folder of event files for each run; TensorBoard hides what the run logged before."""
 
     def __init__(self, folder: Path, run: str, settings: Mapping[str, Any]) -> None:
         board = _imported("tensorboard", "torch.utils.tensorboard")
         self._writer = board.SummaryWriter(str(folder / "tensorboard" / run), purge_step=0)
         self._writer.add_text("settings", "\n\n".join(f"{k}: {v}" for k, v in settings.items()))
 
+    @staticmethod
+    def require() -> None:
+        """Check that the package is installed."""
+        _imported("tensorboard", "tensorboard")
+
     def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Write the numbers of one cycle."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
 
     def close(self) -> None:
+        """Close the event file."""
         self._writer.close()
 
 
-class _MLflow:
-    """A run of the experiment ``uwe`` at MLFLOW_TRACKING_URI; a run that is there goes on."""
+class MLflow:
+    """A run of the experiment ``uwe`` at MLFLOW_TRACKING_URI; an existing run is continued."""
 
     def __init__(self, folder: Path, run: str, settings: Mapping[str, Any]) -> None:
         del folder
@@ -60,19 +58,26 @@ class _MLflow:
             for name, value in settings.items():
                 self._client.log_param(self._run, name.replace(":", " "), str(value)[:500])
         history = self._client.get_metric_history(self._run, "n_labeled")
-        self._there = {metric.step for metric in history}
+        self._logged = {metric.step for metric in history}
+
+    @staticmethod
+    def require() -> None:
+        """Check that the package is installed."""
+        _imported("mlflow", "mlflow")
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        if step in self._there:
+        """Send the numbers of one cycle, unless MLflow has them."""
+        if step in self._logged:
             return
         for name, value in {**values, "n_labeled": float(step)}.items():
             self._client.log_metric(self._run, name, value, step=step)
 
     def close(self) -> None:
+        """Mark the run as finished."""
         self._client.set_terminated(self._run)
 
 
-class _WandB:
+class WandB:
     """A run of the project ``uwe``; WANDB_MODE=offline keeps it on this machine."""
 
     def __init__(self, folder: Path, run: str, settings: Mapping[str, Any]) -> None:
@@ -83,34 +88,18 @@ class _WandB:
             resume="allow", reinit="create_new", settings=wandb.Settings(silent=True),
         )  # fmt: skip
 
+    @staticmethod
+    def require() -> None:
+        """Check that the package is installed."""
+        _imported("wandb", "wandb")
+
     def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Send the numbers of one cycle."""
         self._run.log(dict(values), step=step)
 
     def close(self) -> None:
+        """Finish the run."""
         self._run.finish()
-
-
-TRACKERS: Mapping[str, Callable[[Path, str, Mapping[str, Any]], Tracker]] = {
-    "tensorboard": _TensorBoard,
-    "mlflow": _MLflow,
-    "wandb": _WandB,
-}
-"""From a name to what begins (or goes on with) the run of that name, beside a results folder."""
-
-_MODULES = {"tensorboard": "torch.utils.tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
-
-
-def require_trackers(names: Sequence[str]) -> None:
-    """Refuse what is unknown or not installed, before anything is run.
-
-    Raises:
-        InputError: a name is unknown or twice there, or its package is missing.
-    """
-    for name in names:
-        require_known(name, TRACKERS, "tracker")
-        if list(names).count(name) > 1:
-            raise InputError(f"tracker {name} is named twice")
-        _imported(name, _MODULES[name])
 
 
 def _imported(extra: str, module: str) -> ModuleType:

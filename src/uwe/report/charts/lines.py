@@ -6,14 +6,17 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TypeAlias
 
 from uwe.report.charts.svg import drawing, line, nice_ticks, path, shape, text
 
-__all__ = ["Series", "draw_lines"]
+__all__ = ["Series", "Size", "draw_lines", "lines_across"]
 
-_WIDTH, _HEIGHT = 440.0, 300.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 10.0, 8.0, 40.0
 _LEAST_GAP = 26.0
+Size: TypeAlias = tuple[float, float]
+
+_SIZE = (440.0, 300.0)
 _PLACES: dict[str, Callable[[float], float]] = {"log": math.log, "linear": float}
 
 
@@ -29,22 +32,26 @@ class Series:
 
 
 class _Frame:
-    """Where values stand in the drawing."""
+    """Where values are in the drawing."""
 
-    def __init__(self, x: Sequence[float], low: float, high: float, *, scale: str) -> None:
+    def __init__(
+        self, x: Sequence[float], low: float, high: float, *, scale: str, size: Size
+    ) -> None:
         self._place = _PLACES[scale]
+        self.right, self.bottom = size[0] - _RIGHT, size[1] - _BOTTOM
+        self.height = size[1]
         margin = 0.04 * (high - low or 1.0)
         self.low, self.high = low - margin, high + margin
         self._first = self._place(x[0])
         self._span = (self._place(x[-1]) - self._first) or 1.0
 
     def x(self, value: float) -> float:
-        inside = _WIDTH - _LEFT - _RIGHT - 20
+        inside = self.right - _LEFT - 20
         return _LEFT + 10 + inside * (self._place(value) - self._first) / self._span
 
     def y(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
-        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
+        return self.bottom - share * (self.bottom - _TOP)
 
 
 def draw_lines(
@@ -66,29 +73,45 @@ def draw_lines(
         scale: ``log`` or ``linear``.
         levels: names and heights of lines across.
     """
+    parts = lines_across(x, series, _SIZE, x_label=x_label, scale=scale, levels=levels)
+    return drawing(*_SIZE, title, parts)
+
+
+def lines_across(
+    x: Sequence[float],
+    series: Sequence[Series],
+    size: Size,
+    *,
+    x_label: str,
+    scale: str = "log",
+    levels: Sequence[tuple[str, float]] = (),
+) -> list[str]:
+    """The shapes of `draw_lines` for a drawing of any size."""
     values = [v for each in series for v in (*each.y, *each.low, *each.high) if math.isfinite(v)]
     values += [height for _, height in levels]
-    frame = _Frame(x, min(values, default=0.0), max(values, default=1.0), scale=scale)
+    frame = _Frame(x, min(values, default=0.0), max(values, default=1.0), scale=scale, size=size)
     parts = [*_axes(frame, x, x_label)]
     for name, height in levels:
-        parts.append(line(_LEFT, frame.y(height), _WIDTH - _RIGHT, frame.y(height), "level"))
+        parts.append(line(_LEFT, frame.y(height), frame.right, frame.y(height), "level"))
         parts.append(text(_LEFT + 4, frame.y(height) - 4, name, classes="small"))
     parts += [_band(frame, x, each) for each in series]
     parts += [_line(frame, x, each) for each in series]
-    return drawing(_WIDTH, _HEIGHT, title, parts)
+    return parts
 
 
 def _axes(frame: _Frame, x: Sequence[float], x_label: str) -> list[str]:
     parts = []
     for tick in nice_ticks(frame.low, frame.high):
-        parts.append(line(_LEFT, frame.y(tick), _WIDTH - _RIGHT, frame.y(tick), "grid"))
+        parts.append(line(_LEFT, frame.y(tick), frame.right, frame.y(tick), "grid"))
         parts.append(text(_LEFT - 5, frame.y(tick) + 4, f"{tick:g}", anchor="end"))
-    bottom = _HEIGHT - _BOTTOM
-    parts.append(line(_LEFT, bottom, _WIDTH - _RIGHT, bottom, "axis"))
+    bottom = frame.bottom
+    parts.append(line(_LEFT, bottom, frame.right, bottom, "axis"))
     for tick in _apart(x, frame):
         parts.append(line(frame.x(tick), bottom, frame.x(tick), bottom + 4, "axis"))
         parts.append(text(frame.x(tick), bottom + 17, f"{tick:,.0f}", anchor="middle"))
-    parts.append(text((_LEFT + _WIDTH) / 2, _HEIGHT - 5, x_label, anchor="middle"))
+    parts.append(
+        text((_LEFT + frame.right + _RIGHT) / 2, frame.height - 5, x_label, anchor="middle")
+    )
     return parts
 
 

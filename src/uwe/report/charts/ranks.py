@@ -1,4 +1,4 @@
-"""The critical-difference plot: mean ranks on a line, bars over those that cannot be told apart."""
+"""The critical-difference plot: mean ranks on a line, bars over groups without a difference."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def draw_ranks(
     *,
     title: str,
 ) -> str:
-    """Draw mean ranks, 1 at the left; bars join strategies that cannot be told apart.
+    """Draw mean ranks, 1 at the left; bars join strategies without a significant difference.
 
     Args:
         names: of the strategies.
         ranks: their mean ranks.
-        groups: positions of those that cannot be told apart.
+        groups: positions of strategies without a significant difference.
         distance: the critical difference, drawn above; NaN for none.
         title: for those who cannot see it.
     """

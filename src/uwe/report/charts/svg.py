@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from html import escape
 
 __all__ = [
-    "COLOURS",
-    "colour",
     "drawing",
     "line",
     "nice_ticks",
@@ -18,21 +16,8 @@ __all__ = [
     "width_of",
 ]
 
-COLOURS = 8
 _FONT = 12.0
 _GLYPH = 0.56  # mean width of a glyph, in font sizes
-
-
-def colour(at: int) -> str:
-    """The class of the at-th colour; the page's style says what it is in light and in dark.
-
-    Where there are more series than colours, the next ones are dotted.
-
-    >>> colour(1), colour(9)
-    ('c1', 'c1 again')
-    """
-    dotted = " again" if at // COLOURS % 2 else ""
-    return f"c{at % COLOURS}{dotted}"
 
 
 def drawing(width: float, height: float, title: str, parts: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from uwe.report.charts.colours import themes
 from uwe.report.document import (
     Block,
     Cell,
@@ -61,7 +62,7 @@ def as_html(report: Report) -> str:
         _contents(report.sections),
         *map(_section, report.sections),
     ]
-    head = _HEAD.format(title=escape(report.title), style=style)
+    head = _HEAD.format(title=escape(report.title), style=themes() + style)
     return head + "\n".join(body) + "\n" + _TAIL.format(script=script)
 
 
@@ -73,7 +74,7 @@ def _listed(lines: Sequence[str], classes: str) -> str:
 def _warned(warnings: Sequence[str]) -> str:
     if not warnings:
         return ""
-    return f"<aside><strong>To be known</strong>{_listed(warnings, 'warnings')}</aside>"
+    return f"<aside><strong>Notes</strong>{_listed(warnings, 'warnings')}</aside>"
 
 
 def _contents(sections: Sequence[Section]) -> str:

@@ -123,5 +123,5 @@ def _verdict(pair: Pair) -> str:
     if none_if_nan(pair.p) is None:
         return "not tested"
     if not pair.differs:
-        return "not told apart"
+        return "no significant difference"
     return "better" if pair.difference.mean > 0 else "worse"

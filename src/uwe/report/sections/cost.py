@@ -27,10 +27,10 @@ _COLUMNS = (
 def cost_section(comparison: Comparison) -> Section:
     """Seconds of training, pool pass and selection, and peak memory, of each strategy."""
     found: dict[int, list[dict[str, list[float]]]] = {}
-    for at, _, path in comparison.evidence.runs():
-        read = costs(path, (*_SUMMED, "peak_memory_mb"))
+    for run in comparison.evidence.runs():
+        read = costs(run.table, (*_SUMMED, "peak_memory_mb"))
         if read:
-            found.setdefault(at, []).append(read)
+            found.setdefault(run.place, []).append(read)
     if not found:
         return Section("Cost beside gain", [Text("The runs' tables tell no times.")])
     told = (

@@ -1,4 +1,4 @@
-"""Beside accuracy: balance over classes, calibration, and which classes were bought."""
+"""Beside accuracy: balance over classes, calibration, and which classes were queried."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def measure_sections(comparison: Comparison, data: Dataset | None, why: str) -> 
         why: why there is no data.
     """
     evidence = comparison.evidence
-    sections = [_bought_section(evidence, data)]
+    sections = [_queried_section(evidence, data)]
     if data is None:
         told = f"Left out, as the labels of the test rows are not at hand: {why}."
         return [Section("Beside accuracy", [Text(told)]), *sections]
@@ -52,7 +52,7 @@ def measure_sections(comparison: Comparison, data: Dataset | None, why: str) -> 
 def _measured(evidence: Evidence, at: int, data: Dataset) -> list[Measures]:
     """Measures of each whole run of a strategy at the last budget."""
     last = len(evidence.labels) - 1
-    logits = [test_logits(path, last) for place, _, path in evidence.runs() if place == at]
+    logits = [test_logits(run.record, last) for run in evidence.runs() if run.place == at]
     fitting = [each for each in logits if each is not None and len(each) == len(data.test)]
     return [measure(each, data.test.y) for each in fitting]
 
@@ -95,7 +95,7 @@ def _means(measures: Sequence[Measures]) -> list[float]:
     return [100 * float(np.mean([getattr(each, name) for each in measures])) for name in _MEASURES]
 
 
-def _bought_section(evidence: Evidence, data: Dataset | None) -> Section:
+def _queried_section(evidence: Evidence, data: Dataset | None) -> Section:
     """Shares of classes among the queried rows, cycle 0 left out."""
     title = "Classes of what was queried"
     counts = {
@@ -111,16 +111,16 @@ def _bought_section(evidence: Evidence, data: Dataset | None) -> Section:
         counts["whole pool"] = np.bincount(data.train.y, minlength=c)
     counts = {name: np.pad(each, (0, c - len(each))) for name, each in counts.items()}
     told = (
-        "Share of each class, in percent, among the rows bought after cycle 0, all runs together. "
+        "Share of each class, in percent, among the rows queried after cycle 0, all runs together. "
         "Imbalance is the largest share divided by the smallest, 1 is balanced; there is none "
-        "where a class was never bought."
+        "where a class was never queried."
     )
     names = data.classes if "whole pool" in counts and data is not None else map(str, range(c))
     return Section(title, [Text(told), _imbalance(counts), _shares(counts, tuple(names))])
 
 
 def _imbalance(counts: Mapping[str, Counts]) -> DataTable:
-    """Rows and imbalance of each strategy; without one where a class was never bought."""
+    """Rows and imbalance of each strategy; without one where a class was never queried."""
     columns = (
         Column("strategy", "strategy"),
         Column("rows", "rows"),
@@ -142,13 +142,13 @@ def _shares(counts: Mapping[str, Counts], classes: tuple[str, ...]) -> Figure:
 
 
 def _queried_classes(evidence: Evidence, at: int) -> Counts:
-    """How many rows of each class a strategy bought after cycle 0."""
+    """How many rows of each class a strategy queried after cycle 0."""
     labels: list[int] = []
-    for place, _, path in evidence.runs():
-        if place != at:
+    for run in evidence.runs():
+        if run.place != at:
             continue
         cycle = 0
-        for event in events_of(path) or ():
+        for event in events_of(run.record) or ():
             if isinstance(event, Queried):
                 cycle = event.cycle
             elif isinstance(event, Labelled) and cycle:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from uwe.report.charts import draw_scatter
 from uwe.report.document import Block, Column, DataTable, Figure, Gallery, Picture, Section, Text
 from uwe.report.evidence import Evidence
 from uwe.report.pictures import as_address
+from uwe.runs import Record
 
 __all__ = ["pick_sections", "principal_components"]
 
@@ -45,7 +45,7 @@ class _Run:
     method: str
     strategy: str
     seed: int
-    path: Path
+    record: Record
     events: Sequence[Event]
     data: Dataset
 
@@ -76,11 +76,13 @@ def pick_sections(evidence: Evidence, data: Dataset | None, why: str) -> list[Se
             Section("What was picked", [Text(f"Left out, as the images are not at hand: {why}.")])
         ]
     first: dict[int, _Run] = {}
-    for at, seed, path in evidence.runs():
-        events = events_of(path)
-        if at not in first and events:
+    for at, seed, _, record in evidence.runs():
+        if at in first:
+            continue
+        events = events_of(record)
+        if record is not None and events:
             curve = evidence.curves[at]
-            first[at] = _Run(curve.method, curve.strategy, seed, path, events, data)
+            first[at] = _Run(curve.method, curve.strategy, seed, record, events, data)
     return [_section(run) for run in first.values()]
 
 
@@ -119,8 +121,8 @@ def principal_components(features: FloatArray) -> FloatArray:
 def _section(run: _Run) -> Section:
     told = (
         f"The run of seed {run.seed}. Up to {_PICKS} picks of a cycle, in the order of picking, "
-        "with the uncertainty that the model before the purchase had of them and the share of the "
-        "unlabelled rows that it was more certain of."
+        "with their uncertainty by the model that decided the query, and the share of the "
+        "unlabelled rows of which that model was more certain."
     )
     shown = _spread(run.cycles, _CYCLES)
     blocks: list[Block] = [Text(told), *(_sheet(run, cycle) for cycle in shown), *_map(run)]
@@ -136,8 +138,8 @@ def _spread(cycles: Sequence[int], most: int) -> list[int]:
 
 def _sheet(run: _Run, cycle: int) -> Gallery:
     rows = run.query(cycle).indices[:_PICKS]
-    uncertainty = pool_tensor(run.path, cycle, "uncertainty")
-    logits = pool_tensor(run.path, cycle, "logits")
+    uncertainty = pool_tensor(run.record, cycle, "uncertainty")
+    logits = pool_tensor(run.record, cycle, "logits")
     candidates = run.pool_before(cycle).unlabelled
     pictures = tuple(
         Picture(
@@ -173,7 +175,7 @@ def _reason(run: _Run) -> str:
 def _map(run: _Run) -> list[Block]:
     """The pool by the model before the last query whose features were kept."""
     for cycle in reversed(run.cycles):
-        features = pool_tensor(run.path, cycle, "features")
+        features = pool_tensor(run.record, cycle, "features")
         if features is not None:
             break
     else:

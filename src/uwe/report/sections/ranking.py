@@ -73,7 +73,7 @@ def _figure(methods: Sequence[str], ranking: Ranking) -> list[Block]:
         Column("strategy", "strategy"),
         Column("rank", "mean rank", 2),
         Column("blocks", "blocks"),
-        Column("not_told_from", "not told apart from"),
+        Column("not_told_from", "no significant difference from"),
     )
     rows = tuple(
         (methods[at], mean[at], ranking.ranks.blocks, _joined(methods, ranking, at)) for at in order
@@ -86,4 +86,4 @@ def _joined(methods: Sequence[str], ranking: Ranking, at: int) -> str:
     if math.isnan(ranking.distance):
         return "not tested"
     near = {each for group in ranking.groups if at in group for each in group} - {at}
-    return listed([methods[each] for each in sorted(near)]) or "nobody"
+    return listed([methods[each] for each in sorted(near)]) or "none"

@@ -104,10 +104,10 @@ def _ranked(comparison: Comparison, best: int) -> str:
     found = sum(pair.differs for pair in comparison.pairs)
     told = (
         f"{methods[best]} has the largest area, {comparison.areas[best].mean:.2f} %; by Holm's "
-        f"test over all {comparison.tests} pairs it is better than {listed(beaten) or 'nobody'}"
+        f"test over all {comparison.tests} pairs it is better than {listed(beaten) or 'none'}"
     )
     if level:
-        told += f" and not told apart from {listed(level)}"
+        told += f"; no significant difference from {listed(level)}"
     return f"{told} ({found} of {comparison.tests} pairs differ)."
 
 

@@ -83,7 +83,7 @@ def _figure(comparison: Comparison) -> list[Block]:
 
 
 def _shown(target: Target, last: float) -> tuple[float, float, float]:
-    """The dot and its bar; what lies beyond the last budget ends there."""
+    """The dot and its bar; a value beyond the last budget ends there."""
     found = target.found
     value = math.nan if found.labels is None else found.labels
     return value, min(found.low, last), min(found.high, last)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
-from uwe.report.charts.svg import colour
+from uwe.report.charts.colours import colour
 from uwe.report.evidence import BASELINE, Evidence
+from uwe.runs import Curve
 from uwe.statistics import Interval
 
 __all__ = [
     "colour_of",
+    "colours_of",
     "legend",
     "listed",
     "none_if_nan",
@@ -73,14 +76,17 @@ def seeds_told(evidence: Evidence) -> str:
     return f"{counts[0]} seed{'s' if counts[0] != 1 else ''}"
 
 
+def colours_of(curves: Sequence[Curve]) -> list[str]:
+    """The class of each strategy's colour; random is grey and dashed."""
+    places = itertools.count()
+    return ["base" if each.strategy == BASELINE else colour(next(places)) for each in curves]
+
+
 def colour_of(evidence: Evidence, at: int) -> str:
-    """The class of a strategy's colour; random is grey and dashed."""
-    if evidence.curves[at].strategy == BASELINE:
-        return "base"
-    before = sum(curve.strategy != BASELINE for curve in evidence.curves[:at])
-    return colour(before)
+    """The class of one strategy's colour."""
+    return colours_of(evidence.curves)[at]
 
 
 def legend(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     """Names and colours of all strategies."""
-    return tuple((name, colour_of(evidence, at)) for at, name in enumerate(evidence.methods))
+    return tuple(zip(evidence.methods, colours_of(evidence.curves), strict=True))

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from uwe.models.classifier import Classifier
-from uwe.models.winograd import Conv3x3
+from uwe.models.convolutions import fix_weights
 
 __all__ = ["folded"]
 
@@ -25,9 +25,7 @@ def folded(model: Classifier) -> Classifier:
     for module in list(network.modules()):
         if isinstance(module, nn.Sequential):
             _fold_neighbours(module)
-    for module in network.modules():
-        if isinstance(module, Conv3x3):
-            module.fix()
+    fix_weights(network)
     return network
 
 

@@ -1,0 +1,182 @@
+"""Options as dataclass fields that carry their own documentation, range and effect.
+
+A field made by `setting` is the only place where an option is described. The checks, the record of
+a run, the flags of the command line and the keys of the YAML file are derived from it.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from uwe.errors import InputError, require_known
+
+__all__ = [
+    "Setting",
+    "changed",
+    "check_settings",
+    "documented",
+    "recorded",
+    "setting",
+    "setting_of",
+    "type_of",
+]
+
+
+_NOTHING = object()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a field says about its option.
+
+    Attributes:
+        doc: one sentence for the help and the documentation.
+        at_least: smallest value, or None.
+        at_most: largest value, or None.
+        above: the value must be larger than this, or None.
+        below: the value must be smaller than this, or None.
+        record: key in a run's record; None if the option changes no result, or if what is made
+            with it has a place of its own in the record.
+        cycle0: whether the option changes the model of cycle 0.
+        as_recorded: turns the value into a JSON value.
+        absent: value that is left out of the record, so that records from before the option
+            existed still compare equal.
+        flags: short forms of the flag on the command line.
+        repeated: whether the flag may be given several times.
+        used_by: groups of models that use the option; empty for all that the part is for.
+    """
+
+    doc: str
+    at_least: float | None = None
+    at_most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    record: str | None = None
+    cycle0: bool = True
+    as_recorded: Callable[[Any], Any] = lambda value: value
+    absent: Any = _NOTHING
+    flags: tuple[str, ...] = ()
+    repeated: bool = False
+    used_by: tuple[str, ...] = ()
+
+
+def setting(default: Any, doc: str, **details: Any) -> Any:
+    """A dataclass field with a `Setting`; a mapping as default is copied.
+
+    >>> @dataclass(frozen=True)
+    ... class Options:
+    ...     epochs: int = setting(100, "Epochs of every training.", at_least=1)
+    >>> setting_of(Options, "epochs").doc
+    'Epochs of every training.'
+    """
+    metadata = {"setting": Setting(doc, **details)}
+    if isinstance(default, Mapping):
+        return field(default_factory=lambda: dict(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def setting_of(part: Any, name: str) -> Setting:
+    """The `Setting` of a field."""
+    found: Setting = next(each for each in fields(part) if each.name == name).metadata["setting"]
+    return found
+
+
+def type_of(part: type, name: str) -> Any:
+    """The type of a field, evaluated."""
+    return get_type_hints(part)[name]
+
+
+def documented(part: Any) -> Iterator[tuple[Field[Any], Setting]]:
+    """The fields that carry a `Setting`, in order."""
+    for each in fields(part):
+        if "setting" in each.metadata:
+            yield each, each.metadata["setting"]
+
+
+def changed(part: Any) -> dict[str, Any]:
+    """The options of ``part`` that differ from their defaults."""
+    return {
+        each.name: value
+        for each, _ in documented(part)
+        if (value := getattr(part, each.name)) != _default(each)
+    }
+
+
+def recorded(part: Any, *, cycle0: bool) -> dict[str, Any]:
+    """What the options of ``part`` add to a run's record.
+
+    Args:
+        part: a dataclass with settings.
+        cycle0: keep only what changes the model of cycle 0.
+    """
+    found = {}
+    for each, option in documented(part):
+        value = getattr(part, each.name)
+        told = option.record is not None and (option.cycle0 or not cycle0)
+        if told and (option.absent is _NOTHING or value != option.absent):
+            found[str(option.record)] = option.as_recorded(value)
+    return found
+
+
+def check_settings(part: Any) -> None:
+    """Check every option of ``part`` against its type and range.
+
+    Raises:
+        InputError: a value is not a number, outside its range, or not among its choices.
+    """
+    types = get_type_hints(type(part))
+    for each, option in documented(part):
+        value = getattr(part, each.name)
+        if value is not None:
+            _check(each.name.replace("_", " "), value, types[each.name], option)
+
+
+def _check(name: str, value: Any, kind: Any, option: Setting) -> None:
+    kinds = _alternatives(kind)
+    choices = [choice for each in kinds if get_origin(each) is Literal for choice in get_args(each)]
+    if choices:
+        require_known(str(value), choices, name)
+    elif float in kinds:
+        _check_range(name, _number(name, value), option)
+    elif int in kinds:
+        _check_range(name, _whole(name, value), option)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{name} must be a number, not {value!r}")
+    return float(value)
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise InputError(f"{name} must be a whole number, not {value!r}") from None
+
+
+def _check_range(name: str, value: float, option: Setting) -> None:
+    limits = (
+        (option.at_least, operator.ge, "at least"),
+        (option.at_most, operator.le, "at most"),
+        (option.above, operator.gt, "above"),
+        (option.below, operator.lt, "below"),
+    )
+    asked = [(limit, fits, words) for limit, fits, words in limits if limit is not None]
+    if not all(fits(value, limit) for limit, fits, _ in asked):
+        wanted = " and ".join(f"{words} {limit:g}" for limit, _, words in asked)
+        raise InputError(f"{name} must be {wanted}, not {value:g}")
+
+
+def _alternatives(kind: Any) -> list[Any]:
+    """The members of a union, None left out; any other type alone."""
+    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    return [each for each in members if each is not NoneType]
+
+
+def _default(each: Field[Any]) -> Any:
+    return each.default if each.default_factory is MISSING else each.default_factory()

@@ -1,0 +1,231 @@
+"""Running experiments: finished work is reused, and only what is missing is computed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from uwe import journal
+from uwe._types import FloatArray, IntArray, Progress
+from uwe.data import Dataset
+from uwe.errors import RunError
+from uwe.experiment.initial import draw_rows, initial_rows, initial_rows_path
+from uwe.experiment.models import digest_of
+from uwe.experiment.opening import Opening, open_session
+from uwe.experiment.parallel import do_jobs
+from uwe.experiment.plan import make_plan, require_disk_space, supervised_plan
+from uwe.experiment.prepared import Prepared, prepare
+from uwe.experiment.settings import Experiment
+from uwe.journal import Event, Trained
+from uwe.runs import RunFiles
+from uwe.runs.cycles import cycle_rows
+from uwe.runs.lock import held, waited_for
+from uwe.runs.log_file import logged_to
+
+__all__ = ["Result", "initialize", "run", "run_cycle0", "supervise"]
+
+log = logging.getLogger("uwe")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run.
+
+    Attributes:
+        experiment: what was run.
+        table: its CSV, one row a cycle.
+        rows: the content of that CSV.
+    """
+
+    experiment: Experiment
+    table: Path
+    rows: list[dict[str, Any]]
+
+    @property
+    def labels(self) -> IntArray:
+        """Labelled rows after each cycle."""
+        return np.array([row["n_labeled"] for row in self.rows], dtype=np.int64)
+
+    @property
+    def accuracy(self) -> FloatArray:
+        """Test accuracy after each cycle, 0..1."""
+        return np.array([row["te_accuracy"] for row in self.rows], dtype=np.float64)
+
+
+def run(
+    experiments: Experiment | Prepared | Sequence[Experiment | Prepared],
+    *,
+    jobs: int = 1,
+    dataset: Dataset | None = None,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Run experiments, each from where it stands, one after another or several at once.
+
+    The initial rows and the cycle-0 model are made once for each seed and shared by all
+    strategies. Kill the process at any moment and call again: the files end up the same.
+
+    Args:
+        experiments: one, or several; or what `prepare` returned for them.
+        jobs: number of runs at once, each in a process of its own; the results are the same.
+        dataset: data set to use instead of the one that the experiments name.
+        progress: callback.
+
+    Returns:
+        One `Result` for each experiment, in their order.
+
+    Raises:
+        InputError: a setting does not fit; nothing has been written.
+        DataError: the data set is missing or broken; nothing has been written.
+        RunError: a run is held by another process, has other settings, or cannot go on.
+
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> [result] = run(Experiment("digits", strategy="bvsb", budgets=(20, 30), model="small",
+    ...                           epochs=1, pool_size=100, test_size=50, results=folder))
+    >>> result.labels.tolist()
+    [20, 30]
+    """
+    prepared = _prepared(experiments, dataset, progress)
+    require_disk_space(make_plan(prepared))
+    if jobs != 1:
+        do_jobs(prepared, jobs=jobs, progress=progress)
+    return [run_one(each, progress) for each in prepared]
+
+
+def run_cycle0(
+    experiment: Experiment | Prepared,
+    *,
+    dataset: Dataset | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Make the initial rows and the cycle-0 model that all strategies of a seed share."""
+    [prepared] = _prepared(experiment, dataset, progress)
+    require_disk_space(make_plan([prepared])[:1])
+    events = ensure_cycle0(prepared, progress)
+    return Result(prepared.experiment, prepared.cycle0_files.table, cycle_rows(events))
+
+
+def initialize(
+    experiment: Experiment | Prepared,
+    *,
+    dataset: Dataset | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Draw the initial rows, and return the file that holds them."""
+    [prepared] = _prepared(experiment, dataset, progress)
+    with _cycle0_held(prepared):
+        initial_rows(prepared)
+    return initial_rows_path(prepared)
+
+
+def supervise(
+    experiment: Experiment | Prepared,
+    *,
+    dataset: Dataset | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Train on every label of the pool: the upper bound. Strategy and budgets are not used."""
+    [prepared] = _prepared(experiment, dataset, progress)
+    require_disk_space(supervised_plan([prepared]))
+    files = prepared.supervised_files
+    name = f"supervised, seed {prepared.experiment.seed}"
+    n = len(prepared.dataset.train)
+    with held(files.lock, name), logged_to(files.log):
+        opening = Opening(name, prepared.run.supervised(), (n,), prepared.first_settings(n))
+        session = open_session(prepared, opening, initial=np.arange(n), progress=progress)
+        events = session.finish(session.events(()), (n,))
+    return Result(prepared.experiment, files.table, cycle_rows(events))
+
+
+def run_one(prepared: Prepared, progress: Progress | None = None) -> Result:
+    """Run one experiment from where it stands."""
+    files, labels = prepared.files, prepared.experiment.labels
+    stop = None if prepared.experiment.run.cycles is None else prepared.experiment.run.cycles + 1
+    opening = Opening(prepared.name, prepared.run, labels, prepared.settings())
+    with held(files.lock, f"the run {prepared.name}"):
+        if _has_own_cycle0(files):
+            with logged_to(files.log):
+                initial = draw_rows(prepared)
+                session = open_session(
+                    prepared, opening, initial=initial, strategy=True, progress=progress
+                )
+                events = session.finish(session.events(()), labels[:stop])
+            return Result(prepared.experiment, files.table, cycle_rows(events))
+        cycle0 = ensure_cycle0(prepared, progress)
+        with logged_to(files.log):
+            base = prepared.cycle0_files
+            session = open_session(prepared, opening, base=base, strategy=True, progress=progress)
+            events = session.events(cycle0)
+            _check_same_cycle0(events, cycle0, prepared)
+            events = session.finish(events, labels[:stop])
+    return Result(prepared.experiment, files.table, cycle_rows(events))
+
+
+def ensure_cycle0(prepared: Prepared, progress: Progress | None = None) -> list[Event]:
+    """The events of the cycle-0 run of the seed, which is finished now if it is not yet."""
+    experiment = prepared.experiment
+    first = experiment.labels[:1]
+    opening = Opening(
+        f"seed {experiment.seed}", prepared.run.cycle0(), first, prepared.first_settings(first[0])
+    )
+    with _cycle0_held(prepared), logged_to(prepared.cycle0_files.log):
+        initial = initial_rows(prepared)
+        session = open_session(prepared, opening, initial=initial, progress=progress)
+        return session.finish(session.events(()), first)
+
+
+def _prepared(
+    given: Experiment | Prepared | Sequence[Experiment | Prepared],
+    dataset: Dataset | None,
+    progress: Progress | None,
+) -> list[Prepared]:
+    several = [given] if isinstance(given, Experiment | Prepared) else list(given)
+    done = [each for each in several if isinstance(each, Prepared)]
+    if done and len(done) == len(several):
+        return done
+    plain = [each.experiment if isinstance(each, Prepared) else each for each in several]
+    return prepare(plain, dataset=dataset, progress=progress)
+
+
+@contextmanager
+def _cycle0_held(prepared: Prepared) -> Iterator[None]:
+    what = f"cycle 0 of seed {prepared.experiment.seed}"
+    lock = prepared.cycle0_files.lock
+    with waited_for(lock, what, tell=lambda message: log.warning("%s", message)):
+        yield
+
+
+def _has_own_cycle0(files: RunFiles) -> bool:
+    """Whether the run made its cycle 0 itself, as `uwe.loop` once did."""
+    events = journal.read(files.journal)
+    began = any(isinstance(event, Trained) for event in events)
+    return files.journal.exists() and (not began or files.model(0).exists())
+
+
+def _check_same_cycle0(
+    events: Sequence[Event], cycle0: Sequence[Event], prepared: Prepared
+) -> None:
+    """The run must have begun from the cycle-0 model that is there now, whole."""
+    began, there = (_cycle0_digest(each) for each in (events, cycle0))
+    path = prepared.cycle0_files.model(0)
+    if began != there:
+        raise RunError(
+            f"the run {prepared.name} began from a cycle-0 model that has been made anew since "
+            f"({path}); choose another --results folder"
+        )
+    if not path.exists() or digest_of(path) != there:
+        raise RunError(
+            f"{path} does not match the model recorded in its journal; remove the files of cycle 0 "
+            "and its runs, or choose another --results folder"
+        )
+
+
+def _cycle0_digest(events: Sequence[Event]) -> str | None:
+    trained = [event for event in events if isinstance(event, Trained)]
+    return trained[0].facts.get("model_digest") if trained else None

@@ -1,0 +1,129 @@
+"""Active learning with a learner and a data set of your own, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from uwe._types import Progress
+from uwe.data import Dataset
+from uwe.experiment.engine import Result, run
+from uwe.experiment.settings import Experiment
+from uwe.strategies import Strategy
+
+__all__ = ["loop"]
+
+
+@overload
+def loop(
+    learner: Any,
+    dataset: Dataset,
+    strategy: str | Strategy,
+    budgets: str | Sequence[int],
+    *,
+    options: Mapping[str, Any] | None = None,
+    seed: int = 1,
+    jobs: int = 1,
+    results: str | Path = "results",
+    method_tag: str = "",
+    progress: Progress | None = None,
+    **more: Any,
+) -> Result: ...
+
+
+@overload
+def loop(
+    learner: Any,
+    dataset: Dataset,
+    strategy: str | Strategy | Sequence[str | Strategy],
+    budgets: str | Sequence[int],
+    *,
+    options: Mapping[str, Any] | None = None,
+    seed: int | Sequence[int] = 1,
+    jobs: int = 1,
+    results: str | Path = "results",
+    method_tag: str = "",
+    progress: Progress | None = None,
+    **more: Any,
+) -> Result | list[Result]: ...
+
+
+def loop(
+    learner: Any,
+    dataset: Dataset,
+    strategy: str | Strategy | Sequence[str | Strategy],
+    budgets: str | Sequence[int],
+    *,
+    options: Mapping[str, Any] | None = None,
+    seed: int | Sequence[int] = 1,
+    jobs: int = 1,
+    results: str | Path = "results",
+    method_tag: str = "",
+    progress: Progress | None = None,
+    **more: Any,
+) -> Result | list[Result]:
+    """Active learning with your own learner: query, label, train, until the last budget.
+
+    It is `uwe.run` over one `Experiment` for each seed and strategy: the same files and tables, and
+    the same call resumes after the process was killed. A learner that cannot save its models has
+    its last model trained again after a restart. The learner's code cannot be compared with the
+    record, but its ``name`` and its ``settings`` are: if you change what it does, change one of
+    them.
+
+    Args:
+        learner: ``fit(x, y, *, classes, seed) -> model`` and ``predict(model, x)``, which gives
+            logits ``[n, c]`` and features ``[n, d]``, as a pair or as `Predictions`; or any other
+            model that `Experiment` takes: a name, a scikit-learn classifier, a factory of a torch
+            module.
+        dataset: `Dataset.from_rows` makes one of any rows, `Dataset.from_arrays` of images.
+        strategy: name or value of a strategy, or several of them.
+        budgets: labelled rows after each cycle.
+        options: options of strategies that are given by name.
+        seed: at least 1, or several of them; everything random follows from it.
+        jobs: number of runs at once, each in a process of its own; the results are the same.
+        results: folder of the results.
+        method_tag: suffix for the strategy's name in file names.
+        progress: callback.
+        more: any other option of `Experiment`, such as ``label_noise``.
+
+    Returns:
+        The `Result` of the run; a list, seed by seed, if several strategies or seeds are given.
+
+    Raises:
+        InputError: a setting does not fit, or the learner lacks a method; nothing has been written.
+        RunError: a run is held by another process, or has other settings.
+
+    >>> import tempfile
+    >>> import numpy as np, torch
+    >>> class Nearest:
+    ...     def fit(self, x, y, *, classes, seed):
+    ...         return [torch.from_numpy(x[y == c].mean(0)) for c in range(classes)]
+    ...     def predict(self, model, x):
+    ...         rows = torch.from_numpy(x)
+    ...         return torch.stack([-(rows - mean).square().sum(1) for mean in model], 1), rows
+    >>> x, y = np.arange(20.0)[:, None], np.arange(20) // 10
+    >>> data = Dataset.from_rows("line", (x, y), (x, y))
+    >>> loop(Nearest(), data, "uwe", (6, 8), results=tempfile.mkdtemp()).labels.tolist()
+    [6, 8]
+    """
+    one = isinstance(strategy, str | Strategy)
+    strategies = [strategy] if isinstance(strategy, str | Strategy) else list(strategy)
+    seeds = [seed] if isinstance(seed, int) else list(seed)
+    experiments = [
+        Experiment(
+            dataset.name,
+            model=learner,
+            strategy=each,
+            options=dict(options or {}) if isinstance(each, str) else {},
+            seed=number,
+            budgets=budgets if isinstance(budgets, str) else tuple(budgets),
+            results=Path(results),
+            method_tag=method_tag,
+            **more,
+        )
+        for number in seeds
+        for each in strategies
+    ]
+    finished = run(experiments, jobs=jobs, dataset=dataset, progress=progress)
+    return finished[0] if one and isinstance(seed, int) else finished

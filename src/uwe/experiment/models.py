@@ -1,0 +1,150 @@
+"""The models of a run: trained on the labelled rows, kept, and given back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from uwe import journal, task
+from uwe._files import read_tensors, write_tensors, write_text
+from uwe._random import derive_seed
+from uwe._types import Labels, Rows, Stage
+from uwe.data import Dataset, rows_of
+from uwe.errors import RunError
+from uwe.experiment.passes import Passes
+from uwe.learners import Epoch, Keeps, Learner, Measured, WarmStarts
+from uwe.runs import RunFiles
+from uwe.runs.cycles import csv_text
+
+__all__ = ["Models", "digest_of"]
+
+_TRAINING_COLUMNS = ("epoch", "tr_loss", "tr_acc", "te_loss", "te_acc")
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models of one run, one a cycle.
+
+    A learner that keeps its models saves and loads them. Of any other learner only the number of
+    labels is written; its last model is remembered, and after a restart it is trained again on the
+    same rows with the same seed.
+
+    Attributes:
+        learner: trains them.
+        dataset: what they are trained on.
+        files: of the run.
+        base: files of the cycle-0 run that the run goes on from; None for a run with its own.
+        seed: seed of the run.
+        passes: passes over the test rows after each epoch, or None.
+        warm: whether a training begins from the model of the cycle before.
+        last: the model that was trained last, by cycle.
+    """
+
+    learner: Learner
+    dataset: Dataset
+    files: RunFiles
+    base: RunFiles | None
+    seed: int
+    passes: Passes
+    full_train: bool = False
+    warm: bool = False
+    last: dict[int, Any] = field(default_factory=dict, repr=False)
+
+    def fit(self, cycle: int, rows: Rows, labels: Labels) -> Any:
+        """Train the model of ``cycle``, and write how its epochs went."""
+        history: list[tuple[object, ...]] = []
+
+        def note(stage: Stage) -> None:
+            self.passes.tell(cycle, stage)
+            if isinstance(stage, Epoch):
+                measured = self._measured(cycle, stage.model)
+                history.append((stage.done, stage.loss, stage.accuracy, *measured))
+
+        try:
+            model = self._trained(cycle, rows, labels, note)
+        except Exception as error:
+            raise self._explained(cycle, error) from error
+        write_text(self.files.training(cycle), csv_text(_TRAINING_COLUMNS, history))
+        self._remember(cycle, model)
+        return model
+
+    def before(self, cycle: int) -> Any:
+        """The model that was trained in the cycle before."""
+        return self._given_back(cycle - 1)
+
+    def save(self, cycle: int, model: Any, labels: int) -> str:
+        """Write the model of ``cycle``, or its number of labels; returns the file's digest."""
+        path = self.files.model(cycle)
+        if isinstance(self.learner, Keeps):
+            self.learner.save(model, path)
+        else:
+            import torch
+
+            write_tensors(path, {"labels": torch.tensor([labels])})
+        return digest_of(path)
+
+    def _trained(
+        self, cycle: int, rows: Rows, labels: Labels, note: Callable[[Stage], None] | None
+    ) -> Any:
+        x = rows_of(self.dataset.train.x, rows)
+        given: dict[str, Any] = {
+            "classes": len(self.dataset.classes),
+            "seed": derive_seed(self.seed, cycle, "train"),
+            "progress": note,
+        }
+        if self.warm and cycle > 0 and isinstance(self.learner, WarmStarts):
+            perturb = derive_seed(self.seed, cycle, "perturb")
+            start = self._given_back(cycle - 1)
+            return self.learner.fit_from(start, x, labels, perturb_seed=perturb, **given)
+        return self.learner.fit(x, labels, **given)
+
+    def _measured(self, cycle: int, model: Any) -> tuple[object, object]:
+        if not self.full_train:
+            return (None, None)
+        logits = self.passes.over("test", cycle, model).logits
+        y = self.dataset.test.y
+        return (task.mean_loss(logits, y), task.accuracy(logits, y))
+
+    def _given_back(self, cycle: int) -> Any:
+        if cycle in self.last:
+            return self.last[cycle]
+        files = self.base if cycle == 0 and self.base is not None else self.files
+        if isinstance(self.learner, Keeps):
+            return self.learner.load(files.model(cycle))
+        labels = int(read_tensors(files.model(cycle))["labels"][0])
+        model = self._trained_again(files, cycle, labels)
+        self._remember(cycle, model)
+        return model
+
+    def _trained_again(self, files: RunFiles, cycle: int, labels: int) -> Any:
+        pool = journal.replay(journal.read(files.journal), len(self.dataset.train))
+        labelled = pool.labelled
+        rows = labelled[pool.cycle[labelled] <= cycle]
+        if len(rows) != labels:
+            raise RunError(
+                f"{files.journal} has {len(rows)} labels up to cycle {cycle}, but the model there "
+                f"was trained on {labels}; choose another --results folder"
+            )
+        return self._trained(cycle, rows, pool.label[rows], None)
+
+    def _remember(self, cycle: int, model: Any) -> None:
+        """Keep one model in memory, of a learner that cannot load it."""
+        if not isinstance(self.learner, Keeps):
+            self.last.clear()
+            self.last[cycle] = model
+
+    def _explained(self, cycle: int, error: Exception) -> Exception:
+        """The error of a training; one line of advice if memory was too small."""
+        advice = self.learner.advise(error) if isinstance(self.learner, Measured) else None
+        if advice is None:
+            return error
+        return RunError(f"{self.passes.run}, cycle {cycle}: {advice}")
+
+
+def digest_of(path: Path) -> str:
+    """A fingerprint of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

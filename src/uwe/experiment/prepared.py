@@ -1,0 +1,255 @@
+"""Checking everything about experiments before the first file is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from uwe._files import nearest_existing
+from uwe._types import Progress
+from uwe.data import Dataset, load_dataset
+from uwe.errors import InputError
+from uwe.experiment.settings import Experiment, epochs_of, settings_of
+from uwe.learners import (
+    Learner,
+    WarmStarts,
+    check_model,
+    make_learner,
+    model_name,
+    require_passes,
+)
+from uwe.runs import RunFiles, RunName
+from uwe.runs.record import recorded_setting
+from uwe.strategies import Strategy, as_strategy
+
+__all__ = ["Prepared", "check_arguments", "prepare"]
+
+_LONGEST_STEM = 190
+"""A file name has 255 bytes, of which up to 60 are the cycle, the kind and a suffix."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An experiment whose every setting has been checked; nothing has been written yet.
+
+    Attributes:
+        experiment: what is run.
+        dataset: its data.
+        learner: its learner.
+        strategy: its strategy.
+        run: name of the run's files.
+    """
+
+    experiment: Experiment
+    dataset: Dataset
+    learner: Learner
+    strategy: Strategy
+    run: RunName
+
+    @property
+    def name(self) -> str:
+        """The run's name for people."""
+        return f"{self.experiment.method}, seed {self.experiment.seed}"
+
+    @property
+    def files(self) -> RunFiles:
+        """Files of the strategy's run."""
+        return self.run.files(self.experiment.run.results)
+
+    @property
+    def cycle0_files(self) -> RunFiles:
+        """Files of the cycle-0 run that all strategies of the seed share."""
+        return self.run.cycle0().files(self.experiment.run.results)
+
+    @property
+    def supervised_files(self) -> RunFiles:
+        """Files of the upper bound."""
+        return self.run.supervised().files(self.experiment.run.results)
+
+    def first_settings(self, rows: int) -> dict[str, Any]:
+        """All that can change the model of cycle 0, trained on ``rows`` labels."""
+        return {
+            **_about_data(self.dataset),
+            **self.learner.settings,
+            **settings_of(self.experiment, cycle0=True),
+            "rows of cycle 0": rows,
+        }
+
+    def settings(self) -> dict[str, Any]:
+        """All that can change a pick or an accuracy of the run."""
+        return {
+            **self.first_settings(self.experiment.labels[0]),
+            **settings_of(self.experiment, cycle0=False),
+            **{f"option {name}": value for name, value in self.strategy.options.items()},
+        }
+
+
+def check_arguments(experiment: Experiment) -> Strategy:
+    """Check all that can be told without the data, and return the experiment's strategy.
+
+    Raises:
+        InputError: a name, an option or a folder does not fit.
+    """
+    check_folder(experiment.run.results)
+    learner = experiment.learner
+    check_model(learner.model, learner.model_options, vars(experiment.network))
+    return _strategy(experiment)
+
+
+def prepare(
+    experiments: Sequence[Experiment],
+    *,
+    dataset: Dataset | None = None,
+    progress: Progress | None = None,
+) -> list[Prepared]:
+    """Check everything that can be checked before the first file is written.
+
+    Data sets and learners that experiments have in common are made once.
+
+    Raises:
+        InputError: a setting does not fit.
+        DataError: the data set is missing or broken.
+    """
+    if not experiments:
+        raise InputError("there is nothing to run: no strategy or no seed was given")
+    strategies = [check_arguments(experiment) for experiment in experiments]
+    datasets: dict[Any, Dataset] = {}
+    learners: dict[Any, Learner] = {}
+    prepared = []
+    for experiment, strategy in zip(experiments, strategies, strict=True):
+        if (key := experiment.data) not in datasets:
+            datasets[key] = _loaded(experiment, dataset, progress)
+        run = _run_name(experiment, datasets[key])
+        each = (repr(key), id(experiment.learner.model), repr(experiment.learner.model_options),
+                experiment.network, precision := _precision(experiment, run))  # fmt: skip
+        if each not in learners:
+            learners[each] = _learner(experiment, datasets[key], precision)
+        prepared.append(Prepared(experiment, datasets[key], learners[each], strategy, run))
+        _check(prepared[-1])
+    return prepared
+
+
+def check_folder(folder: Path) -> None:
+    """Check that a folder can be made and written, as far as can be seen without doing so.
+
+    Raises:
+        InputError: it cannot.
+    """
+    there = nearest_existing(folder)
+    if not there.is_dir():
+        raise InputError(f"{there} is a file; --results must name a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{there} cannot be written; choose another --results folder")
+
+
+def _strategy(experiment: Experiment) -> Strategy:
+    try:
+        return as_strategy(experiment.strategy, experiment.options)
+    except TypeError as error:
+        shown = ", ".join(f"{name}={value!r}" for name, value in experiment.options.items())
+        raise InputError(
+            f"strategy {experiment.strategy_name} cannot take {shown}: {error}"
+        ) from error
+
+
+def _run_name(experiment: Experiment, dataset: Dataset) -> RunName:
+    return RunName(
+        kind="run",
+        dataset=dataset.name,
+        model=model_name(experiment.learner.model),
+        seed=experiment.seed,
+        epochs=epochs_of(experiment),
+        budgets=experiment.budget_id,
+        method=experiment.method,
+        run_tag=experiment.run.run_tag,
+    )
+
+
+def _precision(experiment: Experiment, run: RunName) -> str:
+    """The precision asked for; ``auto`` is that of the seed's first models, where they exist."""
+    if experiment.network.precision == "auto":
+        for name in (run.cycle0(), run.supervised()):
+            record = name.files(experiment.run.results).record
+            if (recorded := recorded_setting(record, "precision")) is not None:
+                return str(recorded)
+    return experiment.network.precision
+
+
+def _learner(experiment: Experiment, dataset: Dataset, precision: str) -> Learner:
+    options = {**vars(experiment.network), "precision": precision}
+    return make_learner(
+        experiment.learner.model,
+        dataset,
+        options=experiment.learner.model_options,
+        network=options,
+    )
+
+
+def _loaded(experiment: Experiment, dataset: Dataset | None, progress: Progress | None) -> Dataset:
+    data = experiment.data
+    if dataset is not None:
+        _check_given(experiment, dataset)
+        return dataset.limited(data.pool_size, data.test_size)
+    return load_dataset(
+        data.dataset,
+        data_dir=data.data_dir,
+        label=data.label,
+        text=data.text,
+        image_size=data.image_size,
+        test_fraction=data.test_fraction,
+        pool_size=data.pool_size,
+        test_size=data.test_size,
+        progress=progress,
+    )
+
+
+def _check_given(experiment: Experiment, dataset: Dataset) -> None:
+    """A data set that is handed over is not loaded, so no option may say how."""
+    for option in ("data_dir", "label", "text", "image_size", "test_fraction"):
+        if getattr(experiment.data, option) is not None:
+            raise InputError(f"a data set is handed over, so {option} is not used; leave it out")
+    if experiment.data.dataset != dataset.name:
+        raise InputError(
+            f"the experiment is on {experiment.data.dataset!r}, but the data set that is handed "
+            f"over is {dataset.name!r}; give both one name"
+        )
+
+
+def _check(prepared: Prepared) -> None:
+    last, n = prepared.experiment.labels[-1], len(prepared.dataset.train)
+    if last > n:
+        raise InputError(
+            f"the budget {last} exceeds the pool of {n} rows; choose smaller --budgets"
+        )
+    _check_abilities(prepared)
+    for files in (prepared.files, prepared.cycle0_files, prepared.supervised_files):
+        _check_names(files)
+
+
+def _check_abilities(prepared: Prepared) -> None:
+    """The learner can give what the strategy and the options ask for."""
+    learner = prepared.learner
+    require_passes(learner, prepared.strategy.needs.passes)
+    if prepared.experiment.network.warm_start and not isinstance(learner, WarmStarts):
+        raise InputError(f"{learner.name} cannot start from an earlier model; leave warm_start out")
+
+
+def _check_names(files: RunFiles) -> None:
+    if (length := len(files.stem.encode())) > _LONGEST_STEM:
+        raise InputError(
+            f"the names of the run's files would begin with {length} characters, and "
+            f"{_LONGEST_STEM} are possible; give fewer budgets or shorter tags"
+        )
+    check_folder(files.folder)
+
+
+def _about_data(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "dataset": dataset.name,
+        "pool size": len(dataset.train),
+        "test size": len(dataset.test),
+        "data fingerprint": dataset.fingerprint,
+    }

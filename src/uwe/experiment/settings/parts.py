@@ -1,0 +1,101 @@
+"""The parts of an experiment: each option stands here once, with its documentation and range."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from uwe._settings import check_settings, setting
+from uwe.errors import InputError
+
+__all__ = ["DataOptions", "LearnerOptions", "OracleOptions", "RunOptions"]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which data set a run uses, and how much of it."""
+
+    dataset: str = setting(
+        "",
+        "A name of `uwe list datasets`; hub:NAME; a table .csv or .parquet, or a folder of Parquet "
+        "files; or sklearn:digits, :breast_cancer, :wine, :iris.",
+    )
+    data_dir: Path | None = setting(None, "Folder of the data; without it the data is downloaded.")
+    label: str | None = setting(None, "Column of labels of a table. Default: label.")
+    text: str | None = setting(None, "Column of texts of a table; they become TF-IDF features.")
+    pool_size: int | None = setting(None, "Keep only the first N rows of the pool.", at_least=1)
+    test_size: int | None = setting(None, "Keep only the first N test rows.", at_least=1)
+    image_size: int | None = setting(None, "Resize and crop images to N x N pixels.", at_least=1)
+    test_fraction: float | None = setting(
+        None,
+        "Share of each class held out for testing, for data without a test split. Default: 0.2.",
+        above=0,
+        below=1,
+    )
+
+    def __post_init__(self) -> None:
+        if self.data_dir is not None:
+            object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser())
+        check_settings(self)
+
+
+@dataclass(frozen=True)
+class LearnerOptions:
+    """Which model is trained."""
+
+    model: Any = setting(
+        "resnet18",
+        "A name of `uwe list models`; sklearn:CLASS, such as sklearn:logistic or sklearn:svm.SVC; "
+        "or MODULE:FACTORY, which makes a torch module of your own.",
+    )
+    model_options: Mapping[str, Any] = setting(
+        {},
+        "NAME=VALUE, a parameter of the scikit-learn class or of your factory.",
+        flags=("--model-option",),
+        repeated=True,
+    )
+
+
+@dataclass(frozen=True)
+class OracleOptions:
+    """Who answers the queries of a simulation."""
+
+    label_noise: float = setting(
+        0.0,
+        "Probability that the simulated oracle answers with a wrong class, drawn uniformly among "
+        "the others.",
+        at_least=0,
+        at_most=1,
+        record="label noise",
+        absent=0.0,
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a run writes, what it keeps, and when it stops; none of it changes a result."""
+
+    threads: int | None = setting(
+        None, "Processor threads of each run; fixed when the run is made.", at_least=1
+    )
+    results: Path = setting(Path("results"), "Folder of the results.")
+    keep_predictions: Literal["last", "all"] = setting(
+        "last", "Keep the features of the last pass over the pool, or of all passes."
+    )
+    method_tag: str = setting("", "Suffix for the strategy's name in file names.")
+    run_tag: str = setting("", "Suffix for the run's name in file names.")
+    cycles: int | None = setting(
+        None, "Stop after this many queries. Default: go through all budgets.", at_least=0
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "results", Path(self.results).expanduser())
+        check_settings(self)
+        for what, tag in (("method tag", self.method_tag), ("run tag", self.run_tag)):
+            if not all(each.isalnum() or each in "-._" for each in tag):
+                raise InputError(f"{what} {tag!r} must be letters, digits, '-', '_' and '.'")

@@ -1,0 +1,275 @@
+"""Models by name or as Python values, and the learner that trains each; torch is not imported."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from uwe.data import Dataset
+from uwe.errors import InputError, require_known
+from uwe.learners.devices import PRECISIONS, check_device_name
+from uwe.learners.estimators import PREFIX, check_estimator_name, estimator_names
+from uwe.learners.making import (
+    add_working_folder,
+    built_in_spec,
+    make_built_in,
+    make_from_callable,
+    make_from_path,
+    make_object,
+    make_plugin,
+    make_sklearn,
+    parsed_path,
+    refuse_built_network,
+    registered,
+)
+from uwe.learners.network_options import (
+    NETWORK_DEFAULTS,
+    OF_ANY_NETWORK,
+    OF_BUILT_IN,
+    USED_BY_NAME,
+    given_options,
+    is_accepted,
+    with_defaults,
+)
+from uwe.learners.recipes import RECIPES, recipe_for
+from uwe.models.factory import is_learner, name_of
+from uwe.models.spec import describe_model as describe_network
+from uwe.models.spec import model_names as network_names
+from uwe.runs.names import file_name
+
+if TYPE_CHECKING:
+    from uwe.learners.protocol import Learner
+
+__all__ = [
+    "check_model",
+    "describe_model",
+    "make_learner",
+    "model_file_name",
+    "model_kind",
+    "model_name",
+    "model_names",
+]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of model.
+
+    Attributes:
+        uses: the network options that it uses.
+        has_options: whether it takes options of its own.
+        check: checks name and options, without the data.
+        make: the learner of (model, dataset, options, network options).
+    """
+
+    uses: frozenset[str]
+    has_options: bool
+    check: Callable[[Any, Mapping[str, Any], Mapping[str, Any]], None]
+    make: Callable[[Any, Dataset, Mapping[str, Any], Mapping[str, Any]], Learner]
+
+
+def make_learner(
+    model: Any,
+    dataset: Dataset,
+    *,
+    options: Mapping[str, Any] | None = None,
+    network: Mapping[str, Any] | None = None,
+) -> Learner:
+    """The learner that trains ``model`` on ``dataset``; everything is checked, nothing is written.
+
+    Args:
+        model: the name of a built-in network; ``sklearn:NAME``; ``module:factory``; a name of the
+            entry-point group ``uwe.learners``; or from Python a function or class that makes a
+            network or a learner, a classifier of scikit-learn, or an object with fit and predict.
+        dataset: images, or rows.
+        options: options of the model itself; texts are parsed as numbers, true, false and none.
+        network: options of networks, as in `NETWORK_DEFAULTS`.
+
+    Raises:
+        InputError: a name or an option does not fit, or the network cannot be trained.
+        DataError: the model needs images, and the data set has rows.
+
+    >>> from uwe.data import load_dataset
+    >>> make_learner("small", load_dataset("digits")).name
+    'small'
+    """
+    options, network = dict(options or {}), dict(network or {})
+    check_model(model, options, network)
+    return _KINDS[model_kind(model)].make(model, dataset, options, network)
+
+
+def check_model(
+    model: Any,
+    options: Mapping[str, Any],
+    network_given: Mapping[str, Any] | Collection[str],
+) -> None:
+    """Check a model's name and options without the data, and without importing torch.
+
+    Args:
+        model: as in `make_learner`.
+        options: options of the model itself.
+        network_given: options of networks and their values, of which those that differ from the
+            defaults count as given; or the names of those that were given.
+
+    Raises:
+        InputError: a name is unknown, or an option is not used by this model or has a wrong value.
+
+    >>> check_model("sklearn:logistic", {}, {"epochs": 5})
+    Traceback (most recent call last):
+        ...
+    uwe.errors.InputError: --epochs is not used by model sklearn:logistic; leave it out
+    """
+    values = dict(network_given) if isinstance(network_given, Mapping) else {}
+    for name in network_given:
+        require_known(name, NETWORK_DEFAULTS, "option of networks")
+    given = given_options(network_given)
+    kind = _KINDS[model_kind(model)]
+    used = USED_BY_NAME.get(str(model), kind.uses)
+    for name in given:
+        if name not in used and not is_accepted(name, values.get(name)):
+            raise InputError(
+                f"--{name.replace('_', '-')} is not used by model {model_name(model)}; leave it out"
+            )
+    if options and not kind.has_options:
+        raise InputError(
+            f"--model-option {next(iter(options))} is not used by model {model_name(model)}; "
+            "leave it out"
+        )
+    kind.check(model, options, values)
+
+
+def model_kind(model: Any) -> str:
+    """The kind of a model: network, sklearn, factory, plugin, callable or object.
+
+    Raises:
+        InputError: there is no such model.
+
+    >>> [model_kind(name) for name in ("resnet18", "sklearn:forest", "mynet:Net")]
+    ['network', 'sklearn', 'factory']
+    """
+    if not isinstance(model, str):
+        return _kind_of_value(model)
+    if model.startswith(PREFIX):
+        return "sklearn"
+    if ":" in model:
+        return "factory"
+    if model in network_names():
+        return "network"
+    require_known(model, model_names(), "model")
+    return "plugin"
+
+
+def model_name(model: Any) -> str:
+    """Name of a model in records and messages.
+
+    >>> model_name("small"), model_name(dict)
+    ('small', 'builtins:dict')
+    """
+    if isinstance(model, str):
+        return model
+    if _kind_of_value(model) == "callable":
+        return name_of(model)
+    return str(getattr(model, "name", type(model).__name__))
+
+
+def model_file_name(model: Any) -> str:
+    """Name of a model in file names, without underscores.
+
+    >>> model_file_name("sklearn:forest"), model_file_name("my_net:Net")
+    ('sklearn-forest', 'my-net-Net')
+    """
+    return file_name(model_name(model)).replace("_", "-")
+
+
+def model_names() -> list[str]:
+    """Names of all models, those of plug-ins and examples of scikit-learn's classifiers included.
+
+    >>> model_names()[0]
+    'small'
+    """
+    return [*network_names(), *registered(), *estimator_names()]
+
+
+def describe_model(name: str) -> str:
+    """One line about a model.
+
+    >>> describe_model("sklearn:forest")
+    'random forest of 300 trees'
+    """
+    if name in network_names():
+        return describe_network(name)
+    if name in estimator_names():
+        return estimator_names()[name]
+    return f"learner of the plug-in {registered()[name].value}"
+
+
+def _kind_of_value(model: Any) -> str:
+    if is_learner(model):
+        return "object"
+    refuse_built_network(model, type(model).__name__)
+    if callable(model):
+        return "callable"
+    if hasattr(model, "fit") or hasattr(model, "predict"):
+        return "object"
+    text = " ".join(repr(model).split())
+    raise InputError(
+        f"{text}, of type {type(model).__name__}, is no model; pass a name of 'uwe list models', a "
+        "function or class that makes a torch.nn.Module, or an object with fit and predict"
+    )
+
+
+def _check_network_values(
+    model: Any, options: Mapping[str, Any], network: Mapping[str, Any]
+) -> None:
+    del options
+    given = with_defaults(network)
+    require_known(given["recipe"], RECIPES, "recipe")
+    require_known(given["precision"], PRECISIONS, "precision")
+    check_device_name(given["device"])
+    epochs = 1 if given["epochs"] is None else given["epochs"]
+    recipe_for(model_name(model), epochs=epochs, batch=1, recipe=given["recipe"])
+
+
+def _check_built_in(model: str, options: Mapping[str, Any], network: Mapping[str, Any]) -> None:
+    _check_network_values(model, options, network)
+    built_in_spec(model, network, classes=2, image_shape=(1, 1, 1))
+
+
+def _check_path(model: str, options: Mapping[str, Any], network: Mapping[str, Any]) -> None:
+    """Check that the module exists; it is imported later, since it may import torch."""
+    _check_network_values(model, options, network)
+    module, attribute = parsed_path(model)
+    if not module or not attribute:
+        raise InputError(
+            f"model {model!r} does not name a function or class; write module:name, such as "
+            "mynet:Net"
+        )
+    add_working_folder()
+    top = module.partition(".")[0]
+    if importlib.util.find_spec(top) is None:
+        raise InputError(
+            f"model {model}: there is no module {top!r}; run the command in the folder of "
+            f"{top}.py, or install the package"
+        )
+
+
+def _check_estimator(model: str, options: Mapping[str, Any], network: Mapping[str, Any]) -> None:
+    del network
+    check_estimator_name(model, options)
+
+
+def _check_nothing(model: Any, options: Mapping[str, Any], network: Mapping[str, Any]) -> None:
+    del model, options, network
+
+
+_KINDS: dict[str, _Kind] = {
+    "network": _Kind(OF_BUILT_IN, False, _check_built_in, make_built_in),
+    "sklearn": _Kind(frozenset(), True, _check_estimator, make_sklearn),
+    "factory": _Kind(OF_ANY_NETWORK, True, _check_path, make_from_path),
+    "callable": _Kind(OF_ANY_NETWORK, True, _check_network_values, make_from_callable),
+    "plugin": _Kind(frozenset(), True, _check_nothing, make_plugin),
+    "object": _Kind(frozenset(), False, _check_nothing, make_object),
+}
+"""What each kind of model uses, how it is checked, and how its learner is made."""

@@ -1,0 +1,241 @@
+"""The learner of each kind of model on a data set; torch is imported when one is made."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from uwe._plugins import plugins
+from uwe.data import UNPREPARED, Dataset
+from uwe.errors import InputError, require_known
+from uwe.learners.devices import resolve_device, resolve_precision
+from uwe.learners.estimators import parse_value
+from uwe.learners.network_options import given_options, is_accepted, with_defaults
+from uwe.learners.recipes import RECIPES, recipe_for
+from uwe.models.factory import Factory, is_learner, is_network, name_of
+from uwe.models.spec import ModelSpec, NetworkSpec
+
+if TYPE_CHECKING:
+    from uwe.learners.protocol import Learner
+
+__all__ = [
+    "add_working_folder",
+    "built_in_spec",
+    "make_built_in",
+    "make_from_callable",
+    "make_from_path",
+    "make_object",
+    "make_plugin",
+    "make_sklearn",
+    "parsed_path",
+    "refuse_built_network",
+    "registered",
+]
+
+_BATCH = 256
+_GROUP = "uwe.learners"
+
+
+def make_built_in(
+    model: str, dataset: Dataset, options: Mapping[str, Any], network: Mapping[str, Any]
+) -> Learner:
+    """The learner of a built-in network."""
+    del options
+    spec = built_in_spec(
+        model, network, classes=len(dataset.classes), image_shape=dataset.image_shape
+    )
+    return _torch_learner(spec, dataset, network)
+
+
+def make_sklearn(
+    model: str, dataset: Dataset, options: Mapping[str, Any], network: Mapping[str, Any]
+) -> Learner:
+    """The learner of a classifier of scikit-learn, by its name."""
+    from uwe.learners.sklearn import sklearn_learner  # loads torch
+
+    del network
+    return sklearn_learner(model, dataset.train.x, options)
+
+
+def make_from_path(
+    model: str, dataset: Dataset, options: Mapping[str, Any], network: Mapping[str, Any]
+) -> Learner:
+    """The learner of the function, class or object at ``module:name``."""
+    value = _imported(model)
+    refuse_built_network(value, model)
+    if is_learner(value):
+        _refuse_unused(model, options, network)
+        return _as_learner(value)
+    if not callable(value):
+        text = " ".join(repr(value).split())
+        raise InputError(
+            f"model {model} is {text}, of type {type(value).__name__}; it must be a function or "
+            "class that makes a torch.nn.Module, or an object with fit and predict"
+        )
+    return _from_factory(Factory(value, model, _parsed(options)), dataset, network)
+
+
+def make_from_callable(
+    model: Any, dataset: Dataset, options: Mapping[str, Any], network: Mapping[str, Any]
+) -> Learner:
+    """The learner of a function or class from Python."""
+    return _from_factory(Factory(model, name_of(model), _parsed(options)), dataset, network)
+
+
+def make_plugin(
+    model: str, dataset: Dataset, options: Mapping[str, Any], network: Mapping[str, Any]
+) -> Learner:
+    """The learner of a plug-in."""
+    del network
+    factory = registered()[model].load()
+    try:
+        return _as_learner(factory(dataset, **_parsed(options)))
+    except TypeError as error:
+        shown = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        raise InputError(f"model {model} cannot take {shown or 'no options'}: {error}") from error
+
+
+def make_object(
+    model: Any, dataset: Dataset, options: Mapping[str, Any], network: Mapping[str, Any]
+) -> Learner:
+    """The learner of an object from Python."""
+    del dataset, options, network
+    return _as_learner(model)
+
+
+def _from_factory(factory: Factory, dataset: Dataset, network: Mapping[str, Any]) -> Learner:
+    """The learner that the factory makes, or the one that trains the network it makes."""
+    from uwe.models.own import OwnSpec  # loads torch
+
+    classes, shape = len(dataset.classes), _item_shape(factory.name, dataset)
+    made = factory.made(classes=classes, shape=shape)
+    if is_learner(made):
+        _refuse_unused(factory.name, {}, network)
+        return _as_learner(made)
+    return _torch_learner(OwnSpec(factory, classes, shape), dataset, network)
+
+
+def _torch_learner(spec: NetworkSpec, dataset: Dataset, network: Mapping[str, Any]) -> Learner:
+    from uwe.learners.torch import TorchLearner
+
+    given = with_defaults(network)
+    device = resolve_device(given["device"])
+    epochs = RECIPES[given["recipe"]].epochs if given["epochs"] is None else given["epochs"]
+    batch = dataset.preparation.batch
+    learner = TorchLearner(
+        spec,
+        recipe_for(spec.name, epochs=epochs, batch=batch, recipe=given["recipe"]),
+        dataset.preparation,
+        device,
+        given["inference_batch"] or _BATCH,
+        resolve_precision(given["precision"], device),
+        given["compile"],
+    )
+    _ = learner.size  # refuses a network that cannot be trained
+    return learner
+
+
+def built_in_spec(
+    model: str, network: Mapping[str, Any], *, classes: int, image_shape: tuple[int, int, int]
+) -> ModelSpec:
+    """The built-in network with the given options."""
+    given = with_defaults(network)
+    return ModelSpec(
+        model,
+        classes=classes,
+        image_shape=image_shape,
+        dropout=given["dropout"],
+        fine_tune_layers=given["fine_tune_layers"],
+        vit_weights=given["vit_weights"],
+    )
+
+
+def _as_learner(value: Any) -> Learner:
+    from uwe.learners.plain import as_learner  # loads torch
+
+    return as_learner(value)
+
+
+def _item_shape(name: str, dataset: Dataset) -> tuple[int, ...]:
+    """Height, width and channels of an image, or the shape of a row of numbers."""
+    if dataset.preparation != UNPREPARED:
+        return dataset.image_shape
+    x = dataset.train.x
+    if x.dtype.kind not in "biuf" or len(x.shape) < 2:
+        raise InputError(
+            f"model {name} needs images or rows of numbers [n, d]; the rows of {dataset.name} are "
+            f"{x.dtype} {list(x.shape)}"
+        )
+    return tuple(x.shape[1:])
+
+
+def _refuse_unused(name: str, options: Mapping[str, Any], network: Mapping[str, Any]) -> None:
+    """A learner of the user's own takes no options of networks."""
+    for option in (*given_options(network), *options):
+        if not is_accepted(option, network.get(option)):
+            raise InputError(
+                f"--{option.replace('_', '-')} is not used by model {name}, which is a learner and "
+                "not a network; leave it out"
+            )
+
+
+def _parsed(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: parse_value(value) for name, value in options.items()}
+
+
+def refuse_built_network(value: Any, name: str) -> None:
+    """Refuse a network that is already built.
+
+    Raises:
+        InputError: ``value`` is one.
+    """
+    if is_network(value) and not is_learner(value):
+        raise InputError(
+            f"{name} is a network that is already built; pass its class or a function that builds "
+            "it, since each cycle trains from fresh weights"
+        )
+
+
+def registered() -> Mapping[str, EntryPoint]:
+    """The learners that other packages register, by name.
+
+    Raises:
+        InputError: two packages register the same name.
+    """
+    return plugins(_GROUP, "uwe.")
+
+
+def parsed_path(model: str) -> tuple[str, str]:
+    """Module and name of ``module:name``."""
+    module, _, attribute = model.partition(":")
+    return module, attribute
+
+
+def add_working_folder() -> None:
+    """Let modules of the working folder be imported, as ``python -m`` does."""
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
+def _imported(model: str) -> Any:
+    """The function, class or object at ``module:name``."""
+    module_name, attribute = parsed_path(model)
+    add_working_folder()
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"model {model}: cannot import {module_name}: {reason}") from error
+    value: Any = module
+    for part in attribute.split("."):
+        known = [name for name in dir(value) if not name.startswith("_")]
+        require_known(
+            part, [*known, part] if hasattr(value, part) else known, f"name in {module_name}"
+        )
+        value = getattr(value, part)
+    return value

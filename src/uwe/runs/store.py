@@ -1,0 +1,84 @@
+"""The store of runs: the journal and the record of one, and all runs in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from uwe import journal
+from uwe._files import remove_unfinished
+from uwe.journal import Event
+from uwe.runs.names import RunFiles, RunName
+from uwe.runs.record import (
+    OTHER_FOLDER,
+    Record,
+    open_record,
+    records_in,
+    require_same_settings,
+)
+
+__all__ = ["RunStore", "find_runs"]
+
+
+@dataclass(frozen=True)
+class RunStore:
+    """Journal and record of one run.
+
+    Attributes:
+        name: of the run.
+        files: of the run.
+    """
+
+    name: RunName
+    files: RunFiles
+
+    def open_journal(self, first: Sequence[Event] = ()) -> list[Event]:
+        """The events of the journal; a new journal begins with ``first``.
+
+        What a killed process left unfinished is removed.
+        """
+        remove_unfinished(self.files.folder, self.files.stem)
+        if not self.files.journal.exists():
+            journal.create(self.files.journal, first)
+            return list(first)
+        journal.mend(self.files.journal)
+        return self.events()
+
+    def events(self) -> list[Event]:
+        """The events of the journal; none where there is no journal."""
+        return journal.read(self.files.journal)
+
+    def append(self, event: Event) -> None:
+        """Append an event and wait until it is on the disk."""
+        journal.append(self.files.journal, event)
+
+    def open_record(
+        self,
+        settings: Mapping[str, Any],
+        *,
+        experiment: Mapping[str, Any],
+        fixed: Mapping[str, Any],
+        measure: str | None = None,
+        remedy: str = OTHER_FOLDER,
+    ) -> Record:
+        """Make the record, or read it and compare its settings; arguments as `open_record`.
+
+        Raises:
+            RunError: the settings differ, or a journal has lost its record.
+        """
+        require_same_settings(self.files.record, self.files.journal, settings, remedy=remedy)
+        return open_record(
+            self.files.record, settings, experiment=experiment, fixed=fixed, name=self.name,
+            measure=measure, remedy=remedy,
+        )  # fmt: skip
+
+
+def find_runs(folder: Path) -> Iterator[Record]:
+    """The records of all runs below a folder; `Record.files` are the files of each.
+
+    Raises:
+        RunError: a record has a format that this version does not read.
+    """
+    return (record for record in records_in(folder) if record.name is not None)

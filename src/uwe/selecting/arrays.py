@@ -1,0 +1,174 @@
+"""Which rows of a pool to label next, from the owner's own features and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from uwe._types import Progress, Scores
+from uwe.errors import InputError
+from uwe.selecting.offer import ArrayLike, Offer, offered
+from uwe.selecting.reasons import nearest_before, percentiles, stands_for
+from uwe.strategies import (
+    Given,
+    Picks,
+    Question,
+    Strategy,
+    as_strategy,
+    find_strategy,
+    needs_of,
+    strategy_options,
+    weighed_by,
+)
+
+__all__ = ["select", "uses_a_measure"]
+
+
+def select(
+    features: ArrayLike | None,
+    k: int,
+    *,
+    probs: ArrayLike | None = None,
+    logits: ArrayLike | None = None,
+    uncertainty: ArrayLike | str | None = None,
+    mc_probs: ArrayLike | None = None,
+    strategy: str | Strategy = "uwe",
+    labelled: ArrayLike | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Picks:
+    """The ``k`` rows of your pool to label next, and why.
+
+    Give what the strategy needs: ``coreset`` needs features alone, ``entropy`` probabilities or
+    logits alone, ``random`` nothing but a number of rows, ``uwe`` features and one of
+    probabilities, logits or an uncertainty of your own.
+
+    Formula: that of the strategy; distances are ``‖x_i - x_j‖`` in ``features`` for all of them.
+
+    Args:
+        features: ``[n, d]`` of any numeric type, in memory or memory-mapped; or None.
+        k: how many rows to pick.
+        probs: ``[n, c]``, rows that sum to one.
+        logits: ``[n, c]``, before the softmax, instead of ``probs``.
+        uncertainty: ``[n]`` of your own, higher is more uncertain: a regressor's variance, a
+            detector's score, a sequence's entropy; or a measure's name, as strategy uwe's option.
+        mc_probs: ``[t, n, c]`` of t stochastic passes, for ``bald``.
+        strategy: a name of ``uwe list strategies``, or a value such as
+            ``uwe.strategies.badge()``.
+        labelled: a mask ``[n]`` of booleans, or row numbers; these are not picked.
+        seed: of every draw.
+        progress: called with a `Stage` while the work goes on.
+        options: options of a strategy that is given by name.
+
+    Returns:
+        The picks in order, with a reason for each.
+
+    Raises:
+        InputError: something that the strategy needs is not given; lengths disagree; a number is
+            NaN; probabilities do not sum to one; more picks than unlabelled rows; an uncertainty
+            that the strategy would not use.
+
+    Source: the strategy's, see ``uwe list strategies``.
+
+    >>> x = np.array([[0.0, 1.0], [0.1, 1.0], [4.0, 0.0], [4.0, 0.1]])
+    >>> picks = select(x, 2, probs=[[0.5, 0.5], [0.6, 0.4], [0.7, 0.3], [0.99, 0.01]])
+    >>> picks.rows.tolist(), picks.stands_for.tolist()
+    ([2, 0], [2, 2])
+    """
+    own = None if isinstance(uncertainty, str) else uncertainty
+    offer = offered(
+        features, probs=probs, logits=logits, mc_probs=mc_probs, uncertainty=own, labelled=labelled
+    )
+    if isinstance(uncertainty, str):
+        options["uncertainty"] = uncertainty
+    chosen = _strategy(strategy, offer, options)
+    _require_needs(chosen, offer)
+    _require_count(k, offer)
+    question = Question(offer.predictions(), offer.pool, seed, progress)
+    return _with_reasons(chosen.query(question, int(k)), chosen, offer, progress)
+
+
+def _strategy(given: str | Strategy, offer: Offer, options: Mapping[str, Any]) -> Strategy:
+    """The strategy; it weighs by the owner's own uncertainty where there is one."""
+    if offer.uncertainty is None:
+        return as_strategy(given, options)
+    own = Given(offer.uncertainty)
+    if not isinstance(given, str):
+        value = as_strategy(given, options)
+        return weighed_by(value, own) if uses_a_measure(value) else value
+    if "uncertainty" not in strategy_options(given):
+        strategy = find_strategy(given, **options)
+        return weighed_by(strategy, own) if uses_a_measure(strategy) else strategy
+    if "uncertainty" in options:
+        raise InputError(
+            f"an uncertainty of your own is given, and the measure {options['uncertainty']!r}, "
+            "too; leave one out"
+        )
+    return find_strategy(given, **options, uncertainty=own)
+
+
+def uses_a_measure(strategy: Strategy) -> bool:
+    """Whether the picks depend on an uncertainty: those that read no features rank by one."""
+    fields = strategy.needs.fields
+    return strategy.is_measured or (bool(fields) and "features" not in fields)
+
+
+_ARGUMENTS = {
+    "features": "features",
+    "logits": "one of probs and logits",
+    "mc_logits": "mc_probs",
+}
+
+
+def _require_needs(strategy: Strategy, offer: Offer) -> None:
+    lacking = sorted(strategy.needs.fields - offer.known())
+    if not lacking:
+        return
+    also = ", or an uncertainty of your own" if "uncertainty" in strategy.options else ""
+    needed = " and ".join(
+        _ARGUMENTS.get(each, each) + (also if each == "logits" else "") for each in lacking
+    )
+    raise InputError(f"strategy {strategy.name} needs {needed}, which is not given")
+
+
+def _require_count(k: int, offer: Offer) -> None:
+    left = len(offer.pool.unlabelled)
+    if isinstance(k, bool) or not isinstance(k, int | np.integer):
+        raise InputError(f"the number of picks must be a whole number, not {k!r}")
+    if k < 1:
+        raise InputError(f"the number of picks is {k}; at least 1 is needed")
+    if k > left:
+        raise InputError(
+            f"{k} rows are to be picked, but only {left} of the {offer.n} are unlabelled; "
+            "ask for fewer"
+        )
+
+
+def _with_reasons(
+    picks: Picks, strategy: Strategy, offer: Offer, progress: Progress | None
+) -> Picks:
+    rows = picks.rows
+    measure, scores = _uncertainty(strategy, offer)
+    reasons: dict[str, Any] = {}
+    if scores is not None:
+        reasons["uncertainty"] = scores[torch.from_numpy(rows)].numpy()
+        reasons["percentile"] = percentiles(scores, offer.pool.unlabelled, rows)
+    if offer.features is not None:
+        apart, nearest = nearest_before(offer.features, rows, offer.pool.labelled)
+        counts = stands_for(offer.features, rows, progress=progress)
+        reasons |= {"distance": apart, "nearest": nearest, "stands_for": counts}
+    return replace(picks, measure=measure, **reasons)
+
+
+def _uncertainty(strategy: Strategy, offer: Offer) -> tuple[str | None, Scores | None]:
+    """The owner's where there is one; else the strategy's, where there is what it needs."""
+    if offer.uncertainty is not None:
+        return "uncertainty", offer.uncertainty
+    if not strategy.is_measured and not needs_of(strategy.measure).fields <= offer.known():
+        return None, None
+    return strategy.measure_name, torch.as_tensor(strategy.measure(offer.predictions())).cpu()

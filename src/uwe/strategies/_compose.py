@@ -1,0 +1,272 @@
+"""The functions that strategies are composed of; each of them returns a `Strategy`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from uwe import embedding as embeddings
+from uwe._types import Rows, Scores
+from uwe.errors import InputError, require_known
+from uwe.strategies._kernels import KERNELS, Kernel
+from uwe.strategies._naming import name_of
+from uwe.strategies._picks import Picks
+from uwe.strategies._question import Needs, Question
+from uwe.strategies._strategy import Strategy
+from uwe.uncertainty import MEASURES, Measure, entropy, mutual_information
+
+if TYPE_CHECKING:
+    import torch
+
+    from uwe.points import Points
+    from uwe.predictions import Predictions
+
+__all__ = [
+    "Given", "Represent", "Spread", "drawn", "find_measure", "needs_of", "ranked", "scores_of",
+    "spread",
+]  # fmt: skip
+
+Represented: TypeAlias = "Points | torch.Tensor | np.ndarray[Any, Any]"  # first axis: rows
+Represent: TypeAlias = "Callable[[Predictions, Rows], Represented]"
+
+_COPIED = 2**26  # numbers that are copied, at most, to leave some rows out
+_LOGITS = Needs({"logits"})
+
+
+EMBEDDINGS: dict[str, tuple[Represent, Needs]] = {
+    "features": (embeddings.features, Needs(features=True)),
+    "gradient": (embeddings.gradient, Needs({"logits"}, features=True)),
+}
+
+
+def ranked(measure: str | Measure, *, needs: Needs | None = None) -> Strategy:
+    """The most uncertain rows, highest first; of equals, the lower row.
+
+    Args:
+        measure: ``entropy``, ``bvsb`` or ``least_confident``, or a function `Predictions` ->
+            float64 ``[n]``, higher being more uncertain.
+        needs: what the measure reads; by default logits and features for a function of yours.
+
+    >>> ranked("bvsb").name, ranked("bvsb").needs.fields
+    ('ranked-bvsb', frozenset({'logits'}))
+    """
+    found, name = find_measure(measure)
+    return Strategy(
+        _Ranked(found),
+        name=f"ranked-{name}",
+        options={"measure": measure},
+        needs=needs or needs_of(found),
+        measure=found,
+        measure_name=name,
+        is_measured=True,
+    )
+
+
+def spread(
+    embedding: str | Represent,
+    kernel: str | Kernel = "k_center",
+    *,
+    anchored: bool = False,
+    needs: Needs | None = None,
+) -> Strategy:
+    """Rows that are far apart in an embedding.
+
+    Args:
+        embedding: ``features`` or ``gradient``, `uwe.embedding.weighted`, or a function of yours:
+            (`Predictions` of all rows, candidates) -> `Points` or an array whose first axis is the
+            rows of the pool.
+        kernel: ``k_center`` or ``k_means_pp``, or a `Kernel` of yours.
+        anchored: whether the labelled rows are handed to the kernel as first centres.
+        needs: what the embedding reads; by default logits and features for a function of yours.
+
+    >>> spread("features", anchored=True).name
+    'spread-features-k_center'
+    """
+    represent, reads = _embedding(embedding)
+    pick = KERNELS[require_known(kernel, KERNELS, "kernel")] if isinstance(kernel, str) else kernel
+    weight = represent.measure if isinstance(represent, embeddings.Weighted) else None
+    return Strategy(
+        Spread(represent, pick, anchored),
+        name=f"spread-{name_of(embedding)}-{name_of(kernel)}",
+        options={"embedding": embedding, "kernel": kernel, "anchored": anchored},
+        needs=needs or reads,
+        measure=weight or entropy,
+        measure_name=name_of(weight or entropy),
+        is_measured=weight is not None,
+    )
+
+
+def drawn() -> Strategy:
+    """Rows drawn uniformly.
+
+    >>> drawn().needs.fields
+    frozenset()
+    """
+    return Strategy(_Drawn(), name="drawn", needs=Needs())
+
+
+def find_measure(measure: str | Measure) -> tuple[Measure, str]:
+    """A measure from its name or from a function, and its name in file names.
+
+    Raises:
+        InputError: the name is unknown, or it is neither a name nor a function.
+    """
+    if isinstance(measure, str):
+        return MEASURES[require_known(measure, MEASURES, "uncertainty")], measure
+    if not callable(measure):
+        raise InputError(
+            f"an uncertainty must be the name of a measure ({', '.join(MEASURES)}) or a function, "
+            f"not an object of type {type(measure).__name__}"
+        )
+    return measure, name_of(measure)
+
+
+def needs_of(measure: Measure) -> Needs:
+    """What a measure reads: its attribute ``needs`` if it has one, else logits and features."""
+    if any(measure is known for known in MEASURES.values()):
+        return _LOGITS
+    if measure is mutual_information:
+        return Needs(passes=2)
+    own = getattr(measure, "needs", None)
+    return own if isinstance(own, Needs) else Needs({"logits"}, features=True)
+
+
+def scores_of(measure: Measure, question: Question) -> Scores:
+    """The uncertainty of every row of the pool, checked: one finite number for each candidate.
+
+    Raises:
+        InputError: the lengths disagree, or a candidate's uncertainty is NaN or infinite.
+    """
+    import torch
+
+    scores = torch.as_tensor(measure(question.predictions))
+    n, candidates = len(question.predictions), question.candidates
+    if scores.shape != (n,):
+        raise InputError(
+            f"the uncertainty {name_of(measure)} must give one number for each of {n} rows; it "
+            f"gave an array of shape {tuple(scores.shape)}"
+        )
+    broken = ~scores[torch.as_tensor(candidates, device=scores.device)].isfinite()
+    if broken.any():
+        row = candidates[int(broken.nonzero()[0, 0])]
+        raise InputError(f"the uncertainty {name_of(measure)} of row {row} is NaN or infinite")
+    return scores
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A measure that was computed elsewhere: one number for each row."""
+
+    scores: Scores
+    needs: Needs = field(default_factory=Needs)
+
+    def __call__(self, predictions: Predictions, /) -> Scores:  # noqa: ARG002 (a Measure)
+        """The scores, whatever the predictions."""
+        return self.scores
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Picks of a kernel on an embedding; made by `spread`."""
+
+    represent: Represent
+    kernel: Kernel
+    anchored: bool
+
+    def __call__(self, question: Question, k: int) -> Picks:
+        """Pick k rows."""
+        clock = _Clock()
+        candidates, known = question.candidates, question.anchors
+        represented = self.represent(question.predictions, candidates)
+        anchors = _take(represented, known) if self.anchored and len(known) else None
+        points = _take(represented, candidates)
+        clock.lap("representation")
+        at = self.kernel(points, k, anchors=anchors, seed=question.seed, progress=question.progress)
+        clock.lap("selection")
+        return Picks(_mapped(candidates, at, self.kernel), seconds=clock.seconds)
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    measure: Measure
+
+    def __call__(self, question: Question, k: int) -> Picks:
+        from uwe.selection import top_k
+
+        clock, candidates = _Clock(), question.candidates
+        scores = _take(scores_of(self.measure, question), candidates)
+        clock.lap("representation")
+        rows = candidates[top_k(scores, k)]
+        clock.lap("selection")
+        return Picks(rows, seconds=clock.seconds)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    def __call__(self, question: Question, k: int) -> Picks:
+        from uwe.selection import uniform
+
+        candidates = question.candidates
+        return Picks(candidates[uniform(len(candidates), k, seed=question.seed)])
+
+
+class _Clock:
+    """Seconds of one part of the work after another."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, part: str) -> None:
+        """``part`` has just been done."""
+        now = time.perf_counter()
+        self.seconds[part] = now - self._last
+        self._last = now
+
+
+def _embedding(embedding: str | Represent) -> tuple[Represent, Needs]:
+    if isinstance(embedding, str):
+        return EMBEDDINGS[require_known(embedding, EMBEDDINGS, "embedding")]
+    if isinstance(embedding, embeddings.Weighted):
+        return embedding, needs_of(embedding.measure) | Needs(features=True)
+    known = [needs for represent, needs in EMBEDDINGS.values() if represent is embedding]
+    return embedding, known[0] if known else Needs({"logits"}, features=True)
+
+
+def _mapped(candidates: Rows, at: Any, kernel: Kernel) -> Rows:
+    """Rows of the pool at positions among the candidates."""
+    positions = np.asarray(at)
+    if positions.dtype.kind not in "iu" or positions.ndim != 1:
+        raise InputError(
+            f"kernel {name_of(kernel)} must return positions as whole numbers [k]; it returned an "
+            f"array of {positions.dtype} of shape {positions.shape}"
+        )
+    outside = positions[(positions < 0) | (positions >= len(candidates))]
+    if len(outside):
+        raise InputError(
+            f"kernel {name_of(kernel)} returned position {outside[0]} among {len(candidates)} "
+            "candidates"
+        )
+    rows: Rows = candidates[positions]
+    return rows
+
+
+def _take(represented: Any, rows: Rows) -> Any:
+    """Those rows of points or of an array."""
+    if len(rows) == len(represented):
+        return represented  # the rows of a pool rise: these are all of them
+    if isinstance(represented, np.ndarray):
+        return represented[rows]
+    if not hasattr(represented, "row_bytes"):
+        import torch
+
+        return represented[torch.as_tensor(rows, device=represented.device)]
+    if len(rows) * represented.width > _COPIED:
+        from uwe.points import Subset
+
+        return Subset(represented, rows)
+    return represented.take(rows)

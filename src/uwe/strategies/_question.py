@@ -1,0 +1,99 @@
+"""What a strategy is asked, and what it needs to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from uwe._types import Progress, Rows
+from uwe.errors import InputError
+from uwe.pool import Pool
+
+if TYPE_CHECKING:
+    from uwe.predictions import Predictions
+
+__all__ = ["Needs", "Question"]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a strategy reads; anything else may be omitted.
+
+    Attributes:
+        outputs: names of the model's outputs, such as ``{"logits"}``.
+        features: whether the features are read.
+        passes: number of stochastic passes; 0 where none are read.
+
+    >>> (Needs({"logits"}) | Needs(features=True, passes=5)).fields == {
+    ...     "logits", "features", "mc_logits"}
+    True
+    """
+
+    outputs: Set[str] = frozenset()
+    features: bool = False
+    passes: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.outputs, Set):
+            raise InputError(f"outputs must be a set of names, not {self.outputs!r}")
+        object.__setattr__(self, "outputs", frozenset(self.outputs))
+
+    def __or__(self, other: Needs) -> Needs:
+        return Needs(
+            self.outputs | other.outputs,
+            self.features or other.features,
+            max(self.passes, other.passes),
+        )
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Names of the fields of `Predictions` that are read."""
+        features = {"features"} if self.features else set()
+        passes = {"mc_logits"} if self.passes else set()
+        return frozenset(self.outputs) | features | passes
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Everything that a query may look at.
+
+    Attributes:
+        predictions: of every row of the pool, in pool order.
+        pool: which rows are labelled.
+        seed: of every draw.
+        progress: called with a `Stage` while the rows are picked, or None.
+        restricted: the only rows that may be picked, or None for all unlabelled rows.
+        taken: rows that another strategy has already picked in the same query, or None. They
+            are no candidates, and count as anchors.
+    """
+
+    predictions: Predictions
+    pool: Pool
+    seed: int
+    progress: Progress | None = None
+    restricted: Rows | None = None
+    taken: Rows | None = None
+
+    @property
+    def candidates(self) -> Rows:
+        """Rows that may be picked, rising."""
+        rows = self.pool.unlabelled if self.restricted is None else np.unique(self.restricted)
+        return rows if self.taken is None else np.setdiff1d(rows, self.taken, assume_unique=True)
+
+    @property
+    def anchors(self) -> Rows:
+        """Rows to keep away from, rising: the labelled rows, and the rows already taken."""
+        rows = self.pool.labelled
+        return rows if self.taken is None else np.union1d(rows, self.taken)
+
+    def among(self, rows: Rows) -> Question:
+        """The same question, with ``rows`` as the only candidates."""
+        return replace(self, restricted=rows)
+
+    def after(self, rows: Rows) -> Question:
+        """The same question once ``rows`` have been picked, too."""
+        earlier = [] if self.taken is None else [self.taken]
+        return replace(self, taken=np.concatenate([*earlier, rows]))

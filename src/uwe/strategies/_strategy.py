@@ -1,0 +1,167 @@
+"""A strategy as a value: what it needs, and the function that answers a question with picks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from uwe._types import Rows
+from uwe.errors import InputError
+from uwe.strategies._naming import checked_name, recorded
+from uwe.strategies._picks import Picks
+from uwe.strategies._question import Needs, Question
+from uwe.uncertainty import Measure, entropy
+
+__all__ = ["Choose", "Strategy"]
+
+Choose: TypeAlias = Callable[[Question, int], "Picks | Rows"]
+
+_LOGITS_AND_FEATURES = Needs({"logits"}, features=True)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How the next rows are chosen: a function from a question to picks, and what it needs.
+
+    Attributes:
+        choose: gives k distinct rows of ``question.candidates``, as `Picks` or int64 ``[k]``.
+        name: in tables, messages and file names.
+        options: the options with their defaults, in the types of JSON.
+        needs: what ``choose`` and ``measure`` read.
+        measure: the uncertainty that is written beside the picks.
+        measure_name: its name in file names.
+        is_measured: whether the picks depend on ``measure``.
+
+    >>> import torch
+    >>> from uwe import Predictions
+    >>> from uwe.pool import Pool
+    >>> lowest = Strategy(lambda question, k: question.candidates[:k], name="lowest", needs=Needs())
+    >>> predictions = Predictions(torch.zeros(5, 2), torch.zeros(5, 1))
+    >>> list(lowest.query(Question(predictions, Pool.untouched(5), seed=1), 2))
+    [0, 1]
+    """
+
+    choose: Choose
+    name: str = "own"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    needs: Needs = _LOGITS_AND_FEATURES
+    measure: Measure = entropy
+    measure_name: str = "entropy"
+    is_measured: bool = False
+
+    def __post_init__(self) -> None:
+        checked_name(self.name)
+        checked_name(self.measure_name)
+        object.__setattr__(self, "options", recorded(self.options))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Name and options: how a strategy stands among the options of another one."""
+        return {"name": self.name, "options": self.options}
+
+    def named(self, name: str) -> Strategy:
+        """The same strategy under another name; ``options`` then say what it was called.
+
+        Raises:
+            InputError: the name cannot be part of a file name.
+        """
+        if name == self.name:
+            return self
+        return replace(self, name=name, options={"renamed_from": self.name, **self.options})
+
+    def query(self, question: Question, k: int) -> Picks:
+        """The ``k`` rows to label next, in the order of picking.
+
+        Args:
+            question: predictions, pool, seed and progress.
+            k: how many rows to pick.
+
+        Returns:
+            Distinct rows of the question's candidates, and the seconds that the parts took.
+
+        Raises:
+            InputError: fewer than k rows are unlabelled, the lengths disagree, an output that is
+                needed is missing or not finite, or ``choose`` returned something else than k
+                distinct candidates.
+        """
+        _require_answerable(self, question, k)
+        return self.answer(question, k)
+
+    def answer(self, question: Question, k: int) -> Picks:
+        """As `query`, for a question that has been checked already: how strategies ask strategies.
+
+        Raises:
+            InputError: ``choose`` returned something else than k distinct candidates.
+        """
+        if not k:
+            return Picks(np.empty(0, dtype=np.int64), self.name)
+        start = time.perf_counter()
+        given: Any = self.choose(question, k)
+        picks = given if isinstance(given, Picks) else Picks(given)
+        fault = _fault(picks.rows, question, k)
+        if fault:
+            raise InputError(
+                f"strategy {self.name} must return {k} distinct unlabelled rows as int64; it "
+                f"returned {fault}"
+            )
+        seconds = _whole(picks.seconds, time.perf_counter() - start)
+        return replace(picks, strategy=self.name, seconds=seconds)
+
+
+def _whole(seconds: Mapping[str, float], total: float) -> dict[str, float]:
+    """The seconds of the parts, with what belongs to no part added to the selection."""
+    rest = max(0.0, total - sum(seconds.values()))
+    return {**seconds, "selection": seconds.get("selection", 0.0) + rest}
+
+
+def _require_answerable(strategy: Strategy, question: Question, k: int) -> None:
+    predictions, pool = question.predictions, question.pool
+    if len(predictions) != len(pool):
+        raise InputError(f"predictions of {len(predictions)} rows for a pool of {len(pool)}")
+    _require_count(question, k)
+    if strategy.needs.passes and predictions.mc_logits is None:
+        raise InputError(
+            f"strategy {strategy.name} needs the logits of {strategy.needs.passes} dropout passes; "
+            "the predictions hold none"
+        )
+    row = predictions.first_not_finite(strategy.needs.fields)
+    if row is not None:
+        raise InputError(
+            f"the network's output for pool row {row} is NaN or infinite; nothing can be ranked"
+        )
+
+
+def _require_count(question: Question, k: int) -> None:
+    if question.restricted is not None:
+        other = np.setdiff1d(question.restricted, question.pool.unlabelled)
+        if len(other):
+            raise InputError(f"row {other[0]} cannot be a candidate: it is not unlabelled")
+    if isinstance(k, bool) or not isinstance(k, int | np.integer):
+        raise InputError(f"the number of rows to pick must be a whole number, not {k!r}")
+    if k < 0:
+        raise InputError(f"cannot pick {k} rows")
+    left = len(question.candidates)
+    if k > left:
+        raise InputError(f"{k} rows are to be picked, but only {left} are unlabelled")
+
+
+def _fault(rows: Any, question: Question, k: int) -> str | None:
+    """What is wrong with an answer, in words that follow "returned"."""
+    if not isinstance(rows, np.ndarray):
+        return f"an object of type {type(rows).__name__}"
+    if rows.dtype != np.int64 or rows.ndim != 1:
+        return f"an array of {rows.dtype} of shape {rows.shape}"
+    if len(rows) != k:
+        return f"{len(rows)} rows"
+    unique, counts = np.unique(rows, return_counts=True)
+    if len(unique) < k:
+        return f"row {unique[counts > 1][0]} twice"
+    other = np.setdiff1d(unique, question.candidates, assume_unique=True)
+    return f"row {other[0]}, which is not among the candidates" if len(other) else None

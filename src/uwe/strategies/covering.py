@@ -1,0 +1,82 @@
+"""Strategies that cover the features: core-set selection, and uncertainty-weighted embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from uwe.embedding import weighted
+from uwe.errors import InputError, require_known
+from uwe.strategies._compose import Spread, find_measure, needs_of, spread
+from uwe.strategies._question import Needs
+from uwe.strategies._strategy import Strategy
+from uwe.strategies._table import strategy_factory
+from uwe.uncertainty import Measure
+
+__all__ = ["coreset", "uwe", "weighed_by"]
+
+_SELECTIONS: dict[str, tuple[str, bool]] = {
+    "k_center": ("k_center", False),
+    "k_center_anchored": ("k_center", True),
+    "k_means_pp": ("k_means_pp", False),
+}
+
+
+@strategy_factory
+def coreset() -> Strategy:
+    """Greedy k-center on the features, from the labelled rows as first centres.
+
+    Source: Sener, Savarese, "Active Learning for Convolutional Neural Networks: A Core-Set
+    Approach", ICLR 2018.
+    """
+    return spread("features", "k_center", anchored=True)
+
+
+@strategy_factory
+def uwe(
+    *,
+    uncertainty: Literal["entropy", "bvsb", "least_confident"] | Measure = "entropy",
+    selection: Literal["k_center", "k_center_anchored", "k_means_pp"] = "k_center",
+) -> Strategy:
+    """Uncertainty-weighted embeddings, then greedy k-center: uncertain and diverse at once.
+
+    Args:
+        uncertainty: the weight's measure, ``entropy``, ``bvsb`` or ``least_confident``, or a
+            function of your own; its attribute ``needs``, if any, says what it reads.
+        selection: ``k_center`` among the unlabelled rows, ``k_center_anchored`` with the labelled
+            rows as first centres, or ``k_means_pp`` (D² sampling).
+
+    Source: He, Cai, Liao, Foo, "Hybrid Active Learning with Uncertainty-Weighted Embeddings",
+    TMLR 2024.
+    """
+    kernel, anchored = _SELECTIONS[require_known(str(selection), _SELECTIONS, "selection")]
+    measure, name = find_measure(uncertainty)
+    made = spread(weighted(measure), kernel, anchored=anchored)
+    return replace(made, measure_name=name if isinstance(uncertainty, str) else "uncertainty")
+
+
+def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
+    """The strategy ``uwe`` with the default measure replaced by another one.
+
+    Raises:
+        InputError: the strategy does not weigh features, or has a measure of its own.
+    """
+    choose = strategy.choose
+    if not isinstance(choose, Spread) or not strategy.is_measured:
+        raise InputError(
+            f"strategy {strategy.name} ranks by a measure of its own and does not use an "
+            "uncertainty of yours; leave it out, or choose strategy uwe"
+        )
+    if strategy.measure_name != "entropy":
+        raise InputError(
+            f"an uncertainty of your own is given, and strategy {strategy.name} has the measure "
+            f"{strategy.measure_name!r}, too; leave one out"
+        )
+    return replace(
+        strategy,
+        choose=replace(choose, represent=weighted(measure)),
+        needs=needs_of(measure) | Needs(features=True),
+        options={**strategy.options, "uncertainty": measure},
+        measure=measure,
+        measure_name="uncertainty",
+    )

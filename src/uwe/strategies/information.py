@@ -1,0 +1,32 @@
+"""Strategies that measure what a label would tell about the weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from uwe.errors import InputError
+from uwe.strategies._compose import ranked
+from uwe.strategies._question import Needs
+from uwe.strategies._strategy import Strategy
+from uwe.strategies._table import strategy_factory
+from uwe.uncertainty import mutual_information
+
+__all__ = ["bald"]
+
+
+@strategy_factory
+def bald(*, mc_passes: int = 5) -> Strategy:
+    """The rows on which dropout passes disagree most (mutual information of label and weights).
+
+    Args:
+        mc_passes: how many dropout passes.
+
+    Source: Houlsby, Huszár, Ghahramani, Lengyel, "Bayesian Active Learning for Classification and
+    Preference Learning", 2011; Gal, Islam, Ghahramani, "Deep Bayesian Active Learning with Image
+    Data", ICML 2017.
+    """
+    if isinstance(mc_passes, bool) or not isinstance(mc_passes, int | np.integer) or mc_passes < 2:
+        raise InputError(
+            f"bald compares dropout passes and needs at least 2 of them, not {mc_passes!r}"
+        )
+    return ranked(mutual_information, needs=Needs(passes=mc_passes))
