@@ -22,12 +22,7 @@ def loop(
     strategy: str | Strategy,
     budgets: str | Sequence[int],
     *,
-    options: Mapping[str, Any] | None = None,
     seed: int = 1,
-    jobs: int = 1,
-    results: str | Path = "results",
-    method_tag: str = "",
-    progress: Progress | None = None,
     **more: Any,
 ) -> Result: ...
 
@@ -38,13 +33,6 @@ def loop(
     dataset: Dataset,
     strategy: str | Strategy | Sequence[str | Strategy],
     budgets: str | Sequence[int],
-    *,
-    options: Mapping[str, Any] | None = None,
-    seed: int | Sequence[int] = 1,
-    jobs: int = 1,
-    results: str | Path = "results",
-    method_tag: str = "",
-    progress: Progress | None = None,
     **more: Any,
 ) -> Result | list[Result]: ...
 

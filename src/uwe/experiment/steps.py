@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from uwe import journal, task
+from uwe._clock import Clock
 from uwe._files import read_tensors, write_tensors
 from uwe._random import derive_seed
 from uwe._types import Logits, Rows, Stage
@@ -163,7 +164,7 @@ class Fit:
         cycle, dataset = action.cycle, self.models.dataset
         pool = journal.replay(events, len(dataset.train))
         give_back_memory(dataset.train.x)
-        clock = _Clock()
+        clock = Clock()
         model = self.models.fit(cycle, pool.labelled, pool.label[pool.labelled])
         clock.lap("training")
         test = self.passes.over("test", cycle, model)
@@ -224,7 +225,7 @@ def _hardware(learner: object) -> dict[str, Any]:
     return {"peak_memory_mb": peak_memory_mb(torch.device("cpu")), "device": "cpu"}
 
 
-def _log_cycle(run: str, cycle: int, clock: _Clock, facts: Mapping[str, Any]) -> None:
+def _log_cycle(run: str, cycle: int, clock: Clock, facts: Mapping[str, Any]) -> None:
     """Write the cycle's result, and where its time went."""
     log.info(
         "%s, cycle %d: %d labels, test accuracy %.2f %% (training %.2f s)",
@@ -244,17 +245,3 @@ def _log_cycle(run: str, cycle: int, clock: _Clock, facts: Mapping[str, Any]) ->
 def _facts_of_query(events: Sequence[Event], cycle: int) -> dict[str, Any]:
     asked = [event for event in events if isinstance(event, Queried) and event.cycle == cycle]
     return asked[-1].facts
-
-
-class _Clock:
-    """Seconds of one part of the work after another."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, part: str) -> None:
-        """``part`` has just been done."""
-        now = time.perf_counter()
-        self.seconds[part] = now - self._last
-        self._last = now

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from uwe import embedding as embeddings
+from uwe._clock import Clock
 from uwe._types import Rows, Scores
 from uwe.errors import InputError, require_known
 from uwe.strategies._kernels import KERNELS, Kernel
@@ -179,7 +179,7 @@ class Spread:
 
     def __call__(self, question: Question, k: int) -> Picks:
         """Pick k rows."""
-        clock = _Clock()
+        clock = Clock()
         candidates, known = question.candidates, question.anchors
         represented = self.represent(question.predictions, candidates)
         anchors = _take(represented, known) if self.anchored and len(known) else None
@@ -197,7 +197,7 @@ class _Ranked:
     def __call__(self, question: Question, k: int) -> Picks:
         from uwe.selection import top_k
 
-        clock, candidates = _Clock(), question.candidates
+        clock, candidates = Clock(), question.candidates
         scores = _take(scores_of(self.measure, question), candidates)
         clock.lap("representation")
         rows = candidates[top_k(scores, k)]
@@ -212,20 +212,6 @@ class _Drawn:
 
         candidates = question.candidates
         return Picks(candidates[uniform(len(candidates), k, seed=question.seed)])
-
-
-class _Clock:
-    """Seconds of one part of the work after another."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, part: str) -> None:
-        """``part`` has just been done."""
-        now = time.perf_counter()
-        self.seconds[part] = now - self._last
-        self._last = now
 
 
 def _embedding(embedding: str | Represent) -> tuple[Represent, Needs]:
