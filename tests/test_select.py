@@ -272,3 +272,36 @@ def test_the_number_of_picks_is_a_whole_number(k: object) -> None:
     """At least one, and no float that would be cut."""
     with pytest.raises(InputError, match=re.escape("number of picks")):
         uwe.select(pool()["features"], k, strategy="coreset")
+
+
+@pytest.mark.parametrize("strategy", ["entropy", "bvsb", "least_confident", "uwe", "badge"])
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)], ids=["n", "n,1"])
+def test_one_output_a_row_is_a_sigmoid(strategy: str, shape: tuple[int, ...]) -> None:
+    """A single logit or probability gives the picks of its two-column form."""
+    rng = np.random.default_rng(4)
+    x, z = rng.normal(size=(60, 5)), rng.normal(scale=3, size=60)
+    p = 1 / (1 + np.exp(-z))
+    wide = uwe.select(x, 9, logits=np.stack([0 * z, z], 1), strategy=strategy)
+    for output in (
+        {"logits": z.reshape(shape)},
+        {"probs": p.reshape(shape)},
+        {"probs": np.stack([1 - p, p], 1)},
+    ):
+        assert uwe.select(x, 9, **output, strategy=strategy).rows.tolist() == wide.rows.tolist()
+    if strategy in ("entropy", "bvsb", "least_confident"):
+        assert wide.rows.tolist() == np.argsort(np.abs(z), kind="stable")[:9].tolist()
+
+
+def test_one_stochastic_output_a_row_is_a_sigmoid() -> None:
+    """Passes ``[t, n]`` are those of two classes."""
+    p = np.random.default_rng(5).uniform(size=(4, 30))
+    wide = uwe.select(None, 6, mc_probs=np.stack([1 - p, p], 2), strategy="bald")
+    assert uwe.select(None, 6, mc_probs=p, strategy="bald").rows.tolist() == wide.rows.tolist()
+
+
+def test_one_probability_a_row_lies_between_0_and_1() -> None:
+    """A logit under the name of a probability is refused with its row."""
+    with pytest.raises(uwe.InputError, match=r"probs: row 1 is 2.5 .* Is this a logit"):
+        uwe.select(np.eye(3), 1, probs=[0.5, 2.5, -1.0])
+    with pytest.raises(uwe.InputError, match="probs: row 2 holds NaN"):
+        uwe.select(np.eye(3), 1, probs=[0.5, 0.5, np.nan])

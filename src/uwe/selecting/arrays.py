@@ -53,8 +53,10 @@ def select(
     Args:
         features: ``[n, d]`` of any numeric type, in memory or memory-mapped; or None.
         k: how many rows to pick.
-        probs: ``[n, c]``, rows that sum to one.
-        logits: ``[n, c]``, before the softmax, instead of ``probs``.
+        probs: ``[n, c]``, rows that sum to one; or, of two classes, ``[n]`` or ``[n, 1]``: the
+            probability of the second.
+        logits: ``[n, c]``, before the softmax, instead of ``probs``; or ``[n]`` or ``[n, 1]``,
+            before a sigmoid.
         uncertainty: ``[n]`` of your own, higher is more uncertain: a regressor's variance, a
             detector's score, a sequence's entropy; or a measure's name, as strategy uwe's option.
         mc_probs: ``[t, n, c]`` of t stochastic passes, for ``bald``.

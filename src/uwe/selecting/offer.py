@@ -86,7 +86,7 @@ def offered(
         "uncertainty": uncertainty,
     }
     tensors = {
-        name: _as_tensor(name, value, _AXES[name])
+        name: _of_two_classes(name, _as_tensor(name, value, _AXES[name]))
         for name, value in given.items()
         if value is not None
     }
@@ -131,11 +131,33 @@ _KINDS = {"O": "objects or mixed types", "U": "text", "S": "bytes", "c": "comple
 
 def _as_tensor(name: str, value: ArrayLike, axes: Sequence[str]) -> torch.Tensor:
     tensor = value.detach().cpu() if isinstance(value, torch.Tensor) else _viewed(name, value)
+    if axes[-1] == "c" and tensor.ndim == len(axes) - 1:  # one output a row
+        tensor = tensor[..., None]
     if tensor.ndim != len(axes):
         raise InputError(f"{name} must be [{', '.join(axes)}], not of shape {tuple(tensor.shape)}")
     if 0 in tensor.shape:
         raise InputError(f"{name} is empty, of shape {tuple(tensor.shape)}")
     return tensor if tensor.is_floating_point() else _floating(tensor)
+
+
+def _of_two_classes(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """Outputs ``[..., c]``; one output a row, which a sigmoid turns into a probability, as two.
+
+    Formula: a logit z becomes ``(0, z)``, whose softmax is ``(1 - sigmoid z, sigmoid z)``; a
+    probability p becomes ``(1 - p, p)``.
+    """
+    if _AXES[name][-1] != "c" or tensor.shape[-1] > 1:
+        return tensor
+    if name == "logits":
+        return torch.cat([torch.zeros_like(tensor), tensor], -1)
+    row = _first_row(name, tensor, lambda block: (block < 0) | (block > 1))
+    if row is not None:
+        value = float(tensor.reshape(-1, *tensor.shape[-2:])[:, row].flatten()[0])
+        raise InputError(
+            f"{name}: row {row} is {value:.6g} (the first such row); one probability a row must be "
+            "from 0 to 1. Is this a logit?"
+        )
+    return torch.cat([1 - tensor.double(), tensor.double()], -1)
 
 
 def _viewed(name: str, value: ArrayLike) -> torch.Tensor:
