@@ -1,4 +1,4 @@
-"""The commands ``uwe run``, ``list``, ``results`` and ``demo``, used as a person uses them."""
+"""The commands ``uwe run``, ``list`` and ``demo``, used as a person uses them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -74,15 +74,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         main([*SMALL, "--strategy", "uwe", "--strategy", "random", "--results", str(folder)]) == 0
     )
     return folder
-
-
-def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Content and time of every file but logs, which grow, and locks."""
-    return {
-        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix not in (".log", ".lock")
-    }
 
 
 def untimed(path: Path) -> list[dict[str, str]]:
@@ -166,7 +157,9 @@ def test_the_plan_is_what_is_done(
     assert plan_lines(capsys.readouterr().out)["0 runs in all"] == ["0", "0", "0"]
 
 
-def test_what_is_there_is_kept(finished: Path, counter: Counter) -> None:
+def test_what_is_there_is_kept(
+    finished: Path, counter: Counter, contents: Callable[[Path], dict[str, object]]
+) -> None:
     """The same command again trains nothing and leaves every file as it was."""
     before = contents(finished)
     command = [*SMALL, "--strategy", "uwe", "--strategy", "random", "--results", str(finished)]
@@ -175,7 +168,9 @@ def test_what_is_there_is_kept(finished: Path, counter: Counter) -> None:
     assert contents(finished) == before
 
 
-def test_only_what_is_missing_is_done(tmp_path: Path, counter: Counter) -> None:
+def test_only_what_is_missing_is_done(
+    tmp_path: Path, counter: Counter, contents: Callable[[Path], dict[str, object]]
+) -> None:
     """Another strategy shares cycle 0; another seed makes its own; the first run stays."""
     main([*SMALL, "--strategy", "entropy", "--results", str(tmp_path)])
     assert counter.trainings == 3
@@ -338,29 +333,6 @@ def test_options_of_other_packages() -> None:
         key_values(["a=1", "a=2"])
 
 
-def test_results_prints_a_table_and_writes_csv_and_picture(
-    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """``uwe results`` prints each strategy, and writes a CSV and a picture of what it found."""
-    before = contents(finished)
-    capsys.readouterr()
-    assert main(["results", str(finished), "--output", str(tmp_path / "out")]) == 0
-    out = capsys.readouterr().out
-    assert "uwe" in out
-    assert "random's last accuracy" in out
-    picture = tmp_path / "out" / "curves_digits_modsmall_ne1_bid20-30-40.svg"
-    assert ElementTree.parse(picture).getroot().tag.endswith("}svg")
-    with (tmp_path / "out" / "curves.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["method"], row["n_labeled"], row["n_runs"]) for row in rows] == [
-        (method, labels, "1") for method in ("random", "uwe") for labels in ("20", "30", "40")
-    ]
-    path = finished / f"digits/uwe/al_cycle_result/{STEM}uwe_al_cycle_result.csv"
-    mean, _ = uwe.read_acc_files({"digits": {"b": {"uwe": [path]}}}, "digits", "b")
-    assert [float(row["mean"]) for row in rows[3:]] == pytest.approx(mean["uwe"].tolist())
-    assert contents(finished) == before
-
-
 def test_the_demo_ends_in_a_table_and_a_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -474,49 +446,3 @@ def test_the_installed_command(tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
     assert "\x1b" not in ended.stderr
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_configuration_file_holds_any_option(tmp_path: Path) -> None:
-    """A real run from a file alone: every value in it arrives, the results folder, too."""
-    results = tmp_path / "elsewhere"
-    config = tmp_path / "run.yaml"
-    config.write_text(
-        "dataset: digits\nstrategy: [random, bald]\nseeds: 2\nbudgets: [10, 14]\nmodel: small\n"
-        "epochs: 1\nmc-passes: 3\ndropout: 0.1\npool-size: 60\ntest_size: 30\ndevice: cpu\n"
-        f"threads: 1\nresults: {results}\nkeep-predictions: all\nmethod-tag: x\nrun-tag: y\n"
-        "full-train: true\n"
-    )
-    assert main(["run", "--config", str(config)]) == 0
-    [path] = (results / "digits" / "baldx").glob("*_s2_*_mbaldx_cty.json")
-    record = json.loads(path.read_text())
-    settings = {name: record["settings"][name] for name in ("pool size", "test size", "dropout")}
-    assert settings == {"pool size": 60, "test size": 30, "dropout": 0.1}
-    assert record["settings"]["option mc_passes"] == 3
-    assert record["experiment"]["full_train"] is True
-    assert (results / "digits" / "randomx").is_dir()
-
-
-@pytest.mark.parametrize("program", [["-m", "uwe", "list", "models"], ["main.py", "--help"]])
-def test_ctrl_c_while_it_is_being_loaded(program: list[str], tmp_path: Path) -> None:
-    """Exit code 130 and one line, however early."""
-    code = (
-        "import builtins, runpy, sys\n"
-        "real = builtins.__import__\n"
-        "def slow(name, *rest, **more):\n"
-        "    if name == 'rich.table': raise KeyboardInterrupt\n"
-        "    return real(name, *rest, **more)\n"
-        "builtins.__import__ = slow\n"
-        f"sys.argv = {program[1:] if program[0] == '-m' else program!r}\n"
-        + (
-            "runpy.run_module('uwe', run_name='__main__')"
-            if program[0] == "-m"
-            else "runpy.run_path('main.py', run_name='__main__')"
-        )
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False,
-        cwd=Path(__file__).parents[1],
-    )  # fmt: skip
-    assert ended.returncode == 130
-    assert ended.stderr.count("\n") == 1
-    assert "interrupted before it began" in ended.stderr

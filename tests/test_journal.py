@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,36 @@ def test_another_format_is_refused(path: Path, first: str) -> None:
     path.write_text("\n".join([first, *path.read_text().splitlines()[1:]]) + "\n")
     with pytest.raises(RunError, match="journal"):
         journal.read(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "content", "words"),
+    [
+        (3, "{broken\n", "line 3 of "),
+        (3, '{"event":"sold"}\n', "line 3 of "),
+        (0, "", "is not a journal of uwe"),
+        (1, '{"uwe_journal":99}\n', "has journal format 99"),
+    ],
+)
+def test_a_broken_journal_is_not_guessed_at(
+    copied_run: Path,
+    line: int,
+    content: str,
+    words: str,
+    refused: Callable[[list[str]], str],
+    small_run: Callable[..., list[str]],
+    contents: Callable[[Path], dict[str, object]],
+) -> None:
+    """A journal that is broken before its last line is refused, and file and line are named."""
+    [path] = (copied_run / "digits" / "uwe").glob("*.journal.jsonl")
+    lines = path.read_text().splitlines(keepends=True)
+    lines[line - 1 : line] = [content]
+    path.write_text("".join(lines) if line else "")
+    before = contents(copied_run)
+    refusal = refused(small_run(copied_run))
+    assert words in refusal
+    assert str(path) in refusal
+    assert contents(copied_run) == before
 
 
 def test_the_next_action_follows_from_the_events() -> None:

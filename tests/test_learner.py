@@ -1,22 +1,24 @@
-"""Training and passes: the recipe, the augmentation, and what is reproducible."""
+"""Networks as learners: what they learn, what is reproducible, and in which precision."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from uwe.data import Preparation, load_dataset
+import uwe
+from uwe.data import ImageRows, Preparation, load_dataset
 from uwe.errors import InputError
 from uwe.learners import (
     TorchLearner,
     Training,
     recipe_for,
-    resolve_device,
     shrink_and_perturb,
 )
-from uwe.learners.batches import augmented, normalised
-from uwe.models import ModelSpec
+from uwe.learners import torch as learner_module
+from uwe.models import Classifier, ModelSpec
 
 
 def learner(**changes) -> TorchLearner:
@@ -37,18 +39,6 @@ def digits():
 
 def weights(model) -> torch.Tensor:
     return torch.cat([value.flatten().double() for value in model.state_dict().values()])
-
-
-def test_the_paper_recipe() -> None:
-    """SGD at 0.02, halved at 60 % and 80 % of any length; Adam at 5e-5 for the transformer."""
-    recipe = recipe_for("resnet18", epochs=100, batch=256)
-    assert (recipe.optimizer, recipe.momentum, recipe.weight_decay) == ("sgd", 0.9, 5e-4)
-    assert [recipe.rate(epoch) for epoch in (0, 59, 60, 79, 80, 99)] == [
-        0.02, 0.02, 0.01, 0.01, 0.005, 0.005,
-    ]  # fmt: skip
-    assert [Training(epochs=5).rate(epoch) for epoch in range(5)] == [0.02] * 3 + [0.01, 0.005]
-    vit = recipe_for("vit", epochs=10, batch=64)
-    assert (vit.optimizer, vit.learning_rate, vit.batch) == ("adam", 5e-5, 64)
 
 
 def test_a_network_learns_digits(digits) -> None:
@@ -148,62 +138,91 @@ def test_dropout_passes_come_in_rows_order(digits) -> None:
     assert not torch.equal(first, other)
 
 
-def test_crops_are_windows_of_the_padded_image() -> None:
-    """Every crop is one of the (2p + 1)² windows, pixel for pixel, and many are drawn."""
-    images = torch.arange(1, 1 + 64 * 3 * 4 * 4).reshape(64, 3, 4, 4).float()
-    padded_crops = Preparation((0.0,), (1.0,), crop_padding=2)
-    cropped = augmented(images, padded_crops, torch.Generator().manual_seed(0))
-    padded = torch.nn.functional.pad(images, (2, 2, 2, 2))
-    seen = set()
-    for image, crop in zip(padded, cropped, strict=True):
-        places = [
-            (y, x)
-            for y in range(5)
-            for x in range(5)
-            if torch.equal(image[:, y : y + 4, x : x + 4], crop)
-        ]
-        assert places
-        seen.add(places[0])
-    assert len(seen) > 15
-
-
-def test_flips_mirror_half_of_the_images() -> None:
-    """Each image is itself or its mirror image."""
-    images = torch.randn(400, 1, 3, 5)
-    flips = Preparation((0.0,), (1.0,), flip=True)
-    out = augmented(images, flips, torch.Generator().manual_seed(0))
-    mirrored = (out == images.flip(3)).flatten(1).all(1)
-    same = (out == images).flatten(1).all(1)
-    assert (mirrored ^ same).all()
-    assert 150 < mirrored.sum() < 250
-
-
-def test_pixels_are_normalised_by_channel() -> None:
-    """(x / 255 - mean) / std, channels first."""
-    preparation = Preparation((0.5, 0.25), (0.5, 0.125))
-    x = torch.tensor([[[[255, 0]]]], dtype=torch.uint8)  # one pixel of two channels
-    assert normalised(x, preparation).flatten().tolist() == [1.0, -2.0]
-
-
 def test_a_class_count_that_disagrees_is_an_error(digits) -> None:
     """Both counts are named."""
     with pytest.raises(InputError, match=r"small has 10 classes, but the data has 7"):
         learner().fit(digits.train.x, digits.train.y, classes=7, seed=1)
 
 
-def test_no_epoch_is_an_error() -> None:
-    """At least one is needed."""
-    with pytest.raises(InputError, match="epochs are 0"):
-        Training(epochs=0)
+def test_bf16_is_for_the_body_alone(digits) -> None:
+    """Convolutions put out bf16; weights, the head's input, logits and features are float32."""
+    ours = learner(precision="bf16")
+    model = ours.fit(digits.train.x[:120], digits.train.y[:120], classes=10, seed=1)
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    seen: dict[str, torch.dtype] = {}
+    model.body.dense.register_forward_hook(lambda _m, _x, out: seen.update(body=out.dtype))
+    model.head.register_forward_pre_hook(lambda _m, x: seen.update(head=x[0].dtype))
+    said = ours.predict_passes(model, digits.test.x, passes=2, seed=0)
+    assert seen == {"body": torch.bfloat16, "head": torch.float32}
+    assert {said.logits.dtype, said.features.dtype, said.mc_logits.dtype} == {torch.float32}
+    assert said.logits.softmax(1).sum(1).sub(1).abs().max() < 1e-6
 
 
-@pytest.mark.parametrize("name", ["cuda:99", "tpu", "cuda:x"])
-def test_a_device_that_is_not_there_is_an_error(name: str) -> None:
-    """The error names the device and what can be chosen."""
-    with pytest.raises(InputError, match=name):
-        resolve_device(name)
+def test_logits_of_bf16_are_not_rounded_to_bf16(digits) -> None:
+    """They have more digits than bf16 holds, and are near those of float32."""
+    model = learner().fit(digits.train.x[:120], digits.train.y[:120], classes=10, seed=1)
+    full, half = (
+        learner(precision=name).predict(model, digits.test.x).logits for name in ("fp32", "bf16")
+    )
+    assert not torch.equal(half, half.bfloat16().float())
+    assert 0 < (full - half).abs().max() < 0.1
 
 
-def test_auto_is_a_device_that_is_there() -> None:
-    """``auto`` always works."""
-    assert resolve_device("auto").type in ("cpu", "cuda", "mps")
+def test_training_on_rows_of_a_file_is_training_on_a_copy(digits) -> None:
+    """The same bits, whether images are copied first or read batch by batch."""
+    rows = np.array([5, 3, 77, 20, 11, 8])
+    copied, read = (
+        learner().fit(x, digits.train.y[rows], classes=10, seed=1).state_dict()
+        for x in (digits.train.x[rows], ImageRows(digits.train.x, rows))
+    )
+    assert all(torch.equal(copied[key], read[key]) for key in copied)
+    assert ImageRows(digits.train.x, rows).nbytes == digits.train.x[rows].nbytes
+
+
+def test_the_fast_recipe_crops_half_as_far(digits, monkeypatch) -> None:
+    """Of the data set's padding the recipe takes a share, rounded up; nothing else changes."""
+    seen = []
+    whole = learner_module.augmented
+    monkeypatch.setattr(
+        learner_module, "augmented", lambda x, how, rng: seen.append(how) or whole(x, how, rng)
+    )
+    recipe = recipe_for("small", epochs=1, batch=64, recipe="fast")
+    preparation = replace(digits.preparation, crop_padding=3)
+    replace(learner(training=recipe), preparation=preparation).fit(
+        digits.train.x[:64], digits.train.y[:64], classes=10, seed=1
+    )
+    assert seen == [replace(preparation, crop_padding=2)]
+    paper = recipe_for("small", epochs=1, batch=64)
+    assert paper.prepared(preparation) == preparation
+
+
+def test_a_schedule_moves_within_an_epoch(digits, monkeypatch) -> None:
+    """The rate is set for every batch."""
+    asked = []
+    rate = Training.rate
+    monkeypatch.setattr(Training, "rate", lambda self, e: asked.append(e) or rate(self, e))
+    ours = learner(training=Training(epochs=2, batch=60, schedule="one_cycle"))
+    ours.fit(digits.train.x[:120], digits.train.y[:120], classes=10, seed=1)
+    assert asked == [0, 0.5, 1, 1.5]
+
+
+def test_compiling_is_asked_for_the_body_alone(digits, monkeypatch) -> None:
+    """``torch.compile`` gets the body of each fresh network, and only if it is wanted."""
+    asked: list[torch.nn.Module] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: asked.append(self))
+    learner().fresh(seed=1)
+    model = learner(compiled=True).fresh(seed=1)
+    assert asked == [model.body]
+
+
+def test_training_that_does_not_fit_is_an_error(tmp_path, monkeypatch) -> None:
+    """The recipe's batch is not halved in silence."""
+
+    def forward(self, x):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Classifier, "forward", forward)
+    sizes = {"budgets": (10, 16), "epochs": 2, "pool_size": 80, "test_size": 40}
+    experiment = uwe.Experiment("digits", model="small", device="cpu", results=tmp_path, **sizes)
+    with pytest.raises(uwe.RunError, match="training batches of 32 images do not fit"):
+        uwe.run(experiment)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from uwe.errors import InputError
-from uwe.models import Classifier, ModelSpec, build_model, model_names, model_size
+from uwe.models import Classifier, ModelSpec, build_model, folded, model_names, model_size
 
 FEATURES = {"small": 128, "resnet18": 512, "resnet34": 512, "resnet50": 2048}
 WEIGHTS = {"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032,
@@ -61,6 +61,22 @@ def test_the_features_are_the_classifiers_input() -> None:
     model = build("resnet18").eval()
     logits, features = model(torch.randn(3, 3, 32, 32))
     torch.testing.assert_close(model.head.linear(features), logits)
+
+
+@pytest.mark.parametrize("name", ["small", "resnet18", "resnet50"])
+def test_a_folded_network_says_the_same(name: str) -> None:
+    """Its outputs agree within rounding, it has no BatchNorm, and the model is unchanged."""
+    torch.manual_seed(0)
+    model = build_model(ModelSpec(name, 10, (16, 16, 3)))
+    model.train()(torch.randn(8, 3, 16, 16))  # running statistics of their own
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    x = torch.randn(4, 3, 16, 16)
+    with torch.inference_mode():
+        for ours, theirs in zip(folded(model)(x), model.eval()(x), strict=True):
+            assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    kinds = {type(module).__name__ for module in folded(model).modules()}
+    assert "BatchNorm2d" not in kinds
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])

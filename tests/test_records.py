@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -309,3 +310,91 @@ def test_curves_and_trackers_need_no_torch(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("changed", "differences"),
+    [
+        ({"uncertainty": "bvsb"}, ["uncertainty is 'entropy' there and 'bvsb' here"]),
+        ({"selection": "k_means_pp"}, ["selection is 'k_center' there and 'k_means_pp' here"]),
+        ({"pool_size": "140"}, ["pool size is 150 there and 140 here"]),
+        ({"test_size": "50"}, ["test size is 60 there and 50 here"]),
+        (
+            {"dropout": "0.2", "pool_size": "100"},
+            ["dropout is 0.0 there and 0.2 here", "pool size is 150 there and 100 here"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_other_settings_are_never_mixed(
+    finished_run: Path,
+    changed: dict[str, str],
+    differences: list[str],
+    dry: list[str],
+    refused: Callable[[list[str]], str],
+    small_run: Callable[..., list[str]],
+    contents: Callable[[Path], dict[str, object]],
+) -> None:
+    """A run with other settings under the same name is refused with each difference shown."""
+    before = contents(finished_run)
+    line = refused([*small_run(finished_run, **changed), *dry])
+    assert all(difference in line for difference in differences)
+    assert "--results" in line
+    assert contents(finished_run) == before
+
+
+def test_other_settings_are_seen_before_the_first_run(
+    copied_run: Path,
+    refused: Callable[[list[str]], str],
+    small_run: Callable[..., list[str]],
+    contents: Callable[[Path], dict[str, object]],
+) -> None:
+    """A later run that will be refused is refused before an earlier one is started."""
+    before = contents(copied_run)
+    arguments = [*small_run(copied_run, seeds="2,1", uncertainty="bvsb"), "--strategy=uwe"]
+    assert "'bvsb' here" in refused(arguments)
+    assert contents(copied_run) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{not json", "is not the record of a run"),
+        ("[]", "is not the record of a run"),
+        ('{"format": 1}', "it lacks 'settings'"),
+        ('{"format": 1, "settings": [], "fixed": {}}', "is not the record of a run"),
+        ('{"format": 9, "settings": {}, "fixed": {}}', "has format 9"),
+        (None, "has lost its record"),
+    ],
+)
+def test_a_broken_record_is_not_guessed_at(
+    copied_run: Path,
+    content: str | None,
+    words: str,
+    refused: Callable[[list[str]], str],
+    small_run: Callable[..., list[str]],
+    contents: Callable[[Path], dict[str, object]],
+) -> None:
+    """A record that cannot be read, or is gone, is an error that names it."""
+    [path] = (copied_run / "digits" / "uwe").glob("*_muwe.json")
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    before = contents(copied_run)
+    refusal = refused(small_run(copied_run))
+    assert words in refusal
+    assert path.name in refusal
+    assert contents(copied_run) == before
+
+
+def test_a_record_without_its_threads(
+    copied_run: Path,
+    refused: Callable[[list[str]], str],
+    small_run: Callable[..., list[str]],
+) -> None:
+    """A record that lacks what it fixes is refused with what it lacks."""
+    [path] = (copied_run / "digits" / "uwe").glob("*_muwe.json")
+    record = json.loads(path.read_text())
+    del record["fixed"]["threads"]
+    path.write_text(json.dumps(record))
+    assert "it lacks 'threads'" in refused(small_run(copied_run))

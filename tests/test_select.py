@@ -305,3 +305,35 @@ def test_one_probability_a_row_lies_between_0_and_1() -> None:
         uwe.select(np.eye(3), 1, probs=[0.5, 2.5, -1.0])
     with pytest.raises(uwe.InputError, match="probs: row 2 holds NaN"):
         uwe.select(np.eye(3), 1, probs=[0.5, 0.5, np.nan])
+
+
+def test_query_picks_what_select_picks() -> None:
+    """A query of an estimator picks what its rows and its probabilities pick."""
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = load_breast_cancer(return_X_y=True)
+    x = (x - x.mean(0)) / x.std(0)
+    model = LogisticRegression().fit(x[:40], y[:40])
+    for strategy in ("uwe", "badge", "coreset", "random", "entropy"):
+        picks = uwe.query(model, x, 8, labelled=range(40), strategy=strategy, seed=3)
+        probs = {} if strategy in ("coreset", "random") else {"probs": model.predict_proba(x)}
+        there = uwe.select(
+            x.astype(np.float32), 8, labelled=range(40), strategy=strategy, seed=3, **probs
+        )
+        assert picks.rows.tolist() == there.rows.tolist()
+
+
+def test_an_estimator_that_cannot_is_one_clear_line() -> None:
+    """An estimator that is not fitted, or lacks probabilities or passes, is a clear error."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import LinearSVC
+
+    x, y = np.eye(4), np.array([0, 1, 0, 1])
+    with pytest.raises(InputError, match="LinearSVC has no predict_proba; wrap it"):
+        uwe.query(LinearSVC().fit(x, y), x, 1)
+    with pytest.raises(InputError, match="LogisticRegression is not fitted"):
+        uwe.query(LogisticRegression(), x, 1)
+    with pytest.raises(InputError, match="needs stochastic passes"):
+        uwe.query(LogisticRegression().fit(x, y), x, 1, strategy="bald")
+    assert len(uwe.query(LinearSVC().fit(x, y), x, 1, strategy="coreset")) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -106,6 +107,20 @@ def test_an_option_that_does_not_fit_is_refused(options: dict[str, Any], message
         Experiment("digits", **options)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recipe": "quick"}, "unknown recipe 'quick'"),
+        ({"precision": "fp16"}, "unknown precision 'fp16'; did you mean 'bf16'"),
+        ({"start": "hot"}, "unknown start 'hot'"),
+    ],
+)
+def test_an_unknown_choice_is_an_error(tmp_path, changes, message: str) -> None:
+    """An unknown choice is named, with a close match where there is one."""
+    with pytest.raises(InputError, match=message):
+        Experiment("digits", results=tmp_path, **changes)
+
+
 def test_an_experiment_needs_a_dataset() -> None:
     """Nothing can be run without data."""
     with pytest.raises(InputError, match="an experiment needs a dataset"):
@@ -146,6 +161,22 @@ def test_what_flags_say_becomes_the_experiment() -> None:
     options = template_options({"epochs": 4, "label_noise": 0.5, "model": "small", "seeds": "1"})
     assert Experiment("digits", **options).network.epochs == 4
     assert options == {"epochs": 4, "label_noise": 0.5, "model": "small"}
+
+
+def test_the_command_line_has_it_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Options reach the record; without ``--epochs`` the fast recipe takes 25."""
+    given = (
+        "run digits --strategy random --model small --pool-size 40 --test-size 20 --budgets 10,20 "
+        "--recipe fast --precision bf16 --warm-start --jobs 2 --threads 1 --device cpu --results"
+    )
+    assert main([*given.split(), str(tmp_path)]) == 0
+    capsys.readouterr()
+    [path] = tmp_path.rglob("*_mrandom.json")
+    settings = json.loads(path.read_text())["settings"]
+    assert (settings["precision"], settings["start"], settings["epochs"]) == ("bf16", "warm", 25)
+    assert settings["recipe"]["schedule"] == "one_cycle"
+    assert main([*given.replace("--jobs 2", "--jobs 0").split(), str(tmp_path)]) == 2
+    assert "jobs are 0" in capsys.readouterr().err
 
 
 def test_a_recipe_decides_the_epochs_everywhere() -> None:

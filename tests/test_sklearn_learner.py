@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import uwe
 from uwe.errors import InputError, RunError
 from uwe.learners import SklearnLearner
 from uwe.learners.estimators import Search, make_estimator
-from uwe.learners.sklearn import sklearn_learner
+from uwe.learners.sklearn import features_of, sklearn_learner
 
 sklearn = pytest.importorskip("sklearn")
 sp = pytest.importorskip("scipy.sparse")
@@ -122,6 +123,58 @@ def test_what_cannot_judge_is_refused() -> None:
     neighbours = sklearn_learner("sklearn:neighbors.KNeighborsClassifier", X)
     with pytest.raises(RunError, match="cannot predict 120 rows: Expected n_neighbors"):
         accuracy(neighbours, np.flatnonzero(Y < 2)[:3])
+
+
+def test_a_class_that_was_not_seen_keeps_its_place() -> None:
+    """Labels 0 and 2 of 3 classes: class 1 is improbable, not shifted away."""
+    from sklearn.naive_bayes import GaussianNB
+
+    x, y = np.array([[0.0], [0.1], [5.0], [5.1]]), np.array([0, 0, 2, 2])
+    learner = SklearnLearner(GaussianNB())
+    said = learner.predict(learner.fit(x, y, classes=3, seed=1), x)
+    assert said.predicted().tolist() == [0, 0, 2, 2]
+    assert (said.logits[:, 1] < -80).all()
+    alone = learner.predict(learner.fit(x, np.ones(4, dtype=int), classes=3, seed=1), x)
+    assert alone.predicted().tolist() == [1, 1, 1, 1]
+
+
+def test_the_seed_reaches_every_random_state() -> None:
+    """The same seed gives the same forest, also inside a pipeline; the original stays unfitted."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 4)), rng.integers(0, 2, 60)
+    learner = SklearnLearner(make_pipeline(StandardScaler(), RandomForestClassifier(5)))
+    said = [
+        learner.predict(
+            learner.fit(x, y, classes=2, seed=seed), rng.normal(size=(9, 4)) * 0 + x[:9]
+        )
+        for seed in (1, 1, 2)
+    ]
+    assert said[0].logits.tolist() == said[1].logits.tolist() != said[2].logits.tolist()
+    assert not hasattr(learner.estimator[0], "mean_")
+
+
+def test_features_are_what_the_last_step_but_one_gives() -> None:
+    """Features are a pipeline's scaled rows, or sparse text through a recorded SVD that repeats."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
+    scaled = make_pipeline(StandardScaler(), LogisticRegression()).fit(x, y)
+    features, source = features_of(scaled, x)
+    assert source == "step 'standardscaler'"
+    np.testing.assert_allclose(features, scaled[0].transform(x), rtol=1e-6)
+    texts = [f"word{i % 7} word{i % 5} other{i % 3}" for i in range(40)]
+    text = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, y)
+    picks = uwe.query(text, texts, 5, labelled=[0, 1])
+    assert picks.source == "step 'tfidfvectorizer', truncated SVD of 9 components, seed 0"
+    assert picks.rows.tolist() == uwe.query(text, texts, 5, labelled=[0, 1]).rows.tolist()
 
 
 def test_values_are_parsed() -> None:

@@ -333,3 +333,11 @@ def test_another_packages_strategy_comes_in_by_the_same_door(
     rows = ask(find_strategy("mine", sharpness=2.0), generic(), bought(40, 8), 3, 1)
     best = generic().logits[:, 0][bought(40, 8).unlabelled].topk(3).indices
     assert rows.tolist() == bought(40, 8).unlabelled[best].tolist()
+
+
+def test_a_query_tells_its_parts() -> None:
+    """Picks hold the seconds of the representation and of the selection."""
+    question = Question(generic(120), Pool.untouched(120), seed=1)
+    picks = find_strategy("uwe").query(question, 5)
+    assert list(picks.seconds) == ["representation", "selection"]
+    assert min(picks.seconds.values()) > 0

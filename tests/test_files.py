@@ -1,0 +1,105 @@
+"""Files are whole or absent, also where the disk is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from uwe.cli import main
+
+
+class FullDisk:
+    """A disk that is full after so many synced writes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+        self.calls = 0
+        fsync = os.fsync
+
+        def full(descriptor: int) -> None:
+            self.calls += 1
+            if self.calls > after:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", full)
+
+
+def test_a_disk_that_fills_up_loses_nothing(
+    tmp_path: Path,
+    finished_run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    small_run: Callable[..., list[str]],
+    outcome: Callable[[Path], dict[str, object]],
+) -> None:
+    """Wherever the disk fills up, one line says so, finished files stay without parts of others,
+    and the same command resumes to the outcome of a run that was never stopped."""
+    steps = 0
+    expected = outcome(finished_run)
+    for after in (0, 9, 26, 47, 10**6):
+        results = tmp_path / str(after)
+        with monkeypatch.context() as patched:
+            disk = FullDisk(patched, after)
+            capsys.readouterr()
+            code = main(small_run(results))
+            err = capsys.readouterr().err
+        if code == 0:
+            steps = disk.calls
+        else:
+            assert "the disk is full" in err.splitlines()[-1]
+            assert "Traceback" not in err
+            assert not list(results.rglob("*.part"))
+            before = outcome(results)
+            kept = [name for name in before.keys() & expected if not name.endswith("_result.csv")]
+            assert all(before[name] == expected[name] for name in kept)
+            assert main(small_run(results)) == 0
+        assert outcome(results) == expected
+    assert steps > 60
+
+
+@pytest.mark.parametrize("kind", ["model", "trlogits", "tr_info", "query.csv"])
+def test_a_full_disk_while_writing(
+    tmp_path: Path,
+    finished_run: Path,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
+    stopped: Callable[..., str],
+    small_run: Callable[..., list[str]],
+    contents: Callable[[Path], dict[str, object]],
+    outcome: Callable[[Path], dict[str, object]],
+) -> None:
+    """A disk that is full in the middle of a file leaves no part of it behind."""
+    opened = Path.open
+
+    def full(self: Path, mode: str = "r", *args: Any, **keywords: Any) -> Any:
+        if "w" in mode and kind in self.name:
+            with opened(self, "wb") as file:
+                file.write(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return opened(self, mode, *args, **keywords)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", full)
+        assert "the disk is full" in stopped(small_run(tmp_path))
+    assert not [name for name in contents(tmp_path) if name.endswith(".part") or kind in name]
+    assert main(small_run(tmp_path)) == 0
+    assert outcome(tmp_path) == outcome(finished_run)
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs Linux's full device")
+def test_a_log_that_cannot_be_written(
+    copied_run: Path,
+    refused: Callable[[list[str]], str],
+    small_run: Callable[..., list[str]],
+) -> None:
+    """A log on a full disk stops the work in one line, as every other file does."""
+    [log] = (copied_run / "digits" / "uwe").glob("*.log")
+    log.unlink()
+    log.symlink_to("/dev/full")
+    line = refused(small_run(copied_run))
+    assert f"cannot write {log}: the disk is full" in line

@@ -1,0 +1,102 @@
+"""Tables and texts with labels: what ``uwe run`` takes, and which row is wrong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from uwe.cli import main
+from uwe.data.labelled_rows import load_labelled_rows
+from uwe.errors import DataError, InputError
+
+DATA = Path(os.environ.get("UWE_DATA_DIR", Path(__file__).parent.parent.parent / "shared" / "data"))
+
+
+def rows_csv(folder: Path, *, bad: str = "") -> Path:
+    rng = np.random.default_rng(1)
+    lines = ["ids,a,b,kind,words"]
+    for row in range(60):
+        kind = "x" if row % 3 else "y"
+        a = rng.normal() + 3 * (row % 3 == 0)
+        lines.append(f"r{row},{a},{rng.normal()},{kind},{kind}word{row % 4} and more")
+    if bad:
+        lines[5] = bad
+    path = folder / "mine.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("model", ["sklearn:logistic", "sklearn:forest"])
+@pytest.mark.parametrize("text", [True, False])
+def test_uwe_run_takes_tables_and_texts(
+    text: bool, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A CSV with a label column is enough for a run, whose queries name the ids of its rows."""
+    path = rows_csv(tmp_path)
+    if not text:
+        lines = [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+        path.write_text("\n".join(lines))
+    column = ["--text", "words"] if text else []
+    command = ["run", str(path), "--label", "kind", *column, "--model", model]
+    command += ["--budgets", "8,16", "--strategy", "uwe", "--strategy", "random"]
+    assert main([*command, "--results", str(tmp_path / "results")]) == 0
+    assert "mine, sklearn-" in capsys.readouterr().out
+    [query] = (tmp_path / "results" / "mine" / "uwe" / "query").glob("*_cycle1_query.csv")
+    assert query.read_text().splitlines()[1].split(",")[4].startswith("r")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--label", "sort"], "has no column 'sort'; its columns are ids, a, b, kind, words"),
+        (["--label", "kind"], "the column words does not hold numbers alone; --text words"),
+        (["--label", "kind", "--text", "word"], "has no column 'word'"),
+        (["--label", "kind", "--text", "words", "--epochs", "5"], "--epochs is not used by model"),
+        (["--label", "kind", "--text", "words", "--model", "sklearn:logistics"],
+         "did you mean 'logistic'"),
+        (["--label", "kind", "--text", "words", "--budgets", "10,99"], "exceeds the pool of 48"),
+        (["--label", "kind", "--text", "words", "--model", "small"], "rows of mine are no images"),
+    ],
+)  # fmt: skip
+def test_rows_that_do_not_fit(
+    options: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Options that do not fit the table are one line and exit code 2, and leave no results."""
+    path = rows_csv(tmp_path)
+    given = ["--model", "sklearn:logistic", "--budgets", "8,16", *options]
+    kept = dict(zip(given[::2], [*given[1::2], ""], strict=False))
+    arguments = [part for flag, value in kept.items() for part in (flag, value) if part]
+    assert main(["run", str(path), *arguments, "--results", str(tmp_path / "r")]) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert captured.err.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_broken_labels_and_cells_name_their_row(tmp_path: Path) -> None:
+    """An empty label names its row; too few rows and unknown names are errors, too."""
+    path = rows_csv(tmp_path, bad="r4,1,2,,w")
+    with pytest.raises(DataError, match="row 4 has no label in column kind"):
+        load_labelled_rows(str(path), label="kind", text="words")
+    few = tmp_path / "few.csv"
+    few.write_text("a,kind\n1,x\n2,y\n")
+    with pytest.raises(DataError, match=r"of 2 rows of .* 0 would be test rows"):
+        load_labelled_rows(str(few), label="kind")
+    with pytest.raises(DataError, match="there is no nowhere"):
+        load_labelled_rows("nowhere")
+    with pytest.raises(InputError, match="did you mean 'wine'"):
+        load_labelled_rows("sklearn:wines")
+    with pytest.raises(InputError, match="knows its labels"):
+        load_labelled_rows("sklearn:wine", label="x")
+
+
+def test_trec_has_its_rows() -> None:
+    """The TREC questions are 5,452 pool rows and 500 test rows in six classes."""
+    if not (DATA / "trec").is_dir():
+        pytest.skip(f"{DATA}/trec is not there")
+    trec = load_labelled_rows("trec", data_dir=DATA, label="coarse_label", text="text")
+    assert (len(trec.train), len(trec.test), len(trec.classes)) == (5452, 500, 6)
+    assert "ABBR" in trec.classes
