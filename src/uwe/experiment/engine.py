@@ -146,23 +146,20 @@ def supervise(
 def run_one(prepared: Prepared, progress: Progress | None = None) -> Result:
     """Run one experiment from where it stands."""
     files, labels = prepared.files, prepared.experiment.labels
-    stop = None if prepared.experiment.run.cycles is None else prepared.experiment.run.cycles + 1
-    opening = Opening(prepared.name, prepared.run, labels, prepared.settings())
+    cycles = prepared.experiment.run.cycles
+    stop = None if cycles is None else cycles + 1
+    opening = Opening(prepared.name, prepared.run, labels, prepared.settings(), prepared.strategy)
     with held(files.lock, f"the run {prepared.name}"):
-        if _has_own_cycle0(files):
-            with logged_to(files.log):
-                initial = draw_rows(prepared)
-                session = open_session(
-                    prepared, opening, initial=initial, strategy=True, progress=progress
-                )
-                events = session.finish(session.events(()), labels[:stop])
-            return Result(prepared.experiment, files.table, cycle_rows(events))
-        cycle0 = ensure_cycle0(prepared, progress)
+        own = _has_own_cycle0(files)
+        cycle0 = [] if own else ensure_cycle0(prepared, progress)
+        base = None if own else prepared.cycle0_files
         with logged_to(files.log):
-            base = prepared.cycle0_files
-            session = open_session(prepared, opening, base=base, strategy=True, progress=progress)
+            session = open_session(
+                prepared, opening, initial=draw_rows(prepared), base=base, progress=progress
+            )
             events = session.events(cycle0)
-            _check_same_cycle0(events, cycle0, prepared)
+            if not own:
+                _check_same_cycle0(events, cycle0, prepared)
             events = session.finish(events, labels[:stop])
     return Result(prepared.experiment, files.table, cycle_rows(events))
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from uwe._types import Progress, Rows
@@ -23,12 +22,11 @@ from uwe.learners import Measured
 from uwe.oracle import simulated
 from uwe.runs import RunFiles, RunName, RunStore
 from uwe.runs.record import OTHER_FOLDER, OTHER_TAG, Record
+from uwe.strategies import Strategy
 
 __all__ = ["Opening", "open_session"]
 
 log = logging.getLogger("uwe")
-
-_NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -40,21 +38,22 @@ class Opening:
         run: name of its files.
         budgets: labelled rows after each cycle.
         settings: all that can change its results, for the record.
+        strategy: chooses the rows of later cycles; None for a run of one cycle.
     """
 
     name: str
     run: RunName
     budgets: tuple[int, ...]
     settings: Mapping[str, Any]
+    strategy: Strategy | None = None
 
 
 def open_session(
     prepared: Prepared,
     opening: Opening,
     *,
-    initial: Rows = _NO_ROWS,
+    initial: Rows,
     base: RunFiles | None = None,
-    strategy: bool = False,
     progress: Progress | None = None,
 ) -> Session:
     """Open a run for work; what its record fixes is taken from there.
@@ -64,7 +63,6 @@ def open_session(
         opening: which of its runs.
         initial: rows of cycle 0.
         base: files of the cycle-0 run that the run goes on from; None for a run with its own.
-        strategy: whether the run has queries of the experiment's strategy.
         progress: callback.
 
     Raises:
@@ -73,7 +71,7 @@ def open_session(
     experiment, dataset = prepared.experiment, prepared.dataset
     files = opening.run.files(experiment.run.results)
     store = RunStore(opening.run, files)
-    threads = _threads_of(_recorded(prepared, opening, store, strategy=strategy), prepared)
+    threads = _threads_of(_recorded(prepared, opening, store), prepared)
     passes = Passes(
         opening.name, prepared.learner, dataset, files.record, experiment.seed, progress
     )
@@ -89,7 +87,7 @@ def open_session(
     )
     kept = KeptPredictions(
         files,
-        prepared.strategy if strategy else None,
+        opening.strategy,
         all_features=experiment.run.keep_predictions == "all",
     )
     first = KeptPredictions(files, None)
@@ -98,8 +96,8 @@ def open_session(
         Label: Answer(_oracle(prepared)),
         Train: Fit(models, passes, first, opening.budgets),
     }
-    if strategy:
-        ask = Ask(prepared.strategy, models, passes, kept, experiment.seed)
+    if opening.strategy is not None:
+        ask = Ask(opening.strategy, models, passes, kept, experiment.seed)
         steps[Query] = _from_cycle_1(steps[Query], ask)
     return Session(opening.name, store, dataset, kept, steps, prepared.learner, threads)
 
@@ -117,7 +115,7 @@ def _oracle(prepared: Prepared) -> Any:
     )
 
 
-def _recorded(prepared: Prepared, opening: Opening, store: RunStore, *, strategy: bool) -> Record:
+def _recorded(prepared: Prepared, opening: Opening, store: RunStore) -> Record:
     """The record of the run, made now or compared."""
     learner, experiment = prepared.learner, prepared.experiment
     return store.open_record(
@@ -127,8 +125,8 @@ def _recorded(prepared: Prepared, opening: Opening, store: RunStore, *, strategy
             "threads": experiment.run.threads or torch.get_num_threads(),
             "inference_batch": learner.fitted_batch() if isinstance(learner, Measured) else 1,
         },
-        measure=prepared.strategy.measure_name if strategy else "entropy",
-        remedy=OTHER_TAG if strategy else OTHER_FOLDER,
+        measure="entropy" if opening.strategy is None else opening.strategy.measure_name,
+        remedy=OTHER_FOLDER if opening.strategy is None else OTHER_TAG,
     )
 
 
