@@ -418,7 +418,7 @@ def test_cycle_0_is_waited_for(
     run.join(timeout=60)
     assert ended == [0]
     said = capsys.readouterr().err
-    assert f"waiting for cycle 0 of seed 1, which process {holder.pid} on" in said
+    assert f"waiting for cycle 0 of seed 1; process {holder.pid} on" in said
     assert said.count("waiting for") == 1
 
 

@@ -33,8 +33,8 @@ import torch
         ({"epochs": "many"}, "--epochs: 'many' is not a whole number"),
         ({"seeds": "0"}, "seeds start at 1, but '0' holds 0"),
         ({"seeds": "0-2"}, "seeds start at 1, but '0-2' holds 0"),
-        ({"seeds": "3-1"}, "the range of seeds '3-1' falls; write 1-3"),
-        ({"seeds": "1,1-2"}, "'1,1-2' name one seed twice"),
+        ({"seeds": "3-1"}, "the range of seeds '3-1' is descending; write 1-3"),
+        ({"seeds": "1,1-2"}, "'1,1-2' contain a seed twice"),
         ({"seeds": "a"}, "not 'a'"),
         ({"seeds": ""}, "not ''"),
         ({"seeds": "1-999999999"}, "more than 1,000 seeds"),
@@ -49,7 +49,7 @@ import torch
         ({"dropout": "nan"}, "dropout must be at least 0 and below 1, not nan"),
         ({"test_fraction": "1"}, "test fraction must be above 0 and below 1, not 1"),
         ({"method_tag": "a/b"}, "method tag 'a/b'"),
-        ({"run_tag": "x" * 200}, "190 are possible; give fewer budgets or shorter tags"),
+        ({"run_tag": "x" * 200}, "the limit is 190; give fewer budgets or shorter tags"),
         ({"strategy": "random", "uncertainty": "bvsb"}, "--uncertainty is used by none of"),
         ({"strategy": "uwe", "mc_passes": "5"}, "--mc-passes is used by none of"),
         ({"strategy": "bald", "mc_passes": "1"}, "at least 2 of them, not 1"),
@@ -94,7 +94,7 @@ def test_what_can_be_seen_before_leaves_no_file(
         (["results"], "requires an argument"),
         (["results", "/nowhere"], "there is no folder /nowhere"),
         (["demo", "--seed", "1"], "Did you mean --seeds?"),
-        (["demo", "--seeds", "3-1"], "falls"),
+        (["demo", "--seeds", "3-1"], "is descending"),
     ],
 )
 def test_commands_that_are_mistyped(

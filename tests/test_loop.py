@@ -14,7 +14,9 @@ import uwe
 from uwe import journal
 from uwe.data.labelled_rows import load_labelled_rows
 from uwe.errors import InputError, RunError
+from uwe.experiment import prepare
 from uwe.predictions import Predictions
+from uwe.runs import find_runs
 from uwe.runs.cycles import TIMING_COLUMNS
 
 
@@ -105,9 +107,9 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
         ({"budgets": (6, 500)}, "the budget 500 exceeds the pool of 120 rows"),
         ({"budgets": (6, 6)}, "budgets must rise"),
         ({"strategy": "bagde"}, "did you mean 'badge'"),
-        ({"strategy": "bald"}, "predict of nearest takes no mc_passes"),
+        ({"strategy": "bald"}, "which nearest does not have"),
         ({"learner": object()}, "of type object, is no model"),
-        ({"options": {"colour": 1}}, "does not use 'colour'"),
+        ({"options": {"colour": 1}}, "option 'colour' is used by none"),
         ({"seed": 0}, "seed must be at least 1, not 0"),
     ],
 )
@@ -131,3 +133,114 @@ def test_a_learner_that_skips_rows_is_found_out(data: uwe.Dataset, tmp_path: Pat
     learner.predict = lambda model, x: (np.full((len(x), 3), np.nan), np.zeros((len(x), 2)))
     with pytest.raises(RunError, match="row 0 is NaN"):
         uwe.loop(learner, data, "uwe", (6, 12), results=tmp_path / "b")
+
+
+class Counting:
+    """The nearest class mean, in plain numpy; its settings are of several types."""
+
+    settings = {"widths": (3, 4), "rate": np.float32(0.5)}  # noqa: RUF012
+
+    def fit(self, x: Any, y: Any, *, classes: int, seed: int) -> Any:
+        assert 0 <= seed < 2**32
+        rows = [x[y == c] if (y == c).any() else x for c in range(classes)]
+        return np.array([some.mean(0) for some in rows])
+
+    def predict(self, model: Any, x: Any) -> Any:
+        return -((x[:, None] - model) ** 2).sum(2), x
+
+
+def results_of(results: list[uwe.Result]) -> list[Any]:
+    return [(each.experiment.strategy_name, each.experiment.seed, table(each)) for each in results]
+
+
+def test_strategies_seeds_and_jobs_in_one_call(data: uwe.Dataset, tmp_path: Path) -> None:
+    """3 x 3 runs by two processes give the tables of one run after another, in the same order."""
+    learner = type("Counting", (Counting,), {"__module__": "__main__"})()
+    strategies = ["uwe", uwe.strategies.mix({"badge": 0.5, "random": 0.5}), "random"]
+    budgets, seeds = (6, 12, 24), (1, 2, 3)
+    given = {"budgets": budgets, "seed": seeds, "options": {"uncertainty": "bvsb"}}
+    one = uwe.loop(learner, data, strategies, results=tmp_path / "one", **given)
+    two = uwe.loop(learner, data, strategies, results=tmp_path / "two", jobs=2, **given)
+    assert results_of(one) == results_of(two)
+    assert [name for name, *_ in results_of(one)] == ["uwe", "mix-badge-random", "random"] * 3
+    again = uwe.loop(learner, data, strategies, results=tmp_path / "two", **given)
+    assert results_of(again) == results_of(two)
+
+
+def test_two_runs_of_one_name_are_refused(data: uwe.Dataset, tmp_path: Path) -> None:
+    """They would have the same files; nothing is written."""
+    twice = [uwe.strategies.uwe(), uwe.strategies.uwe(uncertainty="bvsb")]
+    for strategies in (twice, ["uwe", "uwe"]):
+        with pytest.raises(InputError, match=r"two experiments are named uwe, seed 1.*\.named"):
+            uwe.loop(Counting(), data, strategies, (6, 12), results=tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+    results = uwe.loop(
+        Counting(), data, [twice[0], twice[1].named("uwe-bvsb")], (6, 12), results=tmp_path / "r"
+    )
+    assert len(results) == 2
+
+
+def test_a_strategy_value_is_recorded_and_resumed(data: uwe.Dataset, tmp_path: Path) -> None:
+    """Its name and options stand in the record; another value of that name is refused."""
+    value = uwe.strategies.prefilter("entropy", 0.5, then="coreset")
+    result = uwe.loop(Counting(), data, value, (6, 12), results=tmp_path)
+    [record] = [each for each in find_runs(tmp_path) if each.name and each.name.kind == "run"]
+    assert record.settings["strategy"] == "prefilter-entropy-coreset"
+    assert record.settings["option share"] == 0.5
+    assert table(uwe.loop(Counting(), data, value, (6, 12), results=tmp_path)) == table(result)
+    other = uwe.strategies.prefilter("entropy", 0.25, then="coreset")
+    with pytest.raises(RunError, match=r"option share is 0\.5 there and 0\.25 here"):
+        uwe.loop(Counting(), data, other, (6, 12), results=tmp_path)
+
+
+def test_settings_of_any_type_are_compared_as_they_are_written(
+    data: uwe.Dataset, tmp_path: Path
+) -> None:
+    """Tuples and numbers of numpy do not keep a run from going on."""
+    first = uwe.loop(Counting(), data, "random", (6, 12), results=tmp_path)
+    assert table(uwe.loop(Counting(), data, "random", (6, 12), results=tmp_path)) == table(first)
+
+
+class Full:
+    """A learner that conforms to the protocol, with one fault in what it predicts."""
+
+    name = "full"
+    settings = {"model": "full"}  # noqa: RUF012
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+
+    def fit(self, x: Any, y: Any, *, classes: int, seed: int, progress: Any = None) -> Any:
+        return classes
+
+    def predict(self, model: Any, x: Any, *, progress: Any = None) -> Any:
+        n = len(x) - (self.fault == "rows")
+        logits = torch.zeros(n, model + (self.fault == "classes"))
+        features = torch.zeros(n) if self.fault == "features" else torch.zeros(n, 2)
+        return Predictions(logits, features)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("rows", r"predict\(\) of full returned 29 rows for 30 items"),
+        ("classes", r"returned logits of shape \[30, 4\] for 3 classes"),
+        ("features", r"returned features of shape \[30\]"),
+    ],
+)
+def test_what_a_learner_predicts_is_checked(
+    fault: str, words: str, data: uwe.Dataset, tmp_path: Path
+) -> None:
+    """Also of a learner that conforms to the protocol: a line with both values."""
+    with pytest.raises(InputError, match=words):
+        uwe.loop(Full(fault), data, "random", (6, 12), results=tmp_path)
+
+
+def test_prepared_experiments_keep_their_data(data: uwe.Dataset, tmp_path: Path) -> None:
+    """Another data set beside them would be ignored, so it is refused."""
+    prepared = prepare(
+        [uwe.Experiment("iris", model=Counting(), budgets=(6, 12), results=tmp_path)], dataset=data
+    )
+    with pytest.raises(InputError, match="prepared experiments have their data set"):
+        uwe.run(prepared, dataset=data)
+    assert uwe.run(prepared)[0].labels.tolist() == [6, 12]

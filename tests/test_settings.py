@@ -189,15 +189,16 @@ def test_a_recipe_decides_the_epochs_everywhere() -> None:
 
 def test_the_record_holds_what_changes_a_result_only() -> None:
     """Folders, tags and threads are not compared; a new option is absent at its default."""
-    plain = settings_of(Experiment("digits"), cycle0=False)
+    plain = settings_of(Experiment("digits"), cycle0=False, network=True)
     assert plain == {
         "strategy": "uwe",
         "seed": 1,
         "budgets": [500, 1000, 2000, 4000, 8000, 16000],
         "start": "scratch",
     }
-    assert settings_of(Experiment("digits", threads=1, results="x"), cycle0=False) == plain
-    noisy = settings_of(Experiment("digits", label_noise=0.1), cycle0=True)
+    quiet = Experiment("digits", threads=1, results="x")
+    assert settings_of(quiet, cycle0=False, network=True) == plain
+    noisy = settings_of(Experiment("digits", label_noise=0.1), cycle0=True, network=True)
     assert noisy == {"seed": 1, "label noise": 0.1}
 
 

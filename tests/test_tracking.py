@@ -201,7 +201,7 @@ def test_a_tracker_of_another_package_is_logged_to(
     ("name", "message"),
     [
         ("wandb", "two packages register 'wandb' in the entry-point group uwe.trackers"),
-        ("broken", "tracker broken (no_such_module:a) cannot be imported"),
+        ("broken", "uwe.trackers (no_such_module:a) cannot be imported"),
     ],
 )
 def test_a_tracker_that_cannot_be_used_stops_before_anything(

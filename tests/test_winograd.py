@@ -217,7 +217,7 @@ def test_the_implementation_can_be_taken_out(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delitem(convolutions._IMPLEMENTATIONS, "tiles")
     model = build_model(ModelSpec("resnet18", 10, (8, 8, 1)))
     assert not any(isinstance(module, Conv3x3) for module in model.modules())
-    assert convolutions.convolution_settings() == {}
+    assert convolutions.convolution_settings() == {"convolutions": "torch"}
     monkeypatch.setenv("UWE_CONVOLUTIONS", "tiles")
     with pytest.raises(InputError, match="unknown value of UWE_CONVOLUTIONS 'tiles'"):
         convolutions.convolution_3x3(1, 1)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import Any
 
 from uwe.errors import InputError
 
-__all__ = ["plugins"]
+__all__ = ["loaded", "plugins"]
 
 
 @functools.cache
@@ -36,4 +38,20 @@ def plugins(group: str, own_prefix: str) -> Mapping[str, EntryPoint]:
                 f"two packages register {point.name!r} in the entry-point group {group}: "
                 f"{earlier.value} and {point.value}; uninstall one of them"
             )
-    return found
+    return MappingProxyType(found)
+
+
+def loaded(point: EntryPoint) -> Any:
+    """What an entry point stands for.
+
+    Raises:
+        InputError: it cannot be imported; the package is named.
+    """
+    try:
+        return point.load()
+    except Exception as error:  # whatever a module of another package raises
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"{point.name!r} of the entry-point group {point.group} ({point.value}) cannot be "
+            f"imported: {reason}; mend or uninstall the package"
+        ) from error

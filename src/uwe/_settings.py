@@ -9,8 +9,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from os import PathLike
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
 
 from uwe.errors import InputError, require_known
 
@@ -123,40 +127,75 @@ def recorded(part: Any, *, cycle0: bool) -> dict[str, Any]:
 
 
 def check_settings(part: Any) -> None:
-    """Check every option of ``part`` against its type and range.
+    """Check every option of ``part`` against its type and range; numbers become Python's own.
 
     Raises:
-        InputError: a value is not a number, outside its range, or not among its choices.
+        InputError: a value has another type, is outside its range, or is not among its choices.
     """
     types = get_type_hints(type(part))
     for each, option in documented(part):
-        value = getattr(part, each.name)
-        if value is not None:
-            _check(each.name.replace("_", " "), value, types[each.name], option)
+        name, value = each.name.replace("_", " "), getattr(part, each.name)
+        object.__setattr__(part, each.name, _checked(name, value, types[each.name], option))
 
 
-def _check(name: str, value: Any, kind: Any, option: Setting) -> None:
+def _checked(name: str, value: Any, kind: Any, option: Setting) -> Any:
     kinds = _alternatives(kind)
+    if value is None and (NoneType in _members(kind) or Any in kinds):
+        return None
     choices = [choice for each in kinds if get_origin(each) is Literal for choice in get_args(each)]
     if choices:
-        require_known(str(value), choices, name)
-    elif float in kinds:
-        _check_range(name, _number(name, value), option)
-    elif int in kinds:
-        _check_range(name, _whole(name, value), option)
+        return require_known(value, choices, name)
+    check = _CHECKS.get(kinds[0]) if len(kinds) == 1 and kinds[0] in _CHECKS else None
+    return value if check is None else _in_range(name, check(name, value), option)
+
+
+def _switch(name: str, value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
         raise InputError(f"{name} must be a number, not {value!r}")
     return float(value)
 
 
 def _whole(name: str, value: Any) -> int:
     try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
         return operator.index(value)
     except TypeError:
         raise InputError(f"{name} must be a whole number, not {value!r}") from None
+
+
+def _path(name: str, value: Any) -> Path:
+    if not isinstance(value, str | PathLike):
+        raise InputError(f"{name} must be a path, not {value!r}")
+    return Path(value).expanduser()
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{name} must be text, not {value!r}")
+    return value
+
+
+_CHECKS: Mapping[Any, Callable[[str, Any], Any]] = {
+    bool: _switch,
+    float: _number,
+    int: _whole,
+    Path: _path,
+    str: _text,
+}
+"""Checks by the type of an option; an option may also be of a type without a check."""
+
+
+def _in_range(name: str, value: Any, option: Setting) -> Any:
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        _check_range(name, value, option)
+    return value
 
 
 def _check_range(name: str, value: float, option: Setting) -> None:
@@ -172,10 +211,14 @@ def _check_range(name: str, value: float, option: Setting) -> None:
         raise InputError(f"{name} must be {wanted}, not {value:g}")
 
 
+def _members(kind: Any) -> tuple[Any, ...]:
+    """The members of a union; any other type alone."""
+    return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+
+
 def _alternatives(kind: Any) -> list[Any]:
     """The members of a union, None left out; any other type alone."""
-    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
-    return [each for each in members if each is not NoneType]
+    return [each for each in _members(kind) if each is not NoneType]
 
 
 def _default(each: Field[Any]) -> Any:

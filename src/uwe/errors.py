@@ -1,7 +1,7 @@
 """What can go wrong, as one small tree.
 
     Exception
-     └─ UweError            what a user can mend; the command line prints it in one line
+     └─ UweError            a mistake that the user can correct; the command line prints one line
          ├─ InputError      (ValueError) an option, a name, a number or a file does not fit
          ├─ DataError       (ValueError) a data set is missing, broken or inconsistent
          └─ RunError        (RuntimeError) a run cannot start, go on or be mixed with another
@@ -19,7 +19,7 @@ __all__ = ["DataError", "InputError", "RunError", "UweError", "damaged", "requir
 
 
 class UweError(Exception):
-    """Something a user can mend; its text says what is wrong and what to do."""
+    """A mistake that the user can correct; the text says what is wrong and what to do."""
 
 
 class InputError(UweError, ValueError):
@@ -61,4 +61,4 @@ def require_known(name: object, known: Iterable[str], what: str) -> str:
 def damaged(path: Path, error: Exception) -> DataError:
     """What cannot be read, and why, in one line."""
     reason = " ".join(str(error).split()) or type(error).__name__
-    return DataError(f"cannot read {path}: {reason}; is it whole? Write it again")
+    return DataError(f"cannot read {path}: {reason}; the file may be incomplete; write it again")

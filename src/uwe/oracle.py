@@ -18,9 +18,8 @@ Oracle: TypeAlias = Callable[[Rows], Labels]
 def simulated(y: Labels, *, classes: int, noise: float = 0.0, seed: int = 1) -> Oracle:
     """An oracle that knows every label, and errs with a given probability.
 
-    A wrong answer is drawn uniformly among the other classes. Whether and how a row's answer is
-    wrong depends on the row and the seed alone, so that a question that is asked twice gets the
-    same answer.
+    A wrong answer is drawn uniformly among the other classes. The errors of all rows are drawn at
+    once from the seed, so that a question that is asked twice gets the same answer.
 
     Args:
         y: int64 ``[n]``, the true classes.

@@ -22,7 +22,7 @@ from uwe.cli.run import known_options, repeated_options, run_and_show, run_comma
 from uwe.cli.select import select_command
 from uwe.cli.speaking import spoken
 from uwe.data import dataset_lines
-from uwe.errors import require_known
+from uwe.errors import InputError, require_known
 from uwe.experiment import BUDGETS, Experiment
 from uwe.learners import describe_model, model_names
 from uwe.strategies import describe_strategy, strategy_names
@@ -150,13 +150,20 @@ def _config_of(tokens: Sequence[str]) -> tuple[Dict, ...]:
     )
 
 
-def _strategy_lines() -> list[tuple[str, str]]:
-    lines = [(name, describe_strategy(name)) for name in strategy_names()]
-    return [(name, f"{line}\nSource: {source}") for name, (line, source) in lines]
+def _lines(names: Sequence[str], describe: Callable[[str], str]) -> list[tuple[str, str]]:
+    """A line each; a package that is broken does not hide the others."""
+    found = []
+    for name in names:
+        try:
+            found.append((name, describe(name)))
+        except InputError as error:
+            found.append((name, str(error)))
+    return found
 
 
-def _model_lines() -> list[tuple[str, str]]:
-    return [(name, describe_model(name)) for name in model_names()]
+def _of_strategy(name: str) -> str:
+    line, source = describe_strategy(name)
+    return f"{line}\nSource: {source}"
 
 
 def _budget_lines() -> list[tuple[str, str]]:
@@ -164,9 +171,9 @@ def _budget_lines() -> list[tuple[str, str]]:
 
 
 _LISTS: dict[str, Callable[[], Sequence[tuple[str, str]]]] = {
-    "strategies": _strategy_lines,
+    "strategies": lambda: _lines(strategy_names(), _of_strategy),
     "datasets": lambda: list(dataset_lines().items()),
-    "models": _model_lines,
-    "trackers": lambda: [(name, describe_tracker(name)) for name in tracker_names()],
+    "models": lambda: _lines(model_names(), describe_model),
+    "trackers": lambda: _lines(tracker_names(), describe_tracker),
     "budgets": _budget_lines,
 }

@@ -23,7 +23,7 @@ _OF_STRATEGIES = {
     "mc_passes": (Whole, "Short form of --option mc_passes=N (strategy bald)."),
 }
 _AS_TEXT = ("seed", "budgets", "model")
-"""Options that are written as text on the command line, whatever type they have in Python."""
+"""Options that are written as text on the command line, regardless of their type in Python."""
 
 _SWITCH = Parameter(negative=())
 

@@ -11,7 +11,7 @@ from cyclopts import Parameter, Token
 
 from uwe.errors import InputError, require_known
 from uwe.experiment import Experiment
-from uwe.strategies import strategy_names, strategy_options
+from uwe.strategies import shared_options, strategy_names
 
 _MOST_SEEDS = 1_000
 _SEED = re.compile("[0-9]{1,15}")
@@ -45,7 +45,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     if 0 in seeds:
         raise InputError(f"seeds start at 1, but {text!r} holds 0")
     if len(set(seeds)) < len(seeds):
-        raise InputError(f"seeds {text!r} name one seed twice")
+        raise InputError(f"seeds {text!r} contain a seed twice")
     return tuple(seeds)
 
 
@@ -91,24 +91,18 @@ def expand(
         require_known(name, strategy_names(), "strategy")
         if list(strategies).count(name) > 1:
             raise InputError(f"strategy {name} is named twice")
-    its = {name: _used(name, options) for name in strategies}
-    for option in options:
-        if not any(option in used for used in its.values()):
-            flag = "--" + option.replace("_", "-")
-            raise InputError(
-                f"{flag} is used by none of the chosen strategies ({', '.join(strategies)}); "
-                "leave it out"
-            )
+    its, unused = shared_options(strategies, options)
+    for option in unused:
+        flag = "--" + option.replace("_", "-")
+        raise InputError(
+            f"{flag} is used by none of the chosen strategies ({', '.join(strategies)}); "
+            "leave it out"
+        )
     return [
-        replace(template, strategy=name, seed=seed, options=its[name])
+        replace(template, strategy=name, seed=seed, options=used)
         for seed in seeds
-        for name in strategies
+        for name, used in zip(strategies, its, strict=True)
     ]
-
-
-def _used(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    allowed = strategy_options(name)
-    return {option: value for option, value in options.items() if option in allowed}
 
 
 def _range(part: str, text: str) -> range:
@@ -117,7 +111,7 @@ def _range(part: str, text: str) -> range:
         raise InputError(f"seeds are numbers such as 1-3 or 1,2,5, not {text!r}")
     start, end = int(first), int(last or first)
     if end < start:
-        raise InputError(f"the range of seeds {part!r} falls; write {end}-{start}")
+        raise InputError(f"the range of seeds {part!r} is descending; write {end}-{start}")
     if end - start >= _MOST_SEEDS:
         raise InputError(f"the range of seeds {part!r} has more than {_MOST_SEEDS:,} seeds")
     return range(start, end + 1)

@@ -47,9 +47,9 @@ OPTIONS = {"uncertainty": "uncertainty", "selection": "selection", "n_pass": "mc
 FLAGS = {
     "--budgets": "--budget_id",
     "--epochs": "--n_epoch",
-    "--device auto takes what there is": "leave out --gpu_id to take what there is",
+    "--device auto takes what there is": "omit --gpu_id to use the available device",
 }
-"""How this program spells what the library's errors speak of."""
+"""The flags that errors of the library name, and this program's names for them."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -86,8 +86,8 @@ def flags() -> Parser:
     add("--gpu_id", type=int, help="number of the CUDA device; without CUDA the CPU is taken")
     add("--n_epoch", type=int, default=100, help="of every training (default: 100)")
     add("--al_cycle", type=int, help="stop after this many cycles (default: all)")
-    add("--method_tag", help="is put behind the method's name")
-    add("--run_tag", help="is put behind the run's name")
+    add("--method_tag", help="suffix for the method's name in file names")
+    add("--run_tag", help="suffix for the run's name in file names")
     add("--full_train", type=int, choices=(0, 1), help="1: test loss and accuracy each epoch")
     add("--uncertainty", help="entropy, bvsb or least_confident")
     add("--selection", help="kmeans_pp, k_center_greedy, k_center_greedy_unlb or none")

@@ -13,6 +13,7 @@ from uwe.cli.display import Display, plan_table, wide_console
 from uwe.cli.flags import flag_parameters, repeated_flags, template_options
 from uwe.cli.options import Whole, expand, key_values, parse_seeds
 from uwe.cli.speaking import shown
+from uwe.data import check_dataset
 from uwe.errors import InputError
 from uwe.experiment import Experiment, check_arguments
 from uwe.tracking import require_trackers
@@ -41,8 +42,19 @@ def run_command(dataset: str, **given: Any) -> None:
     """Run active learning; finished work is reused, and only what is missing is computed."""
     experiments = _experiments(dataset, given)
     trackers = given.get("log") or []
+    if given.get("jobs", 1) < 1:
+        raise InputError(f"jobs are {given['jobs']}; at least 1 is needed")
     for each in experiments:
         check_arguments(each)
+    data = experiments[0].data
+    check_dataset(
+        data.dataset,
+        data_dir=data.data_dir,
+        label=data.label,
+        text=data.text,
+        image_size=data.image_size,
+        test_fraction=data.test_fraction,
+    )
     require_trackers(trackers)
     supervised = bool(given.get("supervised"))
     if given.get("dry_run"):

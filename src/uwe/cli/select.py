@@ -72,6 +72,8 @@ def select_command(
     force
         Overwrite output files that exist.
     """
+    if k < 1:
+        raise InputError(f"the number of picks is {k}; at least 1 is needed")
     _check_outputs(output, html, images, force=force)
     named = {"uncertainty": uncertainty, "selection": selection, **key_values(option or [])}
     options = {name: value for name, value in named.items() if value is not None}

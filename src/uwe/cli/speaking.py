@@ -1,4 +1,4 @@
-"""How the program ends: done, a user's mistake in one line, or interrupted."""
+"""Exit codes, and errors in one line."""
 
 from __future__ import annotations
 

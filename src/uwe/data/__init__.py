@@ -1,6 +1,6 @@
 """Data sets: a pool to label from, and rows to test on; one module a source."""
 
-from uwe.data.catalogue import dataset_lines, dataset_names, load_dataset
+from uwe.data.catalogue import check_dataset, dataset_lines, dataset_names, load_dataset
 from uwe.data.dataset import UNPREPARED, Dataset, ImageRows, Preparation, Split, rows_of
 from uwe.data.labelled_rows import load_labelled_rows
 from uwe.data.request import Request
@@ -12,6 +12,7 @@ __all__ = [
     "Preparation",
     "Request",
     "Split",
+    "check_dataset",
     "dataset_lines",
     "dataset_names",
     "load_dataset",

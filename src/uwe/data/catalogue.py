@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
-from uwe._plugins import plugins
+from uwe._plugins import loaded, plugins
 from uwe._types import Progress
 from uwe.data.dataset import Dataset
 from uwe.data.hub import HUB_PREFIX, load_hub
-from uwe.data.labelled_rows import is_table, load_labelled_rows
+from uwe.data.labelled_rows import check_table, is_table, load_labelled_rows
 from uwe.data.request import Request
 from uwe.errors import DataError, InputError, require_known
 
-__all__ = ["dataset_lines", "dataset_names", "load_dataset"]
+__all__ = ["check_dataset", "dataset_lines", "dataset_names", "load_dataset"]
 
 _GROUP, _OWN = "uwe.datasets", "uwe.data"
 _HUB = f"{HUB_PREFIX}NAME"
@@ -27,11 +29,8 @@ def dataset_names() -> tuple[str, ...]:
 
 def dataset_lines() -> dict[str, str]:
     """One line of text on each data set: the first line of its loader's docstring."""
-    loaders = {name: point.load() for name, point in plugins(_GROUP, _OWN).items()}
-    return {
-        name: (inspect.getdoc(loader) or "").partition("\n")[0]
-        for name, loader in {**loaders, _HUB: load_hub}.items()
-    }
+    lines = {name: _line(point) for name, point in plugins(_GROUP, _OWN).items()}
+    return {**lines, _HUB: _first_line(load_hub)}
 
 
 def load_dataset(
@@ -73,34 +72,74 @@ def load_dataset(
     >>> load_dataset("digits").image_shape
     (8, 8, 1)
     """
-    folder = None if data_dir is None else Path(data_dir).expanduser()
-    known = name in plugins(_GROUP, _OWN) or name.startswith(HUB_PREFIX)
-    if not known and (label is not None or text is not None or is_table(name, folder)):
-        if image_size is not None:
-            raise InputError(f"{name} is a table, so image size {image_size} is not used")
-        rows = load_labelled_rows(
-            name, data_dir=folder, label=label, text=text, test_fraction=test_fraction
-        )
-        return rows.limited(pool_size, test_size)
-    for option, value in (("label", label), ("text", text)):
-        if value is not None:
-            raise InputError(
-                f"--{option} {value} is for tables and texts, and {name} is a data set of images; "
-                "leave it out"
-            )
     request = Request(
         name=name,
-        data_dir=folder,
+        data_dir=None if data_dir is None else Path(data_dir).expanduser(),
         image_size=image_size,
         test_fraction=test_fraction,
         pool_size=pool_size,
         test_size=test_size,
         progress=progress,
     )
+    load = _resolved(request, label, text)
     try:
-        return _loader(name)(request).limited(pool_size, test_size)
+        return load().limited(pool_size, test_size)
     except OSError as error:
         raise DataError(f"cannot read {error.filename}: {error.strerror or error}") from error
+
+
+def check_dataset(
+    name: str,
+    *,
+    data_dir: Path | None = None,
+    label: str | None = None,
+    text: str | None = None,
+    image_size: int | None = None,
+    test_fraction: float | None = None,
+) -> None:
+    """Check the name and the options of a data set without loading it.
+
+    Args:
+        name: as in `load_dataset`, like the other arguments.
+        data_dir: folder of the files.
+        label: column of labels of a table.
+        text: column of texts of a table.
+        image_size: side of the images.
+        test_fraction: share of each class held out for testing.
+
+    Raises:
+        InputError: a name or an option does not fit.
+        DataError: a table or a folder is missing.
+    """
+    request = Request(
+        name=name, data_dir=data_dir, image_size=image_size, test_fraction=test_fraction
+    )
+    _resolved(request, label, text)
+
+
+def _resolved(request: Request, label: str | None, text: str | None) -> Callable[[], Dataset]:
+    """What loads the data set; its name and options are checked."""
+    name = request.name
+    known = name in plugins(_GROUP, _OWN) or name.startswith(HUB_PREFIX)
+    if not known and (label is not None or text is not None or is_table(name, request.data_dir)):
+        if request.image_size is not None:
+            raise InputError(f"{name} is a table, so image size {request.image_size} is not used")
+        check_table(name, request.data_dir)
+        return partial(
+            load_labelled_rows,
+            name,
+            data_dir=request.data_dir,
+            label=label,
+            text=text,
+            test_fraction=request.test_fraction,
+        )
+    for option, value in (("label", label), ("text", text)):
+        if value is not None:
+            raise InputError(
+                f"--{option} {value} is for tables and texts, and {name} is a data set of images; "
+                "leave it out"
+            )
+    return partial(_loader(name), request)
 
 
 def _loader(name: str) -> Callable[[Request], Dataset]:
@@ -108,12 +147,23 @@ def _loader(name: str) -> Callable[[Request], Dataset]:
         return load_hub
     points = plugins(_GROUP, _OWN)
     try:
-        loader: Callable[[Request], Dataset] = points[
-            require_known(name, dataset_names(), "data set")
-        ].load()
+        point = points[require_known(name, dataset_names(), "data set")]
     except InputError as error:
         raise InputError(
             f"{error} ({_HUB} is for an image data set of the Hugging Face hub or a folder of "
             "Parquet files; a table is a file .csv or .parquet, or a folder of Parquet files)"
         ) from None
+    loader: Callable[[Request], Dataset] = loaded(point)
     return loader
+
+
+def _line(point: EntryPoint) -> str:
+    """What a list shows; a package that is broken does not hide the others."""
+    try:
+        return _first_line(loaded(point))
+    except InputError as error:
+        return str(error)
+
+
+def _first_line(loader: object) -> str:
+    return (inspect.getdoc(loader) or "").partition("\n")[0]

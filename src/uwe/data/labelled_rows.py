@@ -18,7 +18,7 @@ from uwe.data.source import held_out
 from uwe.data.table import Table, train_and_test
 from uwe.errors import DataError, InputError, require_known
 
-__all__ = ["is_table", "load_labelled_rows"]
+__all__ = ["check_table", "is_table", "load_labelled_rows"]
 
 _PREFIX = "sklearn:"
 _BUNDLED = {
@@ -87,6 +87,19 @@ def load_labelled_rows(
         ids=ids,
         notes=notes,
     )
+
+
+def check_table(name: str, data_dir: Path | None) -> None:
+    """Check that a table exists.
+
+    Raises:
+        InputError: it is an unknown data set of scikit-learn.
+        DataError: there is no such file or folder.
+    """
+    if name.startswith(_PREFIX):
+        require_known(name.removeprefix(_PREFIX), _BUNDLED, "data set of scikit-learn")
+    else:
+        _place(name, data_dir)
 
 
 def is_table(name: str, data_dir: Path | None) -> bool:

@@ -22,7 +22,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Label:
-    """Get labels for ``rows``, bought in ``cycle``."""
+    """Get labels for ``rows``, queried in ``cycle``."""
 
     cycle: int
     rows: Rows

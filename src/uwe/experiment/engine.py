@@ -11,19 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from uwe import journal
 from uwe._types import FloatArray, IntArray, Progress
 from uwe.data import Dataset
-from uwe.errors import RunError
+from uwe.errors import InputError, RunError
 from uwe.experiment.initial import draw_rows, initial_rows, initial_rows_path
 from uwe.experiment.models import digest_of
 from uwe.experiment.opening import Opening, open_session
 from uwe.experiment.parallel import do_jobs
 from uwe.experiment.plan import make_plan, require_disk_space, supervised_plan
-from uwe.experiment.prepared import Prepared, prepare
+from uwe.experiment.prepared import Prepared, prepare, require_distinct
 from uwe.experiment.settings import Experiment
 from uwe.journal import Event, Trained
-from uwe.runs import RunFiles
+from uwe.runs import has_own_cycle0
 from uwe.runs.cycles import cycle_rows
 from uwe.runs.lock import held, waited_for
 from uwe.runs.log_file import logged_to
@@ -150,7 +149,7 @@ def run_one(prepared: Prepared, progress: Progress | None = None) -> Result:
     stop = None if cycles is None else cycles + 1
     opening = Opening(prepared.name, prepared.run, labels, prepared.settings(), prepared.strategy)
     with held(files.lock, f"the run {prepared.name}"):
-        own = _has_own_cycle0(files)
+        own = has_own_cycle0(files)
         cycle0 = [] if own else ensure_cycle0(prepared, progress)
         base = None if own else prepared.cycle0_files
         with logged_to(files.log):
@@ -182,12 +181,16 @@ def _prepared(
     dataset: Dataset | None,
     progress: Progress | None,
 ) -> list[Prepared]:
+    """The experiments checked; those that have been checked already stay as they are."""
     several = [given] if isinstance(given, Experiment | Prepared) else list(given)
+    plain = [each for each in several if not isinstance(each, Prepared)]
     done = [each for each in several if isinstance(each, Prepared)]
-    if done and len(done) == len(several):
-        return done
-    plain = [each.experiment if isinstance(each, Prepared) else each for each in several]
-    return prepare(plain, dataset=dataset, progress=progress)
+    if done and dataset is not None:
+        raise InputError("prepared experiments have their data set; leave dataset out")
+    checked = iter(prepare(plain, dataset=dataset, progress=progress) if plain or not done else [])
+    found = [each if isinstance(each, Prepared) else next(checked) for each in several]
+    require_distinct(found)
+    return found
 
 
 @contextmanager
@@ -198,13 +201,6 @@ def _cycle0_held(prepared: Prepared) -> Iterator[None]:
         yield
 
 
-def _has_own_cycle0(files: RunFiles) -> bool:
-    """Whether the run made its cycle 0 itself, as `uwe.loop` once did."""
-    events = journal.read(files.journal)
-    began = any(isinstance(event, Trained) for event in events)
-    return files.journal.exists() and (not began or files.model(0).exists())
-
-
 def _check_same_cycle0(
     events: Sequence[Event], cycle0: Sequence[Event], prepared: Prepared
 ) -> None:
@@ -213,7 +209,7 @@ def _check_same_cycle0(
     path = prepared.cycle0_files.model(0)
     if began != there:
         raise RunError(
-            f"the run {prepared.name} began from a cycle-0 model that has been made anew since "
+            f"the run {prepared.name} uses a cycle-0 model that was trained again later "
             f"({path}); choose another --results folder"
         )
     if not path.exists() or digest_of(path) != there:

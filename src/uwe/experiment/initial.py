@@ -12,7 +12,7 @@ from uwe._files import remove_unfinished, write_text
 from uwe._random import derive_seed
 from uwe._types import Rows
 from uwe.errors import RunError
-from uwe.experiment.prepared import Prepared
+from uwe.experiment.prepared import Prepared, oracle_of
 from uwe.experiment.settings import as_json
 from uwe.runs import initial_rows_file
 from uwe.runs.cycles import csv_text
@@ -57,7 +57,9 @@ def initial_rows(prepared: Prepared) -> Rows:
     if path.exists():
         return _read(path, experiment.labels[0], len(dataset.train))
     rows = draw_rows(prepared)
-    lines = ((i, row, int(dataset.train.y[row]), dataset.ids[row]) for i, row in enumerate(rows))
+    answers = oracle_of(prepared)(rows).tolist()
+    named = enumerate(zip(rows, answers, strict=True))
+    lines = ((rank, row, answer, dataset.ids[row]) for rank, (row, answer) in named)
     write_text(path, csv_text(_COLUMNS, lines))
     return rows
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from uwe.experiment.prepared import Prepared
+from uwe.runs import has_own_cycle0
 
 __all__ = ["Job", "Message", "jobs_of", "next_ready"]
 
@@ -23,22 +24,23 @@ class Job:
         kind: ``cycle 0`` or ``run``.
         number: position of its experiment among those that every process was given.
         name: name for people.
-        cycle0: journal of the cycle-0 run that is made or gone on from.
+        cycle0: journal of the cycle-0 run that is made or gone on from; None for a run that has
+            its own.
     """
 
     kind: Literal["cycle 0", "run"]
     number: int
     name: str
-    cycle0: Path
+    cycle0: Path | None
 
 
 def jobs_of(prepared: Sequence[Prepared]) -> list[Job]:
-    """The cycle-0 run of every seed once, and every run; in the order in which they are wanted."""
+    """The cycle-0 run of every seed once, and every run; in the order of the experiments."""
     jobs: list[Job] = []
     made: set[Path] = set()
     for number, each in enumerate(prepared):
-        path = each.cycle0_files.journal
-        if path not in made:
+        path = None if has_own_cycle0(each.files) else each.cycle0_files.journal
+        if path is not None and path not in made:
             made.add(path)
             jobs.append(Job("cycle 0", number, f"cycle 0, seed {each.experiment.seed}", path))
         jobs.append(Job("run", number, each.name, path))
@@ -47,5 +49,7 @@ def jobs_of(prepared: Sequence[Prepared]) -> list[Job]:
 
 def next_ready(jobs: Sequence[Job], cycle0_done: Collection[Path]) -> Job | None:
     """The first job that waits for no other; None while there is none."""
-    ready = (job for job in jobs if job.kind == "cycle 0" or job.cycle0 in cycle0_done)
-    return next(ready, None)
+    for job in jobs:
+        if job.kind == "cycle 0" or job.cycle0 is None or job.cycle0 in cycle0_done:
+            return job
+    return None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
 from uwe._types import Progress
 from uwe.data import Dataset
+from uwe.errors import InputError
 from uwe.experiment.engine import Result, run
 from uwe.experiment.settings import Experiment
-from uwe.strategies import Strategy
+from uwe.strategies import Strategy, shared_options
 
 __all__ = ["loop"]
 
@@ -57,7 +58,7 @@ def loop(
     the same call resumes after the process was killed. A learner that cannot save its models has
     its last model trained again after a restart. The learner's code cannot be compared with the
     record, but its ``name`` and its ``settings`` are: if you change what it does, change one of
-    them.
+    them, or choose another results folder.
 
     Args:
         learner: ``fit(x, y, *, classes, seed) -> model`` and ``predict(model, x)``, which gives
@@ -67,7 +68,7 @@ def loop(
         dataset: `Dataset.from_rows` makes one of any rows, `Dataset.from_arrays` of images.
         strategy: name or value of a strategy, or several of them.
         budgets: labelled rows after each cycle.
-        options: options of strategies that are given by name.
+        options: options of strategies that are given by name; each goes to those that have it.
         seed: at least 1, or several of them; everything random follows from it.
         jobs: number of runs at once, each in a process of its own; the results are the same.
         results: folder of the results.
@@ -95,15 +96,18 @@ def loop(
     >>> loop(Nearest(), data, "uwe", (6, 8), results=tempfile.mkdtemp()).labels.tolist()
     [6, 8]
     """
-    one = isinstance(strategy, str | Strategy)
+    one = isinstance(strategy, str | Strategy) and not isinstance(seed, Iterable)
     strategies = [strategy] if isinstance(strategy, str | Strategy) else list(strategy)
-    seeds = [seed] if isinstance(seed, int) else list(seed)
+    seeds = list(seed) if isinstance(seed, Iterable) else [seed]
+    its, unused = shared_options(strategies, options or {})
+    if unused:
+        raise InputError(f"option {unused[0]!r} is used by none of the strategies; leave it out")
     experiments = [
         Experiment(
             dataset.name,
             model=learner,
             strategy=each,
-            options=dict(options or {}) if isinstance(each, str) else {},
+            options=used,
             seed=number,
             budgets=budgets if isinstance(budgets, str) else tuple(budgets),
             results=Path(results),
@@ -111,7 +115,7 @@ def loop(
             **more,
         )
         for number in seeds
-        for each in strategies
+        for each, used in zip(strategies, its, strict=True)
     ]
     finished = run(experiments, jobs=jobs, dataset=dataset, progress=progress)
-    return finished[0] if one and isinstance(seed, int) else finished
+    return finished[0] if one else finished

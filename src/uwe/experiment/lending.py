@@ -17,6 +17,7 @@ from uwe.experiment.prepared import Prepared
 __all__ = ["Lent", "lent", "opened"]
 
 _SPLITS = ("train", "test")
+_BLOCK = 2**24
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,7 @@ def lent(prepared: Sequence[Prepared]) -> Iterator[Lent]:
     with TemporaryDirectory(prefix="uwe-") as folder:
         yield Lent(
             [_lent(dataset, Path(folder), at) for at, dataset in enumerate(datasets.values())],
-            [
-                (replace(each, dataset=cast(Dataset, None)), numbers[id(each.dataset)])
-                for each in prepared
-            ],
+            [(_without_data(each), numbers[id(each.dataset)]) for each in prepared],
         )
 
 
@@ -121,12 +119,30 @@ def _lent_rows(x: Any, path: Path) -> Any:
     return MappedArray(path, saved.dtype, saved.shape, saved.offset)
 
 
+def _is_still(mapped: np.memmap[Any, Any], path: str) -> bool:
+    """Whether the file at ``path`` holds the bytes that are mapped."""
+    try:
+        there = np.memmap(path, dtype=np.uint8, mode="r", offset=mapped.offset)
+    except (OSError, ValueError):
+        return False
+    here = np.frombuffer(mapped, dtype=np.uint8)
+    return len(there) >= len(here) and all(
+        np.array_equal(there[start : start + _BLOCK], here[start : start + _BLOCK])
+        for start in range(0, len(here), _BLOCK)
+    )
+
+
 def _already_mapped(x: np.ndarray[Any, Any]) -> MappedArray | None:
-    """Where the array stands in a file, if it is a contiguous stretch of a mapped file."""
+    """Where the array stands in a file, if it is a contiguous stretch of a file mapped read-only.
+
+    What was changed in memory, or mapped from a file that has been replaced since, is copied.
+    """
     root: Any = x
     while isinstance(root.base, np.ndarray):
         root = root.base
-    if not isinstance(root, np.memmap) or root.filename is None or not x.flags.c_contiguous:
+    if not isinstance(root, np.memmap) or root.mode != "r" or not x.flags.c_contiguous:
+        return None
+    if root.filename is None or not _is_still(root, root.filename):
         return None
     offset = root.offset + x.ctypes.data - root.ctypes.data
     return MappedArray(Path(root.filename), x.dtype, x.shape, offset)

@@ -90,6 +90,8 @@ class Models:
         self, cycle: int, rows: Rows, labels: Labels, note: Callable[[Stage], None] | None
     ) -> Any:
         x = rows_of(self.dataset.train.x, rows)
+        if not self.warm:
+            self.last.clear()  # the earlier model is not kept in memory beside the new one
         given: dict[str, Any] = {
             "classes": len(self.dataset.classes),
             "seed": derive_seed(self.seed, cycle, "train"),

@@ -1,4 +1,4 @@
-"""Opening a run: its record, and the steps with what each of them needs."""
+"""Opens a run: its record, its steps, and their inputs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from uwe.experiment.actions import Action, Label, Query, Train
 from uwe.experiment.kept import KeptPredictions
 from uwe.experiment.models import Models
 from uwe.experiment.passes import Passes
-from uwe.experiment.prepared import Prepared
+from uwe.experiment.prepared import Prepared, oracle_of
 from uwe.experiment.session import Session
 from uwe.experiment.settings import as_json
 from uwe.experiment.steps import Answer, Ask, Draw, Fit, Step
 from uwe.learners import Measured
-from uwe.oracle import simulated
 from uwe.runs import RunFiles, RunName, RunStore
 from uwe.runs.record import OTHER_FOLDER, OTHER_TAG, Record
 from uwe.strategies import Strategy
@@ -93,7 +92,7 @@ def open_session(
     first = KeptPredictions(files, None)
     steps: dict[type[Action], Step] = {
         Query: Draw(initial),
-        Label: Answer(_oracle(prepared)),
+        Label: Answer(oracle_of(prepared)),
         Train: Fit(models, passes, first, opening.budgets),
     }
     if opening.strategy is not None:
@@ -104,15 +103,6 @@ def open_session(
 
 def _from_cycle_1(first: Step, later: Step) -> Step:
     return lambda events, action: (first if action.cycle == 0 else later)(events, action)
-
-
-def _oracle(prepared: Prepared) -> Any:
-    return simulated(
-        prepared.dataset.train.y,
-        classes=len(prepared.dataset.classes),
-        noise=prepared.experiment.oracle.label_noise,
-        seed=prepared.experiment.seed,
-    )
 
 
 def _recorded(prepared: Prepared, opening: Opening, store: RunStore) -> Record:

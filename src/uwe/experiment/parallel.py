@@ -59,7 +59,7 @@ def _packed(shared: Lent) -> bytes:
 
 
 class _Worker:
-    """A process, the connection to it, and what it is doing."""
+    """A worker process, its connection, and its current job."""
 
     def __init__(self, packed: bytes) -> None:
         self.connection, theirs = Pipe()
@@ -82,12 +82,12 @@ class _Worker:
         self.tell(job)
 
     def tell(self, what: object) -> None:
-        """Send something; that the process is gone is found out when it is listened to."""
+        """Send something; a lost process is noticed at the next read."""
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(what)
 
     def heard(self) -> Message:
-        """What it says next; ``died`` and its exit code if it is gone."""
+        """The worker's next message; ``died`` and the exit code if it is gone."""
         try:
             message: Message = self.connection.recv()
         except (EOFError, ConnectionResetError):
@@ -109,7 +109,7 @@ class _Crew:
         self.progress = progress
         self.waiting: list[Job] = []
         self.cycle0_done: set[Path] = set()
-        self.deaths: Counter[tuple[str, Path]] = Counter()
+        self.deaths: Counter[tuple[str, Path | None]] = Counter()
         self.workers = [_Worker(packed) for _ in range(size)]
 
     def __enter__(self) -> _Crew:
@@ -154,12 +154,12 @@ class _Crew:
     def on_done(self, worker: _Worker, _nothing: object) -> None:
         """A job is finished."""
         assert worker.job is not None
-        if worker.job.kind == "cycle 0":
+        if worker.job.kind == "cycle 0" and worker.job.cycle0 is not None:
             self.cycle0_done.add(worker.job.cycle0)
         worker.job = None
 
     def on_failed(self, _worker: _Worker, error: Exception) -> None:
-        """A job cannot be finished: as if it had been done here."""
+        """A job cannot be finished: its error is raised in this process."""
         raise error
 
     def on_died(self, worker: _Worker, code: int) -> None:
@@ -171,7 +171,7 @@ class _Crew:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         if self.deaths[which] == _MOST_DEATHS:
             raise RunError(
-                f"the process of {job.name} ended {_MOST_DEATHS} times, at last with {how}; "
+                f"the process of {job.name} ended {_MOST_DEATHS} times; the last cause was {how}; "
                 "what is finished is kept: give the same command with fewer --jobs"
             )
         log.warning(

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from uwe._random import derive_seed
 from uwe._types import Progress, Stage
 from uwe.data import Dataset
-from uwe.errors import RunError
+from uwe.errors import InputError, RunError
 from uwe.learners import Learner, Measured, Stochastic, is_out_of_memory
 from uwe.predictions import Predictions
 from uwe.runs.record import fix_anew, fixed_number
@@ -84,6 +84,22 @@ class Passes:
         seed = derive_seed(self.seed, cycle, "dropout passes")
         return learner.predict_passes(model, rows.x, passes=mc_passes, seed=seed, progress=note)
 
+    def _require_shape(self, split: SplitName, predictions: Predictions) -> None:
+        """A row for each row, a column for each class, and features in columns."""
+        rows = self.dataset.train if split == "pool" else self.dataset.test
+        n, classes = len(rows), len(self.dataset.classes)
+        name = f"predict() of {self.learner.name}"
+        if not isinstance(predictions, Predictions):
+            raise InputError(f"{name} returned a {type(predictions).__name__}, not Predictions")
+        if len(predictions) != n:
+            raise InputError(f"{name} returned {len(predictions)} rows for {n} items")
+        if predictions.logits.shape[1:] != (classes,):
+            shape = list(predictions.logits.shape)
+            raise InputError(f"{name} returned logits of shape {shape} for {classes} classes")
+        if predictions.features.ndim != 2:
+            shape = list(predictions.features.shape)
+            raise InputError(f"{name} returned features of shape {shape}; they are [n, d]")
+
     def _halve(
         self, split: SplitName, cycle: int, batch: int, device: str, error: Exception
     ) -> None:
@@ -100,6 +116,7 @@ class Passes:
         )  # fmt: skip
 
     def _checked(self, split: SplitName, cycle: int, predictions: Predictions) -> Predictions:
+        self._require_shape(split, predictions)
         row = predictions.first_not_finite()
         if row is not None:
             raise RunError(

@@ -1,4 +1,4 @@
-"""What is still to be done, and what it costs, before anything is started."""
+"""The remaining work of runs and its cost, before a run starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from uwe.experiment.prepared import Prepared
 from uwe.experiment.settings import epochs_of
 from uwe.journal import Event, Queried, Trained
 from uwe.learners import Footprint, Measured
-from uwe.runs import RunFiles
+from uwe.runs import RunFiles, has_own_cycle0
 from uwe.runs.record import OTHER_TAG, require_same_settings
 
 __all__ = ["RunPlan", "make_plan", "require_disk_space", "supervised_plan"]
@@ -57,7 +57,7 @@ def make_plan(prepared: Sequence[Prepared]) -> list[RunPlan]:
     seen: set[Path] = set()
     for each in prepared:
         files = each.cycle0_files
-        if files.journal not in seen:
+        if files.journal not in seen and not has_own_cycle0(each.files):
             seen.add(files.journal)
             name = f"cycle 0, seed {each.experiment.seed}"
             rows = each.experiment.labels[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,16 @@ from uwe.learners import (
     WarmStarts,
     check_model,
     make_learner,
+    model_kind,
     model_name,
     require_passes,
 )
+from uwe.oracle import Oracle, simulated
 from uwe.runs import RunFiles, RunName
 from uwe.runs.record import recorded_setting
 from uwe.strategies import Strategy, as_strategy
 
-__all__ = ["Prepared", "check_arguments", "prepare"]
+__all__ = ["Prepared", "check_arguments", "oracle_of", "prepare", "require_distinct"]
 
 _LONGEST_STEM = 190
 """A file name has 255 bytes, of which up to 60 are the cycle, the kind and a suffix."""
@@ -74,7 +76,7 @@ class Prepared:
         return {
             **_about_data(self.dataset),
             **self.learner.settings,
-            **settings_of(self.experiment, cycle0=True),
+            **settings_of(self.experiment, cycle0=True, network=_is_network(self.learner)),
             "rows of cycle 0": rows,
         }
 
@@ -82,7 +84,7 @@ class Prepared:
         """All that can change a pick or an accuracy of the run."""
         return {
             **self.first_settings(self.experiment.labels[0]),
-            **settings_of(self.experiment, cycle0=False),
+            **settings_of(self.experiment, cycle0=False, network=_is_network(self.learner)),
             **{f"option {name}": value for name, value in self.strategy.options.items()},
         }
 
@@ -96,7 +98,13 @@ def check_arguments(experiment: Experiment) -> Strategy:
     check_folder(experiment.run.results)
     learner = experiment.learner
     check_model(learner.model, learner.model_options, vars(experiment.network))
-    return _strategy(experiment)
+    strategy = _strategy(experiment)
+    if strategy.needs.passes and model_kind(learner.model) == "sklearn":
+        raise InputError(
+            f"strategy {strategy.name} needs {strategy.needs.passes} stochastic passes, which "
+            f"{model_name(learner.model)} does not have; choose another strategy"
+        )
+    return strategy
 
 
 def prepare(
@@ -127,9 +135,38 @@ def prepare(
                 experiment.network, precision := _precision(experiment, run))  # fmt: skip
         if each not in learners:
             learners[each] = _learner(experiment, datasets[key], precision)
-        prepared.append(Prepared(experiment, datasets[key], learners[each], strategy, run))
+        learner = learners[each]
+        run = run if _is_network(learner) else replace(run, epochs=1)
+        prepared.append(Prepared(experiment, datasets[key], learner, strategy, run))
         _check(prepared[-1])
+    require_distinct(prepared)
     return prepared
+
+
+def require_distinct(prepared: Sequence[Prepared]) -> None:
+    """Refuse experiments whose runs would have the same files.
+
+    Raises:
+        InputError: two of them have.
+    """
+    first: dict[Path, Prepared] = {}
+    for each in prepared:
+        earlier = first.setdefault(each.files.record, each)
+        if earlier is not each:
+            raise InputError(
+                f"two experiments are named {each.name} and would have the same files; give one of "
+                "them a method_tag, or its strategy another name with .named(...)"
+            )
+
+
+def oracle_of(prepared: Prepared) -> Oracle:
+    """The simulated oracle of an experiment."""
+    return simulated(
+        prepared.dataset.train.y,
+        classes=len(prepared.dataset.classes),
+        noise=prepared.experiment.oracle.label_noise,
+        seed=prepared.experiment.seed,
+    )
 
 
 def check_folder(folder: Path) -> None:
@@ -143,6 +180,13 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"{there} is a file; --results must name a folder")
     if not os.access(there, os.W_OK | os.X_OK):
         raise InputError(f"{there} cannot be written; choose another --results folder")
+
+
+def _is_network(learner: Learner) -> bool:
+    """Whether the options of networks apply; a factory may also make another learner."""
+    from uwe.learners import TorchLearner
+
+    return isinstance(learner, TorchLearner)
 
 
 def _strategy(experiment: Experiment) -> Strategy:
@@ -240,8 +284,8 @@ def _check_abilities(prepared: Prepared) -> None:
 def _check_names(files: RunFiles) -> None:
     if (length := len(files.stem.encode())) > _LONGEST_STEM:
         raise InputError(
-            f"the names of the run's files would begin with {length} characters, and "
-            f"{_LONGEST_STEM} are possible; give fewer budgets or shorter tags"
+            f"the names of the run's files would begin with {length} characters; "
+            f"the limit is {_LONGEST_STEM}; give fewer budgets or shorter tags"
         )
     check_folder(files.folder)
 

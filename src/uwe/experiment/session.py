@@ -49,7 +49,7 @@ class Session:
         there = self.store.files.journal.exists()
         events = self.store.open_journal(first)
         if there:
-            log.info("%s: goes on after %d events", self.name, len(events))
+            log.info("%s: resumes after %d events", self.name, len(events))
         else:
             about = (
                 self.learner.describe() if isinstance(self.learner, Measured) else self.learner.name

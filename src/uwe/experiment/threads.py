@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
+from typing import Any
 
 import torch
 
-from uwe._optional import optional
 from uwe.learners import Learner, Measured
 
 __all__ = ["limited_threads"]
@@ -23,10 +24,17 @@ def limited_threads(number: int, learner: Learner) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
-        if isinstance(learner, Measured):
+        with nullcontext() if isinstance(learner, Measured) else _pools_limited(number):
             yield
-        else:
-            with optional("threadpoolctl", "limiting threads").threadpool_limits(number):
-                yield
     finally:
         torch.set_num_threads(before)
+
+
+def _pools_limited(number: int) -> AbstractContextManager[Any]:
+    try:
+        limits: AbstractContextManager[Any] = import_module("threadpoolctl").threadpool_limits(
+            number
+        )
+    except ImportError:  # then there is no scikit-learn either
+        return nullcontext()
+    return limits

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uwe._plugins import plugins
+from uwe._plugins import loaded, plugins
 from uwe.data import UNPREPARED, Dataset
 from uwe.errors import InputError, require_known
 from uwe.learners.devices import resolve_device, resolve_precision
@@ -91,12 +92,13 @@ def make_plugin(
 ) -> Learner:
     """The learner of a plug-in."""
     del network
-    factory = registered()[model].load()
+    factory, given = loaded(registered()[model]), _parsed(options)
     try:
-        return _as_learner(factory(dataset, **_parsed(options)))
+        inspect.signature(factory).bind(dataset, **given)
     except TypeError as error:
-        shown = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        shown = ", ".join(f"{name}={value!r}" for name, value in given.items())
         raise InputError(f"model {model} cannot take {shown or 'no options'}: {error}") from error
+    return _as_learner(factory(dataset, **given))
 
 
 def make_object(

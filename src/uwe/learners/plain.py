@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from uwe._json import json_value
 from uwe._types import Labels, Progress
 from uwe.data import ImageRows
 from uwe.errors import InputError
@@ -76,7 +77,10 @@ class _Plain:
     def settings(self) -> Mapping[str, Any]:
         """The name and the object's own settings."""
         own: Mapping[str, Any] = getattr(self.own, "settings", {})
-        return {"model": self.name, **{f"learner's {key}": value for key, value in own.items()}}
+        return {
+            "model": self.name,
+            **{f"learner's {key}": json_value(value) for key, value in own.items()},
+        }
 
     def fit(
         self, x: Any, y: Labels, *, classes: int, seed: int, progress: Progress | None = None

@@ -201,7 +201,7 @@ def require_passes(learner: Learner, passes: int) -> None:
         return
     if not isinstance(learner, Stochastic):
         raise InputError(
-            f"the strategy needs {passes} stochastic passes, but predict of {learner.name} takes "
-            "no mc_passes; choose another strategy"
+            f"the strategy needs {passes} stochastic passes, which {learner.name} does "
+            "not have; choose another strategy"
         )
     learner.check_passes(passes)

@@ -26,6 +26,8 @@ _IMPLEMENTATIONS: dict[str, Callable[[], Any]] = {
 }
 """Implementations by name; the last one is the default."""
 
+_OF_FORMER_RECORDS = "tiles"
+
 
 def convolution_3x3(channels_in: int, channels_out: int) -> nn.Conv2d:
     """A 3x3 convolution of stride 1 without bias; its outputs are as large as its inputs."""
@@ -42,8 +44,8 @@ def fix_weights(network: nn.Module) -> None:
 
 
 def convolution_settings() -> Mapping[str, Any]:
-    """The implementation for the record of a run, unless it is the default."""
-    return {} if _chosen() == _default() else {"convolutions": _chosen()}
+    """The implementation for the record of a run; records without one are of ``tiles``."""
+    return {} if _chosen() == _OF_FORMER_RECORDS else {"convolutions": _chosen()}
 
 
 def _default() -> str:

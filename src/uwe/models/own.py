@@ -13,11 +13,12 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 
+from uwe._json import json_value
 from uwe._types import Logits
 from uwe.errors import InputError
 from uwe.models.build import activation_bytes
 from uwe.models.classifier import Network
-from uwe.models.factory import Factory, name_of
+from uwe.models.factory import Factory
 from uwe.models.spec import ModelSize
 
 __all__ = ["OwnNetwork", "OwnSpec"]
@@ -204,7 +205,7 @@ class OwnSpec:
         """The network's settings for the record of a run."""
         return {
             "model": self.name,
-            **{f"model option {key}": _as_json(v) for key, v in self.factory.options.items()},
+            **{f"model option {key}": json_value(v) for key, v in self.factory.options.items()},
             "model's tensors": size.structure,
         }
 
@@ -323,17 +324,6 @@ def _structure(state: Mapping[str, torch.Tensor]) -> str:
     for name, value in state.items():
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
     return digest.hexdigest()
-
-
-def _as_json(value: Any) -> Any:
-    """Values of an option as JSON; functions by their names, since their addresses change."""
-    if isinstance(value, str | int | float | bool | None):
-        return value
-    if isinstance(value, list | tuple):
-        return [_as_json(each) for each in value]
-    if callable(value):
-        return name_of(value)
-    return repr(value)
 
 
 def _described(out: Any) -> str:

@@ -11,7 +11,7 @@ from uwe.runs.names import (
 )
 from uwe.runs.others import read_others
 from uwe.runs.record import Record, read_record
-from uwe.runs.store import RunStore, find_runs
+from uwe.runs.store import RunStore, find_runs, has_own_cycle0
 from uwe.runs.study import Curve, Study
 from uwe.runs.tables import read_acc_files, read_cycles
 
@@ -31,6 +31,7 @@ __all__ = [
     "find_bounds",
     "find_curves",
     "find_runs",
+    "has_own_cycle0",
     "initial_rows_file",
     "read_acc_files",
     "read_cycles",

@@ -73,6 +73,9 @@ def budget_id(budgets: str | tuple[int, ...]) -> str:
 
 def _whole_numbers(values: Any) -> tuple[int, ...]:
     try:
-        return tuple(operator.index(value) for value in values)
+        budgets = tuple(operator.index(value) for value in values)
+        if any(isinstance(value, bool) for value in values):
+            raise TypeError("True and False are no numbers")
+        return budgets
     except TypeError as error:
         raise InputError(f"budgets must be whole numbers, not {values!r}") from error

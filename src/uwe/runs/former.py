@@ -1,4 +1,4 @@
-"""Names of runs whose records were written before records held the name."""
+"""Names of runs with records of earlier versions."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def waited_for(lock: Path, what: str, *, tell: Callable[[str], None]) -> Iterato
         told = False
         while not _try_to_hold(stack, lock, what):
             if not told:
-                tell(f"waiting for {what}, which {_owner(lock)} is making")
+                tell(f"waiting for {what}; {_owner(lock)} is working on it")
                 told = True
             time.sleep(_POLL_SECONDS)
         yield

@@ -9,7 +9,7 @@ from typing import Any
 
 from uwe import journal
 from uwe._files import remove_unfinished
-from uwe.journal import Event
+from uwe.journal import Event, Trained
 from uwe.runs.names import RunFiles, RunName
 from uwe.runs.record import (
     OTHER_FOLDER,
@@ -19,7 +19,7 @@ from uwe.runs.record import (
     require_same_settings,
 )
 
-__all__ = ["RunStore", "find_runs"]
+__all__ = ["RunStore", "find_runs", "has_own_cycle0"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,14 @@ class RunStore:
             self.files.record, settings, experiment=experiment, fixed=fixed, name=self.name,
             measure=measure, remedy=remedy,
         )  # fmt: skip
+
+
+def has_own_cycle0(files: RunFiles) -> bool:
+    """Whether a strategy's run made its cycle 0 itself, as `uwe.loop` did in earlier versions."""
+    if not files.journal.exists():
+        return False
+    began = any(isinstance(event, Trained) for event in journal.read(files.journal))
+    return not began or files.model(0).exists()
 
 
 def find_runs(folder: Path) -> Iterator[Record]:

@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from uwe._json import json_value
 from uwe._types import Rows
 from uwe.errors import InputError
-from uwe.strategies._naming import checked_name, recorded
+from uwe.strategies._naming import checked_name
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
 from uwe.uncertainty import Measure, entropy
@@ -56,7 +57,7 @@ class Strategy:
     def __post_init__(self) -> None:
         checked_name(self.name)
         checked_name(self.measure_name)
-        object.__setattr__(self, "options", recorded(self.options))
+        object.__setattr__(self, "options", json_value(self.options))
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -134,7 +135,7 @@ def _require_answerable(strategy: Strategy, question: Question, k: int) -> None:
     row = predictions.first_not_finite(strategy.needs.fields)
     if row is not None:
         raise InputError(
-            f"the network's output for pool row {row} is NaN or infinite; nothing can be ranked"
+            f"the model's output for pool row {row} is NaN or infinite; no rows can be chosen"
         )
 
 

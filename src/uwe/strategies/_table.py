@@ -10,18 +10,24 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from typing import Any, ParamSpec, TypeAlias
 
-from uwe._plugins import plugins
+from uwe._plugins import loaded, plugins
 from uwe.errors import InputError, require_known
 from uwe.strategies._strategy import Strategy
 
 __all__ = [
-    "StrategyFactory", "as_strategy", "describe_strategy", "find_strategy", "strategy_factory",
-    "strategy_names", "strategy_options",
+    "StrategyFactory",
+    "as_strategy",
+    "describe_strategy",
+    "find_strategy",
+    "shared_options",
+    "strategy_factory",
+    "strategy_names",
+    "strategy_options",
 ]  # fmt: skip
 
 StrategyFactory: TypeAlias = Callable[..., Strategy]
@@ -129,6 +135,19 @@ def strategy_options(name: str) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in parameters}
 
 
+def shared_options(
+    strategies: Sequence[str | Strategy], options: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The options that each strategy uses, and those that none uses; a value has its own already.
+
+    >>> shared_options(["uwe", "random"], {"uncertainty": "bvsb", "colour": "red"})
+    ([{'uncertainty': 'bvsb'}, {}], ['colour'])
+    """
+    allowed = [strategy_options(each) if isinstance(each, str) else {} for each in strategies]
+    used = [{name: options[name] for name in options if name in its} for its in allowed]
+    return used, [name for name in options if not any(name in its for its in used)]
+
+
 def describe_strategy(name: str) -> tuple[str, str]:
     """One line about a strategy, and its source."""
     text = inspect.getdoc(_factory(name)) or ""
@@ -144,7 +163,7 @@ def _factory(name: str) -> StrategyFactory:
         )
     table = registered()
     require_known(name, table, "strategy")
-    factory: StrategyFactory = table[name].load()
+    factory: StrategyFactory = loaded(table[name])
     return factory
 
 

@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Protocol
 
-from uwe._plugins import plugins
+from uwe._plugins import loaded, plugins
 from uwe.errors import InputError, require_known
 
 __all__ = [
@@ -63,10 +63,7 @@ def find_tracker(name: str) -> TrackerFactory:
         InputError: the name is unknown, or its module cannot be imported.
     """
     point = _table()[require_known(name, _table(), "tracker")]
-    try:
-        factory: TrackerFactory = point.load()
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"tracker {name} ({point.value}) cannot be imported: {error}") from error
+    factory: TrackerFactory = loaded(point)
     return factory
 
 

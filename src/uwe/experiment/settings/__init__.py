@@ -1,4 +1,4 @@
-"""What an experiment is."""
+"""The options of an experiment."""
 
 from uwe.experiment.settings.experiment import (
     PARTS,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
+from uwe._json import json_value
 from uwe._settings import check_settings, documented, recorded, setting
 from uwe.errors import InputError, require_known
 from uwe.experiment.settings.parts import (
@@ -15,13 +15,14 @@ from uwe.experiment.settings.parts import (
     LearnerOptions,
     OracleOptions,
     RunOptions,
+    as_options,
 )
 from uwe.learners import NetworkOptions, model_kind, model_name
 from uwe.learners.recipes import RECIPES
 from uwe.runs.budgets import BUDGETS, as_budgets, budget_id
-from uwe.strategies import Strategy
+from uwe.strategies import Strategy, as_strategy
 
-__all__ = ["PARTS", "Experiment", "as_json", "epochs_of", "settings_of", "trains_network"]
+__all__ = ["PARTS", "Experiment", "as_json", "epochs_of", "settings_of"]
 
 PARTS: Mapping[str, type] = {
     "data": DataOptions,
@@ -101,11 +102,16 @@ class Experiment:
             require_known(name, [*known, *_PART_OF], "option of Experiment")
         for each in fields(self):
             value = flat.get(each.name, _default_of(each))
+            if each.name in PARTS and not isinstance(value, PARTS[each.name]):
+                raise InputError(f"{each.name} must be {PARTS[each.name].__name__}, not {value!r}")
             mine = {name: flat[name] for name in flat if _PART_OF.get(name) == each.name}
             object.__setattr__(self, each.name, replace(value, **mine) if mine else value)
         object.__setattr__(self, "budgets", as_budgets(self.budgets))
+        object.__setattr__(self, "options", as_options("options", self.options))
         if not self.data.dataset:
             raise InputError("an experiment needs a dataset; give its name")
+        if not isinstance(self.strategy, str):
+            as_strategy(self.strategy)  # refuses what is no strategy
         check_settings(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -135,7 +141,7 @@ class Experiment:
         return budget_id(self.budgets)
 
 
-def trains_network(experiment: Experiment) -> bool:
+def _trains_network(experiment: Experiment) -> bool:
     """Whether the options of networks apply to the experiment's model."""
     return model_kind(experiment.learner.model) in ("network", "factory", "callable")
 
@@ -146,21 +152,22 @@ def epochs_of(experiment: Experiment) -> int:
     >>> epochs_of(Experiment("digits", recipe="fast"))
     25
     """
-    if not trains_network(experiment):
+    if not _trains_network(experiment):
         return 1
     network = experiment.network
     return RECIPES[network.recipe].epochs if network.epochs is None else network.epochs
 
 
-def settings_of(experiment: Experiment, *, cycle0: bool) -> dict[str, Any]:
+def settings_of(experiment: Experiment, *, cycle0: bool, network: bool) -> dict[str, Any]:
     """What the options themselves add to the record; data and learner tell the rest.
 
     Args:
         experiment: the experiment.
         cycle0: keep only what changes the model of cycle 0.
+        network: whether the options of networks apply.
     """
     parts: list[Any] = [experiment, experiment.data, experiment.learner, experiment.oracle]
-    if trains_network(experiment):
+    if network:
         parts.append(experiment.network)
     found: dict[str, Any] = {}
     for part in parts:
@@ -178,17 +185,10 @@ def as_json(experiment: Experiment) -> dict[str, Any]:
     }
     parts = [getattr(experiment, name) for name in PARTS]
     rest = {each.name: getattr(part, each.name) for part in parts for each, _ in documented(part)}
-    return {key: _plain(value) for key, value in {**own, **rest}.items()}
-
-
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): _plain(of) for key, of in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return str(value) if isinstance(value, Path) else model_name(value)
+    written: dict[str, Any] = json_value(
+        {**own, **rest, "model": model_name(experiment.learner.model)}
+    )
+    return written
 
 
 def _without_former_names(given: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,18 @@ from typing import Any, Literal
 from uwe._settings import check_settings, setting
 from uwe.errors import InputError
 
-__all__ = ["DataOptions", "LearnerOptions", "OracleOptions", "RunOptions"]
+__all__ = ["DataOptions", "LearnerOptions", "OracleOptions", "RunOptions", "as_options"]
+
+
+def as_options(what: str, given: Any) -> dict[str, Any]:
+    """Options by name, as a mapping of our own.
+
+    Raises:
+        InputError: they are no mapping from names.
+    """
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise InputError(f"{what} must be a mapping from names to values, not {given!r}")
+    return dict(given)
 
 
 @dataclass(frozen=True)
@@ -36,8 +47,6 @@ class DataOptions:
     )
 
     def __post_init__(self) -> None:
-        if self.data_dir is not None:
-            object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser())
         check_settings(self)
 
 
@@ -56,6 +65,9 @@ class LearnerOptions:
         flags=("--model-option",),
         repeated=True,
     )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "model_options", as_options("model_options", self.model_options))
 
 
 @dataclass(frozen=True)
@@ -94,7 +106,6 @@ class RunOptions:
     )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "results", Path(self.results).expanduser())
         check_settings(self)
         for what, tag in (("method tag", self.method_tag), ("run tag", self.run_tag)):
             if not all(each.isalnum() or each in "-._" for each in tag):
