@@ -130,7 +130,13 @@ class Undefined(Broken):
 
 
 class Unwritable(Broken):
-    settings = {"p": (1, 2)}  # noqa: RUF012
+    settings = {"model": "nearest", "p": (1, 2)}  # noqa: RUF012
+
+    def fit(self, x: Any, y: Any, *, classes: int, seed: int, progress: Any = None) -> Any:
+        return super().fit(x, y, classes=classes, seed=seed)
+
+    def predict(self, model: Any, x: Any, *, progress: Any = None) -> Any:
+        return uwe.Predictions(*(each.float() for each in super().predict(model, x)))
 
 
 class Forgetful(Broken):

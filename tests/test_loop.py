@@ -18,6 +18,7 @@ from uwe.experiment import prepare
 from uwe.predictions import Predictions
 from uwe.runs import find_runs
 from uwe.runs.cycles import TIMING_COLUMNS
+from uwe.strategies import Needs, Strategy, ranked
 
 
 class Nearest:
@@ -244,3 +245,77 @@ def test_prepared_experiments_keep_their_data(data: uwe.Dataset, tmp_path: Path)
     with pytest.raises(InputError, match="prepared experiments have their data set"):
         uwe.run(prepared, dataset=data)
     assert uwe.run(prepared)[0].labels.tolist() == [6, 12]
+
+
+def first_rows(question: Any, k: int) -> Any:
+    return question.candidates[:k]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "words"),
+    [
+        (Strategy(first_rows, needs=Needs()), "'own' has no name of its own"),
+        (ranked(lambda predictions: predictions.logits[:, 0]), "has no name of its own"),
+        (Strategy(first_rows, name="random", needs=Needs()), "the name of another strategy"),
+        (None, "a strategy must be a name"),
+        (first_rows, "a strategy must be a name"),
+    ],
+)
+def test_a_strategy_must_be_told_apart_in_a_run(
+    strategy: Any, words: str, data: uwe.Dataset, tmp_path: Path
+) -> None:
+    """Runs are found again by the strategy's name; what has none of its own is refused."""
+    with pytest.raises(InputError, match=words):
+        uwe.loop(Counting(), data, strategy, (6, 12), results=tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+    if isinstance(strategy, Strategy):
+        named = strategy.named("mine")
+        assert uwe.loop(Counting(), data, named, (6, 12), results=tmp_path / "r").rows
+
+
+def test_an_estimator_is_recorded_whole(data: uwe.Dataset, tmp_path: Path) -> None:
+    """Where scikit-learn prints a part or an address, the parameters are recorded."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    def weighted(weight: float) -> Any:
+        weights = {number: weight if number == 2 else 1.0 for number in range(40)}
+        return LogisticRegression(class_weight=weights)
+
+    uwe.loop(weighted(1.0), data, "random", (6, 12), results=tmp_path / "a")
+    with pytest.raises(RunError, match="other settings"):
+        uwe.loop(weighted(500.0), data, "random", (6, 12), results=tmp_path / "a")
+    for _ in range(2):
+        pipeline = make_pipeline(FunctionTransformer(np.log1p), LogisticRegression())
+        uwe.loop(pipeline, data, "random", (6, 12), results=tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ((np.zeros((30, 3)), None), r"returned features of shape \[\], not"),
+        ((np.zeros(30), np.zeros((30, 2))), r"returned logits of shape \[30\], not"),
+        (([[1.0], [1.0, 2.0]], np.zeros((30, 2))), "returned logits that are no numbers"),
+    ],
+)
+def test_outputs_that_are_no_tables_are_refused(
+    out: Any, words: str, data: uwe.Dataset, tmp_path: Path
+) -> None:
+    """One line that names the output and its shape."""
+    learner = Counting()
+    learner.predict = lambda model, x: out  # type: ignore[method-assign]
+    with pytest.raises(InputError, match=words):
+        uwe.loop(learner, data, "random", (6, 12), results=tmp_path)
+
+
+def test_fit_takes_classes_and_seed(data: uwe.Dataset, tmp_path: Path) -> None:
+    """It is checked before anything is written."""
+
+    class Short(Counting):
+        def fit(self, x: Any, y: Any) -> Any:  # type: ignore[override]
+            return None
+
+    with pytest.raises(InputError, match="fit of Short cannot be called"):
+        uwe.loop(Short(), data, "random", (6, 12), results=tmp_path / "r")
+    assert not (tmp_path / "r").exists()

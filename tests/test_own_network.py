@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -398,6 +399,7 @@ number = 3
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mynet.py").write_text(MODULE)
     (tmp_path / "broken.py").write_text("import nothing_of_that_name")
+    (tmp_path / "ending.py").write_text("import sys\nsys.exit(3)")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delitem(sys.modules, "mynet", raising=False)
@@ -418,6 +420,8 @@ def test_a_network_by_its_path(folder: Path, digits: Dataset) -> None:
         ("nowhere:Net", "there is no module 'nowhere'"),
         ("mynet:Nte", "unknown name in mynet 'Nte'; did you mean 'Net'"),
         ("broken:Net", "cannot import broken: No module named 'nothing_of_that_name'"),
+        ("ending:Net", "cannot import ending: it ends the program"),
+        ("./mynet.py:Net", "names a file; write mynet:Net"),
         ("mynet:made", "is a network that is already built"),
         ("mynet:number", "is 3, of type int; it must be a function or class"),
         ("mynet:", "write module:name"),
@@ -469,3 +473,28 @@ def test_a_learner_can_be_copied(digits: Dataset) -> None:
     ours = learner(Net, digits)
     assert copy.deepcopy(ours).settings == ours.settings
     assert uwe.Predictions is not None
+
+
+def test_the_arguments_of_a_partial_are_recorded(digits: Dataset) -> None:
+    """Two partials of one class are two models."""
+    made = [
+        make_learner(partial(Net, width=width), digits, network=NETWORK).settings
+        for width in (8, 9)
+    ]
+    assert [each["model's arguments"]["width"] for each in made] == [8, 9]
+    assert "model's arguments" not in make_learner(Net, digits, network=NETWORK).settings
+
+
+def test_networks_of_changing_shapes_are_refused(digits: Dataset) -> None:
+    """A factory that is called twice makes the same tensors."""
+    widths = iter(range(8, 99))
+    with pytest.raises(InputError, match="different tensors when it is called twice"):
+        make_learner(
+            lambda classes, shape: Net(classes, shape, next(widths)), digits, network=NETWORK
+        )
+
+
+def test_images_are_no_rows_for_scikit_learn(digits: Dataset) -> None:
+    """Said before anything is written, with what to do."""
+    with pytest.raises(InputError, match=r"digits holds images.*such as sklearn:digits"):
+        make_learner("sklearn:logistic", digits)

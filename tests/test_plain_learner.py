@@ -148,7 +148,7 @@ def test_what_is_no_learner_is_one_line(learner: Any, words: str) -> None:
 
 def test_passes_that_do_not_come_are_refused() -> None:
     """Before the work, if predict takes no mc_passes; after it, if the number is wrong."""
-    with pytest.raises(InputError, match="needs 4 stochastic passes, but predict of Mean takes"):
+    with pytest.raises(InputError, match="needs 4 stochastic passes, which Mean does not have"):
         require_passes(as_learner(Mean()), 4)
     require_passes(as_learner(Mean()), 0)
     forgets = as_learner(changed(predict=lambda self, model, x, mc_passes=0: (x, x)))

@@ -26,13 +26,13 @@ def json_value(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): json_value(of) for key, of in value.items()}
     if isinstance(value, set | frozenset):
-        return [json_value(of) for of in sorted(value)]
+        return sorted((json_value(of) for of in value), key=str)
     if isinstance(value, list | tuple):
         return [json_value(of) for of in value]
     if isinstance(value, Path):
         return str(value)
-    if isinstance(value, np.ndarray):
-        return json_value(value.tolist())
+    if callable(listed := getattr(value, "tolist", None)):  # an array or a tensor
+        return json_value(listed())
     return _object(value)
 
 

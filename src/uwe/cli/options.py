@@ -88,12 +88,15 @@ def expand(
         InputError: an option is used by none of the strategies, or one is named twice.
     """
     for name in strategies:
+        if "," in name:
+            raise InputError(f"--strategy {name!r} holds a comma; give --strategy once for each")
         require_known(name, strategy_names(), "strategy")
         if list(strategies).count(name) > 1:
             raise InputError(f"strategy {name} is named twice")
     its, unused = shared_options(strategies, options)
     for option in unused:
-        flag = "--" + option.replace("_", "-")
+        short = option in ("uncertainty", "selection", "mc_passes")
+        flag = "--" + option.replace("_", "-") if short else f"--option {option}"
         raise InputError(
             f"{flag} is used by none of the chosen strategies ({', '.join(strategies)}); "
             "leave it out"

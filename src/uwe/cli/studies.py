@@ -20,9 +20,8 @@ def show(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> None:
 
 def picture_name(study: Study, taken: Sequence[str]) -> str:
     """The name of a study's picture; a number tells studies of one name apart."""
-    made = (
-        f"_mod{study.model}_ne{study.epochs}" if study.model else ""
-    )  # other programs' are unknown
+    epochs = f"_ne{study.epochs}" if study.epochs else ""
+    made = f"_mod{study.model}{epochs}" if study.model else ""  # other programs' are unknown
     name = f"curves_{study.dataset}{made}_bid{study.budgets}"
     names = [f"{name}.svg", *(f"{name}_{number}.svg" for number in range(2, len(taken) + 2))]
     return next(each for each in names if each not in taken)

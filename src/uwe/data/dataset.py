@@ -246,7 +246,10 @@ class Dataset:
             DataError: the rows are no images.
         """
         if self.preparation == UNPREPARED:
-            raise DataError(f"the rows of {self.name} are no images, which this model needs")
+            raise DataError(
+                f"the rows of {self.name} are no images, which this model needs; choose a model "
+                "for tables and texts, such as sklearn:logistic"
+            )
         height, width, channels = self.train.x.shape[1:]
         return height, width, channels
 

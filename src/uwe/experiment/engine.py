@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +90,8 @@ def run(
     >>> result.labels.tolist()
     [20, 30]
     """
+    if isinstance(jobs, bool) or not isinstance(jobs, int):
+        raise InputError(f"jobs must be a whole number, not {jobs!r}")
     prepared = _prepared(experiments, dataset, progress)
     require_disk_space(make_plan(prepared))
     if jobs != 1:
@@ -176,13 +178,22 @@ def ensure_cycle0(prepared: Prepared, progress: Progress | None = None) -> list[
         return session.finish(session.events(()), first)
 
 
+def _iterable(given: Any) -> Iterable[Any]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InputError(f"an Experiment or a list of them is needed, not {given!r}")
+    return given
+
+
 def _prepared(
     given: Experiment | Prepared | Sequence[Experiment | Prepared],
     dataset: Dataset | None,
     progress: Progress | None,
 ) -> list[Prepared]:
     """The experiments checked; those that have been checked already stay as they are."""
-    several = [given] if isinstance(given, Experiment | Prepared) else list(given)
+    several = [given] if isinstance(given, Experiment | Prepared) else list(_iterable(given))
+    for each in several:
+        if not isinstance(each, Experiment | Prepared):
+            raise InputError(f"an Experiment is needed, not {each!r} of type {type(each).__name__}")
     plain = [each for each in several if not isinstance(each, Prepared)]
     done = [each for each in several if isinstance(each, Prepared)]
     if done and dataset is not None:

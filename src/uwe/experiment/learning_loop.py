@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, cast, overload
 
 from uwe._types import Progress
 from uwe.data import Dataset
 from uwe.errors import InputError
 from uwe.experiment.engine import Result, run
 from uwe.experiment.settings import Experiment
-from uwe.strategies import Strategy, shared_options
+from uwe.strategies import Strategy, as_strategy, shared_options
 
 __all__ = ["loop"]
 
@@ -96,8 +96,15 @@ def loop(
     >>> loop(Nearest(), data, "uwe", (6, 8), results=tempfile.mkdtemp()).labels.tolist()
     [6, 8]
     """
-    one = isinstance(strategy, str | Strategy) and not isinstance(seed, Iterable)
-    strategies = [strategy] if isinstance(strategy, str | Strategy) else list(strategy)
+    one = not isinstance(strategy, list | tuple) and not isinstance(seed, Iterable)
+    if not isinstance(dataset, Dataset):
+        raise InputError(f"dataset must be a uwe.Dataset, not {type(dataset).__name__}")
+    strategies: list[str | Strategy] = (
+        list(strategy) if isinstance(strategy, list | tuple) else [cast("str | Strategy", strategy)]
+    )
+    for each in strategies:
+        if not isinstance(each, str):
+            as_strategy(each)  # refuses what is no strategy
     seeds = list(seed) if isinstance(seed, Iterable) else [seed]
     its, unused = shared_options(strategies, options or {})
     if unused:
@@ -109,7 +116,7 @@ def loop(
             strategy=each,
             options=used,
             seed=number,
-            budgets=budgets if isinstance(budgets, str) else tuple(budgets),
+            budgets=budgets,
             results=Path(results),
             method_tag=method_tag,
             **more,

@@ -119,8 +119,12 @@ class Passes:
         self._require_shape(split, predictions)
         row = predictions.first_not_finite()
         if row is not None:
+            finite = bool(predictions.logits[row].isfinite().all())
+            what = "features" if finite else "logits"
+            network = isinstance(self.learner, Measured)
+            why = "; the training diverged" if network else ""
             raise RunError(
                 f"{self.run}, cycle {cycle}: the model's output for {split} row {row} is NaN or "
-                "infinite (the first such row); the training diverged. Every finished cycle is kept"
+                f"infinite (the first such row, in its {what}){why}. Every finished cycle is kept"
             )
         return predictions

@@ -25,7 +25,13 @@ from uwe.learners import (
 from uwe.oracle import Oracle, simulated
 from uwe.runs import RunFiles, RunName
 from uwe.runs.record import recorded_setting
-from uwe.strategies import Strategy, as_strategy
+from uwe.strategies import (
+    Strategy,
+    as_strategy,
+    find_strategy,
+    strategy_names,
+    strategy_options,
+)
 
 __all__ = ["Prepared", "check_arguments", "oracle_of", "prepare", "require_distinct"]
 
@@ -191,12 +197,36 @@ def _is_network(learner: Learner) -> bool:
 
 def _strategy(experiment: Experiment) -> Strategy:
     try:
-        return as_strategy(experiment.strategy, experiment.options)
+        strategy = as_strategy(experiment.strategy, experiment.options)
+        _require_identified(strategy)
+        return strategy
     except TypeError as error:
         shown = ", ".join(f"{name}={value!r}" for name, value in experiment.options.items())
         raise InputError(
             f"strategy {experiment.strategy_name} cannot take {shown}: {error}"
         ) from error
+
+
+def _require_identified(strategy: Strategy) -> None:
+    """A run is found again by the strategy's name and options, so they must tell it apart."""
+    if strategy.name == "own" or "lambda" in strategy.name.split("-"):
+        raise InputError(
+            f"the strategy {strategy.name!r} has no name of its own, so its runs could be mixed "
+            'with others; give it one with .named("...")'
+        )
+    if strategy.name not in strategy_names():
+        return
+    try:
+        same = find_strategy(strategy.name, **strategy.options).choose == strategy.choose
+    except (InputError, TypeError):  # options that are recorded by name, such as functions
+        same = "renamed_from" not in strategy.options and strategy.options.keys() == (
+            strategy_options(strategy.name).keys()
+        )
+    if not same:
+        raise InputError(
+            f"the strategy is named {strategy.name!r}, which is the name of another strategy; give "
+            'it a name of its own with .named("...")'
+        )
 
 
 def _run_name(experiment: Experiment, dataset: Dataset) -> RunName:

@@ -59,6 +59,11 @@ def make_sklearn(
     from uwe.learners.sklearn import sklearn_learner  # loads torch
 
     del network
+    if dataset.preparation != UNPREPARED:
+        raise InputError(
+            f"{dataset.name} holds images, and {model} takes rows of numbers or texts; choose a "
+            "network, or a table such as sklearn:digits"
+        )
     return sklearn_learner(model, dataset.train.x, options)
 
 
@@ -162,6 +167,12 @@ def _as_learner(value: Any) -> Learner:
     return as_learner(value)
 
 
+def _is_candidate(module: Any, name: str) -> bool:
+    """Whether a name may stand for a model, for the close matches."""
+    value = getattr(module, name, None)
+    return not name.startswith("_") and (callable(value) or is_learner(value))
+
+
 def _item_shape(name: str, dataset: Dataset) -> tuple[int, ...]:
     """Height, width and channels of an image, or the shape of a row of numbers."""
     if dataset.preparation != UNPREPARED:
@@ -214,6 +225,11 @@ def registered() -> Mapping[str, EntryPoint]:
 def parsed_path(model: str) -> tuple[str, str]:
     """Module and name of ``module:name``."""
     module, _, attribute = model.partition(":")
+    if module.endswith(".py") or "/" in module:
+        raise InputError(
+            f"model {model!r} names a file; write {Path(module).stem}:{attribute or 'NAME'} and "
+            "run the command in the file's folder"
+        )
     return module, attribute
 
 
@@ -230,12 +246,13 @@ def _imported(model: str) -> Any:
     add_working_folder()
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script may end the program when it is imported
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"model {model}: cannot import {module_name}: {reason}") from error
+        what = "it ends the program" if isinstance(error, SystemExit) else reason
+        raise InputError(f"model {model}: cannot import {module_name}: {what}") from error
     value: Any = module
     for part in attribute.split("."):
-        known = [name for name in dir(value) if not name.startswith("_")]
+        known = [name for name in dir(value) if _is_candidate(value, name)]
         require_known(
             part, [*known, part] if hasattr(value, part) else known, f"name in {module_name}"
         )

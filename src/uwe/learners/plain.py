@@ -22,6 +22,8 @@ from uwe.predictions import Predictions
 __all__ = ["as_learner"]
 
 _PAIR = 2
+_AXES = 2
+_OUTPUTS = ("logits", "features")
 
 
 def as_learner(value: Any) -> Learner:
@@ -58,6 +60,9 @@ def as_learner(value: Any) -> Learner:
                 f"{_name_of(value)} has no method {method}; a learner has "
                 "fit(x, y, *, classes, seed) and predict(model, x)"
             )
+    _require_keywords(value)
+    if not isinstance(getattr(value, "settings", {}), Mapping):
+        raise InputError(f"settings of {_name_of(value)} must be a mapping")
     keeps = all(callable(getattr(value, method, None)) for method in ("save", "load"))
     return _KINDS[keeps, _takes(value.predict, "mc_passes")](value)
 
@@ -164,6 +169,19 @@ def _is_full(value: Any) -> bool:
     )
 
 
+def _require_keywords(value: Any) -> None:
+    """``fit`` takes the number of classes and the seed."""
+    try:
+        inspect.signature(value.fit).bind(None, None, classes=2, seed=1)
+    except TypeError as error:
+        raise InputError(
+            f"fit of {_name_of(value)} cannot be called as fit(x, y, classes=..., seed=...): "
+            f"{error}"
+        ) from error
+    except ValueError:  # some built-in functions have no signature
+        return
+
+
 def _name_of(value: Any) -> str:
     return str(getattr(value, "name", type(value).__name__))
 
@@ -193,12 +211,30 @@ def _as_predictions(out: Any, n: int, name: str) -> Predictions:
                 f"predict() of {name} returned a {type(out).__name__}; it returns Predictions, or "
                 "a pair (logits [n, c], features [n, d])"
             )
-        logits, features = out
-        out = Predictions(_tensor(logits), _tensor(features))
+        logits, features = (
+            _matrix(name, what, values) for what, values in zip(_OUTPUTS, out, strict=True)
+        )
+        if len(logits) != n:
+            raise InputError(f"predict() of {name} returned {len(logits)} rows for {n} items")
+        out = Predictions(logits, features)
     if len(out) != n:
         raise InputError(f"predict() of {name} returned {len(out)} rows for {n} items")
     passes = None if out.mc_logits is None else _tensor(out.mc_logits)
     return Predictions(_tensor(out.logits), _tensor(out.features), passes)
+
+
+def _matrix(name: str, what: str, values: Any) -> torch.Tensor:
+    """One of the two outputs of ``predict()``, float32 ``[n, ...]`` in two axes."""
+    try:
+        tensor = _tensor(values)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"predict() of {name} returned {what} that are no numbers [n, ...]: {error}"
+        ) from error
+    if tensor.ndim != _AXES:
+        shape = list(tensor.shape)
+        raise InputError(f"predict() of {name} returned {what} of shape {shape}, not [n, ...]")
+    return tensor
 
 
 def _tensor(values: Any) -> torch.Tensor:

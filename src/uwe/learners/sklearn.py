@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,10 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from uwe._json import json_value
 from uwe._optional import optional
 from uwe._types import FloatArray, Labels, Progress
 from uwe.data import ImageRows
-from uwe.errors import InputError, RunError
+from uwe.errors import InputError, RunError, UweError
 from uwe.learners.estimators import PREFIX, PURPOSE, Search, make_estimator
 from uwe.predictions import Predictions
 
@@ -129,7 +131,7 @@ class SklearnLearner:
         if self.search is not None:
             more.update(self.search.settings)
         own = {
-            "estimator": " ".join(repr(self.estimator).split()),
+            **_described(self.estimator),
             "features": f"sparse: truncated SVD, {_COMPONENTS} components, seed {_SVD_SEED}",
             **more,
         }
@@ -301,14 +303,29 @@ def _softmax_of_decisions(estimator: Any, x: Any) -> FloatArray:
     return probs
 
 
+def _described(estimator: Any) -> dict[str, Any]:
+    """An estimator in a record: as it is printed, and its parameters where that leaves some out."""
+    shown = " ".join(repr(estimator).split())
+    plain = re.sub(r" at 0x[0-9a-f]+", "", shown)
+    if "..." not in shown and plain == shown:
+        return {"estimator": shown}
+    return {"estimator": plain, "parameters": json_value(_parameters_of(estimator))}
+
+
+def _parameters_of(estimator: Any) -> dict[str, Any]:
+    """All parameters, those of inner estimators by their own keys."""
+    found = estimator.get_params(deep=True).items()
+    return {name: value for name, value in found if not hasattr(value, "get_params")}
+
+
 @contextmanager
 def _one_line(what: str) -> Iterator[None]:
     """Turn errors about the rows into one line."""
     try:
         yield
-    except (TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+    except UweError:
+        raise
+    except Exception as error:  # whatever an estimator raises about the rows
         raise RunError(f"{what}: {' '.join(str(error).split())}") from error
 
 

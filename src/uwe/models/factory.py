@@ -76,7 +76,7 @@ class Factory:
             made = make(**given)
         except InputError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             shown = ", ".join(f"{key}={value!r}" for key, value in given.items())
             raise InputError(f"{self.name}({shown}) failed: {_one_line(error)}") from error
         return made, {key: value for key, value in options.items() if key not in taken}
@@ -125,7 +125,7 @@ def _keywords(make: Callable[..., Any]) -> list[str]:
     return [name for name, each in _parameters(make).items() if each.kind in by_name]
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 

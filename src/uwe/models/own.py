@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -207,6 +208,7 @@ class OwnSpec:
             "model": self.name,
             **{f"model option {key}": json_value(v) for key, v in self.factory.options.items()},
             "model's tensors": size.structure,
+            **_fixed_arguments(self.factory.make),
         }
 
     def _axes(self) -> tuple[int, ...]:
@@ -267,7 +269,13 @@ class OwnSpec:
 
     def _check_outputs(self, first: OwnNetwork, second: OwnNetwork, x: torch.Tensor) -> int:
         """Whether a saved network predicts the same when it is loaded; returns the features."""
-        second.load_state_dict(first.state_dict())
+        try:
+            second.load_state_dict(first.state_dict())
+        except RuntimeError as error:
+            raise InputError(
+                f"{self.name} makes networks of different tensors when it is called twice: "
+                f"{' '.join(str(error).split())}"
+            ) from error
         with torch.inference_mode():
             logits, features = self._run(first.eval(), x)
             again, _ = self._run(second.eval(), x)
@@ -286,6 +294,13 @@ class OwnSpec:
                 f"the logits of {self.name} have no gradient; do not detach them, and do not "
                 "compute them under no_grad"
             )
+
+
+def _fixed_arguments(make: object) -> dict[str, Any]:
+    """The arguments that a ``functools.partial`` fixes, for the record."""
+    if not isinstance(make, partial):
+        return {}
+    return {"model's arguments": json_value({"args": make.args, **make.keywords})}
 
 
 def _compute_in_float32(linear: nn.Module) -> None:

@@ -102,7 +102,7 @@ def _run(record: Record, name: RunName) -> _Run:
         Study(
             name.dataset_part,
             name.model_part,
-            str(name.epochs),
+            str(name.epochs) if "epochs" in record.settings else "",
             "all" if whole else name.budgets,
             _as_pairs(common),
         ),

@@ -246,12 +246,20 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _compare(path: Path, there: Mapping[str, Any], here: Mapping[str, Any], remedy: str) -> None:
-    differing = [key for key in {**there, **here} if there.get(key) != here.get(key)]
+    differing = [key for key in {**there, **here} if not _equal(there.get(key), here.get(key))]
     if differing:
         shown = "; ".join(
             f"{key} is {there.get(key)!r} there and {here.get(key)!r} here" for key in differing
         )
         raise RunError(f"a run of that name has other settings ({path}): {shown}; {remedy}")
+
+
+def _equal(there: object, here: object) -> bool:
+    """Whether two settings are written alike; NaN equals NaN."""
+    if there == here:
+        return True
+    one, other = (json.dumps(value, sort_keys=True, default=str) for value in (there, here))
+    return one == other
 
 
 def _environment() -> dict[str, Any]:

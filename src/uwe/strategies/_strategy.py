@@ -55,6 +55,10 @@ class Strategy:
     is_measured: bool = False
 
     def __post_init__(self) -> None:
+        if not callable(self.choose) or not callable(self.measure):
+            raise InputError("choose and measure of a Strategy must be functions")
+        if not isinstance(self.needs, Needs):
+            raise InputError(f"needs of a Strategy must be Needs(...), not {self.needs!r}")
         checked_name(self.name)
         checked_name(self.measure_name)
         object.__setattr__(self, "options", json_value(self.options))
@@ -132,6 +136,9 @@ def _require_answerable(strategy: Strategy, question: Question, k: int) -> None:
             f"strategy {strategy.name} needs the logits of {strategy.needs.passes} dropout passes; "
             "the predictions hold none"
         )
+    unknown = sorted(each for each in strategy.needs.fields if not hasattr(predictions, each))
+    if unknown:
+        raise InputError(f"strategy {strategy.name} needs {unknown[0]}, which no prediction has")
     row = predictions.first_not_finite(strategy.needs.fields)
     if row is not None:
         raise InputError(
