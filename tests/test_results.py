@@ -227,7 +227,7 @@ def test_curves_pool_equals_only(tmp_path: Path) -> None:
     make_run(tmp_path, "uwe_tag", 1, [0.1, 0.2])
     make_run(tmp_path, "uwe", 1, [0.1], budget_id="exp1k")
     curve, tagged, other = find_curves(tmp_path)
-    assert (curve.study, curve.method) == (Study("digits", "small", "1", "10-20-40"), "uwe")
+    assert (curve.study, curve.method) == (Study("digits", "small", "", "10-20-40"), "uwe")
     assert curve.seeds == (1, 2, 10)
     assert curve.labels.tolist() == [10, 20, 40]
     assert curve.n.tolist() == [3, 3, 2]
