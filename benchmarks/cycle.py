@@ -199,7 +199,7 @@ def throughput(given: argparse.Namespace) -> list[dict[str, Any]]:
     products = matrix_products(worker.device, worker.precision)
     works: dict[str, dict[str, Callable[[], object]]] = {
         "training": {
-            "ours": lambda: worker.fit(x, y, classes=10, seed=0, start=model),
+            "ours": lambda: worker.fit_from(model, x, y, classes=10, seed=0, perturb_seed=0),
             "plain": lambda: plain_step(plain_model, ready, labels),
         },
         "pass": {

@@ -16,7 +16,7 @@ from uwe.data import Dataset
 from uwe.errors import InputError, RunError
 from uwe.experiment.initial import draw_rows, initial_rows, initial_rows_path
 from uwe.experiment.models import digest_of
-from uwe.experiment.opening import Opening, open_session
+from uwe.experiment.opening import Opening, open_run
 from uwe.experiment.parallel import do_jobs
 from uwe.experiment.plan import make_plan, require_disk_space, supervised_plan
 from uwe.experiment.prepared import Prepared, prepare, require_distinct
@@ -139,8 +139,8 @@ def supervise(
     n = len(prepared.dataset.train)
     with held(files.lock, name), logged_to(files.log):
         opening = Opening(name, prepared.run.supervised(), (n,), prepared.first_settings(n))
-        session = open_session(prepared, opening, initial=np.arange(n), progress=progress)
-        events = session.finish(session.events(()), (n,))
+        opened = open_run(prepared, opening, initial=np.arange(n), progress=progress)
+        events = opened.finish(opened.events(()), (n,))
     return Result(prepared.experiment, files.table, cycle_rows(events))
 
 
@@ -155,13 +155,13 @@ def run_one(prepared: Prepared, progress: Progress | None = None) -> Result:
         cycle0 = [] if own else ensure_cycle0(prepared, progress)
         base = None if own else prepared.cycle0_files
         with logged_to(files.log):
-            session = open_session(
+            opened = open_run(
                 prepared, opening, initial=draw_rows(prepared), base=base, progress=progress
             )
-            events = session.events(cycle0)
+            events = opened.events(cycle0)
             if not own:
                 _check_same_cycle0(events, cycle0, prepared)
-            events = session.finish(events, labels[:stop])
+            events = opened.finish(events, labels[:stop])
     return Result(prepared.experiment, files.table, cycle_rows(events))
 
 
@@ -174,8 +174,8 @@ def ensure_cycle0(prepared: Prepared, progress: Progress | None = None) -> list[
     )
     with _cycle0_held(prepared), logged_to(prepared.cycle0_files.log):
         initial = initial_rows(prepared)
-        session = open_session(prepared, opening, initial=initial, progress=progress)
-        return session.finish(session.events(()), first)
+        opened = open_run(prepared, opening, initial=initial, progress=progress)
+        return opened.finish(opened.events(()), first)
 
 
 def _iterable(given: Any) -> Iterable[Any]:

@@ -13,9 +13,9 @@ from uwe._types import Progress, Rows
 from uwe.experiment.actions import Action, Label, Query, Train
 from uwe.experiment.kept import KeptPredictions
 from uwe.experiment.models import Models
+from uwe.experiment.open_run import OpenRun
 from uwe.experiment.passes import Passes
 from uwe.experiment.prepared import Prepared, oracle_of
-from uwe.experiment.session import Session
 from uwe.experiment.settings import as_json
 from uwe.experiment.steps import Answer, Ask, Draw, Fit, Step
 from uwe.learners import Measured
@@ -23,7 +23,7 @@ from uwe.runs import RunFiles, RunName, RunStore
 from uwe.runs.record import OTHER_FOLDER, OTHER_TAG, Record
 from uwe.strategies import Strategy
 
-__all__ = ["Opening", "open_session"]
+__all__ = ["Opening", "open_run"]
 
 log = logging.getLogger("uwe")
 
@@ -47,14 +47,14 @@ class Opening:
     strategy: Strategy | None = None
 
 
-def open_session(
+def open_run(
     prepared: Prepared,
     opening: Opening,
     *,
     initial: Rows,
     base: RunFiles | None = None,
     progress: Progress | None = None,
-) -> Session:
+) -> OpenRun:
     """Open a run for work; what its record fixes is taken from there.
 
     Args:
@@ -98,7 +98,7 @@ def open_session(
     if opening.strategy is not None:
         ask = Ask(opening.strategy, models, passes, kept, experiment.seed)
         steps[Query] = _from_cycle_1(steps[Query], ask)
-    return Session(opening.name, store, dataset, kept, steps, prepared.learner, threads)
+    return OpenRun(opening.name, store, dataset, kept, steps, prepared.learner, threads)
 
 
 def _from_cycle_1(first: Step, later: Step) -> Step:

@@ -17,13 +17,13 @@ from uwe.journal import Event, Labelled, Queried, Trained
 from uwe.learners import Learner, Measured, give_back_memory
 from uwe.runs import RunStore, write_cycles, write_query
 
-__all__ = ["Session"]
+__all__ = ["OpenRun"]
 
 log = logging.getLogger("uwe")
 
 
 @dataclass(frozen=True)
-class Session:
+class OpenRun:
     """A run that is open for work.
 
     Attributes:
