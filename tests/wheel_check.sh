@@ -15,5 +15,5 @@ grep -q 'uwe/py.typed' <<<"$listing" || { echo "the wheel lacks py.typed"; exit 
 "$folder/env/bin/python" $pip install -c "$root/constraints.txt" "$wheel"
 cd "$folder"
 "$folder/env/bin/uwe" demo --seeds 1
-test -s uwe-demo/curves.png
+test -s uwe-demo/curves.svg
 echo "the wheel works alone"
