@@ -365,3 +365,16 @@ def test_an_output_that_exists_is_kept_without_force(
     assert main(["select", str(pool), "-k", "6", *both]) == 0
     assert len(picked(out.read_text())) == 6
     assert "picked by uwe" in sheet.read_text()
+
+
+def test_a_table_of_uncertainties_is_ranked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of ids and uncertainties needs neither features nor a strategy."""
+    (tmp_path / "pool.csv").write_text("ids,uncertainty,labelled\na,0.5,0\nb,0.9,1\nc,0.7,0\n")
+    assert main(["select", str(tmp_path / "pool.csv"), "-k", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[2] for line in lines[1:]] == ["c", "a"]
+    named = ["select", str(tmp_path / "pool.csv"), "-k", "2", "--strategy", "uwe"]
+    assert main(named) == 2
+    assert "strategy uwe needs features" in capsys.readouterr().err

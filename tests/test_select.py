@@ -337,3 +337,21 @@ def test_an_estimator_that_cannot_is_one_clear_line() -> None:
     with pytest.raises(InputError, match="needs stochastic passes"):
         uwe.query(LogisticRegression().fit(x, y), x, 1, strategy="bald")
     assert len(uwe.query(LinearSVC().fit(x, y), x, 1, strategy="coreset")) == 1
+
+
+def test_an_uncertainty_alone_is_enough_to_rank_by() -> None:
+    """Without features the most uncertain rows are picked; a strategy that is named still rules."""
+    own = np.array([0.2, 0.9, 0.9, 0.1, 0.7])
+    picks = uwe.select(None, 3, uncertainty=own, labelled=[1])
+    assert (picks.rows.tolist(), picks.strategy) == ([2, 4, 0], "most-uncertain")
+    assert picks.uncertainty is not None
+    assert picks.uncertainty.tolist() == [0.9, 0.7, 0.2]
+    with pytest.raises(uwe.InputError, match="strategy uwe needs features"):
+        uwe.select(None, 3, uncertainty=own, strategy="uwe")
+    with pytest.raises(uwe.InputError, match="strategy uwe needs features"):
+        uwe.select(None, 3, uncertainty=own, selection="k_means_pp")
+    weighted = uwe.select(np.eye(5), 2, uncertainty=own)
+    assert (
+        weighted.rows.tolist()
+        == uwe.select(np.eye(5), 2, uncertainty=own, strategy="uwe").rows.tolist()
+    )

@@ -29,7 +29,7 @@ def select_command(
     pool: Path,
     *,
     k: Annotated[Whole, Parameter(name=("-k", "--k"))],
-    strategy: str = "uwe",
+    strategy: str | None = None,
     output: Annotated[Path, Parameter(name=("-o", "--output"))] = _STANDARD_OUTPUT,
     seed: Whole = 0,
     uncertainty: str | None = None,
@@ -50,7 +50,8 @@ def select_command(
     k
         How many rows to pick.
     strategy
-        A name of `uwe list strategies`.
+        A name of `uwe list strategies`. Default: uwe; for a pool that holds an uncertainty and no
+        features, the most uncertain rows.
     output
         A file .csv, .jsonl, .parquet or .txt (ids); - is standard output, as CSV.
     seed
@@ -77,7 +78,7 @@ def select_command(
     _check_outputs(output, html, images, force=force)
     named = {"uncertainty": uncertainty, "selection": selection, **key_values(option or [])}
     options = {name: value for name, value in named.items() if value is not None}
-    made = find_strategy(strategy, **options)
+    made = find_strategy(strategy or "uwe", **options)
 
     names = texts_by_name(key or [], flag="--key")
 
@@ -85,7 +86,11 @@ def select_command(
     from uwe.selecting import select
 
     source = open_pool(pool.expanduser(), names)
-    given = _given(source, strategy, made, options)
+    if strategy is None and not options and _has_uncertainty_alone(source):
+        given = {name: source.read(name) for name in ("features", "uncertainty", "labelled")}
+    else:
+        strategy = strategy or "uwe"
+        given = _given(source, strategy, made, options)
     with Display() as display:
         picks = select(
             given.pop("features"), k, strategy=strategy, seed=seed, progress=display, **given,
@@ -93,6 +98,12 @@ def select_command(
         )  # fmt: skip
     rows = pick_rows(picks, source.ids(_length(given, source)))
     _write(output, html, rows, picks, images)
+
+
+def _has_uncertainty_alone(source: PoolFile) -> bool:
+    return "uncertainty" in source and not any(
+        name in source for name in ("features", "probs", "logits")
+    )
 
 
 def _given(

@@ -21,6 +21,7 @@ from uwe.strategies import (
     as_strategy,
     find_strategy,
     needs_of,
+    ranked,
     strategy_options,
     weighed_by,
 )
@@ -36,7 +37,7 @@ def select(
     logits: ArrayLike | None = None,
     uncertainty: ArrayLike | str | None = None,
     mc_probs: ArrayLike | None = None,
-    strategy: str | Strategy = "uwe",
+    strategy: str | Strategy | None = None,
     labelled: ArrayLike | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -46,7 +47,8 @@ def select(
 
     Give what the strategy needs: ``coreset`` needs features alone, ``entropy`` probabilities or
     logits alone, ``random`` nothing but a number of rows, ``uwe`` features and one of
-    probabilities, logits or an uncertainty of your own.
+    probabilities, logits or an uncertainty of your own. An uncertainty of your own alone ranks the
+    rows by it.
 
     Formula: that of the strategy; distances are ``‖x_i - x_j‖`` in ``features`` for all of them.
 
@@ -61,7 +63,8 @@ def select(
             detector's score, a sequence's entropy; or a measure's name, as strategy uwe's option.
         mc_probs: ``[t, n, c]`` of t stochastic passes, for ``bald``.
         strategy: a name of ``uwe list strategies``, or a value such as
-            ``uwe.strategies.badge()``.
+            ``uwe.strategies.badge()``; None is ``uwe``, or the most uncertain rows if there is
+            nothing but an uncertainty of your own.
         labelled: a mask ``[n]`` of booleans, or row numbers; these are not picked.
         seed: of every draw.
         progress: called with a `Stage` while the work goes on.
@@ -88,11 +91,21 @@ def select(
     )
     if isinstance(uncertainty, str):
         options["uncertainty"] = uncertainty
-    chosen = _strategy(strategy, offer, options)
+    if strategy is None and not options:
+        chosen = _by_default(offer)
+    else:
+        chosen = _strategy("uwe" if strategy is None else strategy, offer, options)
     _require_needs(chosen, offer)
     _require_count(k, offer)
     question = Question(offer.predictions(), offer.pool, seed, progress)
     return _with_reasons(chosen.query(question, int(k)), chosen, offer, progress)
+
+
+def _by_default(offer: Offer) -> Strategy:
+    """``uwe``, unless the owner's own uncertainty is all that is known."""
+    if offer.uncertainty is None or offer.known():
+        return _strategy("uwe", offer, {})
+    return ranked(Given(offer.uncertainty)).named("most-uncertain")
 
 
 def _strategy(given: str | Strategy, offer: Offer, options: Mapping[str, Any]) -> Strategy:
