@@ -498,3 +498,18 @@ def test_images_are_no_rows_for_scikit_learn(digits: Dataset) -> None:
     """Said before anything is written, with what to do."""
     with pytest.raises(InputError, match=r"digits holds images.*such as sklearn:digits"):
         make_learner("sklearn:logistic", digits)
+
+
+def test_a_run_of_a_network_stops_and_goes_on(outcome, tmp_path: Path) -> None:
+    """In two parts it ends in the same files as in one; the record names the factory."""
+    given: dict[str, Any] = {
+        "model": Net, "model_options": {"width": 8}, "epochs": 2, "budgets": (20, 30, 40),
+        "strategy": "bald", "pool_size": 80, "test_size": 30, "threads": 1, "device": "cpu",
+    }  # fmt: skip
+    uwe.run(uwe.Experiment("digits", results=tmp_path / "whole", **given))
+    for cycles in (0, 1, None):
+        uwe.run(uwe.Experiment("digits", results=tmp_path / "parts", cycles=cycles, **given))
+    assert outcome(tmp_path / "parts") == outcome(tmp_path / "whole")
+    changed = {**given, "model_options": {"width": 9}}
+    with pytest.raises(RunError, match="model option width is 8 there and 9 here"):
+        uwe.run(uwe.Experiment("digits", results=tmp_path / "parts", **changed))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 import json
+import zlib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pytest
+import torch
 
 import uwe
+from uwe._random import derive_seed
 from uwe._settings import changed, check_settings, documented, recorded, setting
 from uwe.cli import main
 from uwe.cli.flags import experiment_flags, template_options
@@ -239,3 +242,16 @@ def test_label_noise_reaches_the_run(tmp_path: Path) -> None:
     wrong = [int(line[2]) != data.train.y[int(line[1])] for line in lines]
     assert 0.2 < np.mean(wrong) < 0.8
     assert main([*given, str(tmp_path / "r")]) == 2  # other settings: not mixed
+
+
+@pytest.mark.parametrize("role", ["train", "query", "initial rows", "perturb"])
+def test_seeds_are_those_of_earlier_versions_modulo_2_to_the_32(role: str) -> None:
+    """scikit-learn and numpy take no larger ones; torch's CPU generator reads no more bits."""
+    for seed, cycle in ((1, 0), (7, 3), (999_999_999_999_999, 5)):
+        sequence = np.random.SeedSequence([seed, cycle, zlib.crc32(role.encode())])
+        high, low = (int(word) for word in sequence.generate_state(2, np.uint32))
+        former = (high << 31 | low >> 1) & (2**63 - 1)
+        handed = derive_seed(seed, cycle, role)
+        assert handed == former % 2**32
+        one, other = (torch.Generator().manual_seed(each) for each in (former, handed))
+        assert torch.equal(torch.rand(9, generator=one), torch.rand(9, generator=other))

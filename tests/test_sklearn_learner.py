@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 import gc
+import json
 import logging
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import uwe
+from uwe.cli import main
 from uwe.errors import InputError, RunError
 from uwe.learners import SklearnLearner
 from uwe.learners.estimators import Search, make_estimator
@@ -262,3 +265,22 @@ def test_a_learner_is_a_value() -> None:
     for other in (pickle.loads(pickle.dumps(learner)), copy.deepcopy(learner)):
         assert other.settings == learner.settings
         assert other._reduced._kept == []
+
+
+def test_a_class_and_its_options_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Options reach the estimator and the record; the runs have jobs, a bound and a plan."""
+    command = ["run", "sklearn:wine", "--model", "sklearn:svm.SVC", "--model-option", "C=10"]
+    command += ["--model-option", "kernel=poly", "--budgets", "12,24", "--results", str(tmp_path)]
+    command += ["--strategy", "uwe", "--strategy", "random", "--run-tag", "t", "--supervised"]
+    assert main([*command, "--dry-run"]) == 0
+    assert "4 runs in all" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+    assert main([*command, "--jobs", "2", "--threads", "1"]) == 0
+    assert "supervised on all 144 labels" in capsys.readouterr().out
+    records = [json.loads(path.read_text()) for path in tmp_path.rglob("*_modsklearn-svm*.json")]
+    assert len(records) == 4
+    assert all("C=10, kernel='poly'" in each["settings"]["learner's estimator"] for each in records)
+    assert main([*command, "--model-option", "gama=1"]) == 2
+    assert "did you mean 'gamma'" in capsys.readouterr().err
