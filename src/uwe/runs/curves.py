@@ -102,7 +102,7 @@ def _run(record: Record, name: RunName) -> _Run:
         Study(
             name.dataset_part,
             name.model_part,
-            str(name.epochs) if "epochs" in record.settings else "",
+            _epochs(name, record),
             "all" if whole else name.budgets,
             _as_pairs(common),
         ),
@@ -113,6 +113,12 @@ def _run(record: Record, name: RunName) -> _Run:
         record.files.table,
         record,
     )
+
+
+def _epochs(name: RunName, record: Record) -> str:
+    """Epochs of every training; empty for a model that is no network."""
+    is_network = "epochs" in record.settings or name.epochs > 1
+    return str(name.epochs) if is_network else ""
 
 
 def _as_pairs(values: Mapping[str, object]) -> Settings:
