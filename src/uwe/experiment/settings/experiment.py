@@ -69,7 +69,7 @@ class Experiment:
 
     strategy: str | Strategy = setting(
         "uwe",
-        "A name of `uwe list strategies`; may be given several times.",
+        "A name of `uwe list strategies`; may be given several times. Default: uwe.",
         record="strategy",
         cycle0=False,
         as_recorded=lambda strategy: getattr(strategy, "name", strategy),
