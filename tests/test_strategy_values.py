@@ -129,7 +129,7 @@ def test_an_own_uncertainty_weighs_a_value_or_is_refused() -> None:
             "badge is given as a value, and",
         ),
         (uwe.strategies.badge, None, r"type function; call it: badge\(\.\.\.\)"),
-        (None, None, "a name such as 'badge' or a value .*, not an object of type NoneType"),
+        (3, None, "a name such as 'badge' or a value .*, not an object of type int"),
         (["badge"], None, "not an object of type list"),
     ],
 )
