@@ -206,7 +206,7 @@ def test_a_run_without_a_table_is_no_curve_yet(tmp_path: Path) -> None:
 
 
 def test_a_table_without_a_record_is_read_like_one_of_another_program(tmp_path: Path) -> None:
-    """It is a study of its own, whatever its name says, and the report tells why."""
+    """It is a study of its own, even under the name of a known one; the report tells why."""
     kept, lost = (RunName("run", "digits", "small", seed, 8, "10-20", "uwe") for seed in (1, 2))
     for name in (kept, lost):
         recorded(tmp_path, name)

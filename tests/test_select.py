@@ -45,11 +45,11 @@ def test_the_picks_are_those_of_a_run(strategy: str) -> None:
     data = pool()
     labelled = np.array([3, 50, 17])
     mc = torch.from_numpy(data["mc_probs"]).log().float()
-    bought = Pool.untouched(60).buy(labelled, cycle=0).answer(labelled, [0, 1, 2])
+    queried = Pool.untouched(60).buy(labelled, cycle=0).answer(labelled, [0, 1, 2])
     predictions = Predictions(
         torch.from_numpy(data["logits"]), torch.from_numpy(data["features"]), mc
     )
-    there = find_strategy(strategy).query(Question(predictions, bought, 4), 9).rows
+    there = find_strategy(strategy).query(Question(predictions, queried, 4), 9).rows
     source = {"mc_probs": data["mc_probs"]} if strategy == "bald" else {"logits": data["logits"]}
     here = uwe.select(data["features"], 9, strategy=strategy, labelled=labelled, seed=4, **source)
     assert here.rows.tolist() == there.tolist()

@@ -49,9 +49,9 @@ def loaded(point: EntryPoint) -> Any:
     """
     try:
         return point.load()
-    except Exception as error:  # whatever a module of another package raises
+    except Exception as error:  # a module of another package may raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
             f"{point.name!r} of the entry-point group {point.group} ({point.value}) cannot be "
-            f"imported: {reason}; mend or uninstall the package"
+            f"imported: {reason}; update or uninstall the package"
         ) from error

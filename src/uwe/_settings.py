@@ -27,6 +27,7 @@ __all__ = [
     "setting",
     "setting_of",
     "type_of",
+    "value_of",
 ]
 
 
@@ -126,6 +127,27 @@ def recorded(part: Any, *, cycle0: bool) -> dict[str, Any]:
     return found
 
 
+def value_of(text: Any) -> Any:
+    """A number, true, false or none from its text; any other text, and any other value, as it is.
+
+    >>> [value_of(text) for text in ("3", "0.5", "true", "none", "rbf", 7)]
+    [3, 0.5, True, None, 'rbf', 7]
+    """
+    if not isinstance(text, str):
+        return text
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+_WORDS = {"true": True, "false": False, "none": None}
+
+
 def check_settings(part: Any) -> None:
     """Check every option of ``part`` against its type and range; numbers become Python's own.
 
@@ -145,7 +167,7 @@ def _checked(name: str, value: Any, kind: Any, option: Setting) -> Any:
     choices = [choice for each in kinds if get_origin(each) is Literal for choice in get_args(each)]
     if choices:
         return require_known(value, choices, name)
-    check = _CHECKS.get(kinds[0]) if len(kinds) == 1 and kinds[0] in _CHECKS else None
+    check = _CHECKS.get(kinds[0]) if len(kinds) == 1 else None
     return value if check is None else _in_range(name, check(name, value), option)
 
 

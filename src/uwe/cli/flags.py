@@ -11,17 +11,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from cyclopts import Parameter
 
 from uwe._settings import Setting, documented, type_of
-from uwe.cli.options import Whole
+from uwe.cli.options import SHORT_FORMS, Whole
 from uwe.experiment import Experiment
 from uwe.experiment.settings import PARTS
 
 __all__ = ["Flag", "experiment_flags", "flag_parameters", "repeated_flags", "template_options"]
 
-_OF_STRATEGIES = {
-    "uncertainty": (str, "Short form of --option uncertainty=NAME (strategy uwe)."),
-    "selection": (str, "Short form of --option selection=NAME (strategy uwe)."),
-    "mc_passes": (Whole, "Short form of --option mc_passes=N (strategy bald)."),
-}
 _AS_TEXT = ("seed", "budgets", "model")
 """Options that are written as text on the command line, regardless of their type in Python."""
 
@@ -63,7 +58,7 @@ def flag_parameters() -> list[inspect.Parameter]:
     """The parameters of the command, for its signature."""
     made = [_parameter(flag) for flag in experiment_flags()]
     at = 1 + next(i for i, each in enumerate(made) if each.name == "option")
-    for name, (kind, doc) in reversed(_OF_STRATEGIES.items()):
+    for name, (kind, doc) in reversed(list(SHORT_FORMS.items())):
         made.insert(at, _keyword(name, kind | None, None, Parameter(help=doc)))
     return made
 

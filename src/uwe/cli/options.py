@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
 
+from uwe._settings import value_of
 from uwe.errors import InputError, require_known
 from uwe.experiment import Experiment
 from uwe.strategies import shared_options, strategy_names
@@ -16,7 +17,7 @@ from uwe.strategies import shared_options, strategy_names
 _MOST_SEEDS = 1_000
 _SEED = re.compile("[0-9]{1,15}")
 
-__all__ = ["Whole", "expand", "key_values", "parse_seeds"]
+__all__ = ["SHORT_FORMS", "Whole", "expand", "key_values", "parse_seeds"]
 
 
 def _whole(kind: type[int], tokens: Sequence[Token]) -> int:
@@ -30,6 +31,13 @@ def _whole(kind: type[int], tokens: Sequence[Token]) -> int:
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]
+
+SHORT_FORMS: Mapping[str, tuple[Any, str]] = {
+    "uncertainty": (str, "Short form of --option uncertainty=NAME (strategy uwe)."),
+    "selection": (str, "Short form of --option selection=NAME (strategy uwe)."),
+    "mc_passes": (Whole, "Short form of --option mc_passes=N (strategy bald)."),
+}
+"""Options of strategies that have a flag of their own: its type and help."""
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -55,7 +63,7 @@ def key_values(pairs: Sequence[str], *, flag: str = "--option") -> dict[str, Any
     >>> key_values(["temperature=0.5", "probability=true"])
     {'temperature': 0.5, 'probability': True}
     """
-    return {name: _value(text) for name, text in texts_by_name(pairs, flag=flag).items()}
+    return {name: value_of(text) for name, text in texts_by_name(pairs, flag=flag).items()}
 
 
 def texts_by_name(pairs: Sequence[str], *, flag: str) -> dict[str, str]:
@@ -95,8 +103,9 @@ def expand(
             raise InputError(f"strategy {name} is named twice")
     its, unused = shared_options(strategies, options)
     for option in unused:
-        short = option in ("uncertainty", "selection", "mc_passes")
-        flag = "--" + option.replace("_", "-") if short else f"--option {option}"
+        flag = f"--option {option}"
+        if option in SHORT_FORMS:
+            flag = "--" + option.replace("_", "-")
         raise InputError(
             f"{flag} is used by none of the chosen strategies ({', '.join(strategies)}); "
             "leave it out"
@@ -118,15 +127,3 @@ def _range(part: str, text: str) -> range:
     if end - start >= _MOST_SEEDS:
         raise InputError(f"the range of seeds {part!r} has more than {_MOST_SEEDS:,} seeds")
     return range(start, end + 1)
-
-
-def _value(text: str) -> bool | int | float | str | None:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return _WORDS.get(text.lower(), text)
-
-
-_WORDS = {"true": True, "false": False, "none": None}

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from uwe.cli.display import Display, plan_table, wide_console
 from uwe.cli.flags import flag_parameters, repeated_flags, template_options
-from uwe.cli.options import Whole, expand, key_values, parse_seeds
+from uwe.cli.options import SHORT_FORMS, Whole, expand, key_values, parse_seeds
 from uwe.cli.speaking import shown
 from uwe.data import check_dataset
 from uwe.errors import InputError
@@ -47,14 +47,7 @@ def run_command(dataset: str, **given: Any) -> None:
     for each in experiments:
         check_arguments(each)
     data = experiments[0].data
-    check_dataset(
-        data.dataset,
-        data_dir=data.data_dir,
-        label=data.label,
-        text=data.text,
-        image_size=data.image_size,
-        test_fraction=data.test_fraction,
-    )
+    check_dataset(data.dataset, **data.source)
     require_trackers(trackers)
     supervised = bool(given.get("supervised"))
     if given.get("dry_run"):
@@ -129,8 +122,7 @@ def _experiments(dataset: str, given: Mapping[str, Any]) -> list[Experiment]:
         **template_options(given),
         model_options=key_values(given.get("model_option") or [], flag="--model-option"),
     )
-    short = ("uncertainty", "selection", "mc_passes")
-    named = {name: given[name] for name in short if given.get(name) is not None}
+    named = {name: given[name] for name in SHORT_FORMS if given.get(name) is not None}
     return expand(
         template,
         given.get("strategy") or ["uwe"],

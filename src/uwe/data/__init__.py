@@ -1,7 +1,7 @@
 """Data sets: a pool to label from, and rows to test on; one module a source."""
 
 from uwe.data.catalogue import check_dataset, dataset_lines, dataset_names, load_dataset
-from uwe.data.dataset import UNPREPARED, Dataset, ImageRows, Preparation, Split, rows_of
+from uwe.data.dataset import UNPREPARED, Dataset, ImageRows, Preparation, Split, row_count, rows_of
 from uwe.data.labelled_rows import load_labelled_rows
 from uwe.data.request import Request
 
@@ -17,5 +17,6 @@ __all__ = [
     "dataset_names",
     "load_dataset",
     "load_labelled_rows",
+    "row_count",
     "rows_of",
 ]

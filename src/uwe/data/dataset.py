@@ -21,6 +21,7 @@ __all__ = [
     "Split",
     "check_limits",
     "fingerprint_of",
+    "row_count",
     "rows_of",
 ]
 
@@ -51,6 +52,12 @@ class ImageRows:
     def nbytes(self) -> int:
         """Bytes of the rows."""
         return len(self) * int(np.prod(self.x.shape[1:])) * self.x.itemsize
+
+
+def row_count(x: Any) -> int:
+    """Number of rows; sparse matrices have no length."""
+    n: int = x.shape[0] if hasattr(x, "shape") else len(x)
+    return n
 
 
 def rows_of(x: Any, rows: Rows) -> Any:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast, overload
+from typing import Any, overload
 
 from uwe._types import Progress
 from uwe.data import Dataset
 from uwe.errors import InputError
 from uwe.experiment.engine import Result, run
 from uwe.experiment.settings import Experiment
-from uwe.strategies import Strategy, as_strategy, shared_options
+from uwe.strategies import Strategy, shared_options
 
 __all__ = ["loop"]
 
@@ -99,12 +99,7 @@ def loop(
     one = not isinstance(strategy, list | tuple) and not isinstance(seed, Iterable)
     if not isinstance(dataset, Dataset):
         raise InputError(f"dataset must be a uwe.Dataset, not {type(dataset).__name__}")
-    strategies: list[str | Strategy] = (
-        list(strategy) if isinstance(strategy, list | tuple) else [cast("str | Strategy", strategy)]
-    )
-    for each in strategies:
-        if not isinstance(each, str):
-            as_strategy(each)  # refuses what is no strategy
+    strategies: list[Any] = list(strategy) if isinstance(strategy, list | tuple) else [strategy]
     seeds = list(seed) if isinstance(seed, Iterable) else [seed]
     its, unused = shared_options(strategies, options or {})
     if unused:

@@ -38,7 +38,8 @@ class Models:
         files: of the run.
         base: files of the cycle-0 run that the run goes on from; None for a run with its own.
         seed: seed of the run.
-        passes: passes over the test rows after each epoch, or None.
+        passes: predict the test rows after each epoch.
+        full_train: whether they do.
         warm: whether a training begins from the model of the cycle before.
         last: the model that was trained last, by cycle.
     """

@@ -51,7 +51,7 @@ def _packed(shared: Lent) -> bytes:
     """The experiments as bytes; classes and functions of a script or a notebook go along."""
     try:
         packed: bytes = optional("cloudpickle", "running several jobs").dumps(shared)
-    except Exception as error:  # whatever a learner or a strategy of the user holds
+    except Exception as error:  # objects of the user may raise anything
         raise InputError(
             f"the learner or strategy cannot be sent to other processes ({error}); use jobs=1"
         ) from error

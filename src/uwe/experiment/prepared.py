@@ -269,11 +269,7 @@ def _loaded(experiment: Experiment, dataset: Dataset | None, progress: Progress 
         return dataset.limited(data.pool_size, data.test_size)
     return load_dataset(
         data.dataset,
-        data_dir=data.data_dir,
-        label=data.label,
-        text=data.text,
-        image_size=data.image_size,
-        test_fraction=data.test_fraction,
+        **data.source,
         pool_size=data.pool_size,
         test_size=data.test_size,
         progress=progress,
@@ -282,8 +278,8 @@ def _loaded(experiment: Experiment, dataset: Dataset | None, progress: Progress 
 
 def _check_given(experiment: Experiment, dataset: Dataset) -> None:
     """A data set that is handed over is not loaded, so no option may say how."""
-    for option in ("data_dir", "label", "text", "image_size", "test_fraction"):
-        if getattr(experiment.data, option) is not None:
+    for option, value in experiment.data.source.items():
+        if value is not None:
             raise InputError(f"a data set is handed over, so {option} is not used; leave it out")
     if experiment.data.dataset != dataset.name:
         raise InputError(

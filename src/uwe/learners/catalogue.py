@@ -37,7 +37,7 @@ from uwe.learners.recipes import RECIPES, recipe_for
 from uwe.models.factory import is_learner, name_of
 from uwe.models.spec import describe_model as describe_network
 from uwe.models.spec import model_names as network_names
-from uwe.runs.names import file_name
+from uwe.runs.names import model_part
 
 if TYPE_CHECKING:
     from uwe.learners.protocol import Learner
@@ -180,7 +180,7 @@ def model_file_name(model: Any) -> str:
     >>> model_file_name("sklearn:forest"), model_file_name("my_net:Net")
     ('sklearn-forest', 'my-net-Net')
     """
-    return file_name(model_name(model)).replace("_", "-")
+    return model_part(model_name(model))
 
 
 def model_names() -> list[str]:

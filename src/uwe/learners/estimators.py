@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from uwe._optional import optional
+from uwe._settings import value_of
 from uwe._types import Labels
 from uwe.errors import InputError, require_known
 
@@ -23,12 +24,10 @@ __all__ = [
     "check_estimator_name",
     "estimator_names",
     "make_estimator",
-    "parse_value",
 ]
 
 PREFIX = "sklearn:"
 PURPOSE = "a classifier of scikit-learn"
-_WORDS = {"true": True, "false": False, "none": None}
 _DEPRECATED = "deprecated"
 
 
@@ -152,30 +151,12 @@ def make_estimator(
     """
     name = model.removeprefix(PREFIX)
     short = _SHORT.get(name, _Short(name, ""))
-    given = {key: parse_value(value) for key, value in options.items()}
+    given = {key: value_of(value) for key, value in options.items()}
     estimator = _made(_class_of(short.path), {**short.parameters, **given})
     if sparse:
         search = short.search
         return estimator, None if search is None or search.parameter in given else search
     return (_scaled(estimator) if short.scaled else estimator), None
-
-
-def parse_value(text: Any) -> Any:
-    """A whole number, a number, true, false, none or a text; other values stay as they are.
-
-    >>> [parse_value(text) for text in ("3", "0.5", "true", "none", "rbf", 7)]
-    [3, 0.5, True, None, 'rbf', 7]
-    """
-    if not isinstance(text, str):
-        return text
-    if text.lower() in _WORDS:
-        return _WORDS[text.lower()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _class_of(path: str) -> type:

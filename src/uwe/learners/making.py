@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uwe._plugins import loaded, plugins
+from uwe._settings import value_of
 from uwe.data import UNPREPARED, Dataset
 from uwe.errors import InputError, require_known
 from uwe.learners.devices import resolve_device, resolve_precision
-from uwe.learners.estimators import parse_value
 from uwe.learners.network_options import given_options, is_accepted, with_defaults
 from uwe.learners.recipes import RECIPES, recipe_for
 from uwe.models.factory import Factory, is_learner, is_network, name_of
@@ -197,7 +197,7 @@ def _refuse_unused(name: str, options: Mapping[str, Any], network: Mapping[str, 
 
 
 def _parsed(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: parse_value(value) for name, value in options.items()}
+    return {name: value_of(value) for name, value in options.items()}
 
 
 def refuse_built_network(value: Any, name: str) -> None:

@@ -13,7 +13,7 @@ import torch
 
 from uwe._json import json_value
 from uwe._types import Labels, Progress
-from uwe.data import ImageRows
+from uwe.data import ImageRows, row_count
 from uwe.errors import InputError
 from uwe.learners.protocol import Learner
 from uwe.learners.sklearn import SklearnLearner, is_estimator
@@ -99,7 +99,7 @@ class _Plain:
     def predict(self, model: Any, x: Any, *, progress: Progress | None = None) -> Predictions:
         """Logits and features in float32 on the CPU."""
         out = self.own.predict(model, x, **_progress_for(self.own.predict, progress))
-        return _as_predictions(out, _rows_of(x), self.name)
+        return _as_predictions(out, row_count(x), self.name)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class _Stochastic(_Plain):
         more = {"seed": seed} if _takes(self.own.predict, "seed") else {}
         more.update(_progress_for(self.own.predict, progress))
         out = self.own.predict(model, x, mc_passes=passes, **more)
-        predictions = _as_predictions(out, _rows_of(x), self.name)
+        predictions = _as_predictions(out, row_count(x), self.name)
         found = 0 if predictions.mc_logits is None else len(predictions.mc_logits)
         if found != passes:
             raise InputError(
@@ -197,11 +197,6 @@ def _takes(method: Any, keyword: str) -> bool:
 def _progress_for(method: Any, progress: Progress | None) -> dict[str, Any]:
     """The callback as a keyword, if the method takes it."""
     return {"progress": progress} if _takes(method, "progress") else {}
-
-
-def _rows_of(x: Any) -> int:
-    n: int = x.shape[0] if hasattr(x, "shape") else len(x)
-    return n
 
 
 def _as_predictions(out: Any, n: int, name: str) -> Predictions:

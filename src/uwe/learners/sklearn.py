@@ -325,7 +325,7 @@ def _one_line(what: str) -> Iterator[None]:
         yield
     except UweError:
         raise
-    except Exception as error:  # whatever an estimator raises about the rows
+    except Exception as error:  # estimators raise errors of many kinds about rows
         raise RunError(f"{what}: {' '.join(str(error).split())}") from error
 
 

@@ -13,8 +13,8 @@ import torch
 
 from uwe._files import read_tensors, write_tensors
 from uwe._random import generator
-from uwe._types import Images, Labels, Progress, Rows, Stage
-from uwe.data import UNPREPARED, ImageRows, Preparation
+from uwe._types import Labels, Progress, Rows, Stage
+from uwe.data import UNPREPARED, Preparation, row_count
 from uwe.errors import InputError, RunError
 from uwe.learners.batches import (
     augmented,
@@ -290,7 +290,7 @@ class TorchLearner:
         self, model: Network, x: Any, passes: int, seed: int, progress: Progress | None
     ) -> Predictions:
         rng = generator(seed)
-        n = _rows_of(x)
+        n = row_count(x)
         outputs = _Outputs(n, self.device)
         with _for_a_pass(model, folds=not self.compiled) as network, deterministic(self.device):
             for batch in self._batches(x, steps_in(n, self.inference_batch)):
@@ -381,12 +381,6 @@ def _unshared(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         result[name] = value.detach().clone() if place in seen else value
         seen.add(place)
     return result
-
-
-def _rows_of(x: Images | ImageRows | Any) -> int:
-    """Number of rows; sparse matrices have no length."""
-    n: int = x.shape[0] if hasattr(x, "shape") else len(x)
-    return n
 
 
 def _listed(values: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ __all__ = [
     "RunName",
     "file_name",
     "initial_rows_file",
+    "model_part",
     "tables_in",
 ]
 
@@ -144,7 +145,7 @@ class RunName:
         >>> RunName("run", "wine", "sklearn:random_forest", 1, 1).model_part
         'sklearn-random-forest'
         """
-        return file_name(self.model).replace("_", "-")
+        return model_part(self.model)
 
     @property
     def method_part(self) -> str:
@@ -210,6 +211,11 @@ class RunName:
     @classmethod
     def _fields(cls) -> tuple[str, ...]:
         return tuple(cls.__dataclass_fields__)
+
+
+def model_part(model: str) -> str:
+    """A model's name as it stands in file names, without underscores."""
+    return file_name(model).replace("_", "-")
 
 
 def initial_rows_file(results: Path, dataset: str, *, seed: int, budget_id: str) -> Path:

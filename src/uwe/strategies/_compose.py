@@ -165,7 +165,7 @@ class Given:
     needs: Needs = field(default_factory=Needs)
 
     def __call__(self, predictions: Predictions, /) -> Scores:  # noqa: ARG002 (a Measure)
-        """The scores, whatever the predictions."""
+        """The given scores; the predictions are not read."""
         return self.scores
 
 

@@ -74,7 +74,7 @@ class LearnerContract:
         _claim(logits.shape == (len(y), classes), _shape("logits of one class", logits))
 
     def test_the_seed_decides(self) -> None:
-        """The same rows, labels and seed give the same predictions, whatever was drawn before."""
+        """The same rows, labels and seed give the same predictions, regardless of earlier draws."""
         x, y, classes = self.data()
         made = []
         for noise in (1, 2):

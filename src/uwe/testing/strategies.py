@@ -85,7 +85,7 @@ class StrategyContract:
         _claim(same, f"a query changes the pool ({pool})")
 
     def test_the_seed_decides(self) -> None:
-        """The same seed gives the same rows, whatever else was drawn before."""
+        """The same seed gives the same rows, regardless of earlier draws."""
         made, picks = self.make(), []
         question = Question(_with_passes(generic(_N), made), _pool(8), _SEED)
         for noise in (1, 2):

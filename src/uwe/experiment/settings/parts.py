@@ -49,6 +49,12 @@ class DataOptions:
     def __post_init__(self) -> None:
         check_settings(self)
 
+    @property
+    def source(self) -> dict[str, Any]:
+        """Where the data comes from and how it is read, as keywords of `uwe.load_dataset`."""
+        names = ("data_dir", "label", "text", "image_size", "test_fraction")
+        return {name: getattr(self, name) for name in names}
+
 
 @dataclass(frozen=True)
 class LearnerOptions:
