@@ -16,10 +16,10 @@ import torch
 from safetensors.torch import load_file
 
 import uwe
-from uwe import task
 from uwe.data.labelled_rows import load_labelled_rows
 from uwe.learners import TorchLearner, resolve_precision
 from uwe.models import ModelSpec, build_model
+from uwe.tasks.classification import accuracy, mean_cross_entropy
 
 BUDGETS = (10, 16, 24)
 
@@ -116,11 +116,11 @@ def test_the_columns_are_of_the_model_before_the_purchase(finished, cycle: int) 
     rest = np.setdiff1d(np.arange(80), labelled)
     row, y = result.rows[cycle], data.train.y
     bought = np.array(asked[-1])
-    assert row["tr_loss"] == pytest.approx(task.mean_loss(logits, y))
-    assert row["lb_loss"] == pytest.approx(task.mean_loss(logits[labelled], y[labelled]))
-    assert row["unlb_loss"] == pytest.approx(task.mean_loss(logits[rest], y[rest]))
-    assert row["q_loss"] == pytest.approx(task.mean_loss(logits[bought], y[bought]))
-    assert row["q_accuracy"] == pytest.approx(task.accuracy(logits[bought], y[bought]))
+    assert row["tr_loss"] == pytest.approx(mean_cross_entropy(logits, y))
+    assert row["lb_loss"] == pytest.approx(mean_cross_entropy(logits[labelled], y[labelled]))
+    assert row["unlb_loss"] == pytest.approx(mean_cross_entropy(logits[rest], y[rest]))
+    assert row["q_loss"] == pytest.approx(mean_cross_entropy(logits[bought], y[bought]))
+    assert row["q_accuracy"] == pytest.approx(accuracy(logits[bought], y[bought]))
     assert row["n_labeled"] == BUDGETS[cycle]
 
 
@@ -137,7 +137,7 @@ def test_the_test_accuracy_is_of_the_new_model(finished, cycle: int) -> None:
     mean, std = data.preparation.mean[0], data.preparation.std[0]
     with torch.inference_mode():
         logits, _ = model.eval()((x - mean) / std)
-    assert result.rows[cycle]["te_accuracy"] == task.accuracy(logits, data.test.y)
+    assert result.rows[cycle]["te_accuracy"] == accuracy(logits, data.test.y)
 
 
 def test_row_0_is_the_cycle_0_model_over_the_whole_pool(finished) -> None:
@@ -147,9 +147,11 @@ def test_row_0_is_the_cycle_0_model_over_the_whole_pool(finished) -> None:
     logits = tensor(folder / "initialize", "*_trlogits.safetensors")
     first = result.rows[0]
     assert first["query_time"] == 0
-    assert first["q_accuracy"] == pytest.approx(task.accuracy(logits, data.train.y))
+    assert first["q_accuracy"] == pytest.approx(accuracy(logits, data.train.y))
     assert (
-        first["q_loss"] == first["tr_loss"] == pytest.approx(task.mean_loss(logits, data.train.y))
+        first["q_loss"]
+        == first["tr_loss"]
+        == pytest.approx(mean_cross_entropy(logits, data.train.y))
     )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from uwe.points import Points
     from uwe.predictions import Predictions
 
-__all__ = ["Embedding", "Weighted", "features", "gradient", "weighted"]
+__all__ = ["Embedding", "Weighted", "binary_gradient", "features", "gradient", "weighted"]
 
 _MULTIPLIED_OUT = 2**27  # numbers, at most: half a gigabyte in float32
 _BYTES = 4  # of a float32; shorter numbers would round the product
@@ -34,7 +34,7 @@ def features(predictions: Predictions, candidates: Rows) -> Points:  # noqa: ARG
     """
     from uwe.points import Dense
 
-    return Dense(predictions.features)
+    return Dense(predictions.field("features"))
 
 
 def gradient(predictions: Predictions, candidates: Rows) -> Points:  # noqa: ARG001 (an Embedding)
@@ -55,7 +55,23 @@ def gradient(predictions: Predictions, candidates: Rows) -> Points:  # noqa: ARG
     best = shifted.argmax(1)
     residual[at, best] = 0.0
     residual[at, best] = -residual.sum(1)
-    return Product(residual, predictions.features)
+    return Product(residual, predictions.field("features"))
+
+
+def binary_gradient(predictions: Predictions, candidates: Rows) -> Points:  # noqa: ARG001 (an Embedding)
+    """Gradient of the binary cross-entropy by the last layer's weights, at the predicted labels.
+
+    Formula: ``(p - [p > 1/2]) ⊗ features`` with ``p = sigmoid(z)``, ``[n, c·d]`` in factors.
+
+    Source: as `gradient`; with a sigmoid for each label on its own.
+    """
+    import torch
+
+    from uwe.points import Product
+
+    logits = predictions.field("binary_logits")
+    error = (-logits.abs()).sigmoid()  # 1 - p where p > 1/2, otherwise p
+    return Product(torch.where(logits > 0, -error, error), predictions.field("features"))
 
 
 @dataclass(frozen=True)
@@ -68,7 +84,7 @@ class Weighted:
         """The points of all rows; the weights are fitted on the candidates."""
         from uwe.points import Dense, Product
 
-        given = predictions.features
+        given = predictions.field("features")
         weights = _scaled(self.measure(predictions), candidates).to(given.device)[:, None]
         if given.numel() > _MULTIPLIED_OUT or given.element_size() < _BYTES:
             return Product(weights, given)

@@ -15,7 +15,15 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["DataError", "InputError", "RunError", "UweError", "damaged", "require_known"]
+__all__ = [
+    "DataError",
+    "InputError",
+    "RunError",
+    "UweError",
+    "close_matches",
+    "damaged",
+    "require_known",
+]
 
 
 class UweError(Exception):
@@ -49,13 +57,22 @@ def require_known(name: object, known: Iterable[str], what: str) -> str:
         raise InputError(f"a {what} must be text, not {name!r} of type {type(name).__name__}")
     if name in names:
         return name
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    close = close_matches(name, names)
     hint = (
         "did you mean " + " or ".join(repr(match) for match in close) + "?"
         if close
         else "choose one of " + ", ".join(names)
     )
     raise InputError(f"unknown {what} {name!r}; {hint}")
+
+
+def close_matches(name: str, known: Iterable[str]) -> list[str]:
+    """Up to three of ``known`` that ``name`` may have been meant for, the closest first.
+
+    >>> close_matches("rok", ["crow", "rook"])
+    ['rook', 'crow']
+    """
+    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
 
 
 def damaged(path: Path, error: Exception) -> DataError:

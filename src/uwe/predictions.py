@@ -2,61 +2,163 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 
 from uwe._types import Labels, Logits, Rows
 from uwe.errors import InputError
 
-__all__ = ["FIELDS", "Predictions"]
+__all__ = ["PASSES", "Predictions"]
 
-FIELDS = ("logits", "features", "mc_logits")
+PASSES = "mc_"
+"""What stands before an output's name where several stochastic passes of it are meant."""
+
 _ROWS_AT_ONCE = 16_384
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False)
 class Predictions:
-    """Outputs of a network for n rows, in the rows' order.
+    """Outputs of a model for n rows, in the rows' order. What a strategy does not read may be None.
+
+    The names of the outputs are those of the task: ``logits`` ``[n, c]`` before a softmax
+    (classification), ``binary_logits`` ``[n, c]`` before a sigmoid (multi-label), ``mean`` and
+    ``variance`` ``[n]`` (regression).
 
     Attributes:
-        logits: float32 ``[n, c]``, before the softmax.
-        features: float32 ``[n, d]``, the input of the classifier.
-        mc_logits: float32 ``[t, n, c]`` of t dropout passes, or None.
+        outputs: float32 ``[n, ...]`` by name.
+        features: float32 ``[n, d]``, the input of the last layer; or None.
+        passes: float32 ``[t, n, ...]`` of t stochastic passes or members of an ensemble, by the
+            name of the output.
+
+    Args:
+        logits: float32 ``[n, c]``, short for ``outputs={"logits": ...}``.
+        features: float32 ``[n, d]``, or None.
+        mc_logits: float32 ``[t, n, c]``, short for ``passes={"logits": ...}``.
+        outputs: other outputs by name.
+        passes: passes of other outputs by name.
+        rows: number of rows, where nothing else says it.
 
     Raises:
-        InputError: the lengths disagree.
+        InputError: the lengths disagree, or nothing says how many rows there are.
 
     >>> predictions = Predictions(torch.tensor([[0.0, 1.0], [2.0, 0.0]]), torch.zeros(2, 3))
     >>> len(predictions), predictions.predicted().tolist()
     (2, [1, 0])
+    >>> Predictions(outputs={"mean": torch.zeros(4), "variance": torch.ones(4)})
+    Predictions(4 rows: mean [4], variance [4])
     """
 
-    logits: Logits
-    features: torch.Tensor
-    mc_logits: torch.Tensor | None = None
+    outputs: Mapping[str, torch.Tensor]
+    features: torch.Tensor | None
+    passes: Mapping[str, torch.Tensor]
+    rows: int = field(repr=False)
 
-    def __post_init__(self) -> None:
-        n = len(self.logits)
-        if len(self.features) != n:
-            raise InputError(f"logits of {n} rows, but features of {len(self.features)}")
-        if self.mc_logits is not None and self.mc_logits.shape[1:] != self.logits.shape:
+    def __init__(
+        self,
+        logits: Logits | None = None,
+        features: torch.Tensor | None = None,
+        mc_logits: torch.Tensor | None = None,
+        *,
+        outputs: Mapping[str, torch.Tensor] | None = None,
+        passes: Mapping[str, torch.Tensor] | None = None,
+        rows: int | None = None,
+    ) -> None:
+        given = {} if logits is None else {"logits": logits}
+        given_passes = {} if mc_logits is None else {"logits": mc_logits}
+        object.__setattr__(self, "outputs", {**(outputs or {}), **given})
+        object.__setattr__(self, "features", features)
+        object.__setattr__(self, "passes", {**(passes or {}), **given_passes})
+        for name, tensor in self.passes.items():
+            self._check_passes(name, tensor)
+        lengths = {name: len(tensor) for name, tensor in self._by_row()}
+        if rows is not None:
+            lengths = {"rows": rows, **lengths}
+        object.__setattr__(self, "rows", _one_length(lengths))
+
+    def _by_row(self) -> list[tuple[str, torch.Tensor]]:
+        """Everything that is known, the rows first."""
+        features = [] if self.features is None else [("features", self.features)]
+        passes = [(PASSES + name, each.transpose(0, 1)) for name, each in self.passes.items()]
+        return [*self.outputs.items(), *features, *passes]
+
+    def _check_passes(self, name: str, tensor: torch.Tensor) -> None:
+        once = self.outputs.get(name)
+        if once is not None and tensor.shape[1:] != once.shape:
             raise InputError(
-                f"logits are {tuple(self.logits.shape)}, but those of each dropout pass "
-                f"{tuple(self.mc_logits.shape[1:])}"
+                f"{name} are {tuple(once.shape)}, but those of each dropout pass "
+                f"{tuple(tensor.shape[1:])}"
             )
 
     def __len__(self) -> int:
-        return len(self.logits)
+        return self.rows
+
+    def __repr__(self) -> str:
+        known = ", ".join(f"{name} {list(self.field(name).shape)}" for name in sorted(self.fields))
+        return f"Predictions({self.rows:,} rows: {known or 'nothing known'})"
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Names of everything that is known; ``mc_`` stands before stochastic passes."""
+        return frozenset(name for name, _ in self._by_row())
+
+    def field(self, name: str) -> torch.Tensor:
+        """What is known by that name.
+
+        Raises:
+            InputError: it is not known.
+        """
+        if name == "features" and self.features is not None:
+            return self.features
+        if name in self.outputs:
+            return self.outputs[name]
+        passes = self.passes.get(name.removeprefix(PASSES)) if name.startswith(PASSES) else None
+        if passes is None:
+            known = ", ".join(sorted(self.fields)) or "nothing"
+            raise InputError(f"the predictions hold no {name}; they hold {known}")
+        return passes
+
+    @property
+    def logits(self) -> Logits:
+        """Logits of classes ``[n, c]``, before a softmax."""
+        return self.field("logits")
+
+    @property
+    def mc_logits(self) -> torch.Tensor | None:
+        """Logits of stochastic passes ``[t, n, c]``, or None."""
+        return self.passes.get("logits")
+
+    def having(self, **fields: torch.Tensor) -> Predictions:
+        """The same predictions with some fields replaced or added; ``mc_`` stands before passes.
+
+        >>> Predictions(torch.zeros(2, 3)).having(features=torch.zeros(2, 1))
+        Predictions(2 rows: features [2, 1], logits [2, 3])
+        """
+        features = fields.pop("features", self.features)
+        passes = {
+            name.removeprefix(PASSES): fields.pop(name)
+            for name in list(fields)
+            if name.startswith(PASSES)
+        }
+        return Predictions(
+            features=features,
+            outputs={**self.outputs, **fields},
+            passes={**self.passes, **passes},
+            rows=self.rows,
+        )
 
     def take(self, rows: Rows) -> Predictions:
         """Keep ``rows``, in that order."""
-        at = torch.as_tensor(rows, device=self.logits.device)
+
+        def taken(tensor: torch.Tensor, axis: int = 0) -> torch.Tensor:
+            return tensor.index_select(axis, torch.as_tensor(rows, device=tensor.device))
+
         return Predictions(
-            self.logits[at],
-            self.features[at.to(self.features.device)],
-            None if self.mc_logits is None else self.mc_logits[:, at],
+            outputs={name: taken(tensor) for name, tensor in self.outputs.items()},
+            features=None if self.features is None else taken(self.features),
+            passes={name: taken(tensor, 1) for name, tensor in self.passes.items()},
+            rows=len(rows),
         )
 
     def predicted(self) -> Labels:
@@ -64,20 +166,34 @@ class Predictions:
         labels: Labels = self.logits.argmax(1).cpu().numpy()
         return labels
 
-    def first_not_finite(self, fields: Iterable[str] = FIELDS) -> int | None:
-        """The first row with NaN or infinity in one of ``fields``, or None.
+    def first_not_finite(self, fields: Iterable[str] | None = None) -> int | None:
+        """The first row with NaN or infinity in one of ``fields`` (None: in any), or None.
 
         >>> Predictions(torch.zeros(2, 3), torch.tensor([[0.0], [torch.inf]])).first_not_finite()
         1
         """
-        given = [(name, tensor) for name in fields if (tensor := getattr(self, name)) is not None]
+        wanted = self.fields if fields is None else set(fields)
+        given = [tensor for name, tensor in self._by_row() if name in wanted]
         for start in range(0, len(self), _ROWS_AT_ONCE):
             block = slice(start, start + _ROWS_AT_ONCE)
             finite = torch.ones(min(_ROWS_AT_ONCE, len(self) - start), dtype=torch.bool)
-            for name, tensor in given:
-                by_row = tensor.transpose(0, 1) if name == "mc_logits" else tensor
-                finite &= by_row[block].isfinite().flatten(1).all(1).cpu()
+            for tensor in given:
+                finite &= (
+                    tensor[block].isfinite().flatten(1).all(1).cpu()
+                    if tensor.ndim > 1
+                    else (tensor[block].isfinite().cpu())
+                )
             broken = (~finite).nonzero()
             if len(broken):
                 return start + int(broken[0, 0])
         return None
+
+
+def _one_length(lengths: Mapping[str, int]) -> int:
+    if not lengths:
+        raise InputError("nothing says how many rows the predictions have; give rows")
+    (first, n), *others = lengths.items()
+    for name, length in others:
+        if length != n:
+            raise InputError(f"{first} of {n} rows, but {name} of {length}")
+    return n

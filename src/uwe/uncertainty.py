@@ -15,14 +15,28 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from uwe._types import Scores
-from uwe.errors import InputError
+from uwe.errors import InputError, require_known
 
 if TYPE_CHECKING:
     import torch
 
     from uwe.predictions import Predictions
 
-__all__ = ["MEASURES", "Measure", "bvsb", "entropy", "least_confident", "mutual_information"]
+__all__ = [
+    "MEASURES",
+    "REDUCTIONS",
+    "Measure",
+    "binary_bvsb",
+    "binary_entropy",
+    "binary_least_confident",
+    "binary_mutual_information",
+    "bvsb",
+    "entropy",
+    "least_confident",
+    "mutual_information",
+    "spread_of_means",
+    "standard_deviation",
+]
 
 _ROWS_AT_ONCE = 16_384
 
@@ -104,12 +118,183 @@ def mutual_information(predictions: Predictions) -> Scores:
     return _row_by_row(by_row, _disagreement)
 
 
+def binary_entropy(predictions: Predictions, *, reduce: str = "mean") -> Scores:
+    """Entropy of each label on its own, reduced over the labels, in nats.
+
+    Formula: ``h_c = -p_c log p_c - (1 - p_c) log(1 - p_c)`` with ``p_c = sigmoid(z_c)``; the
+    mean, the maximum or the sum over c.
+
+    Args:
+        predictions: with ``binary_logits`` ``[n, c]``.
+        reduce: ``mean``, ``max`` or ``sum``.
+
+    Source: Shannon (1948); summed over labels, Reyes, Morell, Ventura (2018), Effective active
+    learning strategy for multi-label learning.
+
+    >>> import torch
+    >>> from uwe import Predictions
+    >>> rows = Predictions(outputs={"binary_logits": torch.tensor([[0.0, 200.0]])})
+    >>> binary_entropy(rows), binary_entropy(rows, reduce="max")
+    (tensor([0.3466], dtype=torch.float64), tensor([0.6931], dtype=torch.float64))
+    """
+    return _by_label(predictions, _bernoulli_entropy, reduce)
+
+
+def binary_bvsb(predictions: Predictions, *, reduce: str = "mean") -> Scores:
+    """The less probable answer over the more probable one, for each label; then reduced.
+
+    Formula: ``min(p_c, 1 - p_c) / max(p_c, 1 - p_c)``, from 0 to 1; mean, maximum or sum over c.
+
+    Args:
+        predictions: with ``binary_logits`` ``[n, c]``.
+        reduce: ``mean``, ``max`` or ``sum``.
+
+    Source: as `bvsb`, for each label on its own.
+
+    >>> import torch
+    >>> from uwe import Predictions
+    >>> binary_bvsb(Predictions(outputs={"binary_logits": torch.tensor([[0.0, math.log(4)]])}))
+    tensor([0.6250], dtype=torch.float64)
+    """
+    return _by_label(predictions, lambda logits: (-logits.abs()).exp(), reduce)
+
+
+def binary_least_confident(predictions: Predictions, *, reduce: str = "mean") -> Scores:
+    """How far the more probable answer of each label is from certain; then reduced.
+
+    Formula: ``1 - max(p_c, 1 - p_c)``, from 0 to 1/2; mean, maximum or sum over c.
+
+    Args:
+        predictions: with ``binary_logits`` ``[n, c]``.
+        reduce: ``mean``, ``max`` or ``sum``.
+
+    Source: as `least_confident`, for each label on its own.
+
+    >>> import torch
+    >>> from uwe import Predictions
+    >>> logits = torch.tensor([[0.0, math.log(4)]])
+    >>> binary_least_confident(Predictions(outputs={"binary_logits": logits}), reduce="sum")
+    tensor([0.7000], dtype=torch.float64)
+    """
+    return _by_label(predictions, lambda logits: (-logits.abs()).sigmoid(), reduce)
+
+
+def binary_mutual_information(predictions: Predictions, *, reduce: str = "mean") -> Scores:
+    """What stochastic passes disagree on, for each label on its own; then reduced, in nats.
+
+    Formula: ``h(1/t Σ_t p_tc) - 1/t Σ_t h(p_tc)`` with the binary entropy h.
+
+    Args:
+        predictions: with passes of ``binary_logits`` ``[t, n, c]``.
+        reduce: ``mean``, ``max`` or ``sum``.
+
+    Raises:
+        InputError: the predictions hold no passes.
+
+    Source: as `mutual_information`, for each label on its own.
+
+    >>> import torch
+    >>> from uwe import Predictions
+    >>> passes = torch.tensor([[[200.0]], [[-200.0]]])
+    >>> binary_mutual_information(Predictions(passes={"binary_logits": passes}))
+    tensor([0.6931], dtype=torch.float64)
+    """
+    by_row = predictions.field("mc_binary_logits").transpose(0, 1)  # [n, t, c]
+    return _row_by_row(by_row, lambda logits: _reduced(_binary_disagreement(logits), reduce))
+
+
+def standard_deviation(predictions: Predictions) -> Scores:
+    """Standard deviation of the predicted number, in the target's unit.
+
+    Formula: ``√variance``.
+
+    Raises:
+        InputError: the predictions hold no variance, or one is negative.
+
+    Source: as a query, MacKay (1992), Information-based objective functions for active data
+    selection.
+
+    >>> import torch
+    >>> from uwe import Predictions
+    >>> outputs = {"mean": torch.zeros(2), "variance": torch.tensor([4.0, 0.25])}
+    >>> standard_deviation(Predictions(outputs=outputs))
+    tensor([2.0000, 0.5000], dtype=torch.float64)
+    """
+    if "variance" not in predictions.outputs:
+        raise InputError(
+            "the predictions hold no variance, so the uncertainty of a number is not known; use a "
+            "model that gives one (a forest, a Gaussian process, an ensemble), or a strategy that "
+            "needs none, such as coreset"
+        )
+    variance = predictions.outputs["variance"].double()
+    wrong = (variance < 0).nonzero()
+    if len(wrong):
+        row = int(wrong[0, 0])
+        raise InputError(f"the variance of row {row} is {float(variance[row]):.6g}, below 0")
+    return variance.sqrt()
+
+
+def spread_of_means(predictions: Predictions) -> Scores:
+    """What stochastic passes disagree on about a number: the deviation of their means.
+
+    Formula: ``√(1/t Σ_t (m_t - m̄)²)``, in the target's unit.
+
+    Raises:
+        InputError: the predictions hold no passes.
+
+    Source: Seung, Opper, Sompolinsky (1992), Query by committee; for numbers, RayChaudhuri, Hamey
+    (1995), Minimisation of data collection by active learning.
+
+    >>> import torch
+    >>> from uwe import Predictions
+    >>> spread_of_means(Predictions(passes={"mean": torch.tensor([[1.0], [3.0]])}))
+    tensor([1.], dtype=torch.float64)
+    """
+    return predictions.field("mc_mean").double().std(0, correction=0)
+
+
 MEASURES: dict[str, Measure] = {
     "entropy": entropy,
     "bvsb": bvsb,
     "least_confident": least_confident,
 }
-"""The measures that need one pass only, by name."""
+"""The measures of classification that need one pass only, by name."""
+
+_REDUCED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "mean": lambda scores: scores.mean(-1),
+    "max": lambda scores: scores.amax(-1),
+    "sum": lambda scores: scores.sum(-1),
+}
+REDUCTIONS = tuple(_REDUCED)
+"""How a measure for each label becomes one for the row."""
+
+
+def _reduced(scores: torch.Tensor, reduce: str) -> Scores:
+    return _REDUCED[require_known(reduce, _REDUCED, "reduction")](scores)
+
+
+def _by_label(
+    predictions: Predictions, measure: Callable[[torch.Tensor], torch.Tensor], reduce: str
+) -> Scores:
+    logits = predictions.field("binary_logits")
+    return _row_by_row(logits, lambda block: _reduced(measure(block), reduce))
+
+
+def _bernoulli_entropy(logits: torch.Tensor) -> torch.Tensor:
+    """``log(1 + e^-|z|) + |z| sigmoid(-|z|)``, which loses no digits at either end."""
+    import torch
+
+    size = logits.abs()
+    return torch.nn.functional.softplus(-size) + size * (-size).sigmoid()
+
+
+def _binary_disagreement(logits: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    log_p, log_q = (torch.nn.functional.logsigmoid(each) for each in (logits, -logits))
+    passes = math.log(logits.shape[1])
+    mean = torch.stack([log_p.logsumexp(1) - passes, log_q.logsumexp(1) - passes], -1)
+    return (_entropy_of(mean) - _bernoulli_entropy(logits).mean(1)).clamp_min(0)
 
 
 def _row_by_row(logits: torch.Tensor, measure: Callable[[torch.Tensor], Scores]) -> Scores:

@@ -11,6 +11,7 @@ import numpy as np
 
 from uwe._types import Images, Labels, Rows
 from uwe.errors import DataError, InputError
+from uwe.tasks import Task, classification
 
 __all__ = [
     "IMAGENET",
@@ -244,6 +245,11 @@ class Dataset:
             fingerprint=fingerprint_of(splits[0], splits[1], names),
             notes=tuple(notes),
         )
+
+    @property
+    def task(self) -> Task:
+        """What is learnt."""
+        return classification(self.classes)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -37,7 +37,8 @@ class KeptPredictions:
         measure = entropy if self.strategy is None else self.strategy.measure
         scores = measure(predictions)
         write_tensors(self.files.pool_logits(cycle), {"logits": predictions.logits})
-        write_tensors(self.files.features(cycle), {"features": predictions.features})
+        if predictions.features is not None:
+            write_tensors(self.files.features(cycle), {"features": predictions.features})
         write_tensors(self.files.uncertainty(cycle, self.measure_name), {"uncertainty": scores})
         if not self.all_features:
             for earlier in range(cycle):

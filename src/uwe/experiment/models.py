@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from uwe import journal, task
+from uwe import journal
 from uwe._files import read_tensors, write_tensors, write_text
 from uwe._random import derive_seed
 from uwe._types import Labels, Rows, Stage
@@ -18,6 +18,7 @@ from uwe.experiment.passes import Passes
 from uwe.learners import Epoch, Keeps, Learner, Measured, WarmStarts
 from uwe.runs import RunFiles
 from uwe.runs.cycles import csv_text
+from uwe.tasks.classification import accuracy, mean_cross_entropy
 
 __all__ = ["Models", "digest_of"]
 
@@ -109,7 +110,7 @@ class Models:
             return (None, None)
         logits = self.passes.over("test", cycle, model).logits
         y = self.dataset.test.y
-        return (task.mean_loss(logits, y), task.accuracy(logits, y))
+        return (mean_cross_entropy(logits, y), accuracy(logits, y))
 
     def _given_back(self, cycle: int) -> Any:
         if cycle in self.last:

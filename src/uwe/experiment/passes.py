@@ -96,7 +96,7 @@ class Passes:
         if predictions.logits.shape[1:] != (classes,):
             shape = list(predictions.logits.shape)
             raise InputError(f"{name} returned logits of shape {shape} for {classes} classes")
-        if predictions.features.ndim != 2:
+        if predictions.features is not None and predictions.features.ndim != 2:
             shape = list(predictions.features.shape)
             raise InputError(f"{name} returned features of shape {shape}; they are [n, d]")
 

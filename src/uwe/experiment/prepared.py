@@ -136,6 +136,7 @@ def prepare(
     for experiment, strategy in zip(experiments, strategies, strict=True):
         if (key := experiment.data) not in datasets:
             datasets[key] = _loaded(experiment, dataset, progress)
+        task = datasets[key].task
         run = _run_name(experiment, datasets[key])
         each = (repr(key), id(experiment.learner.model), repr(experiment.learner.model_options),
                 experiment.network, precision := _precision(experiment, run))  # fmt: skip
@@ -143,7 +144,7 @@ def prepare(
             learners[each] = _learner(experiment, datasets[key], precision)
         learner = learners[each]
         run = run if _is_network(learner) else replace(run, epochs=1)
-        prepared.append(Prepared(experiment, datasets[key], learner, strategy, run))
+        prepared.append(Prepared(experiment, datasets[key], learner, strategy.for_task(task), run))
         _check(prepared[-1])
     require_distinct(prepared)
     return prepared

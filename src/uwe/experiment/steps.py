@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from uwe import journal, task
+from uwe import journal
 from uwe._clock import Clock
 from uwe._files import read_tensors, write_tensors
 from uwe._random import derive_seed
@@ -32,6 +32,7 @@ from uwe.oracle import Oracle
 from uwe.pool import Pool
 from uwe.predictions import Predictions
 from uwe.strategies import Question, Strategy
+from uwe.tasks.classification import accuracy, mean_cross_entropy
 
 __all__ = ["Answer", "Ask", "Draw", "Fit", "Step", "Steps"]
 
@@ -174,8 +175,8 @@ class Fit:
         clock.lap("writing")
         facts: dict[str, Any] = {
             "n_labeled": len(pool.labelled),
-            "te_accuracy": task.accuracy(test.logits, dataset.test.y),
-            "te_loss": task.mean_loss(test.logits, dataset.test.y),
+            "te_accuracy": accuracy(test.logits, dataset.test.y),
+            "te_loss": mean_cross_entropy(test.logits, dataset.test.y),
             **self._measured_on_pool(cycle, model, pool),
             "train_seconds": clock.seconds["training"],
             **_hardware(self.models.learner),
@@ -208,11 +209,11 @@ def _losses(dataset: Dataset, logits: Logits, pool: Pool, queried: Rows) -> dict
     y = dataset.train.y
 
     def loss_over(rows: Rows) -> float | None:
-        return task.mean_loss(logits[torch.from_numpy(rows)], y[rows])
+        return mean_cross_entropy(logits[torch.from_numpy(rows)], y[rows])
 
     return {
-        "q_accuracy": task.accuracy(logits[torch.from_numpy(queried)], y[queried]),
-        "tr_loss": task.mean_loss(logits, y),
+        "q_accuracy": accuracy(logits[torch.from_numpy(queried)], y[queried]),
+        "tr_loss": mean_cross_entropy(logits, y),
         "lb_loss": loss_over(pool.labelled),
         "unlb_loss": loss_over(pool.unlabelled),
         "q_loss": loss_over(queried),

@@ -32,7 +32,7 @@ from uwe.learners.recipes import Training, optimizer_of
 from uwe.learners.warm_start import shrink_and_perturb
 from uwe.models import FALLBACK_RATE, Classifier, ModelSize, Network, NetworkSpec, folded
 from uwe.predictions import Predictions
-from uwe.task import training_loss
+from uwe.tasks.classification import training_loss
 
 __all__ = ["TorchLearner"]
 

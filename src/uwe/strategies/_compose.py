@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,7 +18,14 @@ from uwe.strategies._naming import name_of
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
 from uwe.strategies._strategy import Strategy
-from uwe.uncertainty import MEASURES, Measure, entropy, mutual_information
+from uwe.tasks import Task, measures_by_name
+from uwe.uncertainty import (
+    MEASURES,
+    Measure,
+    entropy,
+    mutual_information,
+    standard_deviation,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -26,8 +34,8 @@ if TYPE_CHECKING:
     from uwe.predictions import Predictions
 
 __all__ = [
-    "Given", "Represent", "Spread", "drawn", "find_measure", "needs_of", "ranked", "scores_of",
-    "spread",
+    "Given", "Represent", "Spread", "drawn", "find_measure", "needs_of", "primary_output", "ranked",
+    "ranked_by", "scores_of", "spread",
 ]  # fmt: skip
 
 Represented: TypeAlias = "Points | torch.Tensor | np.ndarray[Any, Any]"  # first axis: rows
@@ -63,7 +71,17 @@ def ranked(measure: str | Measure, *, needs: Needs | None = None) -> Strategy:
         measure=found,
         measure_name=name,
         is_measured=True,
+        adapt=partial(_ranked_for, measure) if isinstance(measure, str) else None,
     )
+
+
+def _ranked_for(measure: str, task: Task) -> Strategy:
+    return ranked_by(task.measure(measure), measure, needs_of(task.measure(measure), task))
+
+
+def ranked_by(measure: Measure, name: str, needs: Needs) -> Strategy:
+    """`ranked` by a measure of a task, under the measure's own name."""
+    return replace(ranked(measure, needs=needs), options={"measure": name}, measure_name=name)
 
 
 def spread(
@@ -87,6 +105,7 @@ def spread(
     'spread-features-k_center'
     """
     represent, reads = _embedding(embedding)
+    gradient = embedding == "gradient"
     pick = KERNELS[require_known(kernel, KERNELS, "kernel")] if isinstance(kernel, str) else kernel
     weight = represent.measure if isinstance(represent, embeddings.Weighted) else None
     return Strategy(
@@ -97,7 +116,19 @@ def spread(
         measure=weight or entropy,
         measure_name=name_of(weight or entropy),
         is_measured=weight is not None,
+        adapt=partial(_gradients_for, kernel, anchored) if gradient else None,
     )
+
+
+def _gradients_for(kernel: str | Kernel, anchored: bool, task: Task) -> Strategy:
+    if task.gradient is None:
+        raise InputError(
+            "it has no gradient embedding, since the gradient at the prediction itself is zero; "
+            "choose uwe, coreset or random"
+        )
+    needs = Needs({primary_output(task)}, features=True)
+    made = spread(task.gradient, kernel, anchored=anchored, needs=needs)
+    return replace(made, options={"embedding": "gradient"})
 
 
 def drawn() -> Strategy:
@@ -116,7 +147,8 @@ def find_measure(measure: str | Measure) -> tuple[Measure, str]:
         InputError: the name is unknown, or it is neither a name nor a function.
     """
     if isinstance(measure, str):
-        return MEASURES[require_known(measure, MEASURES, "uncertainty")], measure
+        known = measures_by_name()
+        return known[require_known(measure, known, "uncertainty")], measure
     if not callable(measure):
         raise InputError(
             f"an uncertainty must be the name of a measure ({', '.join(MEASURES)}) or a function, "
@@ -125,14 +157,29 @@ def find_measure(measure: str | Measure) -> tuple[Measure, str]:
     return measure, name_of(measure)
 
 
-def needs_of(measure: Measure) -> Needs:
-    """What a measure reads: its attribute ``needs`` if it has one, else logits and features."""
+def needs_of(measure: Measure, task: Task | None = None) -> Needs:
+    """What a measure reads.
+
+    It is the measure's attribute ``needs`` if it has one; of a measure of a task, the task's
+    outputs; of any other function, logits and features.
+    """
     if any(measure is known for known in MEASURES.values()):
         return _LOGITS
     if measure is mutual_information:
         return Needs(passes=2)
+    if measure is standard_deviation:
+        return Needs({"variance"})
     own = getattr(measure, "needs", None)
-    return own if isinstance(own, Needs) else Needs({"logits"}, features=True)
+    if isinstance(own, Needs):
+        return own
+    if task is not None and measure in task.measures.values():
+        return Needs(frozenset(task.outputs))
+    return Needs({"logits"}, features=True)
+
+
+def primary_output(task: Task) -> str:
+    """The first output of a task: what a network's last layer gives."""
+    return next(iter(task.outputs))
 
 
 def scores_of(measure: Measure, question: Question) -> Scores:

@@ -11,11 +11,14 @@ import numpy as np
 from uwe._types import Progress, Rows
 from uwe.errors import InputError
 from uwe.pool import Pool
+from uwe.tasks import Task
 
 if TYPE_CHECKING:
     from uwe.predictions import Predictions
 
 __all__ = ["Needs", "Question"]
+
+PASSES = "mc_"  # as in `uwe.predictions`, which loads torch
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Needs:
         outputs: names of the model's outputs, such as ``{"logits"}``.
         features: whether the features are read.
         passes: number of stochastic passes; 0 where none are read.
+        passes_of: the output whose passes are read.
 
     >>> (Needs({"logits"}) | Needs(features=True, passes=5)).fields == {
     ...     "logits", "features", "mc_logits"}
@@ -35,6 +39,7 @@ class Needs:
     outputs: Set[str] = frozenset()
     features: bool = False
     passes: int = 0
+    passes_of: str = "logits"
 
     def __post_init__(self) -> None:
         if not isinstance(self.outputs, Set):
@@ -46,13 +51,14 @@ class Needs:
             self.outputs | other.outputs,
             self.features or other.features,
             max(self.passes, other.passes),
+            self.passes_of if self.passes >= other.passes else other.passes_of,
         )
 
     @property
     def fields(self) -> frozenset[str]:
         """Names of the fields of `Predictions` that are read."""
         features = {"features"} if self.features else set()
-        passes = {"mc_logits"} if self.passes else set()
+        passes = {PASSES + self.passes_of} if self.passes else set()
         return frozenset(self.outputs) | features | passes
 
 
@@ -68,6 +74,7 @@ class Question:
         restricted: the only rows that may be picked, or None for all unlabelled rows.
         taken: rows that another strategy has already picked in the same query, or None. They
             are no candidates, and count as anchors.
+        task: what is learnt; None is classification.
     """
 
     predictions: Predictions
@@ -76,6 +83,7 @@ class Question:
     progress: Progress | None = None
     restricted: Rows | None = None
     taken: Rows | None = None
+    task: Task | None = None
 
     @property
     def candidates(self) -> Rows:

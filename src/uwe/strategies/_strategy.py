@@ -15,12 +15,17 @@ from uwe.errors import InputError
 from uwe.strategies._naming import checked_name
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
+from uwe.tasks import Task
 from uwe.uncertainty import Measure, entropy
 
 __all__ = ["Choose", "Strategy"]
 
 Choose: TypeAlias = Callable[[Question, int], "Picks | Rows"]
 
+_ADVICE = {
+    "variance": "; use a model that gives one (a forest, a Gaussian process, an ensemble), or a "
+    "strategy that needs none, such as coreset"
+}
 _LOGITS_AND_FEATURES = Needs({"logits"}, features=True)
 
 
@@ -36,6 +41,8 @@ class Strategy:
         measure: the uncertainty that is written beside the picks.
         measure_name: its name in file names.
         is_measured: whether the picks depend on ``measure``.
+        adapt: gives the strategy for a `Task`, or raises an `InputError` that says why it has none;
+            None for a strategy that is the same for every task.
 
     >>> import torch
     >>> from uwe import Predictions
@@ -53,6 +60,7 @@ class Strategy:
     measure: Measure = entropy
     measure_name: str = "entropy"
     is_measured: bool = False
+    adapt: Callable[[Task], Strategy] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not callable(self.choose) or not callable(self.measure):
@@ -81,6 +89,30 @@ class Strategy:
             return self
         return replace(self, name=name, options={"renamed_from": self.name, **self.options})
 
+    def for_task(self, task: Task) -> Strategy:
+        """The strategy as it is for a task: it weighs and ranks by a measure of the task.
+
+        A strategy that depends on no measure writes the task's first one beside its picks.
+
+        Raises:
+            InputError: the strategy does not serve the task; the reason is given.
+
+        >>> from uwe.strategies import uwe
+        >>> from uwe.tasks import regression
+        >>> uwe().for_task(regression()).options["uncertainty"]
+        'standard_deviation'
+        """
+        try:
+            made = self if self.adapt is None else self.adapt(task)
+        except InputError as error:
+            raise InputError(f"strategy {self.name} does not serve {task.name}: {error}") from error
+        if not made.is_measured and made.measure is entropy:
+            name = task.default_measure
+            made = replace(made, measure=task.measures[name], measure_name=name)
+        given = {name: value for name, value in self.options.items() if value is not None}
+        options = {**self.options, **made.options, **given}
+        return replace(made, name=self.name, options=options, adapt=self.adapt)
+
     def query(self, question: Question, k: int) -> Picks:
         """The ``k`` rows to label next, in the order of picking.
 
@@ -96,8 +128,9 @@ class Strategy:
                 needed is missing or not finite, or ``choose`` returned something else than k
                 distinct candidates.
         """
-        _require_answerable(self, question, k)
-        return self.answer(question, k)
+        asked = self if question.task is None else self.for_task(question.task)
+        _require_answerable(asked, question, k)
+        return asked.answer(question, k)
 
     def answer(self, question: Question, k: int) -> Picks:
         """As `query`, for a question that has been checked already: how strategies ask strategies.
@@ -131,14 +164,19 @@ def _require_answerable(strategy: Strategy, question: Question, k: int) -> None:
     if len(predictions) != len(pool):
         raise InputError(f"predictions of {len(predictions)} rows for a pool of {len(pool)}")
     _require_count(question, k)
-    if strategy.needs.passes and predictions.mc_logits is None:
+    needs = strategy.needs
+    if needs.passes and needs.passes_of not in predictions.passes:
         raise InputError(
-            f"strategy {strategy.name} needs the logits of {strategy.needs.passes} dropout passes; "
-            "the predictions hold none"
+            f"strategy {strategy.name} needs the {needs.passes_of} of {needs.passes} dropout "
+            "passes; the predictions hold none"
         )
-    unknown = sorted(each for each in strategy.needs.fields if not hasattr(predictions, each))
-    if unknown:
-        raise InputError(f"strategy {strategy.name} needs {unknown[0]}, which no prediction has")
+    lacking = sorted(needs.fields - predictions.fields)
+    if lacking:
+        known = ", ".join(sorted(predictions.fields)) or "nothing"
+        raise InputError(
+            f"strategy {strategy.name} needs {lacking[0]}, and the predictions hold {known}"
+            + _ADVICE.get(lacking[0], "")
+        )
     row = predictions.first_not_finite(strategy.needs.fields)
     if row is not None:
         raise InputError(

@@ -129,7 +129,7 @@ def strategy_options(name: str) -> dict[str, Any]:
     """The options of a strategy and their defaults.
 
     >>> strategy_options("uwe")
-    {'uncertainty': 'entropy', 'selection': 'k_center'}
+    {'uncertainty': None, 'selection': 'k_center'}
     """
     parameters = inspect.signature(_factory(name)).parameters.values()
     return {parameter.name: parameter.default for parameter in parameters}

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import as_strategy
+from uwe.tasks import Task
 from uwe.uncertainty import Measure
 
 __all__ = ["mix", "per_class", "prefilter", "switch"]
@@ -53,7 +55,18 @@ def prefilter(measure: str | Measure, share: float, then: str | Strategy) -> Str
         measure=found,
         measure_name=name,
         is_measured=True,
+        adapt=partial(_prefilter_for, measure, share, picker),
     )
+
+
+def _prefilter_for(measure: str | Measure, share: float, then: Strategy, task: Task) -> Strategy:
+    picker = then.for_task(task)
+    if not isinstance(measure, str):
+        return prefilter(measure, share, picker)
+    of_task = task.measure(measure)
+    made = prefilter(of_task, share, picker)
+    needs = needs_of(of_task, task) | picker.needs
+    return replace(made, needs=needs, measure_name=measure, options={})
 
 
 def mix(shares: Mapping[str | Strategy, float]) -> Strategy:
@@ -93,7 +106,12 @@ def mix(shares: Mapping[str | Strategy, float]) -> Strategy:
         measure=parts[0].measure,
         measure_name=parts[0].measure_name,
         is_measured=any(part.is_measured for part in parts),
+        adapt=partial(_mix_for, tuple(zip(parts, shares.values(), strict=True))),
     )
+
+
+def _mix_for(parts: Sequence[tuple[Strategy, float]], task: Task) -> Strategy:
+    return replace(mix({part.for_task(task): share for part, share in parts}), options={})
 
 
 def switch(first: str | Strategy, until: int, then: str | Strategy) -> Strategy:
@@ -124,7 +142,12 @@ def switch(first: str | Strategy, until: int, then: str | Strategy) -> Strategy:
         measure=after.measure,
         measure_name=after.measure_name,
         is_measured=before.is_measured or after.is_measured,
+        adapt=partial(_switch_for, before, int(until), after),
     )
+
+
+def _switch_for(first: Strategy, until: int, then: Strategy, task: Task) -> Strategy:
+    return replace(switch(first.for_task(task), until, then.for_task(task)), options={})
 
 
 def per_class(strategy: str | Strategy) -> Strategy:
@@ -152,7 +175,14 @@ def per_class(strategy: str | Strategy) -> Strategy:
         measure=part.measure,
         measure_name=part.measure_name,
         is_measured=part.is_measured,
+        adapt=partial(_per_class_for, part),
     )
+
+
+def _per_class_for(strategy: Strategy, task: Task) -> Strategy:
+    if "logits" not in task.outputs:
+        raise InputError("its rows have no single class over which picks could be balanced")
+    return replace(per_class(strategy.for_task(task)), options={})
 
 
 @dataclass(frozen=True)

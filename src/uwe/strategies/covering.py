@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from uwe.embedding import weighted
@@ -11,6 +12,7 @@ from uwe.strategies._compose import Spread, find_measure, needs_of, spread
 from uwe.strategies._question import Needs
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import strategy_factory
+from uwe.tasks import Task
 from uwe.uncertainty import Measure
 
 __all__ = ["coreset", "uwe", "weighed_by"]
@@ -35,14 +37,18 @@ def coreset() -> Strategy:
 @strategy_factory
 def uwe(
     *,
-    uncertainty: Literal["entropy", "bvsb", "least_confident"] | Measure = "entropy",
+    uncertainty: Literal["entropy", "bvsb", "least_confident", "standard_deviation"]
+    | Measure
+    | None = None,
     selection: Literal["k_center", "k_center_anchored", "k_means_pp"] = "k_center",
 ) -> Strategy:
     """Uncertainty-weighted embeddings, then greedy k-center: uncertain and diverse at once.
 
     Args:
-        uncertainty: the weight's measure, ``entropy``, ``bvsb`` or ``least_confident``, or a
-            function of your own; its attribute ``needs``, if any, says what it reads.
+        uncertainty: the weight's measure: a measure of the task, such as ``entropy``, ``bvsb``,
+            ``least_confident`` or ``standard_deviation``; or a function of your own, whose
+            attribute ``needs``, if any, says what it reads. Default: the task's first measure
+            (entropy; mean binary entropy; standard deviation).
         selection: ``k_center`` among the unlabelled rows, ``k_center_anchored`` with the labelled
             rows as first centres, or ``k_means_pp`` (D² sampling).
 
@@ -50,9 +56,20 @@ def uwe(
     TMLR 2024.
     """
     kernel, anchored = _SELECTIONS[require_known(str(selection), _SELECTIONS, "selection")]
-    measure, name = find_measure(uncertainty)
+    measure, name = find_measure("entropy" if uncertainty is None else uncertainty)
     made = spread(weighted(measure), kernel, anchored=anchored)
-    return replace(made, measure_name=name if isinstance(uncertainty, str) else "uncertainty")
+    if uncertainty is not None and not isinstance(uncertainty, str):
+        return replace(made, measure_name="uncertainty")
+    adapt = partial(_weighed_for, uncertainty, kernel, anchored)
+    return replace(made, measure_name=name, adapt=adapt)
+
+
+def _weighed_for(uncertainty: str | None, kernel: str, anchored: bool, task: Task) -> Strategy:
+    name = task.default_measure if uncertainty is None else uncertainty
+    measure = task.measure(name)
+    needs = needs_of(measure, task) | Needs(features=True)
+    made = spread(weighted(measure), kernel, anchored=anchored, needs=needs)
+    return replace(made, measure_name=name, options={"uncertainty": name})
 
 
 def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
@@ -67,7 +84,7 @@ def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
             f"strategy {strategy.name} ranks by a measure of its own and does not use an "
             "uncertainty of yours; leave it out, or choose strategy uwe"
         )
-    if strategy.measure_name != "entropy":
+    if strategy.options.get("uncertainty") is not None:
         raise InputError(
             f"an uncertainty of your own is given, and strategy {strategy.name} has the measure "
             f"{strategy.measure_name!r}, too; leave one out"
@@ -79,4 +96,5 @@ def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
         options={**strategy.options, "uncertainty": measure},
         measure=measure,
         measure_name="uncertainty",
+        adapt=None,
     )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
 from uwe.errors import InputError
-from uwe.strategies._compose import ranked
+from uwe.strategies._compose import primary_output, ranked
 from uwe.strategies._question import Needs
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import strategy_factory
+from uwe.tasks import Task
 from uwe.uncertainty import mutual_information
 
 __all__ = ["bald"]
@@ -29,4 +33,12 @@ def bald(*, mc_passes: int = 5) -> Strategy:
         raise InputError(
             f"bald compares dropout passes and needs at least 2 of them, not {mc_passes!r}"
         )
-    return ranked(mutual_information, needs=Needs(passes=mc_passes))
+    made = ranked(mutual_information, needs=Needs(passes=mc_passes))
+    return replace(made, adapt=partial(_disagreement_for, mc_passes))
+
+
+def _disagreement_for(mc_passes: int, task: Task) -> Strategy:
+    if task.disagreement is None:
+        raise InputError("it has no measure of what stochastic passes disagree on")
+    needs = Needs(passes=mc_passes, passes_of=primary_output(task))
+    return replace(ranked(task.disagreement, needs=needs), options={})

@@ -53,7 +53,7 @@ class LearnerContract:
         x, y, classes = self.data()
         predictions = _predicted(self.make(), x[:24], y[:24], x, classes)
         _claim(predictions.logits.shape == (len(y), classes), _shape("logits", predictions.logits))
-        features = predictions.features
+        features = predictions.field("features")
         _claim(features.ndim == 2 and len(features) == len(y), _shape("features", features))
         row = predictions.first_not_finite()
         _claim(row is None, f"the output for row {row} is NaN or infinite")
@@ -82,7 +82,10 @@ class LearnerContract:
             np.random.seed(noise)
             made.append(_predicted(self.make(), x[:24], y[:24], x, classes))
         _claim(torch.equal(made[0].logits, made[1].logits), "the same seed gives other logits")
-        _claim(torch.equal(made[0].features, made[1].features), "the same seed: other features")
+        _claim(
+            torch.equal(made[0].field("features"), made[1].field("features")),
+            "the same seed: other features",
+        )
 
     def test_nothing_that_it_reads_is_changed(self) -> None:
         """Rows and labels are left as they were."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ def certain(n: int) -> Predictions:
     """Every probability is 0 or 1 in float32."""
     logits = torch.full((n, _CLASSES), -1e4)
     logits[torch.arange(n), torch.arange(n) % _CLASSES] = 1e4
-    return replace(generic(n), logits=logits)
+    return generic(n).having(logits=logits)
 
 
 def duplicates(n: int) -> Predictions:
@@ -40,7 +39,7 @@ def duplicates(n: int) -> Predictions:
 
 def constant(n: int) -> Predictions:
     """All rows equally uncertain."""
-    return replace(generic(n), logits=torch.zeros(n, _CLASSES))
+    return generic(n).having(logits=torch.zeros(n, _CLASSES))
 
 
 def class_absent(n: int) -> Predictions:
@@ -48,18 +47,18 @@ def class_absent(n: int) -> Predictions:
     plain = generic(n)
     logits = plain.logits.clone()
     logits[:, 0] = -50.0
-    return replace(plain, logits=logits)
+    return plain.having(logits=logits)
 
 
 def without_features(n: int) -> Predictions:
     """All rows at one place."""
-    return replace(generic(n), features=torch.zeros(n, _WIDTH))
+    return generic(n).having(features=torch.zeros(n, _WIDTH))
 
 
 def far_away(n: int) -> Predictions:
     """Features far from the origin, beside which their differences are small."""
     plain = generic(n)
-    return replace(plain, features=plain.features + 1000.0)
+    return plain.having(features=plain.field("features") + 1000.0)
 
 
 POOLS: dict[str, Callable[[int], Predictions]] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import torch
 from uwe._types import Rows
 from uwe.errors import InputError
 from uwe.pool import Pool
-from uwe.predictions import FIELDS, Predictions
+from uwe.predictions import Predictions
 from uwe.strategies import Question, Strategy, as_strategy, describe_strategy
 from uwe.testing.pools import POOLS, generic
 
@@ -104,11 +103,11 @@ class StrategyContract:
         """NaN or infinity in a field that is needed is an InputError; nothing is ranked by it."""
         made = self.make()
         predictions = _with_passes(generic(_N), made)
-        for name in sorted(made.needs.fields & set(FIELDS)):
+        for name in sorted(made.needs.fields & predictions.fields):
             for value in (torch.nan, torch.inf):
-                broken = getattr(predictions, name).clone()
+                broken = predictions.field(name).clone()
                 broken[..., 17, 2] = value
-                question = Question(replace(predictions, **{name: broken}), _pool(8), _SEED)
+                question = Question(predictions.having(**{name: broken}), _pool(8), _SEED)
                 _claim_refusal(lambda: made.query(question, 3), f"{value} among the {name}")  # noqa: B023
 
     def test_only_its_needs_change_its_picks(self) -> None:
@@ -121,7 +120,7 @@ class StrategyContract:
             if name in made.needs.fields:
                 continue
             for changed in (tensor, torch.full_like(tensor, torch.nan)):
-                question = Question(replace(predictions, **{name: changed}), _pool(8), _SEED)
+                question = Question(predictions.having(**{name: changed}), _pool(8), _SEED)
                 rows = _answer(made, question, 9, f"other {name}").tolist()
                 _claim(rows == whole, f"the {name} are not among its needs, but change its picks")
 
@@ -195,7 +194,7 @@ def _with_passes(predictions: Predictions, strategy: Strategy) -> Predictions:
     rng = torch.Generator().manual_seed(1)
     shape = (strategy.needs.passes, *predictions.logits.shape)
     noise = torch.randn(shape, generator=rng)
-    return replace(predictions, mc_logits=predictions.logits + noise)
+    return predictions.having(mc_logits=predictions.logits + noise)
 
 
 def _pool(labelled: int) -> Pool:
@@ -205,9 +204,8 @@ def _pool(labelled: int) -> Pool:
 
 
 def _tensors(predictions: Predictions) -> Iterator[tuple[str, torch.Tensor]]:
-    for name in FIELDS:
-        if (tensor := getattr(predictions, name)) is not None:
-            yield name, tensor
+    for name in sorted(predictions.fields):
+        yield name, predictions.field(name)
 
 
 def _claim(true: bool, otherwise: str) -> None:

@@ -1,0 +1,41 @@
+"""Tasks: what is learnt, as values from which tables, curves and pages derive their columns.
+
+`classification`, `multilabel` and `regression` make the built-in tasks. Those of other packages
+come in through the same door, the entry-point group ``uwe.tasks``: a function of the class names,
+with keyword options, that returns a `Task`. torch is imported when something is computed.
+"""
+
+from __future__ import annotations
+
+from uwe.tasks._table import (
+    as_task,
+    find_task,
+    measures_by_name,
+    metric_of_column,
+    task_names,
+    task_options,
+)
+from uwe.tasks._task import Metric, TargetKind, Task, is_missing
+from uwe.tasks.classification import classification
+from uwe.tasks.multilabel import multilabel
+from uwe.tasks.regression import regression
+from uwe.tasks.targets import Classes, Flags, Reals
+
+__all__ = [
+    "Classes",
+    "Flags",
+    "Metric",
+    "Reals",
+    "TargetKind",
+    "Task",
+    "as_task",
+    "classification",
+    "find_task",
+    "is_missing",
+    "measures_by_name",
+    "metric_of_column",
+    "multilabel",
+    "regression",
+    "task_names",
+    "task_options",
+]

@@ -1,0 +1,28 @@
+"""Names of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from uwe.errors import InputError
+
+__all__ = ["named"]
+
+
+def named(classes: Sequence[str] | int) -> tuple[str, ...]:
+    """The classes' names; of a number of classes, the numbers from 0.
+
+    Raises:
+        InputError: a name repeats, is empty or is no text.
+    """
+    if isinstance(classes, int):
+        return tuple(map(str, range(classes)))
+    if isinstance(classes, str):
+        raise InputError(f"classes must be a list of names, not the text {classes!r}")
+    names = tuple(classes)
+    for at, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise InputError(f"class {at} is {name!r}; the name of a class must be text")
+        if name in names[:at]:
+            raise InputError(f"the class {name!r} is named twice; names of classes must differ")
+    return names

@@ -1,0 +1,331 @@
+"""The kinds of targets: class numbers, flags, and real numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from uwe._types import BoolArray
+from uwe.errors import InputError, close_matches
+from uwe.tasks._task import Array, is_missing
+
+__all__ = ["Classes", "Flags", "Reals"]
+
+_NONE = -1
+_SEPARATORS = ("|", ";")
+_TRUTH = {"1": 1, "0": 0, "true": 1, "false": 0, "yes": 1, "no": 0, "1.0": 1, "0.0": 0}
+
+
+@dataclass(frozen=True)
+class Classes:
+    """One class a row: int64 ``[n]``, -1 where missing.
+
+    Attributes:
+        names: of the classes.
+    """
+
+    names: tuple[str, ...]
+
+    rule = "majority; of equal votes, the class that was answered first"
+
+    @property
+    def width(self) -> int:
+        """One number a class."""
+        return len(self.names)
+
+    @cached_property
+    def _number(self) -> dict[str, int]:
+        return {name: at for at, name in enumerate(self.names)}
+
+    def encode(self, value: Any) -> int | None:
+        """The number of a class that is given by its name.
+
+        Raises:
+            InputError: there is no class of that name.
+
+        >>> Classes(("crow", "rook")).encode(" rook")
+        1
+        """
+        if is_missing(value):
+            return None
+        name = _as_name(value)
+        if name in self._number:
+            return self._number[name]
+        raise InputError(_unknown(name, self.names))
+
+    def decode(self, value: int) -> str:
+        """The name of a class."""
+        return self.names[value]
+
+    def array(self, values: Sequence[int | None]) -> Array:
+        """Class numbers, -1 where missing."""
+        return np.array([_NONE if value is None else value for value in values], dtype=np.int64)
+
+    def checked(self, targets: Any) -> Array:
+        """Whole numbers from 0 to the last class; -1 is missing.
+
+        Raises:
+            InputError: a number is outside the classes, or they are no whole numbers.
+        """
+        found = np.asarray(targets)
+        if found.ndim != 1 or found.dtype.kind not in "iu":
+            raise InputError(f"labels must be whole numbers [n], not {found.dtype} {found.shape}")
+        found = found.astype(np.int64)
+        wrong = np.flatnonzero((found < _NONE) | (found >= len(self.names)))
+        if len(wrong):
+            raise InputError(
+                f"label {found[wrong[0]]} of row {wrong[0]} is outside the {len(self.names)} "
+                f"classes (0 to {len(self.names) - 1})"
+            )
+        return found
+
+    def known(self, targets: Array) -> BoolArray:
+        """Rows whose number is not -1."""
+        return np.asarray(targets != _NONE)
+
+    def values(self, targets: Array) -> list[int | None]:
+        """Class numbers; None where missing."""
+        return [None if value == _NONE else value for value in targets.tolist()]
+
+    def settle(self, values: Sequence[int]) -> int:
+        """The class with most votes; of equals, the one that was answered first.
+
+        >>> Classes(("a", "b")).settle([1, 0, 0])
+        0
+        """
+        votes = Counter(values)
+        return max(votes, key=lambda value: (votes[value], -values.index(value)))
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Several classes a row, or none: int8 ``[n, c]`` of 0 and 1, -1 where missing.
+
+    People write the classes of a row as a list, or separated by ``|`` or ``;``. No class at all is
+    written ``[]``; an empty cell is missing.
+
+    Attributes:
+        names: of the classes.
+    """
+
+    names: tuple[str, ...]
+
+    rule = "majority for each class; of equal votes, the class applies"
+
+    @property
+    def width(self) -> int:
+        """One number a class."""
+        return len(self.names)
+
+    @cached_property
+    def _number(self) -> dict[str, int]:
+        return {name: at for at, name in enumerate(self.names)}
+
+    def encode(self, value: Any) -> list[int] | None:
+        """The numbers of the classes of a row, rising.
+
+        Raises:
+            InputError: there is no class of one of the names.
+
+        >>> Flags(("beach", "sea", "sunset")).encode("sunset|beach")
+        [0, 2]
+        """
+        named = _as_names(value)
+        if named is None:
+            return None
+        for name in named:
+            if name not in self._number:
+                raise InputError(_unknown(name, self.names))
+        return sorted({self._number[name] for name in named})
+
+    def decode(self, value: Sequence[int]) -> list[str]:
+        """The names of the classes of a row."""
+        return [self.names[number] for number in value]
+
+    def array(self, values: Sequence[Sequence[int] | None]) -> Array:
+        """Flags, a whole row of -1 where missing."""
+        flags = np.zeros((len(values), len(self.names)), dtype=np.int8)
+        for row, value in enumerate(values):
+            if value is None:
+                flags[row] = _NONE
+            else:
+                flags[row, list(value)] = 1
+        return flags
+
+    def checked(self, targets: Any) -> Array:
+        """Zeros and ones ``[n, c]``; a row of -1 or of NaN is missing.
+
+        Raises:
+            InputError: the shape does not fit, or a value is neither 0 nor 1.
+        """
+        found = np.asarray(targets)
+        if found.ndim != 2 or found.shape[1] != len(self.names) or found.dtype.kind not in "biuf":
+            raise InputError(
+                f"labels of several classes must be 0 and 1 [n, {len(self.names)}], not "
+                f"{found.dtype} {found.shape}"
+            )
+        missing = np.isnan(found).all(1) if found.dtype.kind == "f" else (found == _NONE).all(1)
+        missing |= (found == _NONE).all(1)
+        wrong = np.argwhere(~np.isin(found, (0, 1)) & ~missing[:, None])
+        if len(wrong):
+            row, column = wrong[0]
+            raise InputError(
+                f"label {found[row, column]} of row {row}, class {self.names[column]!r}, is "
+                "neither 0 nor 1"
+            )
+        flags = np.full(found.shape, _NONE, dtype=np.int8)
+        flags[~missing] = found[~missing]
+        return flags
+
+    def known(self, targets: Array) -> BoolArray:
+        """Rows without -1."""
+        return np.asarray((targets != _NONE).all(1))
+
+    def values(self, targets: Array) -> list[list[int] | None]:
+        """Numbers of the classes of each row; None where missing."""
+        known = self.known(targets)
+        return [
+            np.flatnonzero(row).tolist() if there else None
+            for row, there in zip(targets, known, strict=True)
+        ]
+
+    def settle(self, values: Sequence[Sequence[int]]) -> list[int]:
+        """The classes that at least half of the people named.
+
+        >>> Flags(("a", "b", "c")).settle([[0], [0, 1], [2]])
+        [0]
+        """
+        votes = Counter(number for value in values for number in value)
+        return sorted(number for number, count in votes.items() if 2 * count >= len(values))
+
+
+@dataclass(frozen=True)
+class Reals:
+    """A number a row: float64 ``[n]``, NaN where missing.
+
+    Attributes:
+        unit: of the numbers, for people; may be empty.
+    """
+
+    unit: str = ""
+
+    rule = "mean"
+
+    @property
+    def width(self) -> int:
+        """One number."""
+        return 1
+
+    def encode(self, value: Any) -> float | None:
+        """A finite number.
+
+        Raises:
+            InputError: it is none.
+
+        >>> Reals().encode("1.5")
+        1.5
+        """
+        if isinstance(value, str) and value.strip().lower() in ("nan", "inf", "-inf", "+inf"):
+            raise InputError(f"{value!r} is not a finite number")
+        if is_missing(value):
+            return None
+        if isinstance(value, bool | np.bool_):
+            raise InputError(f"{value!r} is not a number")
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise InputError(f"{value!r} is not a number") from None
+        if not math.isfinite(number):
+            raise InputError(f"{value!r} is not a finite number")
+        return number
+
+    def decode(self, value: float) -> float:
+        """The number itself."""
+        return value
+
+    def array(self, values: Sequence[float | None]) -> Array:
+        """Numbers, NaN where missing."""
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+    def checked(self, targets: Any) -> Array:
+        """Numbers ``[n]`` or ``[n, 1]``; NaN is missing.
+
+        Raises:
+            InputError: a number is infinite, or they are no numbers.
+        """
+        found = np.asarray(targets)
+        if found.ndim == 2 and found.shape[1] == 1:
+            found = found[:, 0]
+        if found.ndim != 1 or found.dtype.kind not in "iuf":
+            raise InputError(f"labels must be numbers [n], not {found.dtype} {found.shape}")
+        found = found.astype(np.float64)
+        wrong = np.flatnonzero(np.isinf(found))
+        if len(wrong):
+            raise InputError(f"label {found[wrong[0]]} of row {wrong[0]} is not a finite number")
+        return found
+
+    def known(self, targets: Array) -> BoolArray:
+        """Rows that are not NaN."""
+        return np.asarray(~np.isnan(targets))
+
+    def values(self, targets: Array) -> list[float | None]:
+        """Numbers; None where missing."""
+        return [None if math.isnan(value) else value for value in targets.tolist()]
+
+    def settle(self, values: Sequence[float]) -> float:
+        """The mean.
+
+        >>> Reals().settle([1.0, 2.0])
+        1.5
+        """
+        return math.fsum(values) / len(values)
+
+
+def _as_name(value: Any) -> str:
+    """The name of a class: text, a whole number, or a truth value, as it is printed."""
+    if isinstance(value, bool | np.bool_ | int | np.integer):
+        return str(value)
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    if isinstance(value, str):
+        return value.strip()
+    raise InputError(f"{value!r} of type {type(value).__name__} is not the name of a class")
+
+
+def _as_names(value: Any) -> list[str] | None:
+    """The names of the classes of a row; None where there is no label."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_as_name(each) for each in value]
+    if is_missing(value):
+        return None
+    if isinstance(value, str):
+        return _separated(value.strip())
+    return [_as_name(value)]
+
+
+def _separated(text: str) -> list[str]:
+    if text.startswith("["):
+        try:
+            listed = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"{text!r} is not a list of classes in JSON: {error}") from error
+        return [_as_name(each) for each in listed]
+    for separator in _SEPARATORS:
+        text = text.replace(separator, "\0")
+    return [name for part in text.split("\0") if (name := part.strip())]
+
+
+def _unknown(name: str, names: Sequence[str]) -> str:
+    close = close_matches(name, names)
+    listed = ", ".join(map(repr, names[:20])) + (", …" if len(names) > 20 else "")
+    hint = f"did you mean {close[0]!r}?" if close else f"the classes are {listed}"
+    return f"unknown class {name!r}; {hint}"
