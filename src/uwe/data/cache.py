@@ -26,6 +26,7 @@ from uwe.data.dataset import Dataset, Preparation, Split, fingerprint_of
 from uwe.data.request import Request
 from uwe.data.source import Source, fitted
 from uwe.errors import DataError, UweError
+from uwe.tasks import classification
 
 __all__ = ["cache_folder", "load_cached", "stamps"]
 
@@ -126,7 +127,7 @@ def _read(entry: Path, request: Request, preparation: Preparation) -> Dataset | 
             name=request.name,
             train=Split(arrays["train_x"], np.array(arrays["train_y"])),
             test=Split(arrays["test_x"], np.array(arrays["test_y"])),
-            classes=tuple(meta["classes"]),
+            task=classification(tuple(meta["classes"])),
             preparation=preparation,
             ids=tuple(meta["ids"]),
             fingerprint=str(meta["fingerprint"]),

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from uwe._types import Images, Labels, Rows
+from uwe._types import BoolArray, Images, Labels, Rows
+from uwe.data.labels import as_targets, checked_targets, classes_of
 from uwe.errors import DataError, InputError
-from uwe.tasks import Task, classification
+from uwe.tasks import Array, Task, as_task
 
 __all__ = [
     "IMAGENET",
@@ -69,15 +70,16 @@ def rows_of(x: Any, rows: Rows) -> Any:
 
 @dataclass(frozen=True)
 class Split:
-    """Images and their labels, in a fixed order.
+    """Rows and their targets, in a fixed order.
 
     Attributes:
-        x: uint8 ``[n, height, width, channels]``, often memory-mapped.
-        y: int64 ``[n]``, class numbers.
+        x: uint8 images ``[n, height, width, channels]``, often memory-mapped; or rows of any kind.
+        y: targets in the form of the task: int64 class numbers ``[n]`` (-1 is missing), int8 flags
+            ``[n, c]`` (a row of -1), float64 numbers ``[n]`` (NaN).
     """
 
-    x: Images
-    y: Labels
+    x: Any
+    y: Array
 
     def __len__(self) -> int:
         return len(self.y)
@@ -85,6 +87,10 @@ class Split:
     def first(self, rows: int | None) -> Split:
         """Keep the first ``rows`` rows; all of them if ``rows`` is None."""
         return self if rows is None else Split(self.x[:rows], self.y[:rows])
+
+    def only(self, kept: BoolArray) -> Split:
+        """Keep the marked rows."""
+        return Split(self.x[kept], self.y[kept])
 
 
 @dataclass(frozen=True)
@@ -112,27 +118,28 @@ UNPREPARED = Preparation(mean=(), std=())
 IMAGENET = Preparation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), flip=True, batch=64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """A named data set: a pool to label from, and rows to test on.
 
-    ``train.y`` is read by the simulated oracle and by the measurements only.
+    ``train.y`` holds none, some or all of the pool's labels. The simulated oracle reads them, and
+    nothing else does.
 
     Attributes:
         name: as on the command line.
         train: the pool.
-        test: the rows that accuracies are measured on.
-        classes: class names; a label is a position in it.
+        test: the rows that metrics are measured on; none for a pool that people label.
+        task: what is learnt, with the names of the classes.
         preparation: channel statistics and augmentation.
         ids: what a person would call each pool row: a file name, or the row number.
-        fingerprint: of the pixels and labels of both splits.
+        fingerprint: of the rows and labels of both splits.
         notes: what a user should know about how the data came to be, for the log.
     """
 
     name: str
     train: Split
     test: Split
-    classes: tuple[str, ...]
+    task: Task
     preparation: Preparation
     ids: tuple[str, ...]
     fingerprint: str
@@ -142,39 +149,55 @@ class Dataset:
         for which, split in (("training", self.train), ("test", self.test)):
             if self.preparation != UNPREPARED:
                 _check_images(which, split)
-            _check_split(which, split, len(self.classes))
+            _check_split(which, split)
+            checked = Split(split.x, checked_targets(which, split.y, self.task))
+            object.__setattr__(self, _FIELDS[which], checked)
+        _check_known(self.test, self.task)
+        if not len(self.train):
+            raise DataError("there are no training rows")
         if len(self.ids) != len(self.train):
             raise DataError(f"{self.name}: {len(self.ids)} ids for {len(self.train)} training rows")
-        if self.train.x.shape[1:] != self.test.x.shape[1:]:
+        if len(self.test) and self.train.x.shape[1:] != self.test.x.shape[1:]:
             raise DataError(
                 f"{self.name}: training images are {self.train.x.shape[1:]} and test images "
                 f"{self.test.x.shape[1:]}; give --image-size N to make them equal"
             )
-        if len(self.classes) < 2:
-            raise DataError(
-                f"{self.name} has one class only, {self.classes[0]!r}; "
-                "there is nothing to tell apart"
-            )
+        _check_classes(self.name, self.task)
         if self.preparation != UNPREPARED:
             _check_preparation(self)
+
+    def __repr__(self) -> str:
+        known = int(self.task.targets.known(self.train.y).sum())
+        return (
+            f"Dataset({self.name!r}, {self.task.name}: {len(self.train):,} pool rows, "
+            f"{known:,} of them labelled, {len(self.test):,} test rows)"
+        )
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; empty where there are none."""
+        return self.task.classes
 
     @classmethod
     def from_arrays(
         cls,
         name: str,
-        train: tuple[Images, Labels],
-        test: tuple[Images, Labels],
+        train: tuple[Images, Any],
+        test: tuple[Images, Any] | None = None,
         *,
         classes: Sequence[str] | None = None,
+        task: str | Task = "classification",
         preparation: Preparation | None = None,
     ) -> Dataset:
-        """A data set of your own arrays.
+        """A data set of your own arrays of images.
 
         Args:
             name: for file names.
-            train: uint8 images ``[n, height, width, channels]`` and integer labels ``[n]``.
-            test: likewise.
+            train: uint8 images ``[n, height, width, channels]`` and their labels, as in
+                `from_rows`.
+            test: likewise; None for a pool without test rows.
             classes: their names; by default the numbers from 0 to the largest label.
+            task: a name or a value.
             preparation: by default the channels' own mean and deviation, and no augmentation.
 
         Raises:
@@ -184,31 +207,22 @@ class Dataset:
         >>> Dataset.from_arrays("mine", (x, y), (x, y)).classes
         ('0', '1')
         """
-        splits = [Split(np.asarray(x), _as_labels(y)) for x, y in (train, test)]
-        for which, split in zip(("training", "test"), splits, strict=True):
+        pairs = [train] if test is None else [train, test]
+        splits = [Split(np.asarray(x), y) for x, y in pairs]
+        for which, split in zip(_FIELDS, splits, strict=False):
             _check_images(which, split)
-            _check_split(which, split, None)
-        if classes is None:
-            top = max(int(split.y.max()) for split in splits)
-            classes = [str(number) for number in range(top + 1)]
-        return cls(
-            name,
-            splits[0],
-            splits[1],
-            classes=tuple(classes),
-            preparation=preparation or _own_statistics(splits[0].x),
-            ids=tuple(str(row) for row in range(len(splits[0]))),
-            fingerprint=fingerprint_of(splits[0], splits[1], tuple(classes)),
-        )
+        shown = preparation or _own_statistics(splits[0].x)
+        return cls._made(name, splits, classes, task, preparation=shown)
 
     @classmethod
     def from_rows(
         cls,
         name: str,
-        train: tuple[Any, Labels],
-        test: tuple[Any, Labels],
+        train: tuple[Any, Any],
+        test: tuple[Any, Any] | None = None,
         *,
         classes: Sequence[str] | None = None,
+        task: str | Task = "classification",
         ids: Sequence[str] | None = None,
         notes: Sequence[str] = (),
     ) -> Dataset:
@@ -217,9 +231,13 @@ class Dataset:
         Args:
             name: for file names.
             train: rows ``[n, ...]``, an array or a sparse matrix that takes row numbers as an
-                index, or a list of texts; and integer labels ``[n]``.
-            test: likewise.
-            classes: their names; by default the numbers from 0 to the largest label.
+                index, or a list of texts; and labels: class numbers ``[n]`` (-1 is missing), or a
+                list of class names and None; flags ``[n, c]``, or a list of lists of names;
+                numbers ``[n]`` (NaN is missing); or None where no row has a label.
+            test: likewise, and every row has a label; None for a pool without test rows.
+            classes: their names; by default the numbers from 0 to the largest label, or the names
+                that occur.
+            task: a name or a value.
             ids: what a person would call each pool row; by default its number.
             notes: for the log.
 
@@ -227,29 +245,87 @@ class Dataset:
             DataError: lengths or labels do not fit.
 
         >>> train, test = (["a", "b"], np.array([0, 1])), (["c"], np.array([1]))
-        >>> Dataset.from_rows("mine", train, test).classes
-        ('0', '1')
+        >>> Dataset.from_rows("mine", train, test)
+        Dataset('mine', classification: 2 pool rows, 2 of them labelled, 1 test rows)
+        >>> Dataset.from_rows("mine", (["a", "b", "c"], ["crow", None, "rook"])).train.y
+        array([ 0, -1,  1])
         """
-        splits = [Split(_as_rows(x), _as_labels(np.asarray(y))) for x, y in (train, test)]
-        for which, split in zip(("training", "test"), splits, strict=True):
-            _check_split(which, split, None)
-        top = max(int(split.y.max()) for split in splits)
-        names = tuple(classes) if classes is not None else tuple(map(str, range(top + 1)))
+        pairs = [train] if test is None else [train, test]
+        splits = [Split(_as_rows(x), y) for x, y in pairs]
+        return cls._made(
+            name, splits, classes, task, preparation=UNPREPARED, ids=ids, notes=tuple(notes)
+        )
+
+    @classmethod
+    def _made(
+        cls,
+        name: str,
+        given: Sequence[Split],
+        classes: Sequence[str] | None,
+        task: str | Task,
+        *,
+        preparation: Preparation,
+        ids: Sequence[str] | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> Dataset:
+        """The data set of splits whose labels are as their owner has them."""
+        if isinstance(task, Task):
+            if classes is not None and tuple(classes) != task.classes:
+                raise DataError(
+                    f"{name}: classes are {list(classes)}, but those of the task are "
+                    f"{list(task.classes)}; leave classes out"
+                )
+            found = task
+        else:
+            labels = [split.y for split in given if split.y is not None]
+            found = as_task(task, classes_of(labels, task) if classes is None else classes)
+        splits = [
+            Split(split.x, as_targets(which, split.y, row_count(split.x), found))
+            for which, split in zip(_FIELDS, given, strict=False)
+        ]
+        if len(splits) == 1:
+            none = np.zeros(0, dtype=np.int64)
+            splits.append(Split(splits[0].x[none], splits[0].y[none]))
         return cls(
             name,
             splits[0],
             splits[1],
-            classes=names,
-            preparation=UNPREPARED,
+            task=found,
+            preparation=preparation,
             ids=tuple(ids) if ids is not None else tuple(map(str, range(len(splits[0])))),
-            fingerprint=fingerprint_of(splits[0], splits[1], names),
-            notes=tuple(notes),
+            fingerprint=fingerprint_of(splits[0], splits[1], found.classes),
+            notes=notes,
         )
 
-    @property
-    def task(self) -> Task:
-        """What is learnt."""
-        return classification(self.classes)
+    def answerable(self) -> Dataset:
+        """The data set for a simulation: a note says how many rows without a label are left out.
+
+        Raises:
+            DataError: no row of the pool has a label, or there are no test rows.
+        """
+        known = self.task.targets.known(self.train.y)
+        if not known.any():
+            raise DataError(
+                f"{self.name} has no labels, so no oracle can be simulated; 'uwe init' makes a "
+                "project in which people label it"
+            )
+        if not len(self.test):
+            raise DataError(f"{self.name} has no test rows, so nothing can be measured")
+        if known.all():
+            return self
+        train = self.train.only(known)
+        left_out = len(known) - int(known.sum())
+        return replace(
+            self,
+            train=train,
+            ids=tuple(self.ids[row] for row in np.flatnonzero(known)),
+            fingerprint=fingerprint_of(train, self.test, self.classes),
+            notes=(
+                *self.notes,
+                f"{self.name}: {left_out:,} of {len(known):,} pool rows have no label and are left "
+                "out of the simulation",
+            ),
+        )
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -286,12 +362,10 @@ class Dataset:
 
 
 _IMAGE_AXES = 4
+_LEAST_CLASSES = 2
 
 
-def _as_labels(y: Labels) -> Labels:
-    """Integers of any width as int64; what is no integer is left for the check."""
-    labels = np.asarray(y)
-    return labels.astype(np.int64) if labels.dtype.kind in "iu" else labels
+_FIELDS = {"training": "train", "test": "test"}
 
 
 def _own_statistics(x: Images) -> Preparation:
@@ -317,7 +391,8 @@ def check_limits(
     _check_limit("pool size", pool_size, len(y), name)
     _check_limit("test size", test_size, test_rows, name)
     kept = y[:pool_size]
-    if 1 < len(kept) < len(y) and len(np.unique(kept)) == 1:  # as when rows are sorted by class
+    of_classes = bool(classes) and y.ndim == 1 and kept[0] >= 0
+    if of_classes and 1 < len(kept) < len(y) and len(np.unique(kept)) == 1:  # sorted by class
         raise InputError(
             f"the first {len(kept)} rows of the pool are all of class {classes[kept[0]]!r}; there "
             "is nothing to tell apart: choose a larger pool size"
@@ -370,23 +445,29 @@ def _check_images(which: str, split: Split) -> None:
         )
 
 
-def _check_split(which: str, split: Split, classes: int | None) -> None:
-    if split.y.ndim != 1 or split.y.dtype != np.int64:
-        raise DataError(f"{which} labels must be int64 [n], not {split.y.dtype} {split.y.shape}")
-    if split.x.shape[0] != len(split.y):
+def _check_split(which: str, split: Split) -> None:
+    rows = row_count(split.x)
+    if rows != len(split.y):
         what = "images" if split.x.ndim == _IMAGE_AXES else "rows"
-        raise DataError(f"{split.x.shape[0]} {which} {what}, but {len(split.y)} labels")
-    if len(split.y) == 0:
-        raise DataError(f"there are no {which} rows")
-    low, high = int(split.y.min()), int(split.y.max())
-    classes = high + 1 if classes is None else classes
-    if low < 0 or high >= classes:
-        wrong = low if low < 0 else high
-        row = int(np.flatnonzero(split.y == wrong)[0])
+        raise DataError(f"{rows} {which} {what}, but {len(split.y)} labels")
+
+
+def _check_known(test: Split, task: Task) -> None:
+    missing = np.flatnonzero(~task.targets.known(test.y))
+    if len(missing):
         raise DataError(
-            f"label {wrong} of {which} row {row} is outside the {classes} classes "
-            f"(0 to {classes - 1})"
+            f"test row {missing[0]} has no label; nothing can be measured on it, so leave it out"
         )
+
+
+def _check_classes(name: str, task: Task) -> None:
+    """Two classes at least, where there are classes at all."""
+    if "c" not in " ".join(task.outputs.values()).split() or len(task.classes) >= _LEAST_CLASSES:
+        return
+    if task.name != "classification" and task.classes:
+        return
+    found = f"one class only, {task.classes[0]!r}" if task.classes else "no classes"
+    raise DataError(f"{name} has {found}; there is nothing to tell apart")
 
 
 def _check_limit(what: str, wanted: int | None, there: int, name: str) -> None:

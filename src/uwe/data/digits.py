@@ -9,6 +9,7 @@ from uwe.data.dataset import Dataset, Preparation, Split, fingerprint_of
 from uwe.data.request import Request
 from uwe.data.source import EncodedRows, Source, as_lazy, as_source, fitted
 from uwe.errors import InputError
+from uwe.tasks import classification
 
 __all__ = ["load_digits"]
 
@@ -37,7 +38,7 @@ def load_digits(request: Request) -> Dataset:
         name=request.name,
         train=train,
         test=test,
-        classes=source.classes,
+        task=classification(source.classes),
         preparation=_PREPARATION,
         ids=tuple(source.rows.ids[row] for row in np.flatnonzero(~source.is_test)),
         fingerprint=fingerprint_of(train, test, source.classes),

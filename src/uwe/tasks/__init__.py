@@ -15,13 +15,14 @@ from uwe.tasks._table import (
     task_names,
     task_options,
 )
-from uwe.tasks._task import Metric, TargetKind, Task, is_missing
+from uwe.tasks._task import Array, Metric, TargetKind, Task, is_missing
 from uwe.tasks.classification import classification
 from uwe.tasks.multilabel import multilabel
 from uwe.tasks.regression import regression
 from uwe.tasks.targets import Classes, Flags, Reals
 
 __all__ = [
+    "Array",
     "Classes",
     "Flags",
     "Metric",

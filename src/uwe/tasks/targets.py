@@ -69,12 +69,15 @@ class Classes:
         return np.array([_NONE if value is None else value for value in values], dtype=np.int64)
 
     def checked(self, targets: Any) -> Array:
-        """Whole numbers from 0 to the last class; -1 is missing.
+        """Whole numbers from 0 to the last class; -1 and NaN are missing.
 
         Raises:
             InputError: a number is outside the classes, or they are no whole numbers.
         """
         found = np.asarray(targets)
+        if found.dtype.kind == "f" and found.ndim == 1:  # as pandas has whole numbers with gaps
+            found = np.where(np.isnan(found), _NONE, found)
+            found = found.astype(np.int64) if (found == np.round(found)).all() else found
         if found.ndim != 1 or found.dtype.kind not in "iu":
             raise InputError(f"labels must be whole numbers [n], not {found.dtype} {found.shape}")
         found = found.astype(np.int64)
