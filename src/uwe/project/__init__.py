@@ -1,0 +1,35 @@
+"""Labelling projects: a pool that people label in rounds, in a folder that any process may open."""
+
+from typing import TYPE_CHECKING
+
+from uwe._lazy import lazily
+
+if TYPE_CHECKING:
+    from uwe.project.answers import Answer, Told
+    from uwe.project.files import ProjectFiles
+    from uwe.project.items import Items, check_images, open_items
+    from uwe.project.project import Project, State
+    from uwe.project.settings import ProjectSettings
+
+__all__ = [
+    "Answer",
+    "Items",
+    "Project",
+    "ProjectFiles",
+    "ProjectSettings",
+    "State",
+    "Told",
+    "check_images",
+    "open_items",
+]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "answers": ["Answer", "Told"],
+        "files": ["ProjectFiles"],
+        "items": ["Items", "check_images", "open_items"],
+        "project": ["Project", "State"],
+        "settings": ["ProjectSettings"],
+    },
+)

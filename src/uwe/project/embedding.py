@@ -1,0 +1,75 @@
+"""Items whose features come from a pretrained model, computed once and kept in the project."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from uwe._files import make_folder
+from uwe._types import Progress
+from uwe.data import UNPREPARED
+from uwe.errors import InputError
+from uwe.pool_files import open_pool
+from uwe.project.items import Items
+
+__all__ = ["embedded"]
+
+_KINDS = ("images", "texts")
+
+
+def embedded(
+    items: Items, source: Path, model: str, *, text: str | None, image_size: int | None
+) -> Items:
+    """The items with features of ``model`` as what is learnt from.
+
+    Args:
+        items: images or texts.
+        source: where they are.
+        model: a model of transformers, or ``module:factory``, as in ``uwe embed``.
+        text: the column of texts.
+        image_size: side of the square images that the model gets.
+
+    Raises:
+        InputError: the items are neither images nor texts.
+    """
+    if items.kind not in _KINDS:
+        raise InputError(
+            f"--embed makes features of images and texts, and {source} holds {items.kind}; leave "
+            "it out"
+        )
+
+    def learn(cache: Path, progress: Progress | None) -> Any:
+        path = cache / f"embedding-{_key(items, model, image_size)}.safetensors"
+        if not path.is_file():
+            _embed(path, source, model, text, image_size, progress)
+        return open_pool(path).read("features").numpy()
+
+    return replace(items, learn=learn, preparation=UNPREPARED)
+
+
+def _embed(
+    path: Path,
+    source: Path,
+    model: str,
+    text: str | None,
+    image_size: int | None,
+    progress: Progress | None,
+) -> None:
+    from uwe.embedder import embed, load_encoder, open_source
+    from uwe.learners import resolve_device
+
+    make_folder(path.parent)
+    given = open_source(str(source), text=text, image_size=image_size)
+    encoder = load_encoder(model, given.kind, device=resolve_device("auto"))
+    embed(given, encoder, path, progress=progress)
+    for other in path.parent.glob("embedding-*.safetensors"):
+        if other != path:
+            other.unlink(missing_ok=True)
+
+
+def _key(items: Items, model: str, image_size: int | None) -> str:
+    key = json.dumps([model, image_size, sorted(items.stamps.items())]).encode()
+    return hashlib.blake2b(key, digest_size=8).hexdigest()

@@ -1,0 +1,91 @@
+"""The files of a labelling project: one module that names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from uwe.errors import InputError
+
+__all__ = ["ProjectFiles"]
+
+
+@dataclass(frozen=True)
+class ProjectFiles:
+    """The files of a project.
+
+    The journal is the state, the settings say what the project is, and the list of rows says which
+    items it is about. Everything below ``cache`` and ``predictions`` can be made again.
+
+    Attributes:
+        folder: of the project.
+
+    >>> ProjectFiles(Path("birds.uwe")).picks(2).name
+    'round-2.csv'
+    """
+
+    folder: Path
+
+    @property
+    def settings(self) -> Path:
+        """What the project is: source, task, model, strategy."""
+        return self.folder / "project.json"
+
+    @property
+    def rows(self) -> Path:
+        """Which items the project is about, in the order of its rows."""
+        return self.folder / "rows.json"
+
+    @property
+    def journal(self) -> Path:
+        """What happened: the state of the project."""
+        return self.folder / "journal.jsonl"
+
+    @property
+    def tell_lock(self) -> Path:
+        """Held for a moment, while events are compared with the journal and appended."""
+        return self.folder / ".tell.lock"
+
+    @property
+    def ask_lock(self) -> Path:
+        """Held while a batch is picked."""
+        return self.folder / ".ask.lock"
+
+    @property
+    def trainer_lock(self) -> Path:
+        """Held while a model is trained."""
+        return self.folder / ".trainer.lock"
+
+    @property
+    def cache(self) -> Path:
+        """Decoded images and embeddings."""
+        return self.folder / "cache"
+
+    def picks(self, batch: int) -> Path:
+        """The rows of a batch and the reasons for them."""
+        return self.folder / "picks" / f"round-{batch}.csv"
+
+    def sheet(self, batch: int) -> Path:
+        """The contact sheet of a batch."""
+        return self.folder / "picks" / f"round-{batch}.html"
+
+    def predictions(self, training: int) -> Path:
+        """What the model of a training says of every row."""
+        return self.folder / "predictions" / f"training-{training}.safetensors"
+
+    def model(self, training: int) -> Path:
+        """The model of a training, where the learner keeps its models."""
+        return self.folder / "models" / f"training-{training}.safetensors"
+
+    def require(self) -> None:
+        """Refuse a folder that holds no project.
+
+        Raises:
+            InputError: it holds none.
+        """
+        if not self.settings.is_file():
+            what = "is not a project" if self.folder.is_dir() else "does not exist"
+            raise InputError(
+                f"{self.folder} {what} (there is no {self.settings.name}); 'uwe init "
+                f"{self.folder} SOURCE' makes a project"
+            )

@@ -1,0 +1,111 @@
+"""What people call the rows of a pool: listed names, or the row numbers themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, overload
+
+from uwe.errors import DataError, close_matches
+
+__all__ = ["Ids", "Names", "RowNumbers"]
+
+_DIGITS = 18
+
+
+class Ids(Sequence[str]):
+    """Ids of rows, found by row and by id."""
+
+    def row_of(self, name: str) -> int | None:
+        """The row of an id; None where there is none."""
+        raise NotImplementedError
+
+    def hint(self, name: str) -> str:
+        """What an unknown id may have been meant for, in words that follow a message."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class RowNumbers(Ids):
+    """The numbers 0 to n - 1 as ids; nothing is stored.
+
+    >>> ids = RowNumbers(10**8)
+    >>> ids[7], ids.row_of("99999999"), ids.row_of("100000000")
+    ('7', 99999999, None)
+    """
+
+    n: int
+
+    def __len__(self) -> int:
+        return self.n
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return tuple(map(str, range(self.n)[at]))
+        return str(range(self.n)[at])
+
+    def row_of(self, name: str) -> int | None:
+        """The number that the id is."""
+        if not name.isascii() or not name.isdigit() or len(name) > _DIGITS:
+            return None
+        row = int(name)
+        return row if row < self.n and str(row) == name else None
+
+    def hint(self, name: str) -> str:
+        """The range of the numbers."""
+        return f"ids are the row numbers 0 to {self.n - 1}"
+
+
+@dataclass(frozen=True)
+class Names(Ids):
+    """Listed ids, all different.
+
+    Attributes:
+        names: in the order of the rows.
+
+    Raises:
+        DataError: an id is empty or repeats.
+
+    >>> Names(("a.jpg", "b.jpg")).row_of("b.jpg")
+    1
+    """
+
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        first: dict[str, int] = {}
+        for row, name in enumerate(self.names):
+            if not name:
+                raise DataError(f"the id of row {row} is empty; every row needs an id")
+            if (earlier := first.setdefault(name, row)) != row:
+                raise DataError(
+                    f"the id {name!r} repeats, in rows {earlier} and {row}; ids must differ"
+                )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, at: Any) -> Any:
+        return self.names[at]
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.names)}
+
+    def row_of(self, name: str) -> int | None:
+        """The row of that name."""
+        return self._rows.get(name)
+
+    def hint(self, name: str) -> str:
+        """Close matches."""
+        close = close_matches(name, self.names[:100_000])
+        return f"did you mean {close[0]!r}?" if close else f"ids are such as {self.names[0]!r}"

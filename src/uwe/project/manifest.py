@@ -1,0 +1,172 @@
+"""The rows of a project as they were when they were taken in, and what has changed since.
+
+A file that has the size and the time that were noted is taken as unchanged. Any other is read, and
+its digests are compared: copying a folder changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from uwe._files import write_text
+from uwe.errors import DataError, RunError
+from uwe.project.ids import Ids, Names, RowNumbers
+from uwe.project.items import Items
+
+__all__ = ["Change", "Manifest", "compared", "read_manifest", "taken_in", "write_manifest"]
+
+_FORMAT = 1
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The rows of a project.
+
+    Attributes:
+        kind: of the items.
+        ids: of the rows, in their order; rows that are added later come last.
+        digests: one for each row, or for each block of rows.
+        stamps: sizes and times of the files that were read, by name.
+        block: rows of a digest.
+    """
+
+    kind: str
+    ids: Ids
+    digests: tuple[str, ...]
+    stamps: Mapping[str, Sequence[int]]
+    block: int = 1
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a source differs from the rows that were taken in.
+
+    Attributes:
+        added: ids of new rows.
+        gone: ids that are no longer there.
+        changed: ids, or ranges of rows, whose content differs.
+        manifest: the rows with the files' present sizes and times.
+    """
+
+    added: tuple[str, ...]
+    gone: tuple[str, ...]
+    changed: tuple[str, ...]
+    manifest: Manifest
+
+    def refuse_losses(self, source: str) -> None:
+        """Refuse a source that has lost or changed rows.
+
+        Raises:
+            DataError: it has; the first rows are named.
+        """
+        for rows, what in ((self.gone, "no longer has"), (self.changed, "has changed")):
+            if rows:
+                more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+                named = ", ".join(map(repr, rows[:_SHOWN]))
+                raise DataError(
+                    f"{source} {what} {named}{more}, which the project was made with; put the "
+                    "rows back as they were, or make another project"
+                )
+
+
+def taken_in(items: Items) -> Manifest:
+    """The manifest of a new project."""
+    return Manifest(
+        items.kind, items.ids, tuple(items.digests(None)), dict(items.stamps), items.block
+    )
+
+
+def compared(known: Manifest, items: Items) -> Change:
+    """How ``items`` differ from the rows that are known."""
+    if dict(items.stamps) == dict(known.stamps) and len(items.ids) == len(known.ids):
+        return Change((), (), (), known)
+    compare = _numbered if isinstance(known.ids, RowNumbers) else _listed
+    added, gone, changed = compare(known, items)
+    return Change(added, gone, changed, replace(known, stamps=dict(items.stamps)))
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write the rows of a project, whole or not at all."""
+    numbered = isinstance(manifest.ids, RowNumbers)
+    content = {
+        "format": _FORMAT,
+        "kind": manifest.kind,
+        "rows": len(manifest.ids),
+        "ids": None if numbered else list(manifest.ids),
+        "block": manifest.block,
+        "digests": manifest.digests,
+        "stamps": manifest.stamps,
+    }
+    write_text(path, json.dumps(content, ensure_ascii=False) + "\n")
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read the rows of a project.
+
+    Raises:
+        RunError: the file is missing or is no list of rows.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != _FORMAT:
+            raise RunError(
+                f"{path} has format {content['format']}, and this version reads {_FORMAT}; use "
+                "the version of uwe that wrote it"
+            )
+        ids = content["ids"]
+        return Manifest(
+            content["kind"],
+            RowNumbers(content["rows"]) if ids is None else Names(tuple(ids)),
+            tuple(content["digests"]),
+            content["stamps"],
+            content["block"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} does not list the rows of a project: {error}") from error
+
+
+def _listed(known: Manifest, items: Items) -> tuple[tuple[str, ...], ...]:
+    there = {name: row for row, name in enumerate(items.ids)}
+    gone = tuple(name for name in known.ids if name not in there)
+    added = tuple(name for name in items.ids if known.ids.row_of(name) is None)
+    kept = [name for name in known.ids if name in there and _is_new_file(known, items, name)]
+    found = items.digests([there[name] for name in kept])
+    changed = tuple(
+        name
+        for name, digest in zip(kept, found, strict=True)
+        if known.digests[_row(known, name)] != digest
+    )
+    return added, gone, changed
+
+
+def _is_new_file(known: Manifest, items: Items, name: str) -> bool:
+    """Whether the row must be read: its file, or the file of all rows, has another stamp."""
+    if name in known.stamps:
+        return items.stamps.get(name) != known.stamps[name]
+    return True
+
+
+def _row(known: Manifest, name: str) -> int:
+    row = known.ids.row_of(name)
+    assert row is not None
+    return row
+
+
+def _numbered(known: Manifest, items: Items) -> tuple[tuple[str, ...], ...]:
+    n, now, block = len(known.ids), len(items.ids), known.block
+    gone = tuple(f"rows {now} to {n - 1}" for _ in range(1) if now < n)
+    added = tuple(f"rows {n} to {now - 1}" for _ in range(1) if now > n)
+    whole = min(n, now) // block  # the last block of fewer rows is compared if it has not grown
+    blocks = len(known.digests) if now == n else whole
+    found = items.digests(list(range(blocks)))
+    changed = tuple(
+        f"rows {at * block} to {min((at + 1) * block, n) - 1}"
+        for at, digest in enumerate(found)
+        if known.digests[at] != digest
+    )
+    return added, gone, changed

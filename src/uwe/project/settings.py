@@ -1,0 +1,103 @@
+"""What a project is: source, task, model and strategy, as one value that is written once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from uwe._files import write_json
+from uwe._json import json_value
+from uwe.errors import InputError, RunError
+from uwe.tasks import Task, find_task
+
+__all__ = ["ProjectSettings", "read_settings", "write_settings"]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ProjectSettings:
+    """What a project is.
+
+    Attributes:
+        source: absolute path of the items; empty where they are handed over from Python.
+        task: name of the task.
+        classes: names of the classes, in the order of their numbers.
+        task_options: options of the task.
+        model: name of the model; of a value of Python, its name.
+        model_options: options of the model.
+        network: options of a network that differ from the defaults.
+        strategy: name of the strategy.
+        options: options of the strategy.
+        seed: of every draw.
+        answers: how many people must answer a row before it counts as labelled.
+        rule: how several answers become one.
+        label: the source's column of labels, or None.
+        text: the source's column of texts, or None.
+        embed: the model that turns images or texts into features, or None.
+        image_size: side of the square images, or None for their own size.
+    """
+
+    source: str
+    task: str
+    classes: tuple[str, ...]
+    task_options: Mapping[str, Any] = field(default_factory=dict)
+    model: str = "sklearn:logistic"
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
+    strategy: str = "uwe"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 1
+    answers: int = 1
+    rule: str = ""
+    label: str | None = None
+    text: str | None = None
+    embed: str | None = None
+    image_size: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("seed", "answers"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")
+
+    def make_task(self) -> Task:
+        """The task.
+
+        Raises:
+            InputError: its name or an option is unknown.
+        """
+        return find_task(self.task, self.classes, **self.task_options)
+
+
+def write_settings(path: Path, settings: ProjectSettings) -> None:
+    """Write the settings, whole or not at all."""
+    write_json(path, {"format": _FORMAT, **json_value(asdict(settings))})
+
+
+def read_settings(path: Path) -> ProjectSettings:
+    """Read the settings of a project.
+
+    Raises:
+        RunError: the file is no project's, or of another format.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = content.pop("format")
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise RunError(f"{path} is not the file of a project: {error}") from error
+    if found != _FORMAT:
+        raise RunError(
+            f"{path} has format {found}, and this version reads {_FORMAT}; use the version of uwe "
+            "that wrote it"
+        )
+    unknown = sorted(set(content) - {each.name for each in fields(ProjectSettings)})
+    if unknown:
+        raise RunError(f"{path} has {unknown[0]!r}, which this version does not know; update uwe")
+    try:
+        return ProjectSettings(**{**content, "classes": tuple(content["classes"])})
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{path} is not the file of a project: {error}") from error
