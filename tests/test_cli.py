@@ -222,6 +222,7 @@ def test_names_of_the_files(finished: Path) -> None:
         f"{STEM}uwe.json",
         f"{STEM}uwe.journal.jsonl",
         f".{STEM}uwe.lock",
+        f".{STEM}uwe.journal.jsonl.lock",
         f"al_cycle_result/{STEM}uwe_al_cycle_result.csv",
         f"query/{STEM}uwe_cycle2_trfeat.safetensors",
     }
@@ -424,7 +425,8 @@ def test_cycle_0_is_waited_for(
 
 def test_a_lock_that_was_left_behind_is_no_hindrance(finished: Path) -> None:
     """The lock of a process that is gone holds nobody up."""
-    [lock] = (finished / "digits" / "random").glob(".*.lock")
+    lock = finished / "digits" / "random" / f".{STEM}random.lock"
+    assert lock.exists()
     with FileLock(lock):
         assert main([*SMALL, "--strategy", "random", "--results", str(finished)]) == 2
     assert lock.exists()

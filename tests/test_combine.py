@@ -63,7 +63,7 @@ class TestCombined(StrategyContract):
 
 def pool(n: int, labelled: list[int]) -> Pool:
     made = Pool.untouched(n)
-    return made.buy(labelled, cycle=0).answer(labelled, [0] * len(labelled)) if labelled else made
+    return made.ask(labelled, cycle=0).answer(labelled, [0] * len(labelled)) if labelled else made
 
 
 def line(n: int, *, labelled: list[int] = [], seed: int = 1, **changes: Any) -> Question:  # noqa: B006

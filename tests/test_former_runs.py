@@ -60,6 +60,22 @@ def without_name(path: Path) -> None:
     path.write_text(json.dumps(kept))
 
 
+def as_format_1(path: Path, events: int) -> None:
+    """Write the first events of a journal as earlier versions did."""
+    lines = ['{"uwe_journal":1}']
+    for line in path.read_text().splitlines()[1 : 1 + events]:
+        event = json.loads(line)
+        former = {
+            "queried": ("queried", {"cycle": "cycle", "rows": "indices", "facts": "facts"}),
+            "answered": ("labelled", {"rows": "indices", "values": "labels", "by": "by"}),
+            "trained": ("trained", {"cycle": "cycle", "facts": "facts"}),
+        }
+        kind, names = former[event["event"]]
+        its = {name: event[key] for key, name in names.items()}
+        lines.append(json.dumps({"event": kind, **its}, separators=(",", ":")))
+    path.write_text("".join(line + "\n" for line in lines))
+
+
 def with_its_own_cycle0(folder: Path, events: int) -> None:
     """Give a run the form that `uwe.loop` once wrote, stopped after ``events`` events."""
     [run] = [record for record in find_runs(folder) if record.name and record.name.kind == "run"]
@@ -71,8 +87,7 @@ def with_its_own_cycle0(folder: Path, events: int) -> None:
     shutil.copy(first.uncertainty(0, "entropy"), files.uncertainty(0, "entropy"))
     shutil.rmtree(first.folder)
     without_name(files.record)
-    lines = files.journal.read_text().splitlines(keepends=True)
-    files.journal.write_text("".join(lines[: 1 + events]))
+    as_format_1(files.journal, events)
     files.table.unlink()
 
 

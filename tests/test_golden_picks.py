@@ -50,7 +50,7 @@ def predictions() -> Predictions:
 
 def pool(labelled: int) -> Pool:
     rows = np.random.default_rng(21).permutation(N)[:labelled]
-    return Pool.untouched(N).buy(rows, cycle=0).answer(rows, rows % 5)
+    return Pool.untouched(N).ask(rows, cycle=0).answer(rows, rows % 5)
 
 
 def strategy_cases() -> Iterator[tuple[str, str, int, int]]:

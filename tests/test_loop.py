@@ -87,10 +87,10 @@ def test_a_killed_run_ends_as_if_it_had_not_been(
     whole = uwe.loop(Nearest(), data, strategy, (6, 12, 30), results=tmp_path / "whole")
     append, count = journal.append, iter(range(100))
 
-    def killed(path: Path, event: Any) -> None:
+    def killed(path: Path, event: Any) -> Any:
         if next(count) == at:
             raise KeyboardInterrupt
-        append(path, event)
+        return append(path, event)
 
     monkeypatch.setattr(journal, "append", killed)
     with pytest.raises(KeyboardInterrupt):

@@ -13,7 +13,7 @@ import pytest
 
 import uwe
 from uwe.errors import DataError, InputError
-from uwe.journal import Labelled, Queried, Trained, replay
+from uwe.journal import Answered, Queried, Trained, replay
 from uwe.report import curve_lines, plot_curves, random_target, summary_csv
 from uwe.report.charts.colours import DARK, LIGHT
 from uwe.report.curves import curves_svg
@@ -111,10 +111,10 @@ def test_rows_of_cycles_hold_what_was_measured(tmp_path: Path) -> None:
     """A cycle's row has the eight columns first, query_time 0 in cycle 0, blanks for no fact."""
     events = [
         Queried(0, (1, 2)),
-        Labelled((1, 2), (0, 1), "oracle"),
+        Answered((1, 2), (0, 1), "oracle"),
         Trained(0, {"n_labeled": 2, "te_accuracy": 0.5}),
         Queried(1, (0,), {"query_time": 1.5, "pass_seconds": 2.0}),
-        Labelled((0,), (1,), "oracle"),
+        Answered((0,), (1,), "oracle"),
         Trained(1, {"n_labeled": 3, "te_accuracy": 0.1 + 0.2, "unlb_loss": None}),
         Queried(2, (3,), {"query_time": 9.0}),
     ]
@@ -136,7 +136,7 @@ def test_rows_of_cycles_hold_what_was_measured(tmp_path: Path) -> None:
 def test_query_file_keeps_the_order_of_picking(tmp_path: Path) -> None:
     """A query's file has rank, idx, label and pred first, in the order of picking, then the id."""
     query = Queried(1, (4, 0))
-    pool = replay([query, Labelled((0, 4), (7, 5), "oracle")], 5)
+    pool = replay([query, Answered((0, 4), (7, 5), "oracle")], 5)
     write_query(
         tmp_path / "q.csv",
         query,

@@ -45,7 +45,7 @@ def test_the_picks_are_those_of_a_run(strategy: str) -> None:
     data = pool()
     labelled = np.array([3, 50, 17])
     mc = torch.from_numpy(data["mc_probs"]).log().float()
-    queried = Pool.untouched(60).buy(labelled, cycle=0).answer(labelled, [0, 1, 2])
+    queried = Pool.untouched(60).ask(labelled, cycle=0).answer(labelled, [0, 1, 2])
     predictions = Predictions(
         torch.from_numpy(data["logits"]), torch.from_numpy(data["features"]), mc
     )

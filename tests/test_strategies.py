@@ -117,7 +117,7 @@ POOLS: dict[str, Callable[[int], Predictions]] = {
 
 def bought(n: int, labelled: int) -> Pool:
     rows = np.random.default_rng(3).permutation(n)[:labelled]
-    return Pool.untouched(n).buy(rows, cycle=0).answer(rows, rows % 3)
+    return Pool.untouched(n).ask(rows, cycle=0).answer(rows, rows % 3)
 
 
 class TestOurs(StrategyContract):
@@ -218,7 +218,9 @@ def test_permuted_rows_give_permuted_picks(variant: str, seed: int) -> None:
     pool = bought(n, 8)
     order = np.random.default_rng(seed).permutation(n)  # new row i is old row order[i]
     moved = plain.take(order)
-    moved_pool = Pool(pool.cycle[order], pool.label[order])
+    place = np.argsort(order)
+    labelled = zip(place[pool.labelled].tolist(), pool.values, strict=True)
+    moved_pool = Pool.of(n, cycles={}, values=dict(labelled))
     strategy = make(variant)
     before = ask(strategy, plain, pool, k, 1)
     after = ask(strategy, moved, moved_pool, k, 1)
@@ -270,7 +272,7 @@ def test_uwe_starts_with_the_largest_weighted_norm() -> None:
 def test_coreset_keeps_away_from_what_is_labelled() -> None:
     """The labelled rows are the first centres: on a line the far end is picked."""
     features = torch.arange(10.0)[:, None]
-    pool = Pool.untouched(10).buy([8], cycle=0).answer([8], [0])
+    pool = Pool.untouched(10).ask([8], cycle=0).answer([8], [0])
     rows = ask(find_strategy("coreset"), Predictions(torch.zeros(10, 2), features), pool, 2, 1)
     assert rows.tolist() == [0, 4]
 

@@ -37,7 +37,7 @@ def predictions(n: int = 30) -> Predictions:
 
 
 def question(n: int = 30, **changes: Any) -> Question:
-    pool = Pool.untouched(n).buy([2, 9], cycle=0).answer([2, 9], [0, 1])
+    pool = Pool.untouched(n).ask([2, 9], cycle=0).answer([2, 9], [0, 1])
     return Question(predictions(n), pool, seed=3, **changes)
 
 

@@ -105,7 +105,7 @@ def test_a_line_that_was_cut_off_in_the_journal_is_no_harm(
     for path in journals:
         with path.open("a") as file:
             file.write('{"event":"queried","cyc')
-    for _ in range(2):  # the second time from the journal that the first has mended
+    for _ in range(2):  # the second time from the journal that the first went on with
         uwe.run(experiment(tmp_path))
     assert len(journals) == 2
     assert outcome(tmp_path) == expected

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "append_line",
+    "append_bytes",
     "make_folder",
     "nearest_existing",
     "read_tensors",
@@ -94,19 +94,36 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise RunError(f"cannot read {path}: {error}") from error
 
 
-def append_line(path: Path, line: str) -> None:
-    """Append one line and wait until it is on the disk.
+def append_bytes(path: Path, content: bytes, *, at: int) -> None:
+    """Cut the file at byte ``at``, write ``content`` there, and wait until it is on the disk.
+
+    If that fails, the file ends at ``at``.
 
     Raises:
         RunError: the disk is full or the file cannot be written.
     """
     try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+        try:
+            os.ftruncate(descriptor, at)
+            os.lseek(descriptor, at, os.SEEK_SET)
+            _write_from(descriptor, at, content)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise _as_run_error(error, path) from error
+
+
+def _write_from(descriptor: int, at: int, content: bytes) -> None:
+    try:
+        left = memoryview(content)
+        while left:  # one write, unless the system takes less
+            left = left[os.write(descriptor, left) :]
+        os.fsync(descriptor)
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(descriptor, at)
+        raise
 
 
 def make_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from uwe._lazy import lazily
 
 if TYPE_CHECKING:
-    from uwe.experiment.actions import Action, Label, Query, Stop, Train, next_action
+    from uwe.experiment.actions import Action, Query, Stop, Train, Wait, next_action
     from uwe.experiment.engine import Result, initialize, run, run_cycle0, supervise
     from uwe.experiment.learning_loop import loop
     from uwe.experiment.plan import RunPlan, make_plan, require_disk_space, supervised_plan
@@ -27,7 +27,6 @@ __all__ = [
     "Action",
     "DataOptions",
     "Experiment",
-    "Label",
     "LearnerOptions",
     "NetworkOptions",
     "OracleOptions",
@@ -38,6 +37,7 @@ __all__ = [
     "RunPlan",
     "Stop",
     "Train",
+    "Wait",
     "budget_id",
     "check_arguments",
     "initialize",
@@ -56,7 +56,7 @@ __all__ = [
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "actions": ("Action", "Label", "Query", "Stop", "Train", "next_action"),
+        "actions": ("Action", "Query", "Stop", "Train", "Wait", "next_action"),
         "engine": ("Result", "initialize", "run", "run_cycle0", "supervise"),
         "learning_loop": ("loop",),
         "plan": ("RunPlan", "make_plan", "require_disk_space", "supervised_plan"),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from uwe._types import Rows
-from uwe.journal import Event, Queried, Trained, replay
+from uwe.journal import Event, Queried, Settle, Trained, replay
 
-__all__ = ["Action", "Label", "Query", "Stop", "Train", "next_action"]
+__all__ = ["Action", "Query", "Stop", "Train", "Wait", "next_action"]
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Label:
-    """Get labels for ``rows``, queried in ``cycle``."""
+class Wait:
+    """Wait for answers about ``rows``, the latest of them queried in ``cycle``."""
 
     cycle: int
     rows: Rows
@@ -40,14 +40,28 @@ class Stop:
     """Nothing is left to do."""
 
 
-Action: TypeAlias = Query | Label | Train | Stop
+Action: TypeAlias = Query | Wait | Train | Stop
 
 
-def next_action(events: Sequence[Event], budgets: Sequence[int], n: int) -> Action:
+def next_action(
+    events: Sequence[Event],
+    budgets: Sequence[int],
+    n: int,
+    *,
+    settle: Settle | None = None,
+    answers: int = 1,
+) -> Action:
     """What comes after ``events`` in a run over ``budgets`` on a pool of ``n`` rows.
 
-    Nothing yet: query the initial rows. Something queried and not answered: label. All answered:
-    train. Trained: query the next budget, or stop.
+    Nothing yet: query the initial rows. Something queried that is neither labelled nor skipped:
+    wait. Nothing outstanding: train. Trained: query the next budget, or stop.
+
+    Args:
+        events: of the journal, in order.
+        budgets: labelled rows after each cycle.
+        n: number of pool rows.
+        settle: as in `replay`.
+        answers: as in `replay`.
 
     >>> next_action([], [20, 40], n=100)
     Query(cycle=0, k=20)
@@ -56,9 +70,9 @@ def next_action(events: Sequence[Event], budgets: Sequence[int], n: int) -> Acti
     if not asked:
         return Query(0, budgets[0])
     cycle = asked[-1]
-    pool = replay(events, n)
+    pool = replay(events, n, settle=settle, answers=answers)
     if len(pool.outstanding):
-        return Label(cycle, pool.outstanding)
+        return Wait(cycle, pool.outstanding)
     if not any(isinstance(event, Trained) and event.cycle == cycle for event in events):
         return Train(cycle)
     if cycle + 1 < len(budgets):

@@ -126,13 +126,13 @@ class Models:
     def _trained_again(self, files: RunFiles, cycle: int, labels: int) -> Any:
         pool = journal.replay(journal.read(files.journal), len(self.dataset.train))
         labelled = pool.labelled
-        rows = labelled[pool.cycle[labelled] <= cycle]
+        rows = labelled[pool.cycle_of(labelled) <= cycle]
         if len(rows) != labels:
             raise RunError(
                 f"{files.journal} has {len(rows)} labels up to cycle {cycle}, but the model there "
                 f"was trained on {labels}; choose another --results folder"
             )
-        return self._trained(cycle, rows, pool.label[rows], None)
+        return self._trained(cycle, rows, pool.labels(rows), None)
 
     def _remember(self, cycle: int, model: Any) -> None:
         """Keep one model in memory, of a learner that cannot load it."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from uwe import journal
 from uwe._files import read_tensors
 from uwe.data import Dataset
-from uwe.experiment.actions import Stop, next_action
+from uwe.experiment.actions import Query, Train, Wait, next_action
 from uwe.experiment.kept import KeptPredictions
-from uwe.experiment.steps import Steps
+from uwe.experiment.steps import Chooser, Fit
 from uwe.experiment.threads import limited_threads
-from uwe.journal import Event, Labelled, Queried, Trained
+from uwe.journal import Answered, Event, Queried, Trained
 from uwe.learners import Learner, Measured, give_back_memory
+from uwe.oracle import Oracle
 from uwe.runs import RunStore, write_cycles, write_query
 
 __all__ = ["OpenRun"]
@@ -31,18 +33,22 @@ class OpenRun:
         store: journal and record of the run.
         dataset: pool and test rows.
         kept: what the run keeps of its passes.
-        steps: how each action is done.
+        choose: chooses the rows of a query.
+        fit: trains and measures the model of a cycle.
         learner: trains and predicts.
         threads: processor threads.
+        oracle: answers at once; None where people answer.
     """
 
     name: str
     store: RunStore
     dataset: Dataset
     kept: KeptPredictions
-    steps: Steps
+    choose: Chooser
+    fit: Fit
     learner: Learner
     threads: int
+    oracle: Oracle | None = None
 
     def events(self, first: Sequence[Event]) -> list[Event]:
         """The events of the run's journal; a new journal begins with ``first``."""
@@ -64,39 +70,78 @@ class OpenRun:
         return events
 
     def finish(self, events: Sequence[Event], budgets: Sequence[int]) -> list[Event]:
-        """Do one action after another until nothing is left to do; returns all events."""
+        """Do one action after another until nothing is left to do; returns all events.
+
+        Without an oracle, it ends as soon as answers are outstanding: `tell` them, and call it
+        again, in this process or another.
+        """
         events = list(events)
         n = len(self.dataset.train)
         with limited_threads(self.threads, self.learner):
-            while not isinstance(action := next_action(events, budgets, n), Stop):
-                event = self.steps[type(action)](events, action)
-                self.store.append(event)
-                events.append(event)
-                self.write_tables(events)
+            while True:
+                match next_action(events, budgets, n):
+                    case Query() as query:
+                        events.append(self.ask(events, query))
+                    case Wait(rows=rows) if self.oracle is not None:
+                        values = self.oracle(rows).tolist()
+                        events.append(self.tell(events, rows.tolist(), values, by="oracle"))
+                    case Train() as training:
+                        events.append(self.train(events, training))
+                    case _:
+                        break
         give_back_memory(self.dataset.train.x)
         return events
+
+    def ask(self, events: Sequence[Event], query: Query) -> Event:
+        """Choose the rows of a query, and note it in the journal."""
+        return self.store.append(self.choose(events, query))
+
+    def tell(
+        self,
+        events: Sequence[Event],
+        rows: Sequence[int],
+        values: Sequence[Any],
+        *,
+        by: str,
+        seconds: float | tuple[float, ...] | None = None,
+    ) -> Event:
+        """Note answers in the journal, and write what is known of the query.
+
+        Args:
+            events: of the journal.
+            rows: rows that were answered.
+            values: the value of each.
+            by: who answered.
+            seconds: time spent on all rows, or on each.
+        """
+        asked = _last_query(events)
+        query = None if asked is None else asked.id or None
+        told = Answered(tuple(rows), tuple(values), by, query, seconds)
+        event = self.store.append(told)
+        if asked is not None:
+            self._write_query([*events, event], asked)
+        return event
+
+    def train(self, events: Sequence[Event], training: Train) -> Event:
+        """Train and measure the model of a cycle, note it in the journal, and write the table."""
+        event = self.store.append(self.fit(events, training))
+        write_cycles(self.store.files.table, [*events, event])
+        return event
 
     def restore_tables(self, events: Sequence[Event]) -> None:
         """Write every table that a killed process may have left unwritten."""
         for at, event in enumerate(events, start=1):
-            if isinstance(event, Queried) and not self.store.files.query(event.cycle).exists():
-                answered = [later for later in events[at:] if isinstance(later, Labelled)]
-                if answered:
-                    self.write_tables([*events[:at], answered[0]])
+            if not isinstance(event, Queried) or self.store.files.query(event.cycle).exists():
+                continue
+            if any(isinstance(later, Answered) for later in events[at:]):
+                self._write_query(events, event)
         if any(isinstance(event, Trained) for event in events):
             write_cycles(self.store.files.table, events)
 
-    def write_tables(self, events: Sequence[Event]) -> None:
-        """Write the tables that the last event completes."""
-        last = events[-1]
-        if isinstance(last, Trained):
-            write_cycles(self.store.files.table, events)
-        elif isinstance(last, Labelled) and self.store.files.cycles:
-            query = next(event for event in reversed(events) if isinstance(event, Queried))
-            if query.cycle > 0:
-                self._write_query(events, query)
-
     def _write_query(self, events: Sequence[Event], query: Queried) -> None:
+        """Write the rows of a query; those of cycle 0 stand in the file of the initial rows."""
+        if query.cycle == 0 or not self.store.files.cycles:
+            return
         logits = read_tensors(self.store.files.pool_logits(query.cycle))["logits"]
         scores = read_tensors(self.store.files.uncertainty(query.cycle, self.kept.measure_name))
         write_query(
@@ -107,3 +152,7 @@ class OpenRun:
             predicted=logits.argmax(1).numpy(),
             uncertainty=scores["uncertainty"].tolist(),
         )
+
+
+def _last_query(events: Sequence[Event]) -> Queried | None:
+    return next((event for event in reversed(events) if isinstance(event, Queried)), None)

@@ -10,14 +10,13 @@ from typing import Any
 import torch
 
 from uwe._types import Progress, Rows
-from uwe.experiment.actions import Action, Label, Query, Train
 from uwe.experiment.kept import KeptPredictions
 from uwe.experiment.models import Models
 from uwe.experiment.open_run import OpenRun
 from uwe.experiment.passes import Passes
 from uwe.experiment.prepared import Prepared, oracle_of
 from uwe.experiment.settings import as_json
-from uwe.experiment.steps import Answer, Ask, Draw, Fit, Step
+from uwe.experiment.steps import Choose, Chooser, Draw, Fit, after_cycle_0
 from uwe.learners import Measured
 from uwe.runs import RunFiles, RunName, RunStore
 from uwe.runs.record import OTHER_FOLDER, OTHER_TAG, Record
@@ -90,19 +89,21 @@ def open_run(
         all_features=experiment.run.keep_predictions == "all",
     )
     first = KeptPredictions(files, None)
-    steps: dict[type[Action], Step] = {
-        Query: Draw(initial),
-        Label: Answer(oracle_of(prepared)),
-        Train: Fit(models, passes, first, opening.budgets),
-    }
+    choose: Chooser = Draw(initial)
     if opening.strategy is not None:
-        ask = Ask(opening.strategy, models, passes, kept, experiment.seed)
-        steps[Query] = _from_cycle_1(steps[Query], ask)
-    return OpenRun(opening.name, store, dataset, kept, steps, prepared.learner, threads)
-
-
-def _from_cycle_1(first: Step, later: Step) -> Step:
-    return lambda events, action: (first if action.cycle == 0 else later)(events, action)
+        later = Choose(opening.strategy, models, passes, kept, experiment.seed)
+        choose = after_cycle_0(choose, later)
+    return OpenRun(
+        opening.name,
+        store,
+        dataset,
+        kept,
+        choose,
+        Fit(models, passes, first, opening.budgets),
+        prepared.learner,
+        threads,
+        oracle_of(prepared),
+    )
 
 
 def _recorded(prepared: Prepared, opening: Opening, store: RunStore) -> Record:

@@ -1,4 +1,4 @@
-"""The three steps of a run: ask for rows, answer, train.
+"""The steps of a run that cost time: choose rows, and train.
 
 Each step does its work, writes its files, and returns the event that vouches for them. Files come
 first and the event last, so that what a killed process leaves is either whole and in the journal,
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,26 +22,27 @@ from uwe._files import read_tensors, write_tensors
 from uwe._random import derive_seed
 from uwe._types import Logits, Rows, Stage
 from uwe.data import Dataset
-from uwe.experiment.actions import Action, Label, Query, Train
+from uwe.experiment.actions import Query, Train
 from uwe.experiment.kept import KeptPredictions
 from uwe.experiment.models import Models
 from uwe.experiment.passes import Passes
-from uwe.journal import Event, Labelled, Queried, Trained
+from uwe.journal import Event, Queried, Trained
 from uwe.learners import Measured, Stochastic, give_back_memory, peak_memory_mb
-from uwe.oracle import Oracle
 from uwe.pool import Pool
 from uwe.predictions import Predictions
 from uwe.strategies import Question, Strategy
 from uwe.tasks.classification import accuracy, mean_cross_entropy
 
-__all__ = ["Answer", "Ask", "Draw", "Fit", "Step", "Steps"]
+__all__ = ["Choose", "Chooser", "Draw", "Fit", "after_cycle_0"]
 
 log = logging.getLogger("uwe")
 
-Step: TypeAlias = Callable[[Sequence[Event], Any], Event]
-"""A step of a run: the events so far and the action that is due give the next event."""
 
-Steps: TypeAlias = Mapping[type[Action], Step]
+class Chooser(Protocol):
+    """Chooses the rows of a query."""
+
+    def __call__(self, events: Sequence[Event], action: Query) -> Queried:
+        """The query that is due after ``events``."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Ask:
+class Choose:
     """The query of a later cycle: a pass over the pool, then the strategy's picks.
 
     Attributes:
@@ -127,21 +128,9 @@ class Ask:
             log.info("%s, cycle %d: %s", self.passes.run, cycle, text, extra=on_screen)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """The answers of a simulated oracle, which answers at once.
-
-    Attributes:
-        oracle: gives the class numbers of rows.
-    """
-
-    oracle: Oracle
-
-    def __call__(self, events: Sequence[Event], action: Label) -> Labelled:
-        """The labels of the outstanding rows."""
-        del events
-        labels = self.oracle(action.rows)
-        return Labelled(tuple(action.rows.tolist()), tuple(labels.tolist()), "oracle")
+def after_cycle_0(first: Chooser, later: Chooser) -> Chooser:
+    """``first`` chooses the rows of cycle 0, ``later`` those of every other cycle."""
+    return lambda events, action: (first if action.cycle == 0 else later)(events, action)
 
 
 @dataclass(frozen=True)
@@ -166,7 +155,7 @@ class Fit:
         pool = journal.replay(events, len(dataset.train))
         give_back_memory(dataset.train.x)
         clock = Clock()
-        model = self.models.fit(cycle, pool.labelled, pool.label[pool.labelled])
+        model = self.models.fit(cycle, pool.labelled, pool.labels())
         clock.lap("training")
         test = self.passes.over("test", cycle, model)
         clock.lap("test pass")
@@ -184,7 +173,7 @@ class Fit:
         }
         self.passes.tell(cycle, Stage("", 0, "cycle", cycle + 1, len(self.budgets)))
         _log_cycle(self.passes.run, cycle, clock, {**_facts_of_query(events, cycle), **facts})
-        return Trained(cycle, facts)
+        return Trained(cycle, facts, seen=events[-1].id)
 
     def _measured_on_pool(self, cycle: int, model: Any, pool: Pool) -> dict[str, Any]:
         """Losses over parts of the pool, by the model that decided the query.
@@ -195,7 +184,7 @@ class Fit:
         dataset = self.models.dataset
         if cycle > 0:
             logits = read_tensors(self.models.files.pool_logits(cycle))["logits"]
-            return _losses(dataset, logits, pool, np.flatnonzero(pool.cycle == cycle))
+            return _losses(dataset, logits, pool, pool.asked_in(cycle))
         start = time.perf_counter()
         predictions = self.passes.over("pool", cycle, model)
         seconds = time.perf_counter() - start

@@ -76,21 +76,22 @@ def write_query(
     Args:
         path: of the CSV.
         query: the query.
-        pool: the pool after the query was answered.
+        pool: the pool after answers to the query; a label that is not known is left empty.
         ids: what a person calls each pool row.
         predicted: class of each pool row by the model that decided; None in cycle 0.
         uncertainty: of each pool row by that model; None in cycle 0.
     """
+    labels = pool.label_of(query.rows)
     rows = (
         [
             rank,
             row,
-            int(pool.label[row]),
+            label,
             None if predicted is None else int(predicted[row]),
             ids[row],
             None if uncertainty is None else float(uncertainty[row]),
         ]
-        for rank, row in enumerate(query.indices)
+        for rank, (row, label) in enumerate(zip(query.rows, labels, strict=True))
     )
     write_text(path, csv_text(_QUERY_COLUMNS, rows))
 

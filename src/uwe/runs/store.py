@@ -41,18 +41,17 @@ class RunStore:
         """
         remove_unfinished(self.files.folder, self.files.stem)
         if not self.files.journal.exists():
-            journal.create(self.files.journal, first)
-            return list(first)
-        journal.mend(self.files.journal)
+            return journal.create(self.files.journal, first)
         return self.events()
 
     def events(self) -> list[Event]:
         """The events of the journal; none where there is no journal."""
         return journal.read(self.files.journal)
 
-    def append(self, event: Event) -> None:
-        """Append an event and wait until it is on the disk."""
-        journal.append(self.files.journal, event)
+    def append(self, event: Event) -> Event:
+        """Append an event and wait until it is on the disk; returns it with its id and time."""
+        [stamped] = journal.append(self.files.journal, event)
+        return stamped
 
     def open_record(
         self,

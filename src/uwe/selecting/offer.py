@@ -246,7 +246,7 @@ def _require_probabilities(name: str, probs: torch.Tensor) -> None:
 def _pool(n: int, mask: np.ndarray[Any, Any] | None) -> Pool:
     pool = Pool.untouched(n)
     rows = np.zeros(0, dtype=np.int64) if mask is None else _labelled_rows(n, mask)
-    return pool.buy(rows, cycle=0).answer(rows, np.zeros_like(rows)) if len(rows) else pool
+    return pool.answer_unasked(rows, np.zeros_like(rows))
 
 
 def _labelled_rows(n: int, labelled: np.ndarray[Any, Any]) -> Rows:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from uwe._types import FloatArray
 from uwe.data import Dataset
-from uwe.journal import Labelled, Queried
+from uwe.journal import Answered, Queried
 from uwe.report.artefacts import events_of, test_logits
 from uwe.report.charts import draw_heat
 from uwe.report.comparison import Comparison
@@ -151,8 +151,8 @@ def _queried_classes(evidence: Evidence, at: int) -> Counts:
         for event in events_of(run.record) or ():
             if isinstance(event, Queried):
                 cycle = event.cycle
-            elif isinstance(event, Labelled) and cycle:
-                labels += event.labels
+            elif isinstance(event, Answered) and cycle:
+                labels += event.values
     return np.bincount(labels) if labels else np.zeros(0, dtype=np.int64)
 
 

@@ -137,7 +137,7 @@ def _spread(cycles: Sequence[int], most: int) -> list[int]:
 
 
 def _sheet(run: _Run, cycle: int) -> Gallery:
-    rows = run.query(cycle).indices[:_PICKS]
+    rows = run.query(cycle).rows[:_PICKS]
     uncertainty = pool_tensor(run.record, cycle, "uncertainty")
     logits = pool_tensor(run.record, cycle, "logits")
     candidates = run.pool_before(cycle).unlabelled
@@ -183,7 +183,7 @@ def _map(run: _Run) -> list[Block]:
     places = principal_components(features)
     y, classes = run.data.train.y, run.data.classes
     background = np.unique(np.linspace(0, len(y) - 1, _POINTS).astype(np.int64))
-    picked = [(c, row) for c in run.cycles for row in run.query(c).indices[:_MARKS]]
+    picked = [(c, row) for c in run.cycles for row in run.query(c).rows[:_MARKS]]
     chart = draw_scatter(
         [(*places[row].tolist(), f"k{y[row] % 10}") for row in background],
         [(*places[row].tolist(), str(c)) for c, row in picked],

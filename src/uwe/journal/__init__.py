@@ -1,0 +1,30 @@
+"""The journal of a run or project: what happened, one line each, in order. It is the state."""
+
+from uwe.journal.events import (
+    Answered,
+    Event,
+    Queried,
+    Settled,
+    Skipped,
+    Trained,
+    Withdrawn,
+)
+from uwe.journal.file import append, create, read
+from uwe.journal.replay import Settle, answer_counts, answers_by_row, replay
+
+__all__ = [
+    "Answered",
+    "Event",
+    "Queried",
+    "Settle",
+    "Settled",
+    "Skipped",
+    "Trained",
+    "Withdrawn",
+    "answer_counts",
+    "answers_by_row",
+    "append",
+    "create",
+    "read",
+    "replay",
+]
