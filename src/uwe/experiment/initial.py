@@ -57,9 +57,12 @@ def initial_rows(prepared: Prepared) -> Rows:
     if path.exists():
         return _read(path, experiment.labels[0], len(dataset.train))
     rows = draw_rows(prepared)
-    answers = oracle_of(prepared)(rows).tolist()
+    answers = oracle_of(prepared)(rows)
     named = enumerate(zip(rows, answers, strict=True))
-    lines = ((rank, row, answer, dataset.ids[row]) for rank, (row, answer) in named)
+    lines = (
+        (rank, row, label_cell(dataset.task, answer), dataset.ids[row])
+        for rank, (row, answer) in named
+    )
     write_text(path, csv_text(_COLUMNS, lines))
     return rows
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from uwe._files import write_tensors
+from uwe._types import Scores
 from uwe.predictions import Predictions
 from uwe.runs import RunFiles
-from uwe.strategies import Strategy
-from uwe.uncertainty import entropy
+from uwe.strategies import Strategy, needs_of
+from uwe.tasks import Task
 
 __all__ = ["KeptPredictions"]
 
@@ -19,27 +20,38 @@ class KeptPredictions:
 
     Attributes:
         files: of the run.
-        strategy: its measure is written; None for a cycle-0 run, which writes the entropy.
+        strategy: its measure is written; None for a cycle-0 run, which writes the task's first.
+        task: what is learnt.
         all_features: whether features of earlier cycles stay.
     """
 
     files: RunFiles
     strategy: Strategy | None
+    task: Task
     all_features: bool = False
 
     @property
     def measure_name(self) -> str:
         """Name of the uncertainty that is written."""
-        return "entropy" if self.strategy is None else self.strategy.measure_name
+        strategy = self.strategy
+        return self.task.default_measure if strategy is None else strategy.measure_name
+
+    def _scores(self, predictions: Predictions) -> Scores | None:
+        """The uncertainty of each row; None where the model does not give what it is made of."""
+        strategy, task = self.strategy, self.task
+        measure = task.measures[task.default_measure] if strategy is None else strategy.measure
+        if not needs_of(measure, task).fields <= predictions.fields:
+            return None
+        return measure(predictions)
 
     def write(self, cycle: int, predictions: Predictions) -> None:
         """Write the predictions that decided the query of ``cycle``."""
-        measure = entropy if self.strategy is None else self.strategy.measure
-        scores = measure(predictions)
-        write_tensors(self.files.pool_logits(cycle), {"logits": predictions.logits})
+        write_tensors(self.files.pool_logits(cycle), predictions.outputs)
         if predictions.features is not None:
             write_tensors(self.files.features(cycle), {"features": predictions.features})
-        write_tensors(self.files.uncertainty(cycle, self.measure_name), {"uncertainty": scores})
+        if (scores := self._scores(predictions)) is not None:
+            path = self.files.uncertainty(cycle, self.measure_name)
+            write_tensors(path, {"uncertainty": scores})
         if not self.all_features:
             for earlier in range(cycle):
                 self.files.features(earlier).unlink(missing_ok=True)

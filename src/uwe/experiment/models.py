@@ -11,14 +11,14 @@ from typing import Any
 from uwe import journal
 from uwe._files import read_tensors, write_tensors, write_text
 from uwe._random import derive_seed
-from uwe._types import Labels, Rows, Stage
+from uwe._types import Rows, Stage
 from uwe.data import Dataset, rows_of
 from uwe.errors import RunError
 from uwe.experiment.passes import Passes
 from uwe.learners import Epoch, Keeps, Learner, Measured, WarmStarts
 from uwe.runs import RunFiles
 from uwe.runs.cycles import csv_text
-from uwe.tasks.classification import accuracy, mean_cross_entropy
+from uwe.tasks import Array
 
 __all__ = ["Models", "digest_of"]
 
@@ -55,7 +55,7 @@ class Models:
     warm: bool = False
     last: dict[int, Any] = field(default_factory=dict, repr=False)
 
-    def fit(self, cycle: int, rows: Rows, labels: Labels) -> Any:
+    def fit(self, cycle: int, rows: Rows, labels: Array) -> Any:
         """Train the model of ``cycle``, and write how its epochs went."""
         history: list[tuple[object, ...]] = []
 
@@ -89,7 +89,7 @@ class Models:
         return digest_of(path)
 
     def _trained(
-        self, cycle: int, rows: Rows, labels: Labels, note: Callable[[Stage], None] | None
+        self, cycle: int, rows: Rows, labels: Array, note: Callable[[Stage], None] | None
     ) -> Any:
         x = rows_of(self.dataset.train.x, rows)
         if not self.warm:
@@ -108,9 +108,9 @@ class Models:
     def _measured(self, cycle: int, model: Any) -> tuple[object, object]:
         if not self.full_train:
             return (None, None)
-        logits = self.passes.over("test", cycle, model).logits
-        y = self.dataset.test.y
-        return (mean_cross_entropy(logits, y), accuracy(logits, y))
+        predictions = self.passes.over("test", cycle, model)
+        task, y = self.dataset.task, self.dataset.test.y
+        return (task.mean_loss(predictions, y), task.headline.of(predictions, y))
 
     def _given_back(self, cycle: int) -> Any:
         if cycle in self.last:
@@ -132,7 +132,8 @@ class Models:
                 f"{files.journal} has {len(rows)} labels up to cycle {cycle}, but the model there "
                 f"was trained on {labels}; choose another --results folder"
             )
-        return self._trained(cycle, rows, pool.labels(rows), None)
+        targets = self.dataset.task.targets.array(pool.label_of(rows))
+        return self._trained(cycle, rows, targets, None)
 
     def _remember(self, cycle: int, model: Any) -> None:
         """Keep one model in memory, of a learner that cannot load it."""

@@ -17,6 +17,7 @@ from uwe.experiment.threads import limited_threads
 from uwe.journal import Answered, Event, Queried, Trained
 from uwe.learners import Learner, Measured, give_back_memory
 from uwe.oracle import Oracle
+from uwe.predictions import Predictions
 from uwe.runs import RunStore, write_cycles, write_query
 
 __all__ = ["OpenRun"]
@@ -83,7 +84,7 @@ class OpenRun:
                     case Query() as query:
                         events.append(self.ask(events, query))
                     case Wait(rows=rows) if self.oracle is not None:
-                        values = self.oracle(rows).tolist()
+                        values = self.oracle(rows)
                         events.append(self.tell(events, rows.tolist(), values, by="oracle"))
                     case Train() as training:
                         events.append(self.train(events, training))
@@ -125,7 +126,7 @@ class OpenRun:
     def train(self, events: Sequence[Event], training: Train) -> Event:
         """Train and measure the model of a cycle, note it in the journal, and write the table."""
         event = self.store.append(self.fit(events, training))
-        write_cycles(self.store.files.table, [*events, event])
+        write_cycles(self.store.files.table, [*events, event], self.dataset.task)
         return event
 
     def restore_tables(self, events: Sequence[Event]) -> None:
@@ -136,21 +137,23 @@ class OpenRun:
             if any(isinstance(later, Answered) for later in events[at:]):
                 self._write_query(events, event)
         if any(isinstance(event, Trained) for event in events):
-            write_cycles(self.store.files.table, events)
+            write_cycles(self.store.files.table, events, self.dataset.task)
 
     def _write_query(self, events: Sequence[Event], query: Queried) -> None:
         """Write the rows of a query; those of cycle 0 stand in the file of the initial rows."""
         if query.cycle == 0 or not self.store.files.cycles:
             return
-        logits = read_tensors(self.store.files.pool_logits(query.cycle))["logits"]
-        scores = read_tensors(self.store.files.uncertainty(query.cycle, self.kept.measure_name))
+        outputs = read_tensors(self.store.files.pool_logits(query.cycle))
+        path = self.store.files.uncertainty(query.cycle, self.kept.measure_name)
+        scores = read_tensors(path)["uncertainty"].tolist() if path.exists() else None
         write_query(
             self.store.files.query(query.cycle),
             query,
             pool=journal.replay(events, len(self.dataset.train)),
             ids=self.dataset.ids,
-            predicted=logits.argmax(1).numpy(),
-            uncertainty=scores["uncertainty"].tolist(),
+            predicted=self.dataset.task.predicted(Predictions(outputs=outputs)),
+            task=self.dataset.task,
+            uncertainty=scores,
         )
 
 

@@ -86,9 +86,11 @@ def open_run(
     kept = KeptPredictions(
         files,
         opening.strategy,
+        dataset.task,
         all_features=experiment.run.keep_predictions == "all",
     )
-    first = KeptPredictions(files, None)
+    first = KeptPredictions(files, None, dataset.task)
+    oracle = oracle_of(prepared)
     choose: Chooser = Draw(initial)
     if opening.strategy is not None:
         later = Choose(opening.strategy, models, passes, kept, experiment.seed)
@@ -99,10 +101,10 @@ def open_run(
         dataset,
         kept,
         choose,
-        Fit(models, passes, first, opening.budgets),
+        Fit(models, passes, first, opening.budgets, oracle),
         prepared.learner,
         threads,
-        oracle_of(prepared),
+        oracle,
     )
 
 
@@ -116,7 +118,9 @@ def _recorded(prepared: Prepared, opening: Opening, store: RunStore) -> Record:
             "threads": experiment.run.threads or torch.get_num_threads(),
             "inference_batch": learner.fitted_batch() if isinstance(learner, Measured) else 1,
         },
-        measure="entropy" if opening.strategy is None else opening.strategy.measure_name,
+        measure=prepared.dataset.task.default_measure
+        if opening.strategy is None
+        else opening.strategy.measure_name,
         remedy=OTHER_FOLDER if opening.strategy is None else OTHER_TAG,
     )
 

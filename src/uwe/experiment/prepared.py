@@ -22,7 +22,7 @@ from uwe.learners import (
     model_name,
     require_passes,
 )
-from uwe.oracle import Oracle, simulated
+from uwe.oracle import Simulated, check_noise, simulated
 from uwe.runs import RunFiles, RunName
 from uwe.runs.record import recorded_setting
 from uwe.strategies import (
@@ -135,7 +135,7 @@ def prepare(
     prepared = []
     for experiment, strategy in zip(experiments, strategies, strict=True):
         if (key := experiment.data) not in datasets:
-            datasets[key] = _loaded(experiment, dataset, progress)
+            datasets[key] = _loaded(experiment, dataset, progress).answerable()
         task = datasets[key].task
         run = _run_name(experiment, datasets[key])
         each = (repr(key), id(experiment.learner.model), repr(experiment.learner.model_options),
@@ -166,11 +166,11 @@ def require_distinct(prepared: Sequence[Prepared]) -> None:
             )
 
 
-def oracle_of(prepared: Prepared) -> Oracle:
+def oracle_of(prepared: Prepared) -> Simulated:
     """The simulated oracle of an experiment."""
     return simulated(
+        prepared.dataset.task,
         prepared.dataset.train.y,
-        classes=len(prepared.dataset.classes),
         noise=prepared.experiment.oracle.label_noise,
         seed=prepared.experiment.seed,
     )
@@ -296,6 +296,7 @@ def _check(prepared: Prepared) -> None:
             f"the budget {last} exceeds the pool of {n} rows; choose smaller --budgets"
         )
     _check_abilities(prepared)
+    check_noise(prepared.dataset.task, prepared.experiment.oracle.label_noise)
     for files in (prepared.files, prepared.cycle0_files, prepared.supervised_files):
         _check_names(files)
 
@@ -323,4 +324,5 @@ def _about_data(dataset: Dataset) -> dict[str, Any]:
         "pool size": len(dataset.train),
         "test size": len(dataset.test),
         "data fingerprint": dataset.fingerprint,
+        **({} if dataset.task.name == "classification" else {"task": dataset.task.record}),
     }

@@ -20,7 +20,7 @@ from uwe import journal
 from uwe._clock import Clock
 from uwe._files import read_tensors, write_tensors
 from uwe._random import derive_seed
-from uwe._types import Logits, Rows, Stage
+from uwe._types import Rows, Stage
 from uwe.data import Dataset
 from uwe.experiment.actions import Query, Train
 from uwe.experiment.kept import KeptPredictions
@@ -28,10 +28,11 @@ from uwe.experiment.models import Models
 from uwe.experiment.passes import Passes
 from uwe.journal import Event, Queried, Trained
 from uwe.learners import Measured, Stochastic, give_back_memory, peak_memory_mb
+from uwe.oracle import Simulated
 from uwe.pool import Pool
 from uwe.predictions import Predictions
 from uwe.strategies import Question, Strategy
-from uwe.tasks.classification import accuracy, mean_cross_entropy
+from uwe.tasks import Metric
 
 __all__ = ["Choose", "Chooser", "Draw", "Fit", "after_cycle_0"]
 
@@ -90,6 +91,7 @@ class Choose:
                 journal.replay(events, len(predictions)),
                 seed=derive_seed(self.seed, cycle, "query"),
                 progress=lambda stage: self.passes.tell(cycle, stage),
+                task=self.models.dataset.task,
             ),
             k,
         )
@@ -111,8 +113,10 @@ class Choose:
         """
         wanted, base = self.strategy.needs.passes, self.models.base
         if cycle == 1 and base is not None and not wanted:
-            logits = read_tensors(base.pool_logits(0))["logits"]
-            return Predictions(logits, read_tensors(base.features(0))["features"]), 0.0
+            outputs = read_tensors(base.pool_logits(0))
+            path = base.features(0)
+            features = read_tensors(path)["features"] if path.exists() else None
+            return Predictions(features=features, outputs=outputs), 0.0
         model = self.models.before(cycle)
         if wanted:
             self._explain(cycle, model, wanted)
@@ -142,12 +146,14 @@ class Fit:
         passes: predict test rows and pool.
         kept: keeps the first pass over the pool.
         budgets: labelled rows after each cycle.
+        oracle: knows the labels of a simulation; None where people answer.
     """
 
     models: Models
     passes: Passes
     kept: KeptPredictions
     budgets: tuple[int, ...]
+    oracle: Simulated | None = None
 
     def __call__(self, events: Sequence[Event], action: Train) -> Trained:
         """Train the model of ``action.cycle``."""
@@ -155,24 +161,25 @@ class Fit:
         pool = journal.replay(events, len(dataset.train))
         give_back_memory(dataset.train.x)
         clock = Clock()
-        model = self.models.fit(cycle, pool.labelled, pool.labels())
+        model = self.models.fit(cycle, pool.labelled, dataset.task.targets.array(pool.values))
         clock.lap("training")
         test = self.passes.over("test", cycle, model)
         clock.lap("test pass")
-        write_tensors(self.models.files.test_logits(cycle), {"logits": test.logits})
+        write_tensors(self.models.files.test_logits(cycle), test.outputs)
         digest = self.models.save(cycle, model, len(pool.labelled))
         clock.lap("writing")
         facts: dict[str, Any] = {
             "n_labeled": len(pool.labelled),
-            "te_accuracy": accuracy(test.logits, dataset.test.y),
-            "te_loss": mean_cross_entropy(test.logits, dataset.test.y),
+            **_metrics(dataset, test),
+            "te_loss": dataset.task.mean_loss(test, dataset.test.y),
             **self._measured_on_pool(cycle, model, pool),
             "train_seconds": clock.seconds["training"],
             **_hardware(self.models.learner),
             "model_digest": digest,
         }
         self.passes.tell(cycle, Stage("", 0, "cycle", cycle + 1, len(self.budgets)))
-        _log_cycle(self.passes.run, cycle, clock, {**_facts_of_query(events, cycle), **facts})
+        told = {**_facts_of_query(events, cycle), **facts}
+        _log_cycle(self.passes.run, cycle, clock, told, dataset.task.headline)
         return Trained(cycle, facts, seen=events[-1].id)
 
     def _measured_on_pool(self, cycle: int, model: Any, pool: Pool) -> dict[str, Any]:
@@ -183,26 +190,38 @@ class Fit:
         """
         dataset = self.models.dataset
         if cycle > 0:
-            logits = read_tensors(self.models.files.pool_logits(cycle))["logits"]
-            return _losses(dataset, logits, pool, pool.asked_in(cycle))
+            outputs = read_tensors(self.models.files.pool_logits(cycle))
+            return _losses(self.oracle, Predictions(outputs=outputs), pool, pool.asked_in(cycle))
         start = time.perf_counter()
         predictions = self.passes.over("pool", cycle, model)
         seconds = time.perf_counter() - start
         self.kept.write(cycle, predictions)
         every_row = np.arange(len(dataset.train))
-        measured = _losses(dataset, predictions.logits, pool, every_row)
+        outputs = predictions.outputs
+        measured = _losses(self.oracle, Predictions(outputs=outputs), pool, every_row)
         return {**measured, "pass_seconds": seconds}
 
 
-def _losses(dataset: Dataset, logits: Logits, pool: Pool, queried: Rows) -> dict[str, Any]:
-    y = dataset.train.y
+def _metrics(dataset: Dataset, test: Predictions) -> dict[str, float | None]:
+    """Every metric of the task on the test rows, by its column."""
+    y = dataset.test.y
+    return {metric.test_column: metric.of(test, y) for metric in dataset.task.metrics}
+
+
+def _losses(
+    oracle: Simulated | None, predictions: Predictions, pool: Pool, queried: Rows
+) -> dict[str, Any]:
+    """Losses over parts of the pool, which a simulation alone can know."""
+    if oracle is None:
+        return {}
+    task, y = oracle.task, oracle.truth
 
     def loss_over(rows: Rows) -> float | None:
-        return mean_cross_entropy(logits[torch.from_numpy(rows)], y[rows])
+        return task.mean_loss(predictions.take(rows), y[rows])
 
     return {
-        "q_accuracy": accuracy(logits[torch.from_numpy(queried)], y[queried]),
-        "tr_loss": mean_cross_entropy(logits, y),
+        task.headline.query_column: task.headline.of(predictions.take(queried), y[queried]),
+        "tr_loss": task.mean_loss(predictions, y),
         "lb_loss": loss_over(pool.labelled),
         "unlb_loss": loss_over(pool.unlabelled),
         "q_loss": loss_over(queried),
@@ -215,11 +234,17 @@ def _hardware(learner: object) -> dict[str, Any]:
     return {"peak_memory_mb": peak_memory_mb(torch.device("cpu")), "device": "cpu"}
 
 
-def _log_cycle(run: str, cycle: int, clock: Clock, facts: Mapping[str, Any]) -> None:
+def _log_cycle(
+    run: str, cycle: int, clock: Clock, facts: Mapping[str, Any], headline: Metric
+) -> None:
     """Write the cycle's result, and where its time went."""
+    value = facts[headline.test_column]
+    unit = f" {headline.unit}" if headline.unit else ""
+    shown = "unknown" if value is None else f"{headline.scale * value:.2f}{unit}"
+    told = f"{headline.label} {shown}"
     log.info(
-        "%s, cycle %d: %d labels, test accuracy %.2f %% (training %.2f s)",
-        run, cycle, facts["n_labeled"], 100 * facts["te_accuracy"], facts["train_seconds"],
+        "%s, cycle %d: %d labels, test %s (training %.2f s)",
+        run, cycle, facts["n_labeled"], told, facts["train_seconds"],
         extra={"screen": True},
     )  # fmt: skip
     log.info(

@@ -137,7 +137,9 @@ def _read(
         reading.count("known")
         return
     if strict and query is None:
-        raise InputError(f"the item {answer.id!r} was never asked about; leave --strict out to take it")
+        raise InputError(
+            f"the item {answer.id!r} was never asked about; leave --strict out to take it"
+        )
     reading.seen[key] = told
     if answer.skip:
         if answer.by in skipped.get(row, ()):

@@ -107,7 +107,9 @@ def open_items(
         DataError: there is nothing of that kind, or it cannot be read.
     """
     if not source.exists():
-        raise DataError(f"there is no {source}; the source is a folder of images, a table or a pool")
+        raise DataError(
+            f"there is no {source}; the source is a folder of images, a table or a pool"
+        )
     if source.is_dir() and not any(source.glob("*.npy")):
         for option, value in (("--text", text), ("--label", label)):
             if value is not None:
@@ -353,9 +355,7 @@ def _stamp(file: Path) -> list[int]:
 
 def _block_digests(x: Any, blocks: Sequence[int] | None) -> list[str]:
     count = -(-x.shape[0] // _BLOCK)
-    return [
-        _digest(_bytes_of(x[at * _BLOCK : (at + 1) * _BLOCK])) for at in _all(blocks, count)
-    ]
+    return [_digest(_bytes_of(x[at * _BLOCK : (at + 1) * _BLOCK])) for at in _all(blocks, count)]
 
 
 def _bytes_of(block: Any) -> bytes:

@@ -18,9 +18,9 @@ from uwe import journal
 from uwe._files import make_folder, write_bytes, write_text
 from uwe._json import json_value
 from uwe._random import derive_seed
-from uwe._types import Progress, Rows
+from uwe._types import Progress
 from uwe.errors import InputError, RunError
-from uwe.journal import Event, Queried, Settled, Skipped, Trained, Withdrawn
+from uwe.journal import Event, Queried, Settled, Skipped, Withdrawn
 from uwe.learners import Learner, make_learner, model_name
 from uwe.pool import Pool
 from uwe.project.answers import Answer, Told, events_of
@@ -229,7 +229,9 @@ class Project:
         make_folder(self.files.folder)
         with FileLock(self.files.tell_lock):
             if self.files.settings.is_file():
-                raise InputError(f"{self.files.folder} holds another project; choose another folder")
+                raise InputError(
+                    f"{self.files.folder} holds another project; choose another folder"
+                )
             write_manifest(self.files.rows, manifest)
             write_settings(self.files.settings, self.settings)
         self.change = Change((), (), (), manifest)
@@ -265,9 +267,7 @@ class Project:
         """Which rows were asked about, labelled and skipped."""
         settle = self.task.targets.settle
         known = self.events() if events is None else events
-        return journal.replay(
-            known, len(self.ids), settle=settle, answers=self.settings.answers
-        )
+        return journal.replay(known, len(self.ids), settle=settle, answers=self.settings.answers)
 
     def ask(self, k: int, *, more: bool = False) -> Picks:
         """The rows to label next, with a reason for each.
@@ -324,9 +324,7 @@ class Project:
         ]
         return self.take(given, whole=True)
 
-    def take(
-        self, answers: Sequence[Answer], *, strict: bool = False, whole: bool = False
-    ) -> Told:
+    def take(self, answers: Sequence[Answer], *, strict: bool = False, whole: bool = False) -> Told:
         """Record answers; those that are not understood are named, and the others are kept.
 
         Args:
@@ -338,9 +336,7 @@ class Project:
             InputError: ``whole``, and an answer is not understood.
         """
         with self._telling() as events:
-            new, told = events_of(
-                answers, events, ids=self.ids, task=self.task, strict=strict
-            )
+            new, told = events_of(answers, events, ids=self.ids, task=self.task, strict=strict)
             if whole and told.problems:
                 raise InputError(told.problems[0])
             journal.append(self.files.journal, *new)
@@ -462,9 +458,7 @@ class Project:
                     return picks
         raise RunError(f"the picks were labelled by others {_TRIES} times over; ask again")
 
-    def _picked(
-        self, events: Sequence[Event], pool: Pool, k: int, number: int
-    ) -> Picks:
+    def _picked(self, events: Sequence[Event], pool: Pool, k: int, number: int) -> Picks:
         """Picks of the strategy by the last model; drawn at random before there is one."""
         last = last_training(events)
         seed = derive_seed(self.settings.seed, number, "query")
