@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,18 @@ class PoolFile:
             )
         return list(array.tolist())
 
+    def plain_rows(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """Values of some rows of a table: one number or text each, no `KEYS` and no wide blocks.
+
+        Empty where the pool is no table.
+        """
+        table = self.container.table
+        if table is None:
+            return []
+        wide = {name for of in table.blocks.values() if len(of) > _WIDE for name in of}
+        left = [name for name in table.plain if name not in wide | set(self.found.values())]
+        return table.at(rows, left)
+
     def shown(self) -> str:
         """The names that are there, for an error."""
         return ", ".join(self.container.names[:_SHOWN]) + (
@@ -108,6 +120,7 @@ class PoolFile:
 
 
 _SHOWN = 20
+_WIDE = 8  # columns of a block
 
 
 def open_pool(path: Path, keys: Mapping[str, str] | None = None) -> PoolFile:

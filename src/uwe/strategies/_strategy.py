@@ -24,7 +24,7 @@ Choose: TypeAlias = Callable[[Question, int], "Picks | Rows"]
 _LOGITS_AND_FEATURES = Needs({"logits"}, features=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Strategy:
     """How the next rows are chosen: a function from a question to picks, and what it needs.
 
@@ -65,6 +65,10 @@ class Strategy:
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+    def __repr__(self) -> str:
+        options = "".join(f", {name}={value!r}" for name, value in self.options.items())
+        return f"Strategy({self.name!r}{options})"
 
     @property
     def record(self) -> dict[str, Any]:

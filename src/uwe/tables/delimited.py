@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,8 +75,8 @@ class _Texts:
     name: str
     columns: Mapping[str, list[str]]
 
-    def values(self, name: str) -> list[Any]:
-        return list(self.columns[name])
+    def stream(self, name: str) -> Iterator[Any]:
+        return iter(self.columns[name])
 
     def numbers(self, name: str) -> FloatArray:
         cells = self.columns[name]
@@ -92,6 +92,9 @@ class _Texts:
 
     def classes(self, name: str) -> tuple[str, ...] | None:  # noqa: ARG002  (as the protocol has it)
         return None
+
+    def is_plain(self, name: str) -> bool:
+        return name in self.columns
 
 
 def _check_header(path: Path, header: Sequence[str]) -> None:

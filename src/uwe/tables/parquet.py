@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ __all__ = ["described_columns", "names_of_shards", "open_parquet", "values_of"]
 _PURPOSE = "reading Parquet files"
 _EXTRA = "tables"
 _ROWS_AT_ONCE = 256
+_PLAIN = ("Value", "ClassLabel")
+_NESTED = re.compile(r"(large_|fixed_size_)?(list|struct|map|binary)")
 
 
 def open_parquet(files: Sequence[Path]) -> Table:
@@ -82,8 +85,8 @@ class _Columns:
     files: Sequence[Path]
     features: Mapping[str, Any]
 
-    def values(self, name: str) -> list[Any]:
-        return list(values_of(self.files, name))
+    def stream(self, name: str) -> Iterator[Any]:
+        return values_of(self.files, name)
 
     def numbers(self, name: str) -> np.ndarray[Any, Any]:
         parts = [_typed(file, name, _mapped(file, name)) for file in self.files]
@@ -93,6 +96,12 @@ class _Columns:
         feature = self.features[name]
         names = feature.get("names") if isinstance(feature, Mapping) else None
         return tuple(map(str, names)) if names else None
+
+    def is_plain(self, name: str) -> bool:
+        feature = self.features[name]
+        if not isinstance(feature, Mapping) or feature.get("_type") not in _PLAIN:
+            return False
+        return not _NESTED.match(str(feature.get("dtype", "")))
 
 
 def _rows(file: Path) -> int:

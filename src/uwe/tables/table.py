@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,8 +28,8 @@ _CUTOFF = 0.5
 class Cells(Protocol):
     """The cells of a table; what a format has to offer."""
 
-    def values(self, name: str) -> list[Any]:
-        """The values of one column."""
+    def stream(self, name: str) -> Iterator[Any]:
+        """The values of one column, one after another."""
         ...
 
     def numbers(self, name: str) -> np.ndarray[Any, Any]:
@@ -38,6 +38,10 @@ class Cells(Protocol):
 
     def classes(self, name: str) -> tuple[str, ...] | None:
         """The class names of a column of class numbers, where the file has them."""
+        ...
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a column holds one number or text a row, no lists, objects or bytes."""
         ...
 
 
@@ -53,9 +57,9 @@ class Listed:
     name: str
     column: Callable[[str], list[Any]]
 
-    def values(self, name: str) -> list[Any]:
-        """The values of one column."""
-        return self.column(name)
+    def stream(self, name: str) -> Iterator[Any]:
+        """The values of one column, one after another."""
+        return iter(self.column(name))
 
     def numbers(self, name: str) -> np.ndarray[Any, Any]:
         """The numbers of one column; lists of one length as ``[n, d]``.
@@ -70,6 +74,10 @@ class Listed:
     def classes(self, name: str) -> tuple[str, ...] | None:  # noqa: ARG002  (as the protocol has it)
         """None: the format has no class names."""
         return None
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a column holds no lists and no objects."""
+        return not any(isinstance(value, list | dict | bytes) for value in self.column(name))
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,32 @@ class Table:
             DataError: there is no such column, or it cannot be read.
         """
         self.require(name)
-        return self.cells.values(name)
+        return list(self.cells.stream(name))
+
+    def at(self, rows: Sequence[int], names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """The values of some rows, by the name of the column.
+
+        Args:
+            rows: in any order.
+            names: of columns; all that hold one number or text a row if it is None.
+
+        Raises:
+            DataError: there is no such column, or it cannot be read.
+        """
+        wanted = frozenset(rows)
+        found: list[dict[str, Any]] = [{} for _ in rows]
+        for name in self.plain if names is None else names:
+            self.require(name)
+            stream = enumerate(self.cells.stream(name))
+            here = {row: value for row, value in stream if row in wanted}
+            for values, row in zip(found, rows, strict=True):
+                values[name] = here[row]
+        return found
+
+    @property
+    def plain(self) -> tuple[str, ...]:
+        """The columns that hold one number or text a row, no lists, objects or bytes."""
+        return tuple(name for name in self.columns if self.cells.is_plain(name))
 
     def text(self, name: str) -> list[str | None]:
         """The values of a column as text; None where `values` has None.
