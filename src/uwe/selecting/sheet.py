@@ -46,7 +46,7 @@ def contact_sheet(
     title = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} picked by {picks.strategy}"
     return page.substitute(
         title=escape(title),
-        measure=escape(_about(picks)),
+        about=escape(_about(picks)),
         cards="\n".join(_card(row, ranks, (items or {}).get(row["id"])) for row in rows),
     )
 
@@ -68,10 +68,15 @@ def thumbnails(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Ima
 
 
 def _about(picks: Picks) -> str:
-    if picks.measure is None:
+    apart = "" if picks.distance is None else " Distances are Euclidean in the given features."
+    return _measure(picks.measure) + apart
+
+
+def _measure(measure: str | None) -> str:
+    if measure is None:
         return "No uncertainty is known."
     own = {"uncertainty": "Uncertainty: the pool's own."}
-    return own.get(picks.measure, f"Uncertainty: {picks.measure.replace('_', ' ')}.")
+    return own.get(measure, f"Uncertainty: {measure.replace('_', ' ')}.")
 
 
 def _found(name: str, folder: Path, stems: Mapping[str, Path]) -> Path:
