@@ -19,6 +19,7 @@ import uwe
 from uwe.cli import main
 from uwe.pool_files import open_pool
 from uwe.selecting.tables import COLUMNS
+from uwe.tables import open_table
 
 N = 40
 
@@ -86,6 +87,21 @@ def as_csv(folder: Path, data: dict[str, Any]) -> Path:
     return folder / "pool.csv"
 
 
+def as_tsv(folder: Path, data: dict[str, Any]) -> Path:
+    path = folder / "pool.tsv"
+    path.write_text(as_csv(folder, data).read_text().replace(",", "\t"))
+    return path
+
+
+def as_json_lines(folder: Path, data: dict[str, Any]) -> Path:
+    """List columns, and ids that are called id."""
+    columns = {"id" if name == "ids" else name: of.tolist() for name, of in data.items()}
+    rows = zip(*columns.values(), strict=True)
+    lines = (json.dumps(dict(zip(columns, row, strict=True))) for row in rows)
+    (folder / "pool.jsonl").write_text("\n".join(lines))
+    return folder / "pool.jsonl"
+
+
 def as_parquet(folder: Path, data: dict[str, Any]) -> Path:
     """List columns."""
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
@@ -103,7 +119,7 @@ def as_wide_parquet(folder: Path, data: dict[str, Any]) -> Path:
 
 FORMATS = [
     as_npz, as_packed_npz, as_npy_folder, as_npy_folder_with_text, as_safetensors, as_csv,
-    as_parquet, as_wide_parquet,
+    as_json_lines, as_tsv, as_parquet, as_wide_parquet,
 ]  # fmt: skip
 
 
@@ -378,3 +394,111 @@ def test_a_table_of_uncertainties_is_ranked(
     named = ["select", str(tmp_path / "pool.csv"), "-k", "2", "--strategy", "uwe"]
     assert main(named) == 2
     assert "strategy uwe needs features" in capsys.readouterr().err
+
+
+def test_a_dash_is_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``-o -`` writes what no ``-o`` writes."""
+    pool = str(as_npz(tmp_path, arrays()))
+    assert main(["select", pool, "-k", "6"]) == 0
+    plain = capsys.readouterr().out
+    assert main(["select", pool, "-k", "6", "-o", "-"]) == 0
+    assert capsys.readouterr().out == plain
+    assert [path.name for path in tmp_path.iterdir()] == ["pool.npz"]
+
+
+def test_files_of_ids_say_what_is_labelled_and_excluded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Labelled ids join the pool's own labelled rows, excluded ids are only not picked."""
+    pool = as_npz(tmp_path, arrays())
+    (tmp_path / "done.txt").write_text("é 0\né 3\n")
+    (tmp_path / "more.csv").write_text("id,label\né 7,x\n")
+    (tmp_path / "out.csv").write_text("ids\né 11\né 12\n")
+    files = ["--labelled", str(tmp_path / "done.txt"), "--labelled", str(tmp_path / "more.csv"),
+             "--exclude", str(tmp_path / "out.csv")]  # fmt: skip
+    assert main(["select", str(pool), "-k", "6", "--strategy", "coreset", *files]) == 0
+    rows = [int(row["idx"]) for row in picked(capsys.readouterr().out)]
+    own = np.flatnonzero(arrays()["labelled"])
+    same = uwe.select(
+        arrays()["features"], 6, strategy="coreset", labelled=np.union1d(own, [0, 3, 7]),
+        exclude=[11, 12],
+    )  # fmt: skip
+    assert rows == same.rows.tolist()
+    by_rows = {**arrays(), "labelled": own}
+    assert main(["select", str(as_npz(tmp_path, by_rows)), "-k", "6", "--strategy", "coreset",
+                 *files]) == 0  # fmt: skip
+    assert [int(row["idx"]) for row in picked(capsys.readouterr().out)] == rows
+
+
+def test_earlier_picks_are_not_picked_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One file of picks after another covers the unlabelled rows."""
+    pool, seen = str(as_npz(tmp_path, arrays())), set()
+    files: list[str] = []
+    for turn in range(6):
+        out = tmp_path / f"picks{turn}.csv"
+        assert main(["select", pool, "-k", "6", "-o", str(out), *files]) == 0
+        seen |= {row["id"] for row in picked(out.read_text())}
+        files += ["--exclude", str(out)]
+    assert len(seen) == 36
+    capsys.readouterr()
+    line = refused([pool, "-k", "1", *files], capsys)
+    assert "1 rows are to be picked, but only 0 of the 40 are unlabelled and not excluded" in line
+
+
+@pytest.mark.parametrize("flag", ["--labelled", "--exclude"])
+def test_an_id_that_is_not_in_the_pool_is_named(
+    flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first such id, how many there are, and close matches."""
+    pool = str(as_npz(tmp_path, arrays()))
+    file = tmp_path / "ids.txt"
+    file.write_text("é 1\né 111\n")
+    line = refused([pool, "-k", "6", flag, str(file)], capsys)
+    assert f"{flag} {file} has the id 'é 111', but {pool} has no such id; did you mean" in line
+    assert "'é 11'" in line
+    file.write_text("wholly\nother\n")
+    line = refused([pool, "-k", "6", flag, str(file)], capsys)
+    assert "the id 'wholly' and 1 more, but" in line
+    assert "its ids are 'é 0', 'é 1', 'é 2', …" in line
+    assert "there is no file" in refused([pool, "-k", "6", flag, "nowhere.txt"], capsys)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_columns_of_the_pool_stand_beside_the_picks(suffix: str, tmp_path: Path) -> None:
+    """``--with`` appends columns of the pool under their own names, in the order given."""
+    pool, out = tmp_path / "pool.csv", tmp_path / f"picks{suffix}"
+    pool.write_text('id,uncertainty,kind,words\na,0.5,x,"one, two"\nb,0.9,y,three\n')
+    arguments = ["select", str(pool), "-k", "2", "-o", str(out)]
+    assert main([*arguments, "--with", "words", "--with", "kind"]) == 0
+    table = open_table(out)
+    assert table.columns == (*COLUMNS, "words", "kind")
+    assert table.values("words") == ["three", "one, two"]
+    assert table.values("kind") == ["y", "x"]
+
+
+def test_columns_that_cannot_stand_beside_the_picks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name of the schema, a column that is not there, an array that is no column, mixed types."""
+    pool = tmp_path / "pool.jsonl"
+    pool.write_text(
+        '{"id": "a", "uncertainty": 1, "v": 1}\n{"id": "b", "uncertainty": 2, "v": "x"}'
+    )
+    line = refused([str(pool), "-k", "1", "--with", "id"], capsys)
+    assert "picks have a column 'id' of their own" in line
+    line = refused([str(pool), "-k", "1", "--with", "w"], capsys)
+    assert "has no column 'w'; its columns are id, uncertainty, v" in line
+    pytest.importorskip("pyarrow")
+    out = tmp_path / "out.parquet"
+    line = refused([str(pool), "-k", "2", "--with", "v", "-o", str(out)], capsys)
+    assert "column v mixes types" in line
+    assert not out.exists()
+    arrays_there = str(as_npz(tmp_path, arrays()))
+    line = refused([arrays_there, "-k", "1", "--with", "probs"], capsys)
+    assert "probs must be [n] for --with, not of shape (40, 4)" in line
+    assert "has no 'w' for --with" in refused([arrays_there, "-k", "1", "--with", "w"], capsys)
+    both = ["--text", "v", "--images", str(tmp_path), "--html", "x.html"]
+    assert "leave one out" in refused([str(pool), "-k", "1", *both], capsys)
+    assert "give --html FILE" in refused([str(pool), "-k", "1", "--text", "v"], capsys)

@@ -75,6 +75,69 @@ def test_a_missing_image_leaves_no_file(folder: Path, capsys: pytest.CaptureFixt
     assert not out.exists()
 
 
+def table(folder: Path) -> Path:
+    """A pool of texts that need care, one of them long."""
+    lines = ["id,uncertainty,kind,words,x_0,x_1,x_2,x_3,x_4,x_5,x_6,x_7,x_8"]
+    for row in range(12):
+        words = "long " * 400 if row == 3 else f"<script>alert({row})</script>"
+        lines.append(f"<{row}>,{row / 20},<i>k{row},{words}" + ",7.25" * 9)
+    (folder / "pool.csv").write_text("\n".join(lines))
+    return folder / "pool.csv"
+
+
+def sheet_of(folder: Path, *more: str) -> str:
+    arguments = ["select", str(table(folder)), "-k", "9", "-o", str(folder / "picks.csv")]
+    assert main([*arguments, "--html", str(folder / "picks.html"), "--force", *more]) == 0
+    return (folder / "picks.html").read_text()
+
+
+def test_the_sheet_shows_texts(tmp_path: Path) -> None:
+    """Each pick's text is there, escaped and cut after about 600 letters."""
+    text = sheet_of(tmp_path, "--text", "words")
+    assert text.count('<p class="words"') == 9
+    assert "&lt;script&gt;alert(11)&lt;/script&gt;" in text
+    assert "<script>alert" not in text
+    [long] = [line for line in text.splitlines() if "long long" in line]
+    assert 550 < len(long.partition("</p>")[0].partition('dir="auto">')[2]) <= 600
+
+
+def test_the_sheet_shows_the_values_of_a_table(tmp_path: Path) -> None:
+    """Without images and texts there are the row's values, but no ids and no wide blocks."""
+    text = sheet_of(tmp_path)
+    assert text.count('<table class="values">') == 9
+    assert '<td dir="auto">&lt;i&gt;k11</td>' in text
+    assert "<i>k" not in text
+    assert "7.25" not in text
+    assert "http" not in text
+
+
+def test_further_columns_stand_on_the_sheet(tmp_path: Path) -> None:
+    """A column that is written beside the picks is shown beside the reasons, escaped."""
+    text = sheet_of(tmp_path, "--with", "kind", "--text", "words")
+    assert "<dt>kind</dt><dd>&lt;i&gt;k11</dd>" in text
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("options", [[], ["--text", "words"]])
+def test_a_browser_shows_texts_and_values(tmp_path: Path, width: int, options: list[str]) -> None:
+    """Nothing sticks out, and no text of the pool is run."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    sheet_of(tmp_path, *options)
+    with api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        troubles: list[str] = []
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
+        page.goto((tmp_path / "picks.html").as_uri())
+        outside = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        browser.close()
+    assert outside <= 0
+    assert troubles == []
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_browser_shows_it(folder: Path, width: int) -> None:
     """Every image is drawn, nothing sticks out, sorting sorts, and nothing is asked or wrong."""

@@ -173,9 +173,39 @@ def test_a_text_column(
     assert open_pool(tmp_path / "q.safetensors").read("features")[:, 0].tolist() == [3.0, 5.0]
 
 
+@pytest.mark.parametrize("column", ["label", "labels", "kind"])
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_labels_are_carried_along(
+    column: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows with a label are labelled rows of the pool, their texts in the metadata; ids stay."""
+    own_model(tmp_path, monkeypatch)
+    rows = [("x", "one", "cat"), ("y", "three", ""), ("z", "seven", "dog")]
+    if suffix == ".csv":
+        lines = [f"id,words,{column}", *(",".join(row) for row in rows)]
+    else:
+        names = ("id", "words", column)
+        lines = [json.dumps(dict(zip(names, row, strict=True))) for row in rows]
+    (tmp_path / f"t{suffix}").write_text("\n".join(lines))
+    arguments = ["embed", f"t{suffix}", "--text", "words", "--model", "my_model:words"]
+    named = ["--label", "kind"] if column == "kind" else []
+    assert main([*arguments, *named, "-o", "p.safetensors"]) == 0
+    pool = open_pool(tmp_path / "p.safetensors")
+    assert pool.read("labelled").tolist() == [True, False, True]
+    assert pool.ids(3) == ["x", "y", "z"]
+    assert pool.read("features")[:, 0].tolist() == [3.0, 5.0, 5.0]
+    with safe_open(tmp_path / "p.safetensors", framework="pt") as file:
+        assert json.loads(file.metadata()["labels"]) == ["cat", None, "dog"]
+    assert main(["select", "p.safetensors", "-k", "1", "--strategy", "coreset"]) == 0
+    assert main(["select", "p.safetensors", "-k", "2", "--strategy", "coreset"]) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["t.csv", "--text", "words", "--model", "my_model:words", "--label", "kind"],
+         "has no column 'kind'; its"),
+        ([".", "--model", "my_model:build", "--label", "kind"], "give --text COLUMN, too"),
         (["nowhere", "--model", "my_model:build"], "there is no folder nowhere of images"),
         ([".", "--model", "my_model:build"], "there are no images"),
         (["t.csv", "--text", "word", "--model", "my_model:words"], "has no column 'word'; its"),

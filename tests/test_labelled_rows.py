@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -100,3 +101,21 @@ def test_trec_has_its_rows() -> None:
     trec = load_labelled_rows("trec", data_dir=DATA, label="coarse_label", text="text")
     assert (len(trec.train), len(trec.test), len(trec.classes)) == (5452, 500, 6)
     assert "ABBR" in trec.classes
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".jsonl"])
+def test_every_format_of_tables_is_a_data_set(suffix: str, tmp_path: Path) -> None:
+    """Tab-separated text and JSON lines give the rows that CSV gives; the label may be labels."""
+    lines = [line.split(",") for line in rows_csv(tmp_path).read_text().splitlines()]
+    lines[0][3] = "labels"
+    path = tmp_path / f"mine{suffix}"
+    if suffix == ".tsv":
+        path.write_text("\n".join("\t".join(line) for line in lines))
+    else:
+        rows = (dict(zip(lines[0], of, strict=True)) for of in lines[1:])
+        path.write_text("\n".join(map(json.dumps, rows)))
+    data = load_labelled_rows(str(path), text="words")
+    same = load_labelled_rows(str(tmp_path / "mine.csv"), text="words", label="kind")
+    assert list(data.ids) == list(same.ids)
+    assert data.classes == same.classes
+    assert (data.train.y == same.train.y).all()

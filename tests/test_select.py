@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +17,8 @@ from uwe.errors import InputError
 from uwe.pool import Pool
 from uwe.predictions import Predictions
 from uwe.selecting import reasons
-from uwe.strategies import Question, _compose, find_strategy
+from uwe.strategies import Picks, Question, _compose, find_strategy
+from uwe.tables import PICK_COLUMNS
 
 BUILT_IN = ["uwe", "random", "entropy", "bvsb", "least_confident", "coreset", "badge", "bald"]
 
@@ -355,3 +358,101 @@ def test_an_uncertainty_alone_is_enough_to_rank_by() -> None:
         weighted.rows.tolist()
         == uwe.select(np.eye(5), 2, uncertainty=own, strategy="uwe").rows.tolist()
     )
+
+
+@pytest.mark.parametrize("strategy", ["uwe", "coreset", "badge", "entropy", "random"])
+def test_excluded_rows_are_only_not_picked(strategy: str) -> None:
+    """No excluded row is picked; if it would not have been, the picks stay the same."""
+    data = needed(strategy, pool())
+    features = pool()["features"]
+    plain = uwe.select(features, 6, strategy=strategy, labelled=[1, 2], **data)
+    first, rest = int(plain.rows[0]), np.setdiff1d(np.arange(60), [*plain.rows, 1, 2])
+    without = uwe.select(features, 6, strategy=strategy, labelled=[1, 2], exclude=[first], **data)
+    assert first not in without.rows
+    mask = np.zeros(60, dtype=bool)
+    mask[first] = True
+    again = uwe.select(features, 6, strategy=strategy, labelled=[1, 2], exclude=mask, **data)
+    assert again.rows.tolist() == without.rows.tolist()
+    if strategy in ("coreset", "entropy"):
+        same = uwe.select(features, 6, strategy=strategy, labelled=[1, 2], exclude=rest, **data)
+        assert same.rows.tolist() == plain.rows.tolist()
+
+
+def test_an_excluded_row_is_no_anchor() -> None:
+    """Core-set keeps away from labelled rows, and not from excluded ones."""
+    x = np.array([[0.0], [10.0], [10.1], [4.0]])
+    kept = {"strategy": "coreset", "labelled": [0]}
+    assert uwe.select(x, 1, exclude=[2], **kept).rows.tolist() == [1]
+    assert uwe.select(x, 1, strategy="coreset", labelled=[0, 2]).rows.tolist() == [3]
+    by_query = uwe.select(x, 1, exclude=[1, 2], **kept)
+    assert by_query.rows.tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "words"),
+    [
+        (np.zeros(7, dtype=bool), "features has 60 rows, but exclude has 7"),
+        ([60], "exclude names row 60, but there are 60 rows"),
+        ([1, 1], "exclude names row 1 twice"),
+        (["a"], "exclude holds text"),
+        (np.arange(58), "6 rows are to be picked, but only 2 of the 60 are unlabelled and not"),
+    ],
+)
+def test_an_exclusion_that_does_not_fit_is_one_clear_line(exclude: object, words: str) -> None:
+    """Lengths, rows and types are named as they are for labelled rows."""
+    data = pool()
+    with pytest.raises(InputError, match=words):
+        uwe.select(data["features"], 6, probs=data["probs"], exclude=exclude)
+
+
+def test_picks_are_a_data_frame() -> None:
+    """The index holds the ids in the order of picking; what is not known is missing."""
+    pandas = pytest.importorskip("pandas")
+    data = pool()
+    picks = uwe.select(data["features"], 6, probs=data["probs"])
+    index = pandas.Index([f"r{row}" for row in range(60)], name="key")
+    frame = picks.to_frame(index)
+    assert frame.index.name == "key"
+    assert frame.index.tolist() == [f"r{row}" for row in picks]
+    assert list(frame.columns) == [name for name in PICK_COLUMNS if name != "id"]
+    assert frame["idx"].tolist() == picks.rows.tolist()
+    assert frame["uncertainty"].tolist() == picks.uncertainty.tolist()
+    assert frame["nearest_id"].isna().tolist() == [True] + [False] * 5
+    assert frame["nearest_id"].iloc[1] == f"r{picks.nearest[1]}"
+    assert frame["distance"].isna().tolist() == [True] + [False] * 5
+    assert picks.to_frame().index.tolist() == picks.rows.tolist()
+    bare = Picks(np.array([3, 1])).to_frame(list("abcd"))
+    assert bare.index.tolist() == ["d", "b"]
+    assert bare["stands_for"].isna().all()
+
+
+def test_an_index_of_another_length_is_refused() -> None:
+    """Both numbers are named, whether or not the picks know the pool."""
+    pytest.importorskip("pandas")
+    picks = uwe.select(pool()["features"], 6, strategy="coreset")
+    with pytest.raises(InputError, match="index has 61 entries, but the pool has 60 rows"):
+        picks.to_frame(range(61))
+    with pytest.raises(InputError, match="index has 2 entries, but row 3 is a pick"):
+        Picks(np.array([3])).to_frame(["a", "b"])
+
+
+def test_a_frame_without_pandas_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pandas is imported when a frame is asked for, not before."""
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(InputError, match=r"needs pandas .*pip install 'uwe\[tables\]'"):
+        Picks(np.array([3])).to_frame()
+
+
+def test_picks_show_themselves_briefly() -> None:
+    """A line of three rows, and a table for a notebook in which everything is escaped."""
+    assert repr(Picks(np.arange(5, 15), "uwe")) == "Picks(10 rows by uwe: 5, 6, 7, …)"
+    assert repr(Picks(np.array([4]))) == "Picks(1 row: 4)"
+    assert repr(Picks(np.empty(0, dtype=np.int64))) == "Picks(0 rows)"
+    picks = replace(uwe.select(pool()["features"], 30, strategy="coreset"), strategy="<b>&")
+    html = picks._repr_html_()
+    assert "&lt;b&gt;&amp;" in html
+    assert "<b>" not in html
+    assert "<script" not in html
+    assert "http" not in html
+    assert html.count("<tr>") == 21
+    assert "and 10 more" in html

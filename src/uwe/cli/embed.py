@@ -21,6 +21,7 @@ def embed_command(
     output: Annotated[Path, Parameter(name=("-o", "--output"))],
     model: str,
     text: str | None = None,
+    label: str | None = None,
     image_size: Whole | None = None,
     batch: Whole = 32,
     device: str = "auto",
@@ -32,8 +33,8 @@ def embed_command(
     Parameters
     ----------
     source
-        A folder of images; with --text a .csv or .parquet file or a folder of Parquet files; or
-        hub:NAME, of which the pool is taken.
+        A folder of images; with --text a file .csv, .tsv, .jsonl or .parquet or a folder of Parquet
+        files; or hub:NAME, of which the pool is taken.
     output
         A file .safetensors for `uwe select`.
     model
@@ -42,6 +43,9 @@ def embed_command(
         (logits or None, features).
     text
         The column of texts.
+    label
+        The column of labels beside the texts. The pool then says which rows have a label, and
+        `uwe select` does not pick these. Default: the column label or labels, if there is one.
     image_size
         Resize the shorter side to N and crop the middle.
     batch
@@ -64,7 +68,7 @@ def embed_command(
     from uwe.learners import resolve_device
 
     where = resolve_device(device)
-    items = open_source(source, text=text, data_dir=data_dir, image_size=image_size)
+    items = open_source(source, text=text, label=label, data_dir=data_dir, image_size=image_size)
     encoder = load_encoder(model, items.kind, device=where)
     with Display() as display:
         embed(items, encoder, output, batch=batch, progress=display)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 from cyclopts import Parameter
 
 from uwe._files import write_bytes
+from uwe._types import Rows
 from uwe.cli.display import Display
 from uwe.cli.options import Whole, key_values, texts_by_name
 from uwe.errors import DataError, InputError
-from uwe.selecting.sheet import contact_sheet, thumbnails
-from uwe.selecting.tables import check_suffix, encoded_picks, pick_rows, picks_csv
+from uwe.selecting.sheet import Item, Text, Values, contact_sheet, thumbnails
+from uwe.selecting.tables import check_further, check_suffix, encoded_picks, pick_rows, picks_csv
 from uwe.strategies import Picks, Strategy, find_strategy, strategy_options
+from uwe.tables import read_ids
 
 if TYPE_CHECKING:
     from uwe.pool_files import PoolFile
@@ -30,14 +34,20 @@ def select_command(
     *,
     k: Annotated[Whole, Parameter(name=("-k", "--k"))],
     strategy: str | None = None,
-    output: Annotated[Path, Parameter(name=("-o", "--output"))] = _STANDARD_OUTPUT,
+    output: Annotated[
+        Path, Parameter(name=("-o", "--output"), allow_leading_hyphen=True)
+    ] = _STANDARD_OUTPUT,
     seed: Whole = 0,
     uncertainty: str | None = None,
     selection: str | None = None,
     option: Annotated[list[str] | None, Parameter(negative=())] = None,
     key: Annotated[list[str] | None, Parameter(negative=())] = None,
+    labelled: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    exclude: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    columns: Annotated[list[str] | None, Parameter(name="--with", negative=())] = None,
     html: Path | None = None,
     images: Path | None = None,
+    text: str | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Pick the rows of your own pool to label next, and say why.
@@ -45,8 +55,8 @@ def select_command(
     Parameters
     ----------
     pool
-        A file .npz, .safetensors, .parquet, .csv or .npy, or a folder of .npy files, that holds
-        features, and probs, logits or uncertainty; ids and labelled if there are any.
+        A file .npz, .safetensors, .parquet, .csv, .tsv, .jsonl or .npy, or a folder of .npy files,
+        that holds features, and probs, logits or uncertainty; ids and labelled if there are any.
     k
         How many rows to pick.
     strategy
@@ -66,16 +76,30 @@ def select_command(
     key
         KEY=NAME, where the pool calls features, probs, logits, mc_probs, uncertainty, ids or
         labelled something else; may be given several times.
+    labelled
+        File of ids that are labelled already: one a line, or a table with a column id, such as
+        labels or earlier picks. They are not picked, and picks keep away from them. May be given
+        several times.
+    exclude
+        File of ids that are only not picked, such as picks that are being labelled; may be given
+        several times.
+    columns
+        COLUMN of the pool that is written beside the picks; may be given several times.
     html
         Write a contact sheet of the picks, one file, with the reasons beside each.
     images
         Folder of the images that the ids name, for the contact sheet.
+    text
+        COLUMN of the pool whose texts the contact sheet shows. Without --images and --text it shows
+        the values of a table's rows.
     force
         Overwrite output files that exist.
     """
     if k < 1:
         raise InputError(f"the number of picks is {k}; at least 1 is needed")
-    _check_outputs(output, html, images, force=force)
+    _check_outputs(output, html, force=force)
+    _check_shown(html, images, text)
+    check_further(columns or [])
     named = {"uncertainty": uncertainty, "selection": selection, **key_values(option or [])}
     options = {name: value for name, value in named.items() if value is not None}
     made = find_strategy(strategy or "uwe", **options)
@@ -91,13 +115,85 @@ def select_command(
     else:
         strategy = strategy or "uwe"
         given = _given(source, strategy, made, options)
+    n = _length(given, source)
+    ids = source.ids(n)
+    more = {name: source.values(name, "--with") for name in columns or []}
+    texts = None if text is None else source.values(text, "--text")
+    done = _rows_named("--labelled", labelled, ids, source)
+    if len(done):
+        given["labelled"] = _also(given.get("labelled"), done, n)
+    kept_out = _rows_named("--exclude", exclude, ids, source)
     with Display() as display:
         picks = select(
-            given.pop("features"), k, strategy=strategy, seed=seed, progress=display, **given,
-            **options,
+            given.pop("features"), k, strategy=strategy, seed=seed, progress=display,
+            exclude=kept_out if len(kept_out) else None, **given, **options,
         )  # fmt: skip
-    rows = pick_rows(picks, source.ids(_length(given, source)))
-    _write(output, html, rows, picks, images)
+    rows = pick_rows(picks, ids, more)
+    items = None if html is None else _items(rows, source, images, texts)
+    _write(output, html, rows, picks, items)
+
+
+def _rows_named(
+    flag: str, files: Sequence[Path] | None, ids: Sequence[str], source: PoolFile
+) -> Rows:
+    """The rows that the ids in some files name, rising.
+
+    Raises:
+        InputError: an id is not in the pool.
+    """
+    row_of = {name: row for row, name in enumerate(ids)} if files else {}
+    rows: set[int] = set()
+    for file in files or ():
+        names = read_ids(file.expanduser())
+        unknown = [name for name in names if name not in row_of]
+        if unknown:
+            others = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
+            raise InputError(
+                f"{flag} {file} has the id {unknown[0]!r}{others}, but {source.container.path} "
+                f"has no such id; {_hint(unknown[0], ids)}"
+            )
+        rows.update(row_of[name] for name in names)
+    return np.array(sorted(rows), dtype=np.int64)
+
+
+_COMPARED = 20_000
+"""Ids that are compared with one that is not known, at most: a comparison is slow."""
+
+
+def _hint(name: str, ids: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, ids[:_COMPARED], n=3, cutoff=0.6)
+    if close:
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    return f"its ids are {', '.join(map(repr, ids[:3]))}{', …' if len(ids) > _FEW else ''}"
+
+
+_FEW = 3
+
+
+def _also(own: Any, rows: Rows, n: int) -> Rows:
+    """The pool's own labelled rows, a mask or row numbers, and ``rows``."""
+    from uwe.selecting.offer import marked_rows
+
+    return rows if own is None else np.union1d(marked_rows("labelled", n, np.asarray(own)), rows)
+
+
+def _items(
+    rows: Sequence[Mapping[str, Any]],
+    source: PoolFile,
+    images: Path | None,
+    texts: Sequence[Any] | None,
+) -> Mapping[str, Item]:
+    """What the contact sheet shows of each pick."""
+    if images is not None:
+        return thumbnails(rows, images.expanduser())
+    if texts is not None:
+        return {row["id"]: Text(_as_text(texts[row["idx"]])) for row in rows}
+    values = source.plain_rows([row["idx"] for row in rows])
+    return {row["id"]: Values(of) for row, of in zip(rows, values, strict=False) if of}
+
+
+def _as_text(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def _has_uncertainty_alone(source: PoolFile) -> bool:
@@ -155,14 +251,10 @@ def _length(given: Mapping[str, Any], source: PoolFile) -> int:
     return int(given["mc_probs"].shape[1]) if "mc_probs" in given else len(given["labelled"])
 
 
-def _check_outputs(output: Path, html: Path | None, images: Path | None, *, force: bool) -> None:
+def _check_outputs(output: Path, html: Path | None, *, force: bool) -> None:
     """Refuse before the work what could not be written after it."""
     if output != _STANDARD_OUTPUT:
         check_suffix(output)
-    if images is not None and html is None:
-        raise InputError(f"--images {images} is for the contact sheet; give --html FILE, too")
-    if images is not None and not images.expanduser().is_dir():
-        raise InputError(f"there is no folder {images}; --images must name one")
     if html is not None and html == output:
         raise InputError(f"{html} is to be both the picks and the contact sheet; name two files")
     for path in (output, html):
@@ -170,20 +262,33 @@ def _check_outputs(output: Path, html: Path | None, images: Path | None, *, forc
             raise InputError(f"{path} exists; choose another name, or --force overwrites it")
 
 
+def _check_shown(html: Path | None, images: Path | None, text: str | None) -> None:
+    """Refuse what the contact sheet cannot show."""
+    for flag, value in (("--images", images), ("--text", text)):
+        if value is not None and html is None:
+            raise InputError(f"{flag} {value} is for the contact sheet; give --html FILE, too")
+    if images is not None and text is not None:
+        raise InputError(
+            f"the contact sheet shows images or texts, but --images {images} and --text {text} are "
+            "given; leave one out"
+        )
+    if images is not None and not images.expanduser().is_dir():
+        raise InputError(f"there is no folder {images}; --images must name one")
+
+
 def _write(
     output: Path,
     html: Path | None,
     rows: list[dict[str, Any]],
     picks: Picks,
-    images: Path | None,
+    items: Mapping[str, Item] | None,
 ) -> None:
     """Make the content of every file before the first is written."""
     contents: dict[Path, bytes] = {}
     if output != _STANDARD_OUTPUT:
         contents[output.expanduser()] = encoded_picks(output, rows)
     if html is not None:
-        seen = None if images is None else thumbnails(rows, images.expanduser())
-        contents[html.expanduser()] = contact_sheet(rows, picks, seen).encode()
+        contents[html.expanduser()] = contact_sheet(rows, picks, items).encode()
     for path, content in contents.items():
         write_bytes(path, content)
     if output == _STANDARD_OUTPUT:

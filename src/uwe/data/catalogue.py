@@ -151,7 +151,8 @@ def _loader(name: str) -> Callable[[Request], Dataset]:
     except InputError as error:
         raise InputError(
             f"{error} ({_HUB} is for an image data set of the Hugging Face hub or a folder of "
-            "Parquet files; a table is a file .csv or .parquet, or a folder of Parquet files)"
+            "Parquet files; a table is a file .csv, .tsv, .jsonl, .parquet, or a folder of Parquet "
+            "files)"
         ) from None
     loader: Callable[[Request], Dataset] = loaded(point)
     return loader

@@ -1,4 +1,4 @@
-"""Labelled tables and texts as data sets: CSV, Parquet, and the data sets of scikit-learn."""
+"""Labelled tables and texts as data sets: files of tables, and the data sets of scikit-learn."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 
 from uwe._optional import optional
 from uwe._types import BoolArray, Labels
-from uwe.data.csv_file import read_csv
 from uwe.data.dataset import Dataset
-from uwe.data.parquet import parquet_splits, parquet_table
+from uwe.data.parquet import parquet_splits
 from uwe.data.source import held_out
-from uwe.data.table import Table, train_and_test
+from uwe.data.table import train_and_test
 from uwe.errors import DataError, InputError, require_known
+from uwe.tables import ID_NAMES, LABEL_NAMES, TABLE_SUFFIXES, Table, open_shards, open_table
 
 __all__ = ["check_table", "is_table", "load_labelled_rows"]
 
@@ -27,8 +27,7 @@ _BUNDLED = {
     "wine": "load_wine",
     "iris": "load_iris",
 }
-_IDS = ("ids", "id")
-_SUFFIXES = (".csv", ".parquet")
+_FORMATS = ", ".join(TABLE_SUFFIXES[:-1]) + f" or {TABLE_SUFFIXES[-1]}"
 
 
 def load_labelled_rows(
@@ -45,10 +44,11 @@ def load_labelled_rows(
     TF-IDF with sublinear counts; its words and their frequencies are those of the pool.
 
     Args:
-        name: a file ``.csv`` or ``.parquet``, a folder of Parquet files with splits, or
-            ``sklearn:digits``, ``sklearn:breast_cancer``, ``sklearn:wine``, ``sklearn:iris``.
+        name: a file ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``, a folder of
+            Parquet files with splits, or ``sklearn:digits``, ``sklearn:breast_cancer``,
+            ``sklearn:wine``, ``sklearn:iris``.
         data_dir: folder that is searched for the file or folder first.
-        label: the column of labels; ``label`` if it is None.
+        label: the column of labels; ``label`` or ``labels`` if it is None.
         text: the column of texts; None for a table of numbers.
         test_fraction: share of each class that is held out if there is one split; None is a fifth.
 
@@ -68,8 +68,9 @@ def load_labelled_rows(
     if test is not None and test_fraction is not None:
         raise InputError(f"{path} has a test split; leave --test-fraction out")
     tables = [table for table in (train, test) if table is not None]
-    labels, classes = _labels(tables, label or "label")
-    rows = [_texts(table, text) if text else _numbers(table, label or "label") for table in tables]
+    label = label or train.first(LABEL_NAMES) or LABEL_NAMES[0]
+    labels, classes = _labels(tables, label)
+    rows = [_texts(table, text) if text else _numbers(table, label) for table in tables]
     ids = _ids(train)
     if test is None:
         is_test = _test_rows(path, labels[0], fraction)
@@ -110,7 +111,7 @@ def is_table(name: str, data_dir: Path | None) -> bool:
     """
     if not name:
         return False
-    if name.startswith(_PREFIX) or Path(name).suffix.lower() in _SUFFIXES:
+    if name.startswith(_PREFIX) or Path(name).suffix.lower() in TABLE_SUFFIXES:
         return True
     return any(path.exists() for path in _places(name, data_dir))
 
@@ -166,7 +167,7 @@ def _place(name: str, data_dir: Path | None) -> Path:
         if path.exists():
             return path
     raise DataError(
-        f"there is no {places[0]}; rows are a file .csv or .parquet, a folder of Parquet files, or "
+        f"there is no {places[0]}; rows are a file {_FORMATS}, a folder of Parquet files, or "
         + ", ".join(f"{_PREFIX}{each}" for each in _BUNDLED)
     )
 
@@ -182,32 +183,14 @@ def _splits(path: Path) -> tuple[tuple[Table, Table | None], tuple[str, ...]]:
         if not found:
             raise DataError(f"there are no Parquet files in {path}")
         train, test, notes = train_and_test(found, str(path))
-        return (parquet_table(train), None if test is None else parquet_table(test)), notes
-    readers: dict[str, Callable[[Path], Table]] = {
-        ".csv": _csv_table,
-        ".parquet": lambda file: parquet_table([file]),
-    }
-    if path.suffix.lower() not in readers:
-        raise InputError(f"the format of {path} is not known; rows are .csv or .parquet")
-    return (readers[path.suffix.lower()](path), None), ()
-
-
-def _csv_table(path: Path) -> Table:
-    columns = read_csv(path)
-    kinds = {name: {"_type": "Value", "dtype": "csv"} for name in columns}
-    return Table(str(path), kinds, lambda name: iter(columns[name]))
-
-
-def _column(table: Table, name: str) -> list[Any]:
-    if name not in table.features:
-        raise DataError(
-            f"{table.name} has no column {name!r}; its columns are {', '.join(table.features)}"
-        )
-    return list(table.values(name))
+        return (open_shards(train), None if test is None else open_shards(test)), notes
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        raise InputError(f"the format of {path} is not known; rows are {_FORMATS}")
+    return (open_table(path), None), ()
 
 
 def _labels(tables: Sequence[Table], name: str) -> tuple[list[Labels], list[str]]:
-    values = [_column(table, name) for table in tables]
+    values = [table.values(name) for table in tables]
     for table, of in zip(tables, values, strict=True):
         row = next((row for row, value in enumerate(of) if value is None or value == ""), None)
         if row is not None:
@@ -221,20 +204,20 @@ def _labels(tables: Sequence[Table], name: str) -> tuple[list[Labels], list[str]
                 f"{table.name}: the label {of[row]!r} of row {row} is none of the "
                 f"{len(known)} classes of the training rows"
             )
-    names = tables[0].features[name].get("names") or distinct
+    names = tables[0].classes(name) or distinct
     labels = [np.array([known[value] for value in of], dtype=np.int64) for of in values]
     return labels, [str(names[value] if names is not distinct else value) for value in distinct]
 
 
 def _numbers(table: Table, label: str) -> Any:
-    names = [name for name in table.features if name != label and name not in _IDS]
+    names = [name for name in table.columns if name != label and name not in ID_NAMES]
     if not names:
         raise DataError(f"{table.name} has no columns beside the label {label!r}")
     return np.column_stack([_as_numbers(table, name, label) for name in names])
 
 
 def _as_numbers(table: Table, name: str, label: str) -> Any:
-    values = _column(table, name)
+    values = table.values(name)
     try:
         numbers = np.array(values, dtype=np.float64)
     except (TypeError, ValueError):
@@ -251,7 +234,7 @@ def _as_numbers(table: Table, name: str, label: str) -> Any:
 
 
 def _texts(table: Table, name: str) -> Any:
-    values = _column(table, name)
+    values = table.values(name)
     row = next((row for row, value in enumerate(values) if not isinstance(value, str)), None)
     if row is not None:
         raise DataError(
@@ -263,8 +246,8 @@ def _texts(table: Table, name: str) -> Any:
 
 
 def _ids(table: Table) -> list[str] | None:
-    name = next((name for name in _IDS if name in table.features), None)
-    return None if name is None else [str(value) for value in _column(table, name)]
+    name = table.first(ID_NAMES)
+    return None if name is None else [str(value) for value in table.values(name)]
 
 
 def _tf_idf(rows: Sequence[Any]) -> list[Any]:

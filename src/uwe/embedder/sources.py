@@ -11,11 +11,19 @@ from typing import Any
 
 from uwe._optional import optional
 from uwe.data import load_dataset
-from uwe.data.csv_file import read_csv
 from uwe.data.images import decode_image, fit_image
-from uwe.data.parquet import parquet_splits, parquet_table
+from uwe.data.parquet import parquet_splits
 from uwe.data.table import train_and_test
 from uwe.errors import DataError, InputError
+from uwe.tables import (
+    ID_NAMES,
+    LABEL_NAMES,
+    TABLE_SUFFIXES,
+    Table,
+    open_shards,
+    open_table,
+)
+from uwe.tables.table import Listed
 
 __all__ = ["EncoderInput", "open_source"]
 
@@ -23,7 +31,6 @@ _SUFFIXES = frozenset(
     [".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"]
 )
 _HUB = "hub:"
-_IDS = ("ids", "id")
 
 
 @dataclass(frozen=True)
@@ -35,27 +42,33 @@ class EncoderInput:
         ids: what people call each of them.
         fetch: gives the items from a row up to another.
         stamp: tells whether the items are still the same.
+        labels: the label of each item as text, None where it has none; None where no labels are
+            known.
     """
 
     kind: str
     ids: Sequence[str]
     fetch: Callable[[int, int], list[Any]]
     stamp: str
+    labels: Sequence[str | None] | None = None
 
 
 def open_source(
     name: str,
     *,
     text: str | None = None,
+    label: str | None = None,
     data_dir: Path | None = None,
     image_size: int | None = None,
 ) -> EncoderInput:
     """Look at what is to be embedded.
 
     Args:
-        name: a folder of images; with ``text`` a file ``.csv`` or ``.parquet`` or a folder of
+        name: a folder of images; with ``text`` a table of `uwe.tables.open_table` or a folder of
             Parquet files; or ``hub:NAME``, of which the pool is taken.
         text: the column of texts.
+        label: the column of labels beside the texts; None is ``label`` or ``labels``, if there is
+            such a column.
         data_dir: where a data set of the hub lies; without it, it is downloaded.
         image_size: resize the shorter side to this and crop the middle.
 
@@ -66,7 +79,9 @@ def open_source(
     if text is not None:
         if image_size is not None:
             raise InputError("--image-size is for images, and --text is given; leave one out")
-        return _texts(name, text, data_dir)
+        return _texts(name, text, label, data_dir)
+    if label is not None:
+        raise InputError(f"--label {label} is for a table of texts; give --text COLUMN, too")
     if name.startswith(_HUB):
         return _data_set(name, data_dir, image_size)
     folder = Path(name).expanduser()
@@ -106,50 +121,63 @@ def _data_set(name: str, data_dir: Path | None, size: int | None) -> EncoderInpu
     )
 
 
-def _texts(name: str, column: str, data_dir: Path | None) -> EncoderInput:
+def _texts(name: str, column: str, label: str | None, data_dir: Path | None) -> EncoderInput:
     path = Path(name.removeprefix(_HUB)).expanduser()
     if data_dir is not None and (data_dir / path).exists():
         path = data_dir / path
-    columns, given = _columns(path, name, column)
-    row = next((row for row, text in enumerate(columns) if not isinstance(text, str)), None)
+    table = _table(path, name)
+    texts = table.values(column)
+    row = next((row for row, text in enumerate(texts) if not isinstance(text, str)), None)
     if row is not None:
-        raise DataError(f"{name}: row {row} of column {column} holds {columns[row]!r}, no text")
-    ids = given or [str(number) for number in range(len(columns))]
+        raise DataError(f"{name}: row {row} of column {column} holds {texts[row]!r}, no text")
+    ids = _ids(table) or [str(number) for number in range(len(texts))]
     return EncoderInput(
-        "texts", ids, lambda start, end: columns[start:end], _stamp([column, columns, ids])
+        "texts",
+        ids,
+        lambda start, end: texts[start:end],
+        _stamp([column, texts, ids]),
+        _labels(table, label),
     )
 
 
-def _columns(path: Path, name: str, column: str) -> tuple[list[Any], list[str] | None]:
-    """The texts, and the ids if there are any."""
-    if path.suffix.lower() == ".csv" and path.is_file():
-        table = read_csv(path)
-        names: Sequence[str] = list(table)
-        values: Callable[[str], list[Any]] = lambda of: list(table[of])  # noqa: E731
-    elif path.is_dir() or path.suffix.lower() == ".parquet":
-        files = _parquet_files(path)
-        found = parquet_table(files)
-        names, values = list(found.features), lambda of: list(found.values(of))
-    elif name.startswith(_HUB):
-        split = _hub_split(name.removeprefix(_HUB))
-        names, values = split.column_names, lambda of: list(split[of])
-    else:
-        raise DataError(f"there is no {path}; texts are a column of a .csv or .parquet file")
-    if column not in names:
-        raise DataError(f"{name} has no column {column!r}; its columns are {', '.join(names)}")
-    ids = next((each for each in _IDS if each in names), None)
-    return values(column), None if ids is None else [str(value) for value in values(ids)]
+def _ids(table: Table) -> list[str] | None:
+    column = table.first(ID_NAMES)
+    return None if column is None else [str(value) for value in table.values(column)]
 
 
-def _parquet_files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        if not path.is_file():
-            raise DataError(f"there is no file {path}")
-        return [path]
-    splits = parquet_splits(path)
+def _labels(table: Table, name: str | None) -> list[str | None] | None:
+    """The label of each row as text, None where it is empty; None where no column is named."""
+    column = name or table.first(LABEL_NAMES)
+    if column is None:
+        return None
+    classes = table.classes(column)
+    values = table.values(column)
+    if classes is not None:
+        values = [classes[value] if value in range(len(classes)) else None for value in values]
+    return [None if value is None or not str(value).strip() else str(value) for value in values]
+
+
+def _table(path: Path, name: str) -> Table:
+    if path.is_dir():
+        return open_shards(_parquet_files(path))
+    if path.suffix.lower() in TABLE_SUFFIXES and (path.is_file() or not name.startswith(_HUB)):
+        return open_table(path)
+    if name.startswith(_HUB):
+        return _hub_table(path, name.removeprefix(_HUB))
+    raise DataError(f"there is no {path}; texts are a column of a file {', '.join(TABLE_SUFFIXES)}")
+
+
+def _parquet_files(folder: Path) -> list[Path]:
+    splits = parquet_splits(folder)
     if not splits:
-        raise DataError(f"there are no Parquet files in {path}")
-    return train_and_test(splits, str(path))[0]
+        raise DataError(f"there are no Parquet files in {folder}")
+    return train_and_test(splits, str(folder))[0]
+
+
+def _hub_table(path: Path, name: str) -> Table:
+    split = _hub_split(name)
+    cells = Listed(name, lambda column: list(split[column]))
+    return Table(path, tuple(split.column_names), len(split), cells, name, range(len(split)))
 
 
 def _hub_split(name: str) -> Any:

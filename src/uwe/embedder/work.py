@@ -34,6 +34,9 @@ def embed(
 ) -> None:
     """Write features, probabilities where there are logits, and ids as safetensors.
 
+    Where the source knows labels, ``labelled`` ``[n]`` says which items have one, and the metadata
+    holds ``labels``, a JSON list with null for the other items.
+
     Every batch is on the disk before the next is made, in a folder beside ``output`` that goes away
     at the end; the same call goes on after the last whole batch.
 
@@ -158,13 +161,17 @@ def _append(folder: Path, tensors: Mapping[str, torch.Tensor], start: int) -> No
 def _finish(folder: Path, output: Path, source: EncoderInput, record: Mapping[str, Any]) -> None:
     """Put the files behind a header of safetensors, without holding them in memory."""
     n, widths = len(source.ids), record["widths"]
-    header: dict[str, Any] = {
-        "__metadata__": {"ids": json.dumps(list(source.ids)), "model": record["settings"]["model"]}
-    }
+    metadata = {"ids": json.dumps(list(source.ids)), "model": record["settings"]["model"]}
+    header: dict[str, Any] = {"__metadata__": metadata}
     end = 0
     for name, width in widths.items():
         begin, end = end, end + n * width * _BYTES
         header[name] = {"dtype": "F32", "shape": [n, width], "data_offsets": [begin, end]}
+    labelled = b""
+    if source.labels is not None:
+        metadata["labels"] = json.dumps(list(source.labels))
+        labelled = bytes(label is not None for label in source.labels)
+        header["labelled"] = {"dtype": "BOOL", "shape": [n], "data_offsets": [end, end + n]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
 
@@ -173,6 +180,7 @@ def _finish(folder: Path, output: Path, source: EncoderInput, record: Mapping[st
             file.write(len(text).to_bytes(8, "little") + text)
             for name in widths:
                 _copy(folder / f"{name}.f32", file)
+            file.write(labelled)
 
     write_whole(output, write)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from uwe.errors import DataError
+from uwe.tables import Table
 
 __all__ = ["Container"]
 
@@ -24,6 +25,7 @@ class Container:
         read: gives the array or the tensor of a name.
         read_mask: gives what that name holds as a mask or as row numbers.
         read_ids: gives what that name holds as text.
+        table: the table, if the file is one.
     """
 
     path: Path
@@ -31,6 +33,7 @@ class Container:
     read: Callable[[str], Any]
     read_mask: Callable[[str], Any]
     read_ids: Callable[[str], list[str]]
+    table: Table | None = None
 
 
 def as_ids(path: Path, name: str, values: Any) -> list[str]:

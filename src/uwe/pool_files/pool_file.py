@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from uwe.errors import DataError, InputError, require_known
 from uwe.pool_files.arrays import open_npy, open_npy_folder, open_npz, open_safetensors
-from uwe.pool_files.columns import open_csv, open_parquet
+from uwe.pool_files.columns import open_columns
 from uwe.pool_files.container import Container
+from uwe.tables import ID_NAMES, TABLE_SUFFIXES
 
 __all__ = ["KEYS", "PoolFile", "open_pool"]
 
 KEYS = ("features", "probs", "logits", "mc_probs", "uncertainty", "ids", "labelled")
 """What is looked for in a pool."""
 
+_ALSO = {"ids": ID_NAMES}
+"""Other names under which a key is looked for."""
+
 _FORMATS: dict[str, Callable[[Path], Container]] = {
     ".npy": open_npy,
     ".npz": open_npz,
     ".safetensors": open_safetensors,
-    ".parquet": open_parquet,
-    ".csv": open_csv,
+    **dict.fromkeys(TABLE_SUFFIXES, open_columns),
 }
 
 
@@ -72,6 +77,41 @@ class PoolFile:
                 )
         return ids
 
+    def values(self, name: str, flag: str) -> list[Any]:
+        """The values of a column of the source, one a row, whether or not it is one of `KEYS`.
+
+        Args:
+            name: of the column.
+            flag: the option that asks for it, for an error.
+
+        Raises:
+            DataError: there is no such column, or it is an array of another shape than ``[n]``.
+        """
+        if self.container.table is not None:
+            return self.container.table.values(name)
+        if name not in self.container.names:
+            raise DataError(
+                f"{self.container.path} has no {name!r} for {flag}; its keys are {self.shown()}"
+            )
+        array = np.asarray(self.container.read(name))
+        if array.ndim != 1:
+            raise DataError(
+                f"{self.container.path}: {name} must be [n] for {flag}, not of shape {array.shape}"
+            )
+        return list(array.tolist())
+
+    def plain_rows(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """Values of some rows of a table: one number or text each, no `KEYS` and no wide blocks.
+
+        Empty where the pool is no table.
+        """
+        table = self.container.table
+        if table is None:
+            return []
+        wide = {name for of in table.blocks.values() if len(of) > _WIDE for name in of}
+        left = [name for name in table.plain if name not in wide | set(self.found.values())]
+        return table.at(rows, left)
+
     def shown(self) -> str:
         """The names that are there, for an error."""
         return ", ".join(self.container.names[:_SHOWN]) + (
@@ -80,14 +120,15 @@ class PoolFile:
 
 
 _SHOWN = 20
+_WIDE = 8  # columns of a block
 
 
 def open_pool(path: Path, keys: Mapping[str, str] | None = None) -> PoolFile:
     """Look at a pool; its arrays are read when they are asked for.
 
     Args:
-        path: ``.npz``, ``.safetensors``, ``.parquet``, ``.csv``, ``.npy`` (features alone) or a
-            folder of ``.npy`` files.
+        path: ``.npz``, ``.safetensors``, a table of `uwe.tables.open_table`, ``.npy`` (features
+            alone) or a folder of ``.npy`` files.
         keys: other names of some of `KEYS` in it, such as ``{"features": "embedding"}``.
 
     Raises:
@@ -109,8 +150,13 @@ def open_pool(path: Path, keys: Mapping[str, str] | None = None) -> PoolFile:
             raise DataError(
                 f"{path} has no {name!r} for {key}; its keys are {PoolFile(container, {}).shown()}"
             )
-    names = {key: given.get(key, key) for key in KEYS}
+    names = {key: given[key] if key in given else _usual(key, container) for key in KEYS}
     return PoolFile(container, {key: of for key, of in names.items() if of in container.names})
+
+
+def _usual(key: str, container: Container) -> str:
+    """The name of ``key`` in a container whose owner says nothing else."""
+    return next((name for name in _ALSO.get(key, ()) if name in container.names), key)
 
 
 def _opened(path: Path) -> Container:

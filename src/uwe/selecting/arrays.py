@@ -39,6 +39,7 @@ def select(
     mc_probs: ArrayLike | None = None,
     strategy: str | Strategy | None = None,
     labelled: ArrayLike | None = None,
+    exclude: ArrayLike | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     **options: Any,
@@ -65,7 +66,9 @@ def select(
         strategy: a name of ``uwe list strategies``, or a value such as
             ``uwe.strategies.badge()``; None is ``uwe``, or the most uncertain rows if there is
             nothing but an uncertainty of your own.
-        labelled: a mask ``[n]`` of booleans, or row numbers; these are not picked.
+        labelled: a mask ``[n]`` of booleans, or row numbers; these are not picked, and strategies
+            that spread their picks keep away from them.
+        exclude: a mask ``[n]`` of booleans, or row numbers; these are only not picked.
         seed: of every draw.
         progress: called with a `Stage` while the work goes on.
         options: options of a strategy that is given by name.
@@ -87,7 +90,13 @@ def select(
     """
     own = None if isinstance(uncertainty, str) else uncertainty
     offer = offered(
-        features, probs=probs, logits=logits, mc_probs=mc_probs, uncertainty=own, labelled=labelled
+        features,
+        probs=probs,
+        logits=logits,
+        mc_probs=mc_probs,
+        uncertainty=own,
+        labelled=labelled,
+        exclude=exclude,
     )
     if isinstance(uncertainty, str):
         options["uncertainty"] = uncertainty
@@ -97,7 +106,8 @@ def select(
         chosen = _strategy("uwe" if strategy is None else strategy, offer, options)
     _require_needs(chosen, offer)
     _require_count(k, offer)
-    question = Question(offer.predictions(), offer.pool, seed, progress)
+    allowed = None if offer.excluded is None else offer.candidates
+    question = Question(offer.predictions(), offer.pool, seed, progress, restricted=allowed)
     return _with_reasons(chosen.query(question, int(k)), chosen, offer, progress)
 
 
@@ -152,15 +162,15 @@ def _require_needs(strategy: Strategy, offer: Offer) -> None:
 
 
 def _require_count(k: int, offer: Offer) -> None:
-    left = len(offer.pool.unlabelled)
+    left = len(offer.candidates)
     if isinstance(k, bool) or not isinstance(k, int | np.integer):
         raise InputError(f"the number of picks must be a whole number, not {k!r}")
     if k < 1:
         raise InputError(f"the number of picks is {k}; at least 1 is needed")
     if k > left:
         raise InputError(
-            f"{k} rows are to be picked, but only {left} of the {offer.n} are unlabelled; "
-            "ask for fewer"
+            f"{k} rows are to be picked, but only {left} of the {offer.n} are unlabelled"
+            f"{'' if offer.excluded is None else ' and not excluded'}; ask for fewer"
         )
 
 
@@ -177,7 +187,7 @@ def _with_reasons(
         apart, nearest = nearest_before(offer.features, rows, offer.pool.labelled)
         counts = stands_for(offer.features, rows, progress=progress)
         reasons |= {"distance": apart, "nearest": nearest, "stands_for": counts}
-    return replace(picks, measure=measure, **reasons)
+    return replace(picks, measure=measure, n=offer.n, **reasons)
 
 
 def _uncertainty(strategy: Strategy, offer: Offer) -> tuple[str | None, Scores | None]:

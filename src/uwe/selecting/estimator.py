@@ -21,6 +21,7 @@ def query(
     k: int,
     *,
     labelled: ArrayLike | None = None,
+    exclude: ArrayLike | None = None,
     strategy: str | Strategy = "uwe",
     seed: int = 0,
     progress: Progress | None = None,
@@ -36,6 +37,7 @@ def query(
         x: the pool as the estimator takes it, ``[n, ...]``.
         k: how many rows to pick.
         labelled: a mask ``[n]`` of booleans, or row numbers; these are not picked.
+        exclude: a mask ``[n]`` of booleans, or row numbers; these are not picked either.
         strategy: a name of ``uwe list strategies``, or a value such as
             ``uwe.strategies.badge()``.
         seed: of every draw.
@@ -66,6 +68,13 @@ def query(
     probs = class_probabilities(estimator, x) if "logits" in chosen.needs.fields else None
     features, source = features_of(estimator, x)
     picks = select(
-        features, k, probs=probs, labelled=labelled, strategy=chosen, seed=seed, progress=progress
+        features,
+        k,
+        probs=probs,
+        labelled=labelled,
+        exclude=exclude,
+        strategy=chosen,
+        seed=seed,
+        progress=progress,
     )
     return replace(picks, source=source)

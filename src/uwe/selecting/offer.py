@@ -15,7 +15,7 @@ from uwe.errors import InputError
 from uwe.pool import Pool
 from uwe.predictions import Predictions
 
-__all__ = ["ArrayLike", "Offer", "offered"]
+__all__ = ["ArrayLike", "Offer", "marked_rows", "offered"]
 
 ArrayLike: TypeAlias = Any  # an array, a tensor, a memory map, a data frame, nested lists
 
@@ -36,6 +36,7 @@ class Offer:
         logits: float32 ``[n, c]``; logarithms where probabilities were given.
         mc_logits: float32 ``[t, n, c]``, likewise.
         uncertainty: float64 ``[n]`` of the owner's own.
+        excluded: rows that may not be picked, besides the labelled ones.
     """
 
     n: int
@@ -44,6 +45,13 @@ class Offer:
     logits: torch.Tensor | None
     mc_logits: torch.Tensor | None
     uncertainty: Scores | None
+    excluded: Rows | None = None
+
+    @property
+    def candidates(self) -> Rows:
+        """Rows that may be picked, rising."""
+        rows = self.pool.unlabelled
+        return rows if self.excluded is None else np.setdiff1d(rows, self.excluded)
 
     def predictions(self) -> Predictions:
         """All that is known; a column of zeros, without memory, where nothing is."""
@@ -69,6 +77,7 @@ def offered(
     mc_probs: ArrayLike | None,
     uncertainty: ArrayLike | None,
     labelled: ArrayLike | None,
+    exclude: ArrayLike | None = None,
 ) -> Offer:
     """Check the arrays, and view them as tensors; nothing large is copied.
 
@@ -90,17 +99,22 @@ def offered(
         for name, value in given.items()
         if value is not None
     }
-    mask = None if labelled is None else _as_array("labelled", labelled)
-    n = _length(tensors, mask)
+    marks = {
+        name: _as_array(name, value)
+        for name, value in (("labelled", labelled), ("exclude", exclude))
+        if value is not None
+    }
+    n = _length(tensors, marks)
     for name, tensor in tensors.items():
         _require_finite(name, tensor)
     return Offer(
         n=n,
-        pool=_pool(n, mask),
+        pool=_pool(n, marks.get("labelled")),
         features=tensors.get("features"),
         logits=tensors["logits"].float() if "logits" in tensors else _logs("probs", tensors),
         mc_logits=_logs("mc_probs", tensors),
         uncertainty=tensors["uncertainty"].double() if "uncertainty" in tensors else None,
+        excluded=marked_rows("exclude", n, marks["exclude"]) if "exclude" in marks else None,
     )
 
 
@@ -176,13 +190,14 @@ def _floating(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.float() if tensor.element_size() <= _EXACT_IN_FLOAT32 else tensor.double()
 
 
-def _length(tensors: Mapping[str, torch.Tensor], mask: np.ndarray[Any, Any] | None) -> int:
+def _length(tensors: Mapping[str, torch.Tensor], marks: Mapping[str, np.ndarray[Any, Any]]) -> int:
     lengths = {
         name: len(tensor) if name != "mc_probs" else tensor.shape[1]
         for name, tensor in tensors.items()
     }
-    if mask is not None and mask.dtype.kind == "b":
-        lengths["labelled"] = len(mask) if mask.ndim else 0
+    for name, mark in marks.items():
+        if mark.dtype.kind == "b":
+            lengths[name] = len(mark) if mark.ndim else 0
     if not lengths:
         raise InputError("nothing is given that tells how many rows there are; give features")
     (first, n), *others = lengths.items()
@@ -245,25 +260,34 @@ def _require_probabilities(name: str, probs: torch.Tensor) -> None:
 
 def _pool(n: int, mask: np.ndarray[Any, Any] | None) -> Pool:
     pool = Pool.untouched(n)
-    rows = np.zeros(0, dtype=np.int64) if mask is None else _labelled_rows(n, mask)
+    rows = np.zeros(0, dtype=np.int64) if mask is None else marked_rows("labelled", n, mask)
     return pool.answer_unasked(rows, np.zeros_like(rows))
 
 
-def _labelled_rows(n: int, labelled: np.ndarray[Any, Any]) -> Rows:
-    """Rows from a mask or from row numbers; the type tells which."""
-    if labelled.ndim != 1:
-        raise InputError(f"labelled must be a mask [n] or row numbers, not {labelled.shape}")
-    if labelled.dtype.kind == "b":
-        return np.flatnonzero(labelled)
-    if labelled.size and labelled.dtype.kind == "f":
-        raise InputError("labelled must be a mask of booleans or row numbers, not floating numbers")
-    rows: Rows = labelled.astype(np.int64)
+def marked_rows(name: str, n: int, marks: np.ndarray[Any, Any]) -> Rows:
+    """Rows from a mask or from row numbers; the type tells which.
+
+    Args:
+        name: what an error calls the marks.
+        n: rows of the pool.
+        marks: booleans ``[n]``, or distinct row numbers.
+
+    Raises:
+        InputError: they are neither.
+    """
+    if marks.ndim != 1:
+        raise InputError(f"{name} must be a mask [n] or row numbers, not {marks.shape}")
+    if marks.dtype.kind == "b":
+        return np.flatnonzero(marks)
+    if marks.size and marks.dtype.kind == "f":
+        raise InputError(f"{name} must be a mask of booleans or row numbers, not floating numbers")
+    rows: Rows = marks.astype(np.int64)
     outside = rows[(rows < 0) | (rows >= n)]
     if len(outside):
-        raise InputError(f"labelled names row {outside[0]}, but there are {n} rows (0 to {n - 1})")
+        raise InputError(f"{name} names row {outside[0]}, but there are {n} rows (0 to {n - 1})")
     found, counts = np.unique(rows, return_counts=True)
     if len(found) < len(rows):
         raise InputError(
-            f"labelled names row {found[counts > 1][0]} twice; a mask must be of booleans"
+            f"{name} names row {found[counts > 1][0]} twice; a mask must be of booleans"
         )
     return rows

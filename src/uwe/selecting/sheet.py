@@ -1,4 +1,4 @@
-"""A contact sheet: one HTML file with every pick, its image and the reasons for it."""
+"""A contact sheet: one HTML file with every pick, the item itself and the reasons for it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from typing import Any
 
 from uwe._optional import optional
 from uwe.errors import DataError
+from uwe.selecting.items import Image, Item, Text, Values, item_html, value_text
 from uwe.strategies import Picks
+from uwe.tables import PICK_COLUMNS
 
-__all__ = ["contact_sheet", "thumbnails"]
+__all__ = ["Image", "Item", "Text", "Values", "contact_sheet", "thumbnails"]
 
 _SIDE = 360  # pixels of a thumbnail's longer side, at most
 _QUALITY = 85
@@ -23,26 +25,33 @@ _PURPOSE = "reading images"
 
 
 def contact_sheet(
-    rows: Sequence[Mapping[str, Any]], picks: Picks, images: Mapping[str, str] | None
+    rows: Sequence[Mapping[str, Any]], picks: Picks, items: Mapping[str, Item] | None = None
 ) -> str:
     """One HTML file that loads nothing from elsewhere.
 
     Args:
-        rows: of `pick_rows`.
+        rows: of `pick_rows`; further columns are shown after the reasons.
         picks: with the reasons.
-        images: by id, the source of an image; None for a sheet without images.
+        items: by id, what is shown of an item; an item that is not there has its reasons alone.
+
+    >>> import numpy as np
+    >>> from uwe.selecting.tables import pick_rows
+    >>> picks = Picks(np.array([1]), "random")
+    >>> page = contact_sheet(pick_rows(picks, ["a", "b"]), picks, {"b": Text("a long story")})
+    >>> "a long story" in page
+    True
     """
     page = Template(resources.files("uwe.selecting").joinpath("sheet.html").read_text("utf-8"))
     ranks = {row["idx"]: row["rank"] for row in rows}
     title = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} picked by {picks.strategy}"
     return page.substitute(
         title=escape(title),
-        measure=escape(_about(picks)),
-        cards="\n".join(_card(row, ranks, images) for row in rows),
+        about=escape(_about(picks)),
+        cards="\n".join(_card(row, ranks, (items or {}).get(row["id"])) for row in rows),
     )
 
 
-def thumbnails(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, str]:
+def thumbnails(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Image]:
     """The images that the picks' ids name, small, as data URLs.
 
     An id is a path below ``folder``, with its suffix or without.
@@ -55,14 +64,19 @@ def thumbnails(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, str
         if path.is_file():
             name = path.relative_to(folder)
             stems.setdefault(name.with_suffix("").as_posix(), path)
-    return {row["id"]: _data_url(_found(row["id"], folder, stems)) for row in rows}
+    return {row["id"]: Image(_data_url(_found(row["id"], folder, stems))) for row in rows}
 
 
 def _about(picks: Picks) -> str:
-    if picks.measure is None:
+    apart = "" if picks.distance is None else " Distances are Euclidean in the given features."
+    return _measure(picks.measure) + apart
+
+
+def _measure(measure: str | None) -> str:
+    if measure is None:
         return "No uncertainty is known."
     own = {"uncertainty": "Uncertainty: the pool's own."}
-    return own.get(picks.measure, f"Uncertainty: {picks.measure.replace('_', ' ')}.")
+    return own.get(measure, f"Uncertainty: {measure.replace('_', ' ')}.")
 
 
 def _found(name: str, folder: Path, stems: Mapping[str, Path]) -> Path:
@@ -93,22 +107,17 @@ def _data_url(path: Path) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()
 
 
-def _card(
-    row: Mapping[str, Any], ranks: Mapping[int, int], images: Mapping[str, str] | None
-) -> str:
+def _card(row: Mapping[str, Any], ranks: Mapping[int, int], item: Item | None) -> str:
     number = row["rank"] + 1
-    picture = ""
-    if images is not None:
-        source = images[row["id"]]
-        picture = f'<div class="frame"><img src="{source}" alt="{escape(row["id"])}"></div>'
+    shown = "" if item is None else item_html(item, row["id"])
     order = " ".join(
         f'data-{name}="{-1 if row[column] is None else row[column]}"'
         for name, column in (("rank", "rank"), ("sure", "uncertainty"), ("apart", "distance"),
                              ("many", "stands_for"))
     )  # fmt: skip
-    reasons = "".join(_reasons(row, ranks))
+    reasons = "".join([*_reasons(row, ranks), *_further(row)])
     return (
-        f'<li class="card" id="pick-{number}" {order}>{picture}'
+        f'<li class="card" id="pick-{number}" {order}>{shown}'
         f'<div class="text"><h2><span class="rank">{number}</span> '
         f'<span class="id">{escape(row["id"])}</span></h2><dl>{reasons}</dl></div></li>'
     )
@@ -126,6 +135,14 @@ def _reasons(row: Mapping[str, Any], ranks: Mapping[int, int]) -> list[str]:
         many = row["stands_for"]
         told.append(_reason("stands for", f"{many:,} {'row' if many == 1 else 'rows'}"))
     return told
+
+
+def _further(row: Mapping[str, Any]) -> list[str]:
+    return [
+        _reason(escape(name), escape(value_text(value)))
+        for name, value in row.items()
+        if name not in PICK_COLUMNS
+    ]
 
 
 def _reason(name: str, text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +14,37 @@ import numpy as np
 from uwe._optional import optional
 from uwe.errors import InputError
 from uwe.strategies import Picks
+from uwe.tables import PICK_COLUMNS
 
-__all__ = ["check_suffix", "encoded_picks", "pick_rows", "picks_csv"]
+__all__ = ["COLUMNS", "check_further", "check_suffix", "encoded_picks", "pick_rows", "picks_csv"]
 
-COLUMNS = (
-    "rank",
-    "idx",
-    "id",
-    "uncertainty",
-    "percentile",
-    "distance",
-    "nearest_idx",
-    "nearest_id",
-    "stands_for",
-)
+COLUMNS = tuple(PICK_COLUMNS)
+"""The columns of every table of picks, in order."""
 
 
-def pick_rows(picks: Picks, ids: Sequence[str]) -> list[dict[str, Any]]:
+def pick_rows(
+    picks: Picks, ids: Sequence[str], more: Mapping[str, Sequence[Any]] | None = None
+) -> list[dict[str, Any]]:
     """One row for each pick, in order; what is not known is None.
+
+    Args:
+        picks: with the reasons.
+        ids: of all rows of the pool.
+        more: further columns, one value for each row of the pool.
+
+    Raises:
+        InputError: a further column has the name of one of `COLUMNS`, or another length.
 
     >>> from uwe.selecting import select
     >>> picks = select([[0.0], [2.0]], 1, uncertainty=[0.1, 0.3])
     >>> pick_rows(picks, ["a", "b"])[0]["id"]
     'b'
     """
+    further = dict(more or {})
+    check_further(further)
+    for name, values in further.items():
+        if len(values) != len(ids):
+            raise InputError(f"column {name} has {len(values)} rows, but the pool has {len(ids)}")
     columns = {
         "rank": list(range(len(picks))),
         "idx": picks.rows.tolist(),
@@ -49,16 +56,33 @@ def pick_rows(picks: Picks, ids: Sequence[str]) -> list[dict[str, Any]]:
         "stands_for": _known(picks, picks.stands_for),
     }
     columns["nearest_id"] = [None if row is None else ids[row] for row in columns["nearest_idx"]]
-    ordered = (columns[name] for name in COLUMNS)
-    return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*ordered, strict=True)]
+    columns |= {name: [values[row] for row in picks] for name, values in further.items()}
+    names = (*COLUMNS, *further)
+    ordered = (columns[name] for name in names)
+    return [dict(zip(names, row, strict=True)) for row in zip(*ordered, strict=True)]
+
+
+def check_further(names: Iterable[str]) -> None:
+    """Refuse a further column that has the name of a column of picks.
+
+    Raises:
+        InputError: it has.
+    """
+    for name in names:
+        if name in COLUMNS:
+            raise InputError(
+                f"picks have a column {name!r} of their own, so the pool's column {name!r} cannot "
+                "stand beside it; rename it in the pool"
+            )
 
 
 def picks_csv(rows: Sequence[dict[str, Any]]) -> str:
     """The rows as CSV."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    names = list(rows[0]) if rows else list(COLUMNS)
+    writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _as_cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 
@@ -88,19 +112,41 @@ def _known(picks: Picks, values: np.ndarray[Any, Any] | None) -> list[Any]:
     return [value if known else None for value, known in zip(values.tolist(), there, strict=True)]
 
 
+def _as_cell(value: Any) -> Any:
+    return _json(value) if isinstance(value, list | dict | bool) else value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def _json_lines(rows: Sequence[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    return "".join(_json(row) + "\n" for row in rows).encode()
 
 
 def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:
     arrow = optional("pyarrow", "writing Parquet files", extra="tables")
     parquet = optional("pyarrow.parquet", "writing Parquet files", extra="tables")
-    whole, real = arrow.int64(), arrow.float64()
-    kinds = (whole, whole, arrow.string(), real, real, real, whole, arrow.string(), whole)
-    schema = arrow.schema(list(zip(COLUMNS, kinds, strict=True)))
+    of = {int: arrow.int64(), float: arrow.float64(), str: arrow.string()}
+    columns = {
+        name: arrow.array([row[name] for row in rows], of[kind])
+        for name, kind in PICK_COLUMNS.items()
+    }
+    further = [name for name in (rows[0] if rows else ()) if name not in COLUMNS]
+    for name in further:
+        columns[name] = _inferred(arrow, name, [row[name] for row in rows])
     sink = io.BytesIO()
-    parquet.write_table(arrow.Table.from_pylist(list(rows), schema=schema), sink)
+    parquet.write_table(arrow.table(columns), sink)
     return sink.getvalue()
+
+
+def _inferred(arrow: Any, name: str, values: list[Any]) -> Any:
+    try:
+        return arrow.array(values)
+    except (arrow.ArrowInvalid, arrow.ArrowTypeError) as error:
+        raise InputError(
+            f"column {name} mixes types, which Parquet cannot hold ({error}); write .jsonl or .csv"
+        ) from error
 
 
 def _ids(rows: Sequence[dict[str, Any]]) -> bytes:

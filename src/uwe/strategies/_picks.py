@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
 
+from uwe._optional import optional
 from uwe._types import FloatArray, IntArray, Rows
+from uwe.errors import InputError
+from uwe.tables import PICK_COLUMNS
 
 __all__ = ["Picks"]
 
+_SHOWN = 3  # rows in a line
+_LISTED = 20  # rows in a table of a notebook
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Picks:
     """The rows to label next, in the order of picking, and the reasons for each.
 
@@ -34,6 +41,7 @@ class Picks:
             nearest to this pick among the picks; None without features.
         source: where the features come from.
         seconds: what each part of the query took: ``representation``, ``selection``.
+        n: rows of the pool, or None where they are not known.
     """
 
     rows: Rows
@@ -45,7 +53,8 @@ class Picks:
     nearest: IntArray | None = None
     stands_for: IntArray | None = None
     source: str = "as given"
-    seconds: Mapping[str, float] = field(default_factory=dict, repr=False)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    n: int | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,3 +67,120 @@ class Picks:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.array(self.rows, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        by = f" by {self.strategy}" if self.strategy else ""
+        first = ", ".join(map(str, self.rows[:_SHOWN].tolist()))
+        more = ", …" if len(self) > _SHOWN else ""
+        colon = ": " if len(self) else ""
+        return f"Picks({len(self):,} {_rows(len(self))}{by}{colon}{first}{more})"
+
+    def _repr_html_(self) -> str:
+        """The picks and what is known of them, as a small table for a notebook."""
+        columns = {"row": self.rows, **self._reasons()}
+        known = {name: values for name, values in columns.items() if values is not None}
+        head = "".join(f"<th>{escape(name)}</th>" for name in ("rank", *known))
+        body = "".join(
+            f"<tr><th>{rank + 1}</th>"
+            + "".join(f"<td>{_cell(values[rank])}</td>" for values in known.values())
+            + "</tr>"
+            for rank in range(min(len(self), _LISTED))
+        )
+        left = len(self) - _LISTED
+        more = f"<p>and {left:,} more</p>" if left > 0 else ""
+        by = f" by {escape(self.strategy)}" if self.strategy else ""
+        return (
+            f"<table><caption>{len(self):,} {_rows(len(self))}{by}</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+        )
+
+    def to_frame(self, index: Any = None) -> Any:
+        """The picks as a data frame of pandas, with the columns of a table of picks.
+
+        Args:
+            index: the ids of all rows of the pool in their order, such as a pandas Index or a list;
+                row numbers if it is None.
+
+        Returns:
+            A frame of k rows in the order of picking; its index holds the ids of the picks. What is
+            not known is missing.
+
+        Raises:
+            InputError: pandas is not installed, or the index has another length than the pool.
+
+        >>> frame = Picks(np.array([2, 0]), "random").to_frame(["a", "b", "c"])
+        >>> frame.index.tolist(), frame["idx"].tolist()
+        (['c', 'a'], [2, 0])
+        """
+        pandas = optional("pandas", "a data frame of the picks", extra="tables")
+        ids = pandas.RangeIndex(self._rows_known()) if index is None else pandas.Index(index)
+        self._require_length(len(ids))
+        nearest = None if self.nearest is None else self.nearest.tolist()
+        columns = {
+            "rank": np.arange(len(self)),
+            "idx": self.rows,
+            **self._reasons(),
+            "distance": None if self.distance is None else _finite(self.distance),
+            "nearest_idx": _or_none(nearest),
+            "nearest_id": None
+            if nearest is None
+            else [None if row < 0 else ids[row] for row in nearest],
+        }
+        chosen = ids.take(self.rows)
+        return pandas.DataFrame(
+            {
+                name: pandas.Series(columns[name], index=chosen, dtype=_KINDS[kind])
+                for name, kind in PICK_COLUMNS.items()
+                if name != "id"
+            },
+            index=chosen if any(chosen.names) else chosen.rename("id"),
+        )
+
+    def _reasons(self) -> dict[str, Any]:
+        return {
+            "uncertainty": self.uncertainty,
+            "percentile": self.percentile,
+            "distance": self.distance,
+            "nearest": self.nearest,
+            "stands_for": self.stands_for,
+        }
+
+    def _rows_known(self) -> int:
+        if self.n is not None:
+            return self.n
+        nearest = [] if self.nearest is None else self.nearest.tolist()
+        return int(max([*self.rows.tolist(), *nearest], default=-1)) + 1
+
+    def _require_length(self, length: int) -> None:
+        if self.n is not None and length != self.n:
+            raise InputError(
+                f"the index has {length:,} entries, but the pool has {self.n:,} rows; give one "
+                "entry for each row of the pool"
+            )
+        if len(self) and int(self.rows.max()) >= length:
+            raise InputError(
+                f"the index has {length:,} entries, but row {int(self.rows.max()):,} is a pick; "
+                "give one entry for each row of the pool"
+            )
+
+
+_KINDS = {int: "Int64", float: "float64", str: "object"}
+
+
+def _rows(count: int) -> str:
+    return "row" if count == 1 else "rows"
+
+
+def _finite(values: FloatArray) -> FloatArray:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _or_none(rows: list[int] | None) -> list[int | None] | None:
+    return None if rows is None else [None if row < 0 else row for row in rows]
+
+
+def _cell(value: Any) -> str:
+    """A number; a dash where nothing comes before (an infinite distance, row -1)."""
+    if isinstance(value, np.integer):
+        return "-" if value < 0 else f"{value:,}"
+    return f"{value:.4g}" if np.isfinite(value) else "-"

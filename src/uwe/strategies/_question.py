@@ -62,7 +62,7 @@ class Needs:
         return frozenset(self.outputs) | features | passes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Question:
     """Everything that a query may look at.
 
@@ -84,6 +84,11 @@ class Question:
     restricted: Rows | None = None
     taken: Rows | None = None
     task: Task | None = None
+
+    def __repr__(self) -> str:
+        candidates, n = len(self.candidates), len(self.pool)
+        labelled = len(self.pool.labelled)
+        return f"Question({candidates:,} of {n:,} rows, {labelled:,} labelled, seed {self.seed})"
 
     @property
     def candidates(self) -> Rows:

@@ -29,7 +29,7 @@ _ADVICE = {
 _LOGITS_AND_FEATURES = Needs({"logits"}, features=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Strategy:
     """How the next rows are chosen: a function from a question to picks, and what it needs.
 
@@ -73,6 +73,10 @@ class Strategy:
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+    def __repr__(self) -> str:
+        options = "".join(f", {name}={value!r}" for name, value in self.options.items())
+        return f"Strategy({self.name!r}{options})"
 
     @property
     def record(self) -> dict[str, Any]:

@@ -1,0 +1,26 @@
+"""Tables in files: CSV, tab-separated text, JSON lines and Parquet, read in one way.
+
+`open_table` opens any of them. `read_labels` and `read_ids` read what people hand back: labels of
+items, and lists of items. `PICK_COLUMNS` is the schema of picks.
+"""
+
+from uwe.tables.ids import read_ids
+from uwe.tables.labels import LabelRow, LabelRows, read_labels
+from uwe.tables.opening import TABLE_SUFFIXES, open_shards, open_table
+from uwe.tables.picks import PICK_COLUMNS
+from uwe.tables.table import ID_NAMES, LABEL_NAMES, Table, blocks_of
+
+__all__ = [
+    "ID_NAMES",
+    "LABEL_NAMES",
+    "PICK_COLUMNS",
+    "TABLE_SUFFIXES",
+    "LabelRow",
+    "LabelRows",
+    "Table",
+    "blocks_of",
+    "open_shards",
+    "open_table",
+    "read_ids",
+    "read_labels",
+]

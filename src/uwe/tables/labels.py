@@ -1,0 +1,173 @@
+"""A file of labels: the id of an item and its label in each row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from uwe.errors import DataError
+from uwe.tables.opening import open_table
+from uwe.tables.table import ID_NAMES, LABEL_NAMES, Table, shown
+
+__all__ = ["TRUTH", "LabelRow", "LabelRows", "read_labels"]
+
+TRUTH: Mapping[str, bool] = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "": False,
+}
+"""What a cell means that says yes or no."""
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """The label of one item.
+
+    Attributes:
+        id: of the item.
+        label: as the format has it (text of CSV, any value of JSON); None where there is none.
+        line: number of the row in the file, for an error.
+        by: who gave the label, or None.
+        seconds: how long it took, or None.
+        note: a remark, or None.
+        skip: whether the item was skipped.
+    """
+
+    id: str
+    label: Any
+    line: int
+    by: str | None = None
+    seconds: float | None = None
+    note: str | None = None
+    skip: bool = False
+
+
+@dataclass(frozen=True)
+class LabelRows:
+    """The rows of a file of labels; each id is there once.
+
+    Attributes:
+        path: the file.
+        rows: in the order of the file.
+        unit: ``line`` or ``row``: what ``LabelRow.line`` counts.
+    """
+
+    path: Path
+    rows: tuple[LabelRow, ...]
+    unit: str = "line"
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[LabelRow]:
+        return iter(self.rows)
+
+    def where(self, row: LabelRow) -> str:
+        """What an error calls a row, such as ``labels.csv: line 3``."""
+        return f"{self.path}: {self.unit} {row.line}"
+
+
+def read_labels(path: Path) -> LabelRows:
+    """The labels in a table with a column ``id`` (or ``ids``) and a column ``label`` (``labels``).
+
+    The columns ``by``, ``seconds``, ``note`` and ``skip`` are read where there are any; others are
+    ignored. An empty label is None. If an id is repeated with the same label, its first row counts.
+
+    Args:
+        path: ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``.
+
+    Raises:
+        InputError: the suffix is another.
+        DataError: it cannot be read, a column is missing, an id is empty or has two labels,
+            ``seconds`` is no number, or ``skip`` is neither true nor false.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+    >>> _ = path.write_text("id,label,by\\na,cat,Ada\\nb,,Ada\\n")
+    >>> [(row.id, row.label, row.by, row.line) for row in read_labels(path)]
+    [('a', 'cat', 'Ada', 2), ('b', None, 'Ada', 3)]
+    """
+    table = open_table(path)
+    label = table.first(LABEL_NAMES)
+    ids = table.ids()
+    if ids is None or label is None:
+        lacking = " or ".join(map(repr, ID_NAMES[::-1] if ids is None else LABEL_NAMES))
+        raise DataError(
+            f"{table.name} has no column {lacking}; its columns are {shown(table.columns)}"
+        )
+    optional = {
+        name: _read(table, name, of) for name, of in _OPTIONAL.items() if name in table.columns
+    }
+    labels = map(_label, table.values(label))
+    rows = [
+        LabelRow(id_, value, line, **{name: of[row] for name, of in optional.items()})
+        for row, (id_, value, line) in enumerate(zip(ids, labels, table.lines, strict=True))
+    ]
+    return LabelRows(path, tuple(_once(table, rows)), table.unit)
+
+
+def _once(table: Table, rows: list[LabelRow]) -> Iterator[LabelRow]:
+    """The first row of each id; ids must not be empty, and their labels must agree."""
+    first: dict[str, LabelRow] = {}
+    for row in rows:
+        if not row.id.strip():
+            raise DataError(f"{table.name}: {table.unit} {row.line} has no id; add it")
+        earlier = first.setdefault(row.id, row)
+        if earlier is row:
+            yield row
+        elif (earlier.label, earlier.skip) != (row.label, row.skip):
+            raise DataError(
+                f"{table.name}: the id {row.id!r} has the label {earlier.label!r} in {table.unit} "
+                f"{earlier.line} and {row.label!r} in {table.unit} {row.line}; keep one"
+            )
+
+
+def _label(value: Any) -> Any:
+    return None if value is None or (isinstance(value, str) and not value.strip()) else value
+
+
+def _read(table: Table, name: str, convert: Callable[[Any], Any]) -> list[Any]:
+    found = []
+    for row, value in enumerate(table.values(name)):
+        try:
+            found.append(convert(value))
+        except (TypeError, ValueError, KeyError):
+            raise DataError(
+                f"{table.name}: {table.where(row)} holds {value!r} as {name}; {_EXPECTED[name]}"
+            ) from None
+    return found
+
+
+def _text(value: Any) -> str | None:
+    return None if _label(value) is None else str(value)
+
+
+def _seconds(value: Any) -> float | None:
+    if _label(value) is None:
+        return None
+    seconds = float(value)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(value)
+    return seconds
+
+
+def _truth(value: Any) -> bool:
+    return TRUTH["" if value is None else str(value).strip().lower()]
+
+
+_OPTIONAL: Mapping[str, Callable[[Any], Any]] = {
+    "by": _text,
+    "seconds": _seconds,
+    "note": _text,
+    "skip": _truth,
+}
+_EXPECTED = {
+    "seconds": "give a number of seconds, at least 0, or leave it empty",
+    "skip": "use true and false, or 1 and 0",
+}
