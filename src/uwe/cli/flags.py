@@ -73,7 +73,7 @@ def template_options(given: Mapping[str, Any]) -> dict[str, Any]:
 
     Strategies, their options and the seeds are left out, as one command has several of them.
     """
-    apart = ("strategy", "options", "seed", "model_options")
+    apart = ("strategy", "options", "seed", "model_options", "task_options")
     return {
         flag.option: given[flag.name]
         for flag in experiment_flags()

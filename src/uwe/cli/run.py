@@ -121,6 +121,7 @@ def _experiments(dataset: str, given: Mapping[str, Any]) -> list[Experiment]:
         dataset,
         **template_options(given),
         model_options=key_values(given.get("model_option") or [], flag="--model-option"),
+        task_options=key_values(given.get("task_option") or [], flag="--task-option"),
     )
     named = {name: given[name] for name in SHORT_FORMS if given.get(name) is not None}
     return expand(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 from uwe._plugins import loaded, plugins
 from uwe._types import Progress
@@ -39,6 +40,9 @@ def load_dataset(
     data_dir: str | Path | None = None,
     label: str | None = None,
     text: str | None = None,
+    labels: str | Path | None = None,
+    task: str | None = None,
+    task_options: Mapping[str, Any] | None = None,
     image_size: int | None = None,
     test_fraction: float | None = None,
     pool_size: int | None = None,
@@ -54,6 +58,10 @@ def load_dataset(
             ``data_dir``.
         label: column of labels of a table; ``label`` if it is None.
         text: column of texts of a table, which become TF-IDF features.
+        labels: a file of ids and labels, for a table with ids or a folder of images.
+        task: ``classification``, ``multilabel`` or ``regression``, for tables; None: guessed where
+            the labels leave no doubt.
+        task_options: options of the task.
         image_size: resize the shorter side to this many pixels and crop the centre square.
         test_fraction: share of each class held out for testing, for a source with one split; 0.2
             if it is None.
@@ -80,8 +88,9 @@ def load_dataset(
         pool_size=pool_size,
         test_size=test_size,
         progress=progress,
+        labels=None if labels is None else Path(labels).expanduser(),
     )
-    load = _resolved(request, label, text)
+    load = _resolved(request, label, text, task, task_options)
     try:
         return load().limited(pool_size, test_size)
     except OSError as error:
@@ -94,6 +103,9 @@ def check_dataset(
     data_dir: Path | None = None,
     label: str | None = None,
     text: str | None = None,
+    labels: Path | None = None,
+    task: str | None = None,
+    task_options: Mapping[str, Any] | None = None,
     image_size: int | None = None,
     test_fraction: float | None = None,
 ) -> None:
@@ -104,6 +116,9 @@ def check_dataset(
         data_dir: folder of the files.
         label: column of labels of a table.
         text: column of texts of a table.
+        labels: a file of ids and labels.
+        task: name of the task.
+        task_options: options of the task.
         image_size: side of the images.
         test_fraction: share of each class held out for testing.
 
@@ -112,12 +127,22 @@ def check_dataset(
         DataError: a table or a folder is missing.
     """
     request = Request(
-        name=name, data_dir=data_dir, image_size=image_size, test_fraction=test_fraction
+        name=name,
+        data_dir=data_dir,
+        image_size=image_size,
+        test_fraction=test_fraction,
+        labels=labels,
     )
-    _resolved(request, label, text)
+    _resolved(request, label, text, task, task_options)
 
 
-def _resolved(request: Request, label: str | None, text: str | None) -> Callable[[], Dataset]:
+def _resolved(
+    request: Request,
+    label: str | None,
+    text: str | None,
+    task: str | None,
+    task_options: Mapping[str, Any] | None,
+) -> Callable[[], Dataset]:
     """What loads the data set; its name and options are checked."""
     name = request.name
     known = name in plugins(_GROUP, _OWN) or name.startswith(HUB_PREFIX)
@@ -132,6 +157,20 @@ def _resolved(request: Request, label: str | None, text: str | None) -> Callable
             label=label,
             text=text,
             test_fraction=request.test_fraction,
+            labels=request.labels,
+            task=task,
+            task_options=task_options,
+        )
+    if request.labels is not None and name != "folder":
+        raise InputError(
+            f"--labels {request.labels} is for tables, texts and a folder of images, and {name} "
+            "knows its labels; leave it out"
+        )
+    if task not in (None, "classification") or task_options:
+        raise InputError(
+            f"the task of {name} is classification, not {task}; leave --task out"
+            if task
+            else f"the task of {name} is classification, which has no options"
         )
     for option, value in (("label", label), ("text", text)):
         if value is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,14 +13,16 @@ import numpy as np
 from uwe.data.cache import load_cached, stamps
 from uwe.data.dataset import IMAGENET, Dataset
 from uwe.data.images import decode_image
+from uwe.data.label_columns import require_ids
 from uwe.data.request import Request
 from uwe.data.source import EncodedRows, LazyImage, Source, as_source
 from uwe.data.table import train_and_test
 from uwe.errors import DataError, InputError
+from uwe.tables import read_labels
 
-__all__ = ["load_folder"]
+__all__ = ["SUFFIXES", "images_below", "load_folder"]
 
-_SUFFIXES = frozenset(
+SUFFIXES = frozenset(
     [".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"]
 )
 _SPLITS = ("train", "test", "val", "valid", "validation")
@@ -28,7 +31,8 @@ _SPLITS = ("train", "test", "val", "valid", "validation")
 def load_folder(request: Request) -> Dataset:
     """Your own images: --data-dir with one folder a class, or train/ and test/ of such folders.
 
-    Instead of ``test`` also ``val``, ``valid`` or ``validation``. Classes and files are sorted
+    With --labels FILE, a table of ids and labels, the images may be in any folders; an id is the
+    path below --data-dir. Images without a label stay in the pool. Instead of ``test`` also ``val``, ``valid`` or ``validation``. Classes and files are sorted
     by name; an id is the file's path below the folder. Images become RGB.
 
     Raises:
@@ -38,9 +42,30 @@ def load_folder(request: Request) -> Dataset:
     if request.data_dir is None:
         raise InputError("the data set folder needs --data-dir DIR, with one folder a class in it")
     named = request.data_dir / "folder"
-    layout = _layout(named if named.is_dir() else request.data_dir)
+    root = named if named.is_dir() else request.data_dir
+    if request.labels is not None:
+        return _labelled_by_file(request, root, request.labels)
+    layout = _layout(root)
     origin = [*stamps(layout.root, layout.files()), layout.notes]
     return load_cached(request, origin, lambda: _open(request, layout), IMAGENET)
+
+
+def _labelled_by_file(request: Request, root: Path, labels: Path) -> Dataset:
+    """Images whose labels stand in a file; those that it does not name have none."""
+    files = images_below(root)
+    if not files:
+        raise DataError(f"there are no images ({', '.join(sorted(SUFFIXES))}) below {root}")
+    ids = tuple(_id(file, root) for file in files)
+    rows = {row.id: row.label for row in read_labels(labels)}
+    require_ids(labels, list(rows), set(ids))
+    classes = tuple(sorted({str(label) for label in rows.values() if label is not None}))
+    number = {name: at for at, name in enumerate(classes)}
+    y = np.array([number.get(str(rows.get(name)), -1) for name in ids], dtype=np.int64)
+    origin = [*stamps(root, files), hashlib.blake2b(labels.read_bytes()).hexdigest()]
+    encoded = EncodedRows(y, ids, lambda: _images(files))
+    return load_cached(
+        request, origin, lambda: as_source(request, classes, encoded, None), IMAGENET
+    )
 
 
 @dataclass(frozen=True)
@@ -74,11 +99,12 @@ def _stray(root: Path) -> tuple[str, ...]:
 
 
 def _files_by_class(root: Path) -> dict[str, list[Path]]:
-    files = {folder.name: _images_below(folder) for folder in _folders(root)}
+    files = {folder.name: images_below(folder) for folder in _folders(root)}
     if not any(files.values()):
         raise DataError(
             f"there are no images in folders below {root}; put each class's images "
-            f"({', '.join(sorted(_SUFFIXES))}) into a folder of its own"
+            f"({', '.join(sorted(SUFFIXES))}) into a folder of its own, or name their labels with "
+            "--labels FILE"
         )
     empty = next((name for name, of in files.items() if not of), None)
     if empty is not None:
@@ -94,14 +120,15 @@ def _folders(root: Path) -> list[Path]:
     )
 
 
-def _images_below(folder: Path) -> list[Path]:
+def images_below(folder: Path) -> list[Path]:
+    """The images in a folder and below, sorted; what is hidden is left out."""
     return sorted(path for path in folder.rglob("*") if _is_image(path, folder))
 
 
 def _is_image(path: Path, below: Path | None = None) -> bool:
     parts = path.relative_to(below).parts if below else (path.name,)
     return (
-        path.suffix.lower() in _SUFFIXES
+        path.suffix.lower() in SUFFIXES
         and path.is_file()
         and not any(part.startswith(".") for part in parts)
     )

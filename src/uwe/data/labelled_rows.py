@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ import numpy as np
 from uwe._optional import optional
 from uwe._types import BoolArray, Labels
 from uwe.data.dataset import Dataset
+from uwe.data.label_columns import LabelSource, read_targets
 from uwe.data.parquet import parquet_splits
 from uwe.data.source import held_out
 from uwe.data.table import train_and_test
 from uwe.errors import DataError, InputError, require_known
-from uwe.tables import ID_NAMES, LABEL_NAMES, TABLE_SUFFIXES, Table, open_shards, open_table
+from uwe.tables import ID_NAMES, TABLE_SUFFIXES, Table, open_shards, open_table
+from uwe.tasks import Array, Classes, Task, find_task
 
-__all__ = ["check_table", "is_table", "load_labelled_rows"]
+__all__ = ["check_table", "is_table", "load_labelled_rows", "tf_idf"]
 
 _PREFIX = "sklearn:"
 _BUNDLED = {
@@ -26,6 +28,7 @@ _BUNDLED = {
     "breast_cancer": "load_breast_cancer",
     "wine": "load_wine",
     "iris": "load_iris",
+    "diabetes": "load_diabetes",
 }
 _FORMATS = ", ".join(TABLE_SUFFIXES[:-1]) + f" or {TABLE_SUFFIXES[-1]}"
 
@@ -37,20 +40,28 @@ def load_labelled_rows(
     label: str | None = None,
     text: str | None = None,
     test_fraction: float | None = None,
+    labels: Path | None = None,
+    task: str | None = None,
+    task_options: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """A data set of rows of numbers, or of texts as TF-IDF.
 
     Every column of numbers except the label and ``ids`` is a feature. A text column becomes sparse
-    TF-IDF with sublinear counts; its words and their frequencies are those of the pool.
+    TF-IDF with sublinear counts; its words and their frequencies are those of the pool. Rows without
+    a label stay in the pool.
 
     Args:
         name: a file ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``, a folder of
             Parquet files with splits, or ``sklearn:digits``, ``sklearn:breast_cancer``,
-            ``sklearn:wine``, ``sklearn:iris``.
+            ``sklearn:wine``, ``sklearn:iris``, ``sklearn:diabetes``.
         data_dir: folder that is searched for the file or folder first.
-        label: the column of labels; ``label`` or ``labels`` if it is None.
+        label: the column of labels; ``label`` or ``labels`` if it is None; several names with
+            commas are columns of 0 and 1 of a multi-label task.
         text: the column of texts; None for a table of numbers.
         test_fraction: share of each class that is held out if there is one split; None is a fifth.
+        labels: a file of ids and labels instead of a column.
+        task: name of the task; None: guessed where the labels leave no doubt.
+        task_options: options of the task.
 
     Raises:
         InputError: a name or an option does not fit.
@@ -60,34 +71,50 @@ def load_labelled_rows(
     3
     """
     if name.startswith(_PREFIX):
-        _refuse_columns(name, label, text)
-        return _bundled(name, _fraction(test_fraction))
+        _refuse_columns(name, label, text, labels)
+        return _bundled(name, _fraction(test_fraction), task, task_options)
     path = _place(name, data_dir)
     (train, test), notes = _splits(path)
     fraction = _fraction(test_fraction)
     if test is not None and test_fraction is not None:
         raise InputError(f"{path} has a test split; leave --test-fraction out")
     tables = [table for table in (train, test) if table is not None]
-    label = label or train.first(LABEL_NAMES) or LABEL_NAMES[0]
-    labels, classes = _labels(tables, label)
-    rows = [_texts(table, text) if text else _numbers(table, label) for table in tables]
-    ids = _ids(train)
+    source = LabelSource(label, labels, task, task_options)
+    ids = [_ids(table) for table in tables]
+    found = read_targets(tables, source, ids)
+    left_out = set(source.columns(train))
+    rows = [_texts(table, text) if text else _numbers(table, left_out) for table in tables]
+    targets = found.targets
+    notes = (*notes, *([found.note] if found.note else []))
+    names = ids[0]
     if test is None:
-        is_test = _test_rows(path, labels[0], fraction)
+        is_test = _test_rows(path, _by_class(found.task, targets[0]), fraction)
         parts = (~is_test, is_test)
-        rows, labels = [rows[0][part] for part in parts], [labels[0][part] for part in parts]
-        ids = None if ids is None else [ids[row] for row in np.flatnonzero(~is_test)]
+        rows, targets = [rows[0][part] for part in parts], [targets[0][part] for part in parts]
+        names = None if names is None else [names[row] for row in np.flatnonzero(~is_test)]
         notes = (*notes, _note(path.name, is_test))
     if text:
         rows = _tf_idf(rows)
     return Dataset.from_rows(
         path.stem,
-        (rows[0], labels[0]),
-        (rows[1], labels[1]),
-        classes=classes,
-        ids=ids,
+        (rows[0], targets[0]),
+        (rows[1], targets[1]),
+        task=found.task,
+        ids=names,
         notes=notes,
     )
+
+
+def tf_idf(texts: Sequence[str]) -> Any:
+    """Sparse TF-IDF with sublinear counts, float32 ``[n, words]``.
+
+    Raises:
+        DataError: the texts hold no words.
+
+    >>> tf_idf(["a red car", "a blue car"]).shape
+    (2, 3)
+    """
+    return _tf_idf([texts, texts[:0]])[0]
 
 
 def check_table(name: str, data_dir: Path | None) -> None:
@@ -116,6 +143,13 @@ def is_table(name: str, data_dir: Path | None) -> bool:
     return any(path.exists() for path in _places(name, data_dir))
 
 
+def _by_class(task: Task, targets: Array) -> Labels:
+    """What the test rows are drawn evenly from: classes, or all rows; -1 without a label."""
+    if isinstance(task.targets, Classes):
+        return targets
+    return np.where(task.targets.known(targets), 0, -1)
+
+
 def _test_rows(path: Path, y: Labels, fraction: Fraction) -> BoolArray:
     is_test = held_out(y, fraction)
     tests = int(is_test.sum())
@@ -131,8 +165,8 @@ def _note(name: str, is_test: BoolArray) -> str:
     return f"{name}: {int(is_test.sum()):,} rows are held out for testing"
 
 
-def _refuse_columns(name: str, label: str | None, text: str | None) -> None:
-    for option, value in (("--label", label), ("--text", text)):
+def _refuse_columns(name: str, label: str | None, text: str | None, labels: Path | None) -> None:
+    for option, value in (("--label", label), ("--text", text), ("--labels", labels)):
         if value is not None:
             raise InputError(f"{name} knows its labels; leave {option} {value} out")
 
@@ -143,19 +177,26 @@ def _fraction(fraction: float | None) -> Fraction:
     return Fraction(1, 5) if fraction is None else Fraction(str(fraction))
 
 
-def _bundled(name: str, fraction: Fraction) -> Dataset:
+def _bundled(
+    name: str, fraction: Fraction, task: str | None, task_options: Mapping[str, Any] | None
+) -> Dataset:
     which = require_known(name.removeprefix(_PREFIX), _BUNDLED, "data set of scikit-learn")
     loader: Callable[[], Any] = getattr(
         optional("sklearn.datasets", "a data set of scikit-learn"), _BUNDLED[which]
     )
     bunch = loader()
-    x, y = bunch.data.astype(np.float64), bunch.target.astype(np.int64)
-    is_test = held_out(y, fraction)
+    names = [str(each) for each in getattr(bunch, "target_names", ())]
+    own = "classification" if names else "regression"
+    if task not in (None, own):
+        raise InputError(f"the task of {name} is {own}, not {task}; leave --task out")
+    made = find_task(own, names, **dict(task_options or {}))
+    x, y = bunch.data.astype(np.float64), made.targets.checked(bunch.target)
+    is_test = held_out(_by_class(made, y), fraction)
     return Dataset.from_rows(
         which,
         (x[~is_test], y[~is_test]),
         (x[is_test], y[is_test]),
-        classes=[str(each) for each in bunch.target_names],
+        task=made,
         ids=[str(row) for row in np.flatnonzero(~is_test)],
         notes=(_note(name, is_test),),
     )
@@ -189,28 +230,10 @@ def _splits(path: Path) -> tuple[tuple[Table, Table | None], tuple[str, ...]]:
     return (open_table(path), None), ()
 
 
-def _labels(tables: Sequence[Table], name: str) -> tuple[list[Labels], list[str]]:
-    values = [table.values(name) for table in tables]
-    for table, of in zip(tables, values, strict=True):
-        row = next((row for row, value in enumerate(of) if value is None or value == ""), None)
-        if row is not None:
-            raise DataError(f"{table.name}: row {row} has no label in column {name}")
-    distinct = sorted(set(values[0]))
-    known = {value: at for at, value in enumerate(distinct)}
-    for table, of in zip(tables, values, strict=True):
-        row = next((row for row, value in enumerate(of) if value not in known), None)
-        if row is not None:
-            raise DataError(
-                f"{table.name}: the label {of[row]!r} of row {row} is none of the "
-                f"{len(known)} classes of the training rows"
-            )
-    names = tables[0].classes(name) or distinct
-    labels = [np.array([known[value] for value in of], dtype=np.int64) for of in values]
-    return labels, [str(names[value] if names is not distinct else value) for value in distinct]
-
-
-def _numbers(table: Table, label: str) -> Any:
-    names = [name for name in table.columns if name != label and name not in ID_NAMES]
+def _numbers(table: Table, left_out: Collection[str]) -> Any:
+    """The columns of numbers, without those of the labels."""
+    names = [name for name in table.columns if name not in left_out and name not in ID_NAMES]
+    label = ", ".join(left_out)
     if not names:
         raise DataError(f"{table.name} has no columns beside the label {label!r}")
     return np.column_stack([_as_numbers(table, name, label) for name in names])

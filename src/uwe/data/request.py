@@ -27,6 +27,7 @@ class Request:
         pool_size: how many rows of the pool, the first ones; None: all.
         test_size: how many test rows, likewise.
         progress: is told how decoding goes on.
+        labels: a file of ids and labels, for a folder of images without class folders.
     """
 
     name: str
@@ -36,12 +37,15 @@ class Request:
     pool_size: int | None = None
     test_size: int | None = None
     progress: Progress | None = None
+    labels: Path | None = None
 
     def __post_init__(self) -> None:
         _check_image_size(self.image_size)
         _check_test_fraction(self.test_fraction)
         if self.data_dir is not None and not self.data_dir.is_dir():
             raise DataError(f"there is no folder {self.data_dir}; --data-dir must name one")
+        if self.labels is not None and not self.labels.is_file():
+            raise DataError(f"there is no file {self.labels}; --labels must name one")
 
     @property
     def is_limited(self) -> bool:

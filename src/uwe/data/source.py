@@ -84,7 +84,7 @@ class Source:
             raise DataError(f"at least two classes are needed to tell apart; there is {found}")
 
     def _check_labels(self) -> None:
-        wrong = np.flatnonzero((self.rows.y < 0) | (self.rows.y >= len(self.classes)))
+        wrong = np.flatnonzero((self.rows.y < -1) | (self.rows.y >= len(self.classes)))
         if wrong.size:
             row = int(wrong[0])
             raise DataError(
@@ -151,13 +151,15 @@ def as_source(
 def held_out(y: Labels, fraction: Fraction) -> Mask:
     """Mark the test rows of one split: row i of a class, if ⌊(i+1)f⌋ > ⌊if⌋.
 
+    Rows without a label (-1) are no test rows.
+
     With f = 1/5 that is every fifth row of each class.
 
     >>> held_out(np.zeros(10, dtype=np.int64), Fraction(1, 5)).nonzero()[0].tolist()
     [4, 9]
     """
     is_test = np.zeros(len(y), dtype=np.bool_)
-    for label in np.unique(y):
+    for label in np.unique(y[y >= 0]):
         rows = np.flatnonzero(y == label)
         floors = [(i * fraction.numerator) // fraction.denominator for i in range(len(rows) + 1)]
         is_test[rows] = np.diff(np.array(floors)) > 0

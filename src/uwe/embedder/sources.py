@@ -11,6 +11,7 @@ from typing import Any
 
 from uwe._optional import optional
 from uwe.data import load_dataset
+from uwe.data.folder import SUFFIXES, images_below
 from uwe.data.images import decode_image, fit_image
 from uwe.data.parquet import parquet_splits
 from uwe.data.table import train_and_test
@@ -27,9 +28,6 @@ from uwe.tables.table import Listed
 
 __all__ = ["EncoderInput", "open_source"]
 
-_SUFFIXES = frozenset(
-    [".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"]
-)
 _HUB = "hub:"
 
 
@@ -96,14 +94,9 @@ def open_source(
 
 
 def _images(folder: Path, size: int | None) -> EncoderInput:
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in _SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    paths = images_below(folder)
     if not paths:
-        raise DataError(f"there are no images ({', '.join(sorted(_SUFFIXES))}) below {folder}")
+        raise DataError(f"there are no images ({', '.join(sorted(SUFFIXES))}) below {folder}")
     ids = [path.relative_to(folder).as_posix() for path in paths]
     states = [(path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 

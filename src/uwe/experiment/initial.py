@@ -15,7 +15,7 @@ from uwe.errors import RunError
 from uwe.experiment.prepared import Prepared, oracle_of
 from uwe.experiment.settings import as_json
 from uwe.runs import initial_rows_file
-from uwe.runs.cycles import csv_text
+from uwe.runs.cycles import csv_text, label_cell
 from uwe.runs.record import open_record
 from uwe.selection import uniform
 

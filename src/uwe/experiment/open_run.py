@@ -126,7 +126,7 @@ class OpenRun:
     def train(self, events: Sequence[Event], training: Train) -> Event:
         """Train and measure the model of a cycle, note it in the journal, and write the table."""
         event = self.store.append(self.fit(events, training))
-        write_cycles(self.store.files.table, [*events, event], self.dataset.task)
+        write_cycles(self.store.files.table, [*events, event], task=self.dataset.task)
         return event
 
     def restore_tables(self, events: Sequence[Event]) -> None:
@@ -137,7 +137,7 @@ class OpenRun:
             if any(isinstance(later, Answered) for later in events[at:]):
                 self._write_query(events, event)
         if any(isinstance(event, Trained) for event in events):
-            write_cycles(self.store.files.table, events, self.dataset.task)
+            write_cycles(self.store.files.table, events, task=self.dataset.task)
 
     def _write_query(self, events: Sequence[Event], query: Queried) -> None:
         """Write the rows of a query; those of cycle 0 stand in the file of the initial rows."""

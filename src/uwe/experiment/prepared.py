@@ -134,11 +134,11 @@ def prepare(
     learners: dict[Any, Learner] = {}
     prepared = []
     for experiment, strategy in zip(experiments, strategies, strict=True):
-        if (key := experiment.data) not in datasets:
+        if (key := repr(experiment.data)) not in datasets:
             datasets[key] = _loaded(experiment, dataset, progress).answerable()
         task = datasets[key].task
         run = _run_name(experiment, datasets[key])
-        each = (repr(key), id(experiment.learner.model), repr(experiment.learner.model_options),
+        each = (key, id(experiment.learner.model), repr(experiment.learner.model_options),
                 experiment.network, precision := _precision(experiment, run))  # fmt: skip
         if each not in learners:
             learners[each] = _learner(experiment, datasets[key], precision)

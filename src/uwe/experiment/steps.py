@@ -197,8 +197,8 @@ class Fit:
         seconds = time.perf_counter() - start
         self.kept.write(cycle, predictions)
         every_row = np.arange(len(dataset.train))
-        outputs = predictions.outputs
-        measured = _losses(self.oracle, Predictions(outputs=outputs), pool, every_row)
+        said = Predictions(outputs=predictions.outputs)
+        measured = _losses(self.oracle, said, pool, every_row)
         return {**measured, "pass_seconds": seconds}
 
 

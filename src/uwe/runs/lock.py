@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from uwe._files import make_folder, write_text
 from uwe.errors import RunError
 
-__all__ = ["held", "waited_for"]
+__all__ = ["held", "is_held", "waited_for"]
 
 _POLL_SECONDS = 0.2
 
@@ -43,6 +43,19 @@ def held(lock: Path, what: str) -> Iterator[None]:
     finally:
         _owner_file(lock).unlink(missing_ok=True)
         handle.release()
+
+
+def is_held(lock: Path) -> bool:
+    """Whether a process holds the lock at this moment."""
+    if not lock.exists():
+        return False
+    handle = FileLock(lock)
+    try:
+        handle.acquire(timeout=0)
+    except (Timeout, OSError):
+        return True
+    handle.release()
+    return False
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from uwe.selecting.items import Image, Item, Text, Values, item_html, value_text
 from uwe.strategies import Picks
 from uwe.tables import PICK_COLUMNS
 
-__all__ = ["Image", "Item", "Text", "Values", "contact_sheet", "thumbnails"]
+__all__ = ["Image", "Item", "Text", "Values", "contact_sheet", "thumbnail", "thumbnails"]
 
 _SIDE = 360  # pixels of a thumbnail's longer side, at most
 _QUALITY = 85
@@ -64,7 +64,7 @@ def thumbnails(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Ima
         if path.is_file():
             name = path.relative_to(folder)
             stems.setdefault(name.with_suffix("").as_posix(), path)
-    return {row["id"]: Image(_data_url(_found(row["id"], folder, stems))) for row in rows}
+    return {row["id"]: Image(thumbnail(_found(row["id"], folder, stems))) for row in rows}
 
 
 def _about(picks: Picks) -> str:
@@ -90,7 +90,12 @@ def _found(name: str, folder: Path, stems: Mapping[str, Path]) -> Path:
     return path
 
 
-def _data_url(path: Path) -> str:
+def thumbnail(path: Path) -> str:
+    """A small copy of an image as a data URL.
+
+    Raises:
+        DataError: it cannot be decoded.
+    """
     pillow = optional("PIL.Image", _PURPOSE)
     operations = optional("PIL.ImageOps", _PURPOSE)
     try:

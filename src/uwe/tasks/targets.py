@@ -16,7 +16,7 @@ from uwe._types import BoolArray
 from uwe.errors import InputError, close_matches
 from uwe.tasks._task import Array, is_missing
 
-__all__ = ["Classes", "Flags", "Reals"]
+__all__ = ["Classes", "Flags", "Reals", "names_in"]
 
 _NONE = -1
 _SEPARATORS = ("|", ";")
@@ -140,7 +140,7 @@ class Flags:
         >>> Flags(("beach", "sea", "sunset")).encode("sunset|beach")
         [0, 2]
         """
-        named = _as_names(value)
+        named = names_in(value)
         if named is None:
             return None
         for name in named:
@@ -302,7 +302,7 @@ def _as_name(value: Any) -> str:
     raise InputError(f"{value!r} of type {type(value).__name__} is not the name of a class")
 
 
-def _as_names(value: Any) -> list[str] | None:
+def names_in(value: Any) -> list[str] | None:
     """The names of the classes of a row; None where there is no label."""
     if isinstance(value, np.ndarray):
         value = value.tolist()

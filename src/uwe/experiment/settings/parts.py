@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from uwe._settings import check_settings, setting
-from uwe.errors import InputError
+from uwe.errors import InputError, require_known
+from uwe.tasks import task_names
 
 __all__ = ["DataOptions", "LearnerOptions", "OracleOptions", "RunOptions", "as_options"]
 
@@ -30,11 +31,29 @@ class DataOptions:
 
     dataset: str = setting(
         "",
-        "A name of `uwe list datasets`; hub:NAME; a table .csv or .parquet, or a folder of Parquet "
-        "files; or sklearn:digits, :breast_cancer, :wine, :iris.",
+        "A name of `uwe list datasets`; hub:NAME; a table .csv, .tsv, .jsonl or .parquet, or a "
+        "folder of Parquet files; or sklearn:digits, :breast_cancer, :wine, :iris, :diabetes.",
     )
     data_dir: Path | None = setting(None, "Folder of the data; without it the data is downloaded.")
-    label: str | None = setting(None, "Column of labels of a table. Default: label.")
+    label: str | None = setting(
+        None,
+        "Column of labels of a table; several names with commas are columns of 0 and 1 of a "
+        "multi-label task. Default: label.",
+    )
+    labels: Path | None = setting(
+        None, "File of ids and labels, for a table with ids or a folder of images."
+    )
+    task: str | None = setting(
+        None,
+        "Task of a table: classification, multilabel, regression, or that of a plug-in. Default: "
+        "guessed where the labels leave no doubt.",
+    )
+    task_options: Mapping[str, Any] = setting(
+        {},
+        "NAME=VALUE, an option of the task, such as reduce=max.",
+        flags=("--task-option",),
+        repeated=True,
+    )
     text: str | None = setting(None, "Column of texts of a table; they become TF-IDF features.")
     pool_size: int | None = setting(None, "Keep only the first N rows of the pool.", at_least=1)
     test_size: int | None = setting(None, "Keep only the first N test rows.", at_least=1)
@@ -47,13 +66,17 @@ class DataOptions:
     )
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "task_options", as_options("task_options", self.task_options))
         check_settings(self)
+        if self.task is not None:
+            require_known(self.task, task_names(), "task")
 
     @property
     def source(self) -> dict[str, Any]:
         """Where the data comes from and how it is read, as keywords of `uwe.load_dataset`."""
-        names = ("data_dir", "label", "text", "image_size", "test_fraction")
-        return {name: getattr(self, name) for name in names}
+        names = ("data_dir", "label", "text", "labels", "task", "image_size", "test_fraction")
+        given = {name: getattr(self, name) for name in names}
+        return {**given, "task_options": self.task_options or None}
 
 
 @dataclass(frozen=True)
