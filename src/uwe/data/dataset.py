@@ -141,7 +141,7 @@ class Dataset:
     test: Split
     task: Task
     preparation: Preparation
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     fingerprint: str
     notes: tuple[str, ...] = field(default=())
 
@@ -318,7 +318,7 @@ class Dataset:
         return replace(
             self,
             train=train,
-            ids=tuple(self.ids[row] for row in np.flatnonzero(known)),
+            ids=tuple(self.ids[int(row)] for row in np.flatnonzero(known)),
             fingerprint=fingerprint_of(train, self.test, self.classes),
             notes=(
                 *self.notes,

@@ -32,8 +32,10 @@ def load_folder(request: Request) -> Dataset:
     """Your own images: --data-dir with one folder a class, or train/ and test/ of such folders.
 
     With --labels FILE, a table of ids and labels, the images may be in any folders; an id is the
-    path below --data-dir. Images without a label stay in the pool. Instead of ``test`` also ``val``, ``valid`` or ``validation``. Classes and files are sorted
-    by name; an id is the file's path below the folder. Images become RGB.
+    path below --data-dir. Images without a label stay in the pool.
+
+    Instead of ``test`` also ``val``, ``valid`` or ``validation``. Classes and files are sorted by
+    name; an id is the file's path below the folder. Images become RGB.
 
     Raises:
         InputError: no folder is given.
@@ -63,9 +65,8 @@ def _labelled_by_file(request: Request, root: Path, labels: Path) -> Dataset:
     y = np.array([number.get(str(rows.get(name)), -1) for name in ids], dtype=np.int64)
     origin = [*stamps(root, files), hashlib.blake2b(labels.read_bytes()).hexdigest()]
     encoded = EncodedRows(y, ids, lambda: _images(files))
-    return load_cached(
-        request, origin, lambda: as_source(request, classes, encoded, None), IMAGENET
-    )
+    opened = partial(as_source, request, classes, encoded, None)
+    return load_cached(request, origin, opened, IMAGENET)
 
 
 @dataclass(frozen=True)

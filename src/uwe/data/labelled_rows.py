@@ -47,8 +47,8 @@ def load_labelled_rows(
     """A data set of rows of numbers, or of texts as TF-IDF.
 
     Every column of numbers except the label and ``ids`` is a feature. A text column becomes sparse
-    TF-IDF with sublinear counts; its words and their frequencies are those of the pool. Rows without
-    a label stay in the pool.
+    TF-IDF with sublinear counts; its words and their frequencies are those of the pool. Rows
+    without a label stay in the pool.
 
     Args:
         name: a file ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``, a folder of

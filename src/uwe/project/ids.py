@@ -58,6 +58,7 @@ class RowNumbers(Ids):
 
     def hint(self, name: str) -> str:
         """The range of the numbers."""
+        del name
         return f"ids are the row numbers 0 to {self.n - 1}"
 
 

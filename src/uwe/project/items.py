@@ -141,7 +141,7 @@ def handed_over(pool: Any) -> Items:
         ids or RowNumbers(n),
         {},
         lambda blocks: _block_digests(x, blocks),
-        lambda folder, progress: _learnt(x),
+        _ready(lambda: _learnt(x)),
         lambda row: _shown(x[row]),
         _no_column,
         preparation=preparation,
@@ -170,7 +170,7 @@ def _images(folder: Path, image_size: int | None) -> Items:
 def _texts(table: Table, text: str, label: str | None) -> Items:
     texts = [_text(table, text, row, value) for row, value in enumerate(table.values(text))]
     return _of_table(
-        "texts", table, label, lambda folder, progress: tf_idf(texts), lambda row: Text(texts[row])
+        "texts", table, label, _ready(lambda: tf_idf(texts)), lambda row: Text(texts[row])
     )
 
 
@@ -185,7 +185,7 @@ def _numbers(table: Table, label: str | None) -> Items:
         row = int(broken[0, 0])
         raise DataError(f"{table.name}: {table.where(row)} holds NaN or infinity; correct the row")
     return _of_table(
-        "rows", table, label, lambda folder, progress: x,
+        "rows", table, label, _ready(lambda: x),
         lambda row: Values(table.at([row], names)[0]),
     )  # fmt: skip
 
@@ -233,7 +233,7 @@ def _vectors(pool: PoolFile, path: Path) -> Items:
                        for row in _all(rows, len(x))])
         if isinstance(ids, Names)
         else (lambda blocks: _block_digests(x, blocks)),
-        lambda folder, progress: _as_numpy(x),
+        _ready(lambda: _as_numpy(x)),
         lambda row: _shown(x[row]),
         _no_column,
         block=1 if isinstance(ids, Names) else _BLOCK,
@@ -329,8 +329,23 @@ def _as_rows(pool: Any) -> tuple[Any, Ids | None, Preparation]:
     return array, None, UNPREPARED
 
 
+def _ready(give: Callable[[], Any]) -> Callable[[Path, Progress | None], Any]:
+    """Rows that need no folder and no time."""
+
+    def learn(cache: Path, progress: Progress | None) -> Any:
+        del cache, progress
+        return give()
+
+    return learn
+
+
+def _has_objects(x: Any) -> bool:
+    kind = getattr(getattr(x, "dtype", None), "kind", "")
+    return bool(kind == "O")
+
+
 def _learnt(x: Any) -> Any:
-    return tf_idf(x.tolist()) if getattr(x, "dtype", None) == object else x
+    return tf_idf(x.tolist()) if _has_objects(x) else x
 
 
 def _shown(row: Any) -> Item:
@@ -361,7 +376,7 @@ def _block_digests(x: Any, blocks: Sequence[int] | None) -> list[str]:
 def _bytes_of(block: Any) -> bytes:
     if hasattr(block, "tocsr"):
         return bytes(block.data.tobytes() + block.indices.tobytes() + block.indptr.tobytes())
-    if getattr(block, "dtype", None) == object:
+    if _has_objects(block):
         return json.dumps(block.tolist()).encode()
     return bytes(np.ascontiguousarray(_as_numpy(block)).tobytes())
 

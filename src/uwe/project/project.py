@@ -563,8 +563,7 @@ def _extended(known: Manifest, fresh: Manifest, ids: Ids) -> Manifest:
     """The known rows, and the new ones of ``fresh`` behind them."""
     if len(fresh.digests) != len(fresh.ids):  # blocks of numbered rows
         return fresh
-    order = [name for name in ids]
-    order += [name for name in fresh.ids if ids.row_of(name) is None]
+    order = [*ids, *(name for name in fresh.ids if ids.row_of(name) is None)]
     at = [fresh.ids.row_of(name) for name in order]
     digests = tuple(fresh.digests[row] for row in at if row is not None)
     kind: Any = type(fresh.ids)
