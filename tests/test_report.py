@@ -131,7 +131,7 @@ def test_areas_and_pairs_are_those_of_the_files(study: Path) -> None:
     areas = {
         curve.method: [
             sum((before + after) / 2 for before, after in pairwise(run)) / 3
-            for run in curve.accuracies.tolist()
+            for run in curve.values.tolist()
         ]
         for curve in curves
     }
@@ -286,7 +286,7 @@ def test_other_peoples_files_are_read(tmp_path: Path) -> None:
     curves = read_others(sorted(tmp_path.rglob("*.csv")))
     assert [(c.method, c.seeds) for c in curves] == [("margin", (1, 2, 3)), ("random", (1, 2, 3))]
     assert curves[0].study == curves[1].study
-    assert curves[0].accuracies[1].tolist() == pytest.approx([52, 62, 70])
+    assert curves[0].values[1].tolist() == pytest.approx([52, 62, 70])
     assert main(["report", str(tmp_path), "--format", "json"]) == 0
     found = json.loads((tmp_path / "report.json").read_text())
     assert "margin reaches random's last accuracy" in found["sentences"][1]

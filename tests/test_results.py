@@ -18,10 +18,10 @@ from uwe.report import curve_lines, plot_curves, random_target, summary_csv
 from uwe.report.charts.colours import DARK, LIGHT
 from uwe.report.curves import curves_svg
 from uwe.runs import (
-    COLUMNS,
     Curve,
     RunName,
     Study,
+    columns_of,
     cycle_rows,
     file_name,
     find_bounds,
@@ -34,6 +34,7 @@ from uwe.runs import (
 )
 from uwe.runs.record import open_record
 from uwe.statistics import labels_to_target, rising
+from uwe.tasks import classification
 
 SVG = "{http://www.w3.org/2000/svg}"
 RUN = ("cifar10", "vit", 3, 7, "exp1k")
@@ -125,7 +126,7 @@ def test_rows_of_cycles_hold_what_was_measured(tmp_path: Path) -> None:
         "n_labeled", "te_accuracy", "q_accuracy", "query_time",
         "tr_loss", "lb_loss", "unlb_loss", "q_loss",
     )  # fmt: skip
-    assert tuple(first) == COLUMNS
+    assert tuple(first) == columns_of(classification())
     assert (first["n_labeled"], first["te_accuracy"], first["query_time"]) == ("2", "0.5", "0.0")
     assert (second["query_time"], second["pass_seconds"]) == ("1.5", "2.0")
     assert float(second["te_accuracy"]) == 0.1 + 0.2

@@ -31,7 +31,7 @@ def run(folder: Path, *more: str) -> int:
 
 def accuracies(folder: Path) -> list[float]:
     [curve] = find_curves(folder)
-    shares: list[float] = (curve.accuracies[0] / 100).tolist()
+    shares: list[float] = (curve.values[0] / 100).tolist()
     return shares
 
 

@@ -25,6 +25,7 @@ from uwe._types import Stage
 
 if TYPE_CHECKING:
     from uwe.experiment import RunPlan
+    from uwe.report import Unit
     from uwe.runs import Curve, Study
 
 __all__ = ["Display", "curve_table", "curve_title", "plan_table", "wide_console"]
@@ -115,6 +116,8 @@ def wide_console(*, stderr: bool = False) -> Console:
 
 def curve_title(curves: Sequence[Curve], studies: Sequence[Study]) -> str:
     """The title of a study's table; of ``studies`` with one name, how this one differs."""
+    from uwe.report import short_unit
+
     study = curves[0].study
     n = max(len(curve.seeds) for curve in curves)
     spread = "mean ± sample deviation over " if n > 1 else ""
@@ -126,23 +129,26 @@ def curve_title(curves: Sequence[Curve], studies: Sequence[Study]) -> str:
         "no record" if any(curve.lacks_record for curve in curves) else "",
     ]
     named = ", ".join(part for part in parts if part)
-    return f"{named}: test accuracy in percent, {spread}n = {n} seed{'s' if n > 1 else ''}"
+    unit = short_unit(curves)
+    told = f"test {unit.told}{unit.direction}"
+    return f"{named}: {told}, {spread}n = {n} seed{'s' if n > 1 else ''}"
 
 
 def curve_table(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> Table:
-    """Accuracy per budget, and the labels needed to reach what random reaches at the end."""
-    from uwe.report import curve_lines, random_target
+    """Values per budget, and the labels needed to reach what random reaches at the end."""
+    from uwe.report import curve_lines, random_target, short_unit
 
-    target = random_target(curves)
+    target, unit = random_target(curves), short_unit(curves)
     table = Table()
     table.add_column("strategy")
     for label in sorted({int(label) for curve in curves for label in curve.labels}):
         table.add_column(f"{label:,}", justify="right")
     if target is not None:
-        table.add_column(f"labels to\n{target:.1f} %", justify="right")
+        table.add_column(f"labels to\n{unit.value(target)}", justify="right")
     for line in curve_lines(curves):
         table.add_row(*line)
-    table.caption = "\n".join([*_target_line(target), *map(_bound_line, bounds)]) or None
+    lines = [*_target_line(target, unit), *(_bound_line(bound, unit) for bound in bounds)]
+    table.caption = "\n".join(lines) or None
     table.caption_justify = "left"
     return table
 
@@ -161,15 +167,16 @@ def plan_table(plans: Sequence[RunPlan]) -> Table:
     return table
 
 
-def _target_line(target: float | None) -> list[str]:
-    return [] if target is None else [f"{target:.1f} % is random's last accuracy"]
+def _target_line(target: float | None, unit: Unit) -> list[str]:
+    told = f"random's last {unit.metric.label}"
+    return [] if target is None else [f"{unit.value(target)} is {told}"]
 
 
-def _bound_line(bound: Curve) -> str:
+def _bound_line(bound: Curve, unit: Unit) -> str:
     [mean], [std] = bound.mean, bound.std
-    spread = f" ± {std:.1f}" if isfinite(std) else ""
+    spread = f" ± {unit.number(std)}" if isfinite(std) else ""
     labels, n = int(bound.labels[0]), len(bound.seeds)
-    return f"supervised on all {labels:,} labels: {mean:.1f}{spread} (n = {n})"
+    return f"supervised on all {labels:,} labels: {unit.number(mean)}{spread} (n = {n})"
 
 
 def _costs(plans: Sequence[RunPlan]) -> tuple[str, str, str, str]:

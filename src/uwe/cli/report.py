@@ -41,8 +41,8 @@ def report_command(
     Parameters
     ----------
     paths
-        Results folders; or any CSV files with the columns n_labeled and te_accuracy, named
-        STRATEGY_s1.csv, or folders of such files.
+        Results folders; or any CSV files with the columns n_labeled and te_accuracy (or
+        te_micro_f1, te_rmse), named STRATEGY_s1.csv, or folders of such files.
     html
         Where the page goes; default: report.html in --output.
     output
@@ -50,7 +50,8 @@ def report_command(
     format
         html, md or json; may be given several times. Default: html.
     target
-        Accuracy in percent for the labels to target; default: random's last.
+        Value of the headline metric for the labels to target, a share in percent; default:
+        random's last.
     scale
         log or linear: the axis of labels, and the budgets under the areas.
     level

@@ -243,7 +243,10 @@ def _from_file(
 ) -> list[list[Any]]:
     """The labels of a file for the rows of each table, by id."""
     rows = read_labels(path)
-    label_of = {row.id: row.label for row in rows}
+    label_of: dict[str, Any] = {}
+    for row in rows:
+        if label_of.setdefault(row.id, row.label) != row.label:
+            raise DataError(f"{rows.where(row)}: the id {row.id!r} has two labels; keep one")
     known: set[str] = set()
     values = []
     for table, names in zip(tables, ids, strict=True):

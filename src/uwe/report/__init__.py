@@ -8,16 +8,19 @@ if TYPE_CHECKING:
     from uwe.report.build import FORMATS, build_report, write_report
     from uwe.report.curves import plot_curves
     from uwe.report.document import DataTable, Report
-    from uwe.report.summary import curve_lines, random_target, summary_csv
+    from uwe.report.summary import curve_lines, random_target, short_unit, summary_csv
+    from uwe.report.units import Unit
 
 __all__ = [
     "FORMATS",
     "DataTable",
     "Report",
+    "Unit",
     "build_report",
     "curve_lines",
     "plot_curves",
     "random_target",
+    "short_unit",
     "summary_csv",
     "write_report",
 ]
@@ -28,6 +31,7 @@ __getattr__, __dir__ = lazily(
         "build": ["FORMATS", "build_report", "write_report"],
         "curves": ["plot_curves"],
         "document": ["DataTable", "Report"],
-        "summary": ["curve_lines", "random_target", "summary_csv"],
+        "summary": ["curve_lines", "random_target", "short_unit", "summary_csv"],
+        "units": ["Unit"],
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from uwe.report.sections import (
 )
 from uwe.report.sections.ranking import joint_ranking
 from uwe.runs import Curve
+from uwe.tasks import Metric
 
 __all__ = ["FORMATS", "build_report", "write_report"]
 
@@ -56,7 +58,8 @@ def build_report(
         bounds: upper bounds of any of them.
         scale: of the axis of labels and of the areas, ``log`` or ``linear``.
         level: of the intervals.
-        target: accuracy in percent for the labels to target; None: random's last.
+        target: value of the headline metric for the labels to target, a share in percent; None:
+            random's last.
         data_dir: where the data lies; None: where the runs had it from.
 
     Raises:
@@ -64,9 +67,10 @@ def build_report(
     """
     if not curves:
         raise InputError("there is nothing to report: no run was found")
-    if target is not None and not 0 < target <= 100:
-        raise InputError(f"the target is {target}; it must be a percentage above 0, at most 100")
     evidences = gather(curves, bounds, scale=scale)
+    if target is not None:
+        for each in evidences:
+            _check_target(target, each.metric)
     comparisons = [compare(each, level=level, target=target) for each in evidences]
     names = _names(evidences)
     sections = [
@@ -98,6 +102,21 @@ def write_report(report: Report, path: Path) -> None:
     text = FORMATS[kind](report)
     if not path.is_file() or path.read_bytes() != text.encode():
         write_text(path, text)
+
+
+def _check_target(target: float, metric: Metric) -> None:
+    """Refuse a target that nothing reaches, and one that everything reaches."""
+    low, high = (metric.scale * bound for bound in metric.bounds)
+    fits = low < target <= high if metric.higher_is_better else low <= target < high
+    if fits and math.isfinite(target):
+        return
+    if metric.unit == "%":
+        wanted = f"it must be a percentage above {low:g}, at most {high:g}"
+    elif metric.higher_is_better:
+        wanted = f"{metric.label} must be above {low:g} and at most {high:g}"
+    else:
+        wanted = f"{metric.label} must be at least {low:g} and below {high:g}"
+    raise InputError(f"the target is {target}; {wanted}")
 
 
 def _study(comparison: Comparison, data_dir: Path | None, name: str) -> list[Section]:

@@ -40,6 +40,7 @@ __all__ = [
     "Ranking",
     "Target",
     "compare",
+    "differences_of",
     "rank",
 ]
 
@@ -47,6 +48,9 @@ __all__ = [
 ALPHA = 0.05
 WANTED_POWER = 0.8
 POINTS = (1.0, 0.5, 0.2)
+"""Differences in points of percent for which the seeds are counted."""
+
+_SMALL = 0.05
 COVERAGE_AT = (5, 10, 20)
 
 
@@ -57,12 +61,13 @@ class Pair:
     Attributes:
         first: place of a strategy.
         second: place of the other.
-        difference: in points of percent, with its Student interval.
+        difference: in the unit of the areas (points of percent for a share), with its Student
+            interval.
         p: of the paired t-test; NaN below three seeds.
         corrected: the same by Holm over all pairs of the study.
         detectable: the difference that this many seeds find with 80 % power; None if unknown.
         detectable_first: the same under Holm's first step.
-        seeds: how many seeds differences of 1, 0.5 and 0.2 points need; None beyond a million.
+        seeds: how many seeds each of `Comparison.differences` needs; None beyond a million.
     """
 
     first: int
@@ -115,10 +120,11 @@ class Comparison:
         level: of the intervals.
         curves: mean and interval of each strategy at each budget.
         areas: mean and interval of each strategy's area.
+        differences: for which the seeds are counted, in the unit of the areas.
         pairs: every two strategies.
         penalty: the pairwise penalty matrix.
         ranking: over the seeds of this study.
-        target: the accuracy that `targets` are about; None without random and without a target.
+        target: the value that `targets` are about; None without random and without a target.
         target_is_given: whether the user chose it.
         targets: for each strategy; empty without a target.
     """
@@ -127,6 +133,7 @@ class Comparison:
     level: float
     curves: tuple[tuple[Interval, ...], ...]
     areas: tuple[Interval, ...]
+    differences: tuple[float, ...]
     pairs: tuple[Pair, ...]
     penalty: Penalty
     ranking: Ranking
@@ -141,11 +148,16 @@ class Comparison:
 
     @property
     def order(self) -> list[int]:
-        """Places of the strategies, the largest mean area first; those without one last."""
+        """Places of the strategies, the best mean area first; those without one last."""
+        sign = self.evidence.metric.sign
         return sorted(
             range(len(self.areas)),
-            key=lambda at: (math.isnan(self.areas[at].mean), -_or_0(self.areas[at].mean)),
+            key=lambda at: (math.isnan(self.areas[at].mean), -sign * _or_0(self.areas[at].mean)),
         )
+
+    def gain(self, pair: Pair) -> float:
+        """By how much the first of a pair is better than the second; below 0 where it is worse."""
+        return self.evidence.metric.sign * pair.difference.mean
 
     def pair(self, first: int, second: int) -> Pair:
         """The pair of two places, turned so that ``first`` is first."""
@@ -163,29 +175,45 @@ def compare(evidence: Evidence, *, level: float = 0.95, target: float | None = N
     Args:
         evidence: the study.
         level: of the intervals.
-        target: accuracy in percent; None: what random reaches at its last budget.
+        target: value of the metric, a share in percent; None: what random reaches at its last
+            budget.
 
     Raises:
         InputError: the level does not lie between 0 and 1.
     """
-    runs = evidence.accuracy
+    runs, sign = evidence.values, evidence.metric.sign
     aim, aims = _aims(evidence, target)
+    differences = differences_of(evidence)
     return Comparison(
         evidence,
         level,
         tuple(tuple(mean_interval(column, level=level) for column in each.T) for each in runs),
         tuple(mean_interval(row, level=level) for row in evidence.areas),
-        _pairs(evidence.areas, level),
-        penalty_matrix(runs, alpha=ALPHA),
-        rank(evidence.areas.T),
+        differences,
+        _pairs(evidence.areas, level, differences),
+        penalty_matrix(sign * runs, alpha=ALPHA),
+        rank(sign * evidence.areas.T),
         aim,
         target is not None,
         () if aim is None else _targets(evidence, aims, level),
     )
 
 
+def differences_of(evidence: Evidence) -> tuple[float, ...]:
+    """Small differences of areas: `POINTS` of percent, or the like at a power of ten.
+
+    The power of ten is the largest that is at most a twentieth of the mean area.
+    """
+    if evidence.unit.is_percent:
+        return POINTS
+    sizes = np.abs(evidence.areas[np.isfinite(evidence.areas)])
+    size = _SMALL * float(sizes.mean()) if sizes.size else 0.0
+    step = 10.0 ** math.floor(math.log10(size)) if size > 0 else 1.0
+    return tuple(float(f"{each * step:.3g}") for each in POINTS)
+
+
 def rank(blocks: FloatArray) -> Ranking:
-    """Mean ranks of strategies over blocks ``[n, m]``, and groups of equals."""
+    """Mean ranks of strategies over blocks ``[n, m]``, more is better; and groups of equals."""
     ranks = rank_blocks(blocks)
     if ranks.blocks < LEAST_PAIRS or len(ranks.mean) < 2:
         return Ranking(ranks, math.nan, ())
@@ -193,7 +221,7 @@ def rank(blocks: FloatArray) -> Ranking:
     return Ranking(ranks, distance, tuple(groups(ranks.mean, distance)))
 
 
-def _pairs(areas: FloatArray, level: float) -> tuple[Pair, ...]:
+def _pairs(areas: FloatArray, level: float, sought: tuple[float, ...]) -> tuple[Pair, ...]:
     places = list(combinations(range(len(areas)), 2))
     differences = [areas[first] - areas[second] for first, second in places]
     p = paired_p(np.stack(differences, axis=1)) if places else np.zeros(0)
@@ -201,28 +229,35 @@ def _pairs(areas: FloatArray, level: float) -> tuple[Pair, ...]:
     tests = max(int(np.isfinite(p).sum()), 1)
     return tuple(
         _pair(
-            place, mean_interval(difference, level=level), float(p[at]), float(corrected[at]), tests
+            place,
+            mean_interval(difference, level=level),
+            (float(p[at]), float(corrected[at])),
+            tests=tests,
+            sought=sought,
         )
         for at, (place, difference) in enumerate(zip(places, differences, strict=True))
     )
 
 
 def _pair(
-    places: tuple[int, int], difference: Interval, p: float, corrected: float, tests: int
+    places: tuple[int, int],
+    difference: Interval,
+    chances: tuple[float, float],
+    *,
+    tests: int,
+    sought: tuple[float, ...],
 ) -> Pair:
+    """A pair; ``chances`` are p and Holm's p, ``sought`` the differences to count seeds for."""
     if difference.n < LEAST_PAIRS or not difference.deviation > 0:
-        return Pair(*places, difference, p, corrected, None, None, (None,) * len(POINTS))
+        return Pair(*places, difference, *chances, None, None, (None,) * len(sought))
     deviation, n = difference.deviation, difference.n
     return Pair(
         *places,
         difference,
-        p,
-        corrected,
+        *chances,
         detectable_difference(deviation, n, alpha=ALPHA, wanted=WANTED_POWER),
         detectable_difference(deviation, n, alpha=ALPHA / tests, wanted=WANTED_POWER),
-        tuple(
-            seeds_needed(points, deviation, alpha=ALPHA, wanted=WANTED_POWER) for points in POINTS
-        ),
+        tuple(seeds_needed(each, deviation, alpha=ALPHA, wanted=WANTED_POWER) for each in sought),
     )
 
 
@@ -241,13 +276,13 @@ def _turned(pair: Pair) -> Pair:
 
 
 def _aims(evidence: Evidence, target: float | None) -> tuple[float | None, FloatArray]:
-    """The target, and what it is for each seed: random's own last accuracy, unless it is given."""
+    """The target, and what it is for each seed: random's own last value, unless it is given."""
     n = len(evidence.seeds)
     if target is not None:
         return target, np.full(n, target)
     if evidence.baseline is None:
         return None, np.full(n, np.nan)
-    last = evidence.accuracy[evidence.baseline, :, -1]
+    last = evidence.values[evidence.baseline, :, -1]
     if np.isnan(last).all():
         return None, last
     return float(np.nanmean(last)), last
@@ -255,9 +290,10 @@ def _aims(evidence: Evidence, target: float | None) -> tuple[float | None, Float
 
 def _targets(evidence: Evidence, aims: FloatArray, level: float) -> tuple[Target, ...]:
     """Labels to target of each strategy, and what it saves against random on the same seeds."""
-    base = evidence.baseline
-    random = None if base is None else evidence.accuracy[base]
-    return tuple(_target(evidence.labels, runs, random, aims, level) for runs in evidence.accuracy)
+    base, sign = evidence.baseline, evidence.metric.sign
+    more = sign * evidence.values  # so that a target is reached from below
+    random = None if base is None else more[base]
+    return tuple(_target(evidence.labels, runs, random, sign * aims, level) for runs in more)
 
 
 def _target(

@@ -49,7 +49,7 @@ def plot_curves(curves: Sequence[Curve], path: Path, *, bounds: Sequence[Curve] 
 
 
 def curves_svg(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> str:
-    """Mean accuracy against labels with bands of one sample deviation, as an SVG file.
+    """Mean of the metric against labels with bands of one sample deviation, as an SVG file.
 
     Its colours are in the file, for light and for dark paper.
 
@@ -68,14 +68,15 @@ def curves_svg(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> str:
         levels=[(_bound_name(bound), float(bound.mean[0])) for bound in bounds],
     )
     title, below = _titles(curves)
-    legend, width = _legend(series, _LEFT + _CHART[0] + 6)
+    metric = curves[0].metric
+    legend, width = _legend(series, _LEFT + _CHART[0] + 6, metric.sign)
     width = math.ceil(max(width, _LEFT + 52 + width_of([title], 16)))
     height = _TOP + max(_CHART[1], _ROW * len(series) + 12) + _BOTTOM
     parts = [
         shape("rect", "paper", width=width, height=height),
         text(_LEFT + 40, 26, title, classes="title"),
         text(_LEFT + 40, 45, below, classes="soft"),
-        _upwards("test accuracy, %", 16, _TOP + (_CHART[1] - 32) / 2),
+        _upwards(f"test {metric.axis}", 16, _TOP + (_CHART[1] - 32) / 2),
         f'<g transform="translate({_LEFT:g} {_TOP:g})">{"".join(chart)}</g>',
         *legend,
     ]
@@ -110,9 +111,9 @@ def _bound_name(bound: Curve) -> str:
     return f"all {int(bound.labels[0]):,} labels"
 
 
-def _legend(series: Sequence[Series], left: float) -> tuple[list[str], float]:
-    """Names beside the curves, the highest last accuracy first; and where the legend ends."""
-    ordered = sorted(series, key=lambda each: -_last(each))
+def _legend(series: Sequence[Series], left: float, sign: float) -> tuple[list[str], float]:
+    """Names beside the curves, the best last value first; and where the legend ends."""
+    ordered = sorted(series, key=lambda each: -sign * _last(each))
     parts = []
     for at, each in enumerate(ordered):
         y = _TOP + 12 + _ROW * at

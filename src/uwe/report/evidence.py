@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from uwe._types import FloatArray
-from uwe.runs import Curve, Record, Study, bounds_of, by_study
+from uwe.report.units import Unit
+from uwe.runs import Curve, Record, Study, bounds_of, by_study, task_of
 from uwe.statistics import area
+from uwe.tasks import Metric, Task, find_task, task_names
 
 __all__ = ["BASELINE", "Evidence", "EvidentRun", "gather", "study_title"]
 
@@ -47,11 +49,14 @@ class Evidence:
         curves: one for each strategy, in the order of the arrays.
         labels: budgets, int64 ``[b]``.
         seeds: of any run, rising, ``[n]``.
-        accuracy: float64 ``[m, n, b]`` in percent; NaN where there is no run or it stopped.
+        values: float64 ``[m, n, b]`` of the metric, a share in percent; NaN where there is no run
+            or it stopped.
         areas: float64 ``[m, n]``; NaN where a run is not whole.
         scale: of the budgets in ``areas``.
         bounds: upper bounds.
         notes: facts about the runs that a reader needs.
+        task: what was learnt, without the names of its classes.
+        unit: how values and areas are written.
     """
 
     study: Study
@@ -59,11 +64,18 @@ class Evidence:
     curves: tuple[Curve, ...]
     labels: npt.NDArray[np.int64]
     seeds: tuple[int, ...]
-    accuracy: FloatArray
+    values: FloatArray
     areas: FloatArray
     scale: str
     bounds: tuple[Curve, ...]
     notes: tuple[str, ...]
+    task: Task
+    unit: Unit
+
+    @property
+    def metric(self) -> Metric:
+        """What was measured."""
+        return self.curves[0].metric
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -120,20 +132,20 @@ def study_title(study: Study, studies: Sequence[Study]) -> str:
 def _evidence(curves: Sequence[Curve], bounds: Sequence[Curve], title: str, scale: str) -> Evidence:
     longest = max((curve.labels for curve in curves), key=len)
     seeds = tuple(sorted({seed for curve in curves for seed in curve.seeds}))
-    accuracy = np.full((len(curves), len(seeds), len(longest)), np.nan)
+    values = np.full((len(curves), len(seeds), len(longest)), np.nan)
     for at, curve in enumerate(curves):
         rows = [seeds.index(seed) for seed in curve.seeds]
-        accuracy[at, rows, : len(curve.labels)] = curve.accuracies
+        values[at, rows, : len(curve.labels)] = curve.values
     areas = (
-        area(longest, accuracy, scale=scale)
+        area(longest, values, scale=scale)
         if len(longest) > 1
-        else np.full(accuracy.shape[:2], np.nan)
+        else np.full(values.shape[:2], np.nan)
     )
     notes = [
         *_unrecorded(curves),
         *_stopped(curves, longest),
         *_missing(curves, seeds),
-        *_alike(curves, accuracy),
+        *_alike(curves, values),
     ]
     return Evidence(
         curves[0].study,
@@ -141,12 +153,23 @@ def _evidence(curves: Sequence[Curve], bounds: Sequence[Curve], title: str, scal
         tuple(curves),
         longest,
         seeds,
-        accuracy,
+        values,
         areas,
         scale,
         tuple(bounds),
         tuple(notes),
+        _task(curves),
+        Unit.of(curves[0].metric, values),
     )
+
+
+def _task(curves: Sequence[Curve]) -> Task:
+    """The task of the runs; of tables of other programs, the one of their metric."""
+    record = next((record for curve in curves for record in curve.records), None)
+    if record is not None:
+        return task_of(record)
+    tasks = map(find_task, task_names())
+    return next(task for task in tasks if task.headline.name == curves[0].metric.name)
 
 
 def _unrecorded(curves: Sequence[Curve]) -> list[str]:
@@ -164,7 +187,7 @@ def _stopped(curves: Sequence[Curve], labels: npt.NDArray[np.int64]) -> list[str
     """Runs that stop early count to where they stop."""
     found = []
     for curve in curves:
-        reached = np.isfinite(curve.accuracies).sum(1)
+        reached = np.isfinite(curve.values).sum(1)
         for seed, many in zip(curve.seeds, reached.tolist(), strict=True):
             if many < len(labels):
                 found.append(
@@ -188,11 +211,11 @@ def _missing(curves: Sequence[Curve], seeds: Sequence[int]) -> list[str]:
     ]
 
 
-def _alike(curves: Sequence[Curve], accuracy: FloatArray) -> list[str]:
+def _alike(curves: Sequence[Curve], values: FloatArray) -> list[str]:
     return [
-        f"{curves[first].method} and {curves[second].method} have the same accuracy in every run "
-        "and at every budget: are they one and the same?"
+        f"{curves[first].method} and {curves[second].method} have the same "
+        f"{curves[first].metric.label} in every run and at every budget: are they one and the same?"
         for first, second in combinations(range(len(curves)), 2)
-        if np.array_equal(accuracy[first], accuracy[second], equal_nan=True)
-        and np.isfinite(accuracy[first]).any()
+        if np.array_equal(values[first], values[second], equal_nan=True)
+        and np.isfinite(values[first]).any()
     ]

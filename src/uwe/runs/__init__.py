@@ -1,7 +1,15 @@
 """The results folder: names, records and journals of runs, their tables, and curves over seeds."""
 
 from uwe.runs.curves import bounds_of, by_study, find_bounds, find_curves
-from uwe.runs.cycles import COLUMNS, TIMING_COLUMNS, cycle_rows, write_cycles, write_query
+from uwe.runs.cycles import (
+    TIMING_COLUMNS,
+    columns_of,
+    cycle_rows,
+    label_cell,
+    write_cycles,
+    write_query,
+)
+from uwe.runs.metric import metric_of, task_of
 from uwe.runs.names import (
     RunFiles,
     RunName,
@@ -16,7 +24,6 @@ from uwe.runs.study import Curve, Study
 from uwe.runs.tables import read_acc_files, read_cycles
 
 __all__ = [
-    "COLUMNS",
     "TIMING_COLUMNS",
     "Curve",
     "Record",
@@ -26,6 +33,7 @@ __all__ = [
     "Study",
     "bounds_of",
     "by_study",
+    "columns_of",
     "cycle_rows",
     "file_name",
     "find_bounds",
@@ -33,11 +41,14 @@ __all__ = [
     "find_runs",
     "has_own_cycle0",
     "initial_rows_file",
+    "label_cell",
+    "metric_of",
     "read_acc_files",
     "read_cycles",
     "read_others",
     "read_record",
     "tables_in",
+    "task_of",
     "write_cycles",
     "write_query",
 ]

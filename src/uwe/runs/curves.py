@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from uwe.errors import DataError, InputError
+from uwe.runs.metric import DEFAULT_TASK, metric_of, task_of, task_told
 from uwe.runs.names import Kind, RunName, tables_in
 from uwe.runs.others import read_others
 from uwe.runs.record import Record
@@ -20,7 +21,7 @@ from uwe.runs.tables import read_cycles
 __all__ = ["bounds_of", "by_study", "find_bounds", "find_curves"]
 
 _OF_RUNS = ("seed", "strategy", "budgets", "rows of cycle 0")
-_OPTION = "option "
+_OPTION, _TASK = "option ", "task"
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,10 @@ def _run(record: Record, name: RunName) -> _Run:
     options = {key: value for key, value in common.items() if key.startswith(_OPTION)}
     for key in options:
         del common[key]
+    if _TASK in common:
+        common[_TASK] = task_told(task_of(record))
+        if common[_TASK] == DEFAULT_TASK.name:  # records without the key are of this task, too
+            del common[_TASK]
     method = "supervised" if whole else name.method_part
     return _Run(
         Study(
@@ -151,22 +156,24 @@ def _told(key: tuple[Study, str, Settings], keys: Sequence[tuple[Study, str, Set
 def _curve(runs: Sequence[_Run], method: str) -> Curve:
     _check_distinct(runs)
     runs = sorted(runs, key=lambda run: run.seed)
-    read = [read_cycles(run.path) for run in runs]
+    metric = metric_of(runs[0].record)
+    read = [read_cycles(run.path, metric) for run in runs]
     longest = max((labels for labels, _ in read), key=len)
-    accuracies = np.full((len(read), len(longest)), np.nan)
+    shown = np.full((len(read), len(longest)), np.nan)
     for at, (run, (labels, values)) in enumerate(zip(runs, read, strict=True)):
         if not np.array_equal(labels, longest[: len(labels)]):
             raise DataError(
                 f"{run.path} has budgets {labels.tolist()}, but another seed of {method} has "
                 f"{longest.tolist()}; they cannot be pooled"
             )
-        accuracies[at, : len(values)] = 100 * values
+        shown[at, : len(values)] = metric.scale * values
     seeds = tuple(run.seed for run in runs)
     paths = tuple(run.path for run in runs)
     records = tuple(run.record for run in runs)
     return Curve(
-        runs[0].study, method, runs[0].strategy, seeds, longest, accuracies, paths, records
-    )
+        runs[0].study, method, runs[0].strategy, seeds, longest, shown, paths, records,
+        metric=metric,
+    )  # fmt: skip
 
 
 def _check_distinct(runs: Sequence[_Run]) -> None:

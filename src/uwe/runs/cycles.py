@@ -8,41 +8,70 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from uwe._files import write_text
-from uwe._types import Labels
 from uwe.journal import Event, Queried, Trained
 from uwe.pool import Pool
+from uwe.runs.metric import DEFAULT_TASK
+from uwe.tasks import Task
 
 __all__ = [
-    "COLUMNS",
     "TIMING_COLUMNS",
+    "columns_of",
     "csv_text",
     "cycle_rows",
+    "label_cell",
     "write_cycles",
     "write_query",
 ]
 
-COLUMNS = (
-    "n_labeled",
-    "te_accuracy",
-    "q_accuracy",
-    "query_time",
-    "tr_loss",
-    "lb_loss",
-    "unlb_loss",
-    "q_loss",
-    "te_loss",
-    "train_seconds",
-    "pass_seconds",
-    "peak_memory_mb",
-    "device",
-)
-"""The eight columns of the paper's code, then ours. Accuracies lie in 0..1."""
+_LOSSES = ("query_time", "tr_loss", "lb_loss", "unlb_loss", "q_loss", "te_loss")
+_COSTS = ("train_seconds", "pass_seconds", "peak_memory_mb", "device")
 
 TIMING_COLUMNS = ("query_time", "train_seconds", "pass_seconds", "peak_memory_mb")
 """The columns that differ when a run is repeated."""
 
 _QUERY_COLUMNS = ("rank", "idx", "label", "pred", "id", "uncertainty")
+
+
+def columns_of(task: Task) -> tuple[str, ...]:
+    """The columns of a run's CSV: the eight of the paper's code, other metrics, then ours.
+
+    >>> from uwe.tasks import regression
+    >>> columns_of(regression())[:3], columns_of(regression())[8:11]
+    (('n_labeled', 'te_rmse', 'q_rmse'), ('te_loss', 'te_mae', 'te_r2'))
+    """
+    headline, *others = task.metrics
+    return (
+        "n_labeled",
+        headline.test_column,
+        headline.query_column,
+        *_LOSSES,
+        *(metric.test_column for metric in others),
+        *_COSTS,
+    )
+
+
+def label_cell(task: Task, value: Any) -> int | float | str | None:
+    """One label as a cell: a class number, class numbers joined by ``|``, or a number.
+
+    No class at all is ``[]``, and an unknown label is an empty cell.
+
+    Args:
+        task: what is learnt.
+        value: a value of JSON, as in journals; or an element of the task's array of targets.
+
+    >>> from uwe.tasks import multilabel
+    >>> label_cell(multilabel(3), [0, 2]), label_cell(multilabel(3), np.array([0, 0, 0]))
+    ('0|2', '[]')
+    """
+    if isinstance(value, np.ndarray | np.generic):
+        [value] = task.targets.values(np.asarray(value)[None])
+    if isinstance(value, list | tuple):
+        return "|".join(map(str, value)) or "[]"
+    cell: int | float | None = value
+    return cell
 
 
 def cycle_rows(events: Sequence[Event]) -> list[dict[str, Any]]:
@@ -55,9 +84,10 @@ def cycle_rows(events: Sequence[Event]) -> list[dict[str, Any]]:
     ]
 
 
-def write_cycles(path: Path, events: Sequence[Event]) -> None:
+def write_cycles(path: Path, events: Sequence[Event], *, task: Task = DEFAULT_TASK) -> None:
     """Write the CSV of a run, whole; a file that says the same already is left alone."""
-    text = csv_text(COLUMNS, ([row.get(name) for name in COLUMNS] for row in cycle_rows(events)))
+    columns = columns_of(task)
+    text = csv_text(columns, ([row.get(name) for name in columns] for row in cycle_rows(events)))
     if not path.is_file() or path.read_bytes() != text.encode():
         write_text(path, text)
 
@@ -68,8 +98,9 @@ def write_query(
     *,
     pool: Pool,
     ids: Sequence[str],
-    predicted: Labels | None,
+    predicted: Sequence[Any] | np.ndarray[Any, Any] | None,
     uncertainty: Sequence[float] | None,
+    task: Task = DEFAULT_TASK,
 ) -> None:
     """Write the rows of one query in the order of picking, with what is known of them.
 
@@ -78,16 +109,18 @@ def write_query(
         query: the query.
         pool: the pool after answers to the query; a label that is not known is left empty.
         ids: what a person calls each pool row.
-        predicted: class of each pool row by the model that decided; None in cycle 0.
+        predicted: of each pool row by the model that decided, as `Task.predicted` gives it; None
+            in cycle 0.
         uncertainty: of each pool row by that model; None in cycle 0.
+        task: what is learnt.
     """
     labels = pool.label_of(query.rows)
     rows = (
         [
             rank,
             row,
-            label,
-            None if predicted is None else int(predicted[row]),
+            label_cell(task, label),
+            None if predicted is None else label_cell(task, predicted[row]),
             ids[row],
             None if uncertainty is None else float(uncertainty[row]),
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from uwe.errors import InputError
+from uwe.runs.metric import ACCURACY
 from uwe.runs.study import Curve, Study
-from uwe.runs.tables import read_cycles
+from uwe.runs.tables import read_cycles, table_metric
+from uwe.tasks import Metric
 
 __all__ = ["read_others"]
 
@@ -25,7 +27,10 @@ OtherRun: TypeAlias = tuple[Path, int, npt.NDArray[np.int64], npt.NDArray[np.flo
 
 
 def read_others(paths: Sequence[Path]) -> list[Curve]:
-    """Curves of any CSV files with the columns ``n_labeled`` and ``te_accuracy`` (0..1).
+    """Curves of any CSV files with the columns ``n_labeled`` and one of a headline metric.
+
+    Such a column is ``te_accuracy`` or ``te_micro_f1`` (0..1), or ``te_rmse``. Runs of different
+    metrics are different studies.
 
     A file's name must hold its seed, as in ``margin_s3.csv`` or ``margin/seed3.csv``; the rest of
     the name, or else the folder, is the strategy. Runs of different budgets are different studies;
@@ -38,15 +43,30 @@ def read_others(paths: Sequence[Path]) -> list[Curve]:
         InputError: a file is missing, its name holds no seed, or two have one name and seed.
         DataError: a column is missing or a value is no number; file and line are named.
     """
-    tables: dict[str, list[OtherRun]] = {}
+    tables: dict[tuple[str, str], list[OtherRun]] = {}  # by metric and method
+    metrics: dict[str, Metric] = {}
     for path in paths:
         method, seed = _named(path)
-        _check_new(tables.get(method, []), path, seed)
-        tables.setdefault(method, []).append((path, seed, *read_cycles(path)))
-    dataset = _common_folder(paths, set(tables))
+        metric = table_metric(path)
+        metrics.setdefault(metric.name, metric)
+        its = tables.setdefault((metric.name, method), [])
+        _check_new(its, path, seed)
+        its.append((path, seed, *read_cycles(path, metric)))
+    dataset = _common_folder(paths, {method for _, method in tables})
+    return [
+        curve
+        for name, metric in metrics.items()
+        for curve in _curves(
+            (dataset, metric), {method: its for (of, method), its in tables.items() if of == name}
+        )
+    ]
+
+
+def _curves(of: tuple[str, Metric], tables: Mapping[str, Sequence[OtherRun]]) -> list[Curve]:
+    """The curves of one data set and metric."""
     whole = _whole_budgets([table[2] for each in tables.values() for table in each])
     return [
-        _curve(dataset, budgets, method, its)
+        _curve(of, budgets, method, its)
         for budgets in whole
         for method in sorted(tables)
         if (its := [each for each in tables[method] if _home(each[2], whole) is budgets])
@@ -100,21 +120,24 @@ def _home(labels: npt.NDArray[np.int64], whole: Sequence[tuple[int, ...]]) -> tu
 
 
 def _curve(
-    dataset: str, budgets: tuple[int, ...], method: str, tables: Sequence[OtherRun]
+    of: tuple[str, Metric], budgets: tuple[int, ...], method: str, tables: Sequence[OtherRun]
 ) -> Curve:
+    dataset, metric = of
+    settings = () if metric.name == ACCURACY.name else (("metric", metric.label),)
     tables = sorted(tables, key=lambda table: table[1])
-    accuracies = np.full((len(tables), len(budgets)), np.nan)
+    shown = np.full((len(tables), len(budgets)), np.nan)
     for at, (_, _, _, values) in enumerate(tables):
-        accuracies[at, : len(values)] = 100 * values
-    shown = list(map(str, budgets))
-    if len(shown) > _LONGEST_LIST:
-        shown = [shown[0], "...", shown[-1]]
+        shown[at, : len(values)] = metric.scale * values
+    named = list(map(str, budgets))
+    if len(named) > _LONGEST_LIST:
+        named = [named[0], "...", named[-1]]
     return Curve(
-        Study(dataset, "", "", "-".join(shown)),
+        Study(dataset, "", "", "-".join(named), settings),
         method,
         method.lower(),
         tuple(table[1] for table in tables),
         np.array(budgets, dtype=np.int64),
-        accuracies,
+        shown,
         tuple(table[0] for table in tables),
+        metric=metric,
     )

@@ -11,13 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from uwe._types import FloatArray
+from uwe.runs.metric import ACCURACY, DEFAULT_TASK
 from uwe.runs.record import Record
+from uwe.tasks import Metric
 
 __all__ = ["Curve", "Settings", "Study"]
 
 Settings: TypeAlias = tuple[tuple[str, str], ...]
 
 _OF_CYCLES = {"start"}  # settings that only a training after another has
+_WITHOUT = {"task": DEFAULT_TASK.name, "metric": ACCURACY.label}  # of a study that has no such key
 _SIZES, _FINGERPRINT = ("pool size", "test size"), "data fingerprint"
 
 
@@ -30,8 +33,9 @@ class Study:
         model: its name.
         epochs: of every training.
         budgets: their name.
-        settings: everything else that can change an accuracy, from the runs' records; empty for
-            tables of other programs.
+        settings: everything else that can change a result, from the runs' records, and the task
+            if it is not classification; of tables of other programs the metric alone, if it is
+            not the accuracy.
     """
 
     dataset: str
@@ -57,7 +61,7 @@ class Study:
         sized = [other for other in same if all(other.get(key) == mine.get(key) for key in _SIZES)]
         if _FINGERPRINT in told and len({other.get(_FINGERPRINT) for other in sized}) == 1:
             told.remove(_FINGERPRINT)
-        return ", ".join(f"{key} {mine.get(key, 'unknown')}" for key in told)
+        return ", ".join(f"{key} {mine.get(key, _WITHOUT.get(key, 'unknown'))}" for key in told)
 
     def bounds(self, curve: Curve) -> bool:
         """Whether ``curve`` is an upper bound of this study.
@@ -72,7 +76,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Curve:
-    """Accuracy against labels of one method over several seeds.
+    """The headline metric against labels of one method over several seeds.
 
     Attributes:
         study: only curves of one study are compared.
@@ -81,10 +85,12 @@ class Curve:
         strategy: its name alone.
         seeds: one for each run.
         labels: int64 ``[b]``, rows labelled at each budget.
-        accuracies: float64 ``[runs, b]`` in percent; NaN where a run has not got there.
+        values: float64 ``[runs, b]`` of the metric, a share in percent; NaN where a run has not
+            got there.
         paths: of the runs' tables.
         records: of the runs; empty for tables of other programs.
         lacks_record: whether the tables are in a results folder but have no record.
+        metric: what the values are.
     """
 
     study: Study
@@ -92,27 +98,28 @@ class Curve:
     strategy: str
     seeds: tuple[int, ...]
     labels: npt.NDArray[np.int64]
-    accuracies: FloatArray
+    values: FloatArray
     paths: tuple[Path, ...] = ()
     records: tuple[Record, ...] = ()
     lacks_record: bool = False
+    metric: Metric = ACCURACY
 
     @property
     def n(self) -> npt.NDArray[np.int64]:
         """How many runs got to each budget."""
-        runs: npt.NDArray[np.int64] = np.isfinite(self.accuracies).sum(0)
+        runs: npt.NDArray[np.int64] = np.isfinite(self.values).sum(0)
         return runs
 
     @property
     def mean(self) -> FloatArray:
-        """Mean over the runs that got there, in percent."""
-        mean: FloatArray = np.nansum(self.accuracies, 0) / np.maximum(self.n, 1)
+        """Mean over the runs that got there, a share in percent."""
+        mean: FloatArray = np.nansum(self.values, 0) / np.maximum(self.n, 1)
         return mean
 
     @property
     def std(self) -> FloatArray:
         """The sample's deviation over those runs; NaN for fewer than two."""
-        squares = np.nansum((self.accuracies - self.mean) ** 2, 0)
+        squares = np.nansum((self.values - self.mean) ** 2, 0)
         variance = np.where(self.n > 1, squares / np.maximum(self.n - 1, 1), np.nan)
         deviation: FloatArray = np.sqrt(variance)
         return deviation

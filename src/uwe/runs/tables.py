@@ -5,39 +5,62 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from uwe._types import FloatArray
 from uwe.errors import DataError, InputError, require_known
-from uwe.runs.cycles import COLUMNS
+from uwe.runs.metric import ACCURACY
+from uwe.tasks import Metric, find_task, metric_of_column, task_names
 
-__all__ = ["read_acc_files", "read_cycles"]
+__all__ = ["read_acc_files", "read_cycles", "table_metric"]
+
+_LABELS = "n_labeled"
+
+CycleRows: TypeAlias = tuple[npt.NDArray[np.int64], FloatArray]
 
 
-_NEEDED = COLUMNS[:2]
+def read_cycles(path: Path, metric: Metric | None = None) -> CycleRows:
+    """Labels and values of the headline metric, as stored, of one run's CSV.
 
-
-def read_cycles(path: Path) -> tuple[npt.NDArray[np.int64], FloatArray]:
-    """Labels and accuracies (0..1) of one run's CSV.
+    Args:
+        path: of the CSV.
+        metric: of the run; None: the one whose column the CSV has (`table_metric`).
 
     Raises:
         InputError: the file is not there.
-        DataError: a column is missing, a value is no number, the labels do not rise, or there is
-            no row; file and line are named.
+        DataError: a column is missing, a value is no number or impossible, the labels do not rise,
+            or there is no row; file and line are named.
     """
-    if not path.is_file():
-        raise InputError(f"there is no file {path}")
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = _rows(path, csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
+    found = table_metric(path) if metric is None else metric
+    columns, lines = _content(path)
+    _require(path, columns, (_LABELS, found.test_column))
+    rows = [_numbers(path, line, row, found) for line, row in enumerate(lines, start=2)]
     labels = np.array([row[0] for row in rows], dtype=np.int64)
     if not len(labels) or np.any(np.diff(labels) <= 0):
-        raise DataError(f"{path} must have rows of rising {_NEEDED[0]}, not {labels.tolist()}")
+        raise DataError(f"{path} must have rows of rising {_LABELS}, not {labels.tolist()}")
     return labels, np.array([row[1] for row in rows], dtype=np.float64)
+
+
+def table_metric(path: Path) -> Metric:
+    """The headline metric whose column a CSV has.
+
+    Raises:
+        InputError: the file is not there.
+        DataError: it has the column of no headline metric, or cannot be read.
+    """
+    columns, _ = _content(path)
+    metric = metric_of_column(columns)
+    if metric is None:
+        _require(path, columns, (_LABELS,))
+        first, *others = (find_task(name).headline.test_column for name in task_names())
+        raise DataError(
+            f"{path} lacks the column {first!r} (or {' or '.join(map(repr, others))}); "
+            f"it has {', '.join(columns)}"
+        )
+    return metric
 
 
 def read_acc_files(
@@ -80,10 +103,10 @@ def read_acc_files(
 def _equal_runs(method: str, paths: Sequence[Path]) -> FloatArray:
     if not paths:
         raise InputError(f"method {method!r} has no files")
-    first, _ = read_cycles(paths[0])
+    first, _ = read_cycles(paths[0], ACCURACY)
     runs = []
     for path in paths:
-        labels, values = read_cycles(path)
+        labels, values = read_cycles(path, ACCURACY)
         if not np.array_equal(labels, first):
             raise InputError(
                 f"{path} has budgets {labels.tolist()}, but {paths[0]} has {first.tolist()}; "
@@ -93,25 +116,37 @@ def _equal_runs(method: str, paths: Sequence[Path]) -> FloatArray:
     return np.stack(runs)
 
 
-def _rows(path: Path, reader: csv.DictReader[str]) -> list[tuple[int, float]]:
-    columns = reader.fieldnames or ()
-    missing = [column for column in _NEEDED if column not in columns]
+def _content(path: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
+    """Columns and rows of a CSV."""
+    if not path.is_file():
+        raise InputError(f"there is no file {path}")
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            columns, rows = reader.fieldnames or (), list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+    return columns, rows
+
+
+def _require(path: Path, columns: Sequence[str], needed: Sequence[str]) -> None:
+    missing = [column for column in needed if column not in columns]
     if missing:
         raise DataError(
             f"{path} lacks the column {missing[0]!r}; it has {', '.join(columns) or 'none'}"
         )
-    return [_numbers(path, line, row) for line, row in enumerate(reader, start=2)]
 
 
-def _numbers(path: Path, line: int, row: Mapping[str, str]) -> tuple[int, float]:
-    labels, accuracy = (row[column] for column in _NEEDED)
+def _numbers(path: Path, line: int, row: Mapping[str, str], metric: Metric) -> tuple[int, float]:
+    labels, value = row[_LABELS], row[metric.test_column]
     try:
-        count, share = int(labels), float(accuracy)
+        count, number = int(labels), float(value)
     except (TypeError, ValueError):
-        count, share = 0, np.nan
-    if count < 1 or not 0 <= share <= 1:
+        count, number = 0, np.nan
+    least, most = metric.bounds
+    if count < 1 or not (np.isfinite(number) and least <= number <= most):
         raise DataError(
             f"line {line} of {path} is not a row of results: "
-            f"{_NEEDED[0]} is {labels!r} and {_NEEDED[1]} is {accuracy!r}"
+            f"{_LABELS} is {labels!r} and {metric.test_column} is {value!r}"
         )
-    return count, share
+    return count, number

@@ -50,7 +50,7 @@ class LabelRow:
 
 @dataclass(frozen=True)
 class LabelRows:
-    """The rows of a file of labels; each id is there once.
+    """The rows of a file of labels; each id is there once for each person.
 
     Attributes:
         path: the file.
@@ -77,14 +77,16 @@ def read_labels(path: Path) -> LabelRows:
     """The labels in a table with a column ``id`` (or ``ids``) and a column ``label`` (``labels``).
 
     The columns ``by``, ``seconds``, ``note`` and ``skip`` are read where there are any; others are
-    ignored. An empty label is None. If an id is repeated with the same label, its first row counts.
+    ignored. An empty label is None. Of rows in which one person gives an id the same label, the first
+    counts.
 
     Args:
         path: ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``.
 
     Raises:
         InputError: the suffix is another.
-        DataError: it cannot be read, a column is missing, an id is empty or has two labels,
+        DataError: it cannot be read, a column is missing, an id is empty or has two labels of one
+            person,
             ``seconds`` is no number, or ``skip`` is neither true nor false.
 
     >>> import tempfile
@@ -113,12 +115,12 @@ def read_labels(path: Path) -> LabelRows:
 
 
 def _once(table: Table, rows: list[LabelRow]) -> Iterator[LabelRow]:
-    """The first row of each id; ids must not be empty, and their labels must agree."""
-    first: dict[str, LabelRow] = {}
+    """The first row of each id and person; ids must not be empty, and their labels must agree."""
+    first: dict[tuple[str, str | None], LabelRow] = {}
     for row in rows:
         if not row.id.strip():
             raise DataError(f"{table.name}: {table.unit} {row.line} has no id; add it")
-        earlier = first.setdefault(row.id, row)
+        earlier = first.setdefault((row.id, row.by), row)
         if earlier is row:
             yield row
         elif (earlier.label, earlier.skip) != (row.label, row.skip):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import TypeAlias
 
-from uwe.report.charts.svg import drawing, line, nice_ticks, path, shape, text
+from uwe.report.charts.svg import drawing, line, nice_ticks, path, shape, text, width_of
 
 __all__ = ["Series", "Size", "draw_lines", "lines_across"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 10.0, 8.0, 40.0
-_LEAST_GAP = 26.0
+_LEAST_GAP, _BESIDE = 26.0, 5.0
 Size: TypeAlias = tuple[float, float]
 
 _SIZE = (440.0, 300.0)
@@ -42,12 +42,14 @@ class _Frame:
         self.height = size[1]
         margin = 0.04 * (high - low or 1.0)
         self.low, self.high = low - margin, high + margin
+        self.ticks = nice_ticks(self.low, self.high)
+        self.left = max(_LEFT, width_of([f"{tick:g}" for tick in self.ticks]) + _BESIDE)
         self._first = self._place(x[0])
         self._span = (self._place(x[-1]) - self._first) or 1.0
 
     def x(self, value: float) -> float:
-        inside = self.right - _LEFT - 20
-        return _LEFT + 10 + inside * (self._place(value) - self._first) / self._span
+        inside = self.right - self.left - 20
+        return self.left + 10 + inside * (self._place(value) - self._first) / self._span
 
     def y(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
@@ -92,8 +94,8 @@ def lines_across(
     frame = _Frame(x, min(values, default=0.0), max(values, default=1.0), scale=scale, size=size)
     parts = [*_axes(frame, x, x_label)]
     for name, height in levels:
-        parts.append(line(_LEFT, frame.y(height), frame.right, frame.y(height), "level"))
-        parts.append(text(_LEFT + 4, frame.y(height) - 4, name, classes="small"))
+        parts.append(line(frame.left, frame.y(height), frame.right, frame.y(height), "level"))
+        parts.append(text(frame.left + 4, frame.y(height) - 4, name, classes="small"))
     parts += [_band(frame, x, each) for each in series]
     parts += [_line(frame, x, each) for each in series]
     return parts
@@ -101,16 +103,16 @@ def lines_across(
 
 def _axes(frame: _Frame, x: Sequence[float], x_label: str) -> list[str]:
     parts = []
-    for tick in nice_ticks(frame.low, frame.high):
-        parts.append(line(_LEFT, frame.y(tick), frame.right, frame.y(tick), "grid"))
-        parts.append(text(_LEFT - 5, frame.y(tick) + 4, f"{tick:g}", anchor="end"))
+    for tick in frame.ticks:
+        parts.append(line(frame.left, frame.y(tick), frame.right, frame.y(tick), "grid"))
+        parts.append(text(frame.left - 5, frame.y(tick) + 4, f"{tick:g}", anchor="end"))
     bottom = frame.bottom
-    parts.append(line(_LEFT, bottom, frame.right, bottom, "axis"))
+    parts.append(line(frame.left, bottom, frame.right, bottom, "axis"))
     for tick in _apart(x, frame):
         parts.append(line(frame.x(tick), bottom, frame.x(tick), bottom + 4, "axis"))
         parts.append(text(frame.x(tick), bottom + 17, f"{tick:,.0f}", anchor="middle"))
     parts.append(
-        text((_LEFT + frame.right + _RIGHT) / 2, frame.height - 5, x_label, anchor="middle")
+        text((frame.left + frame.right + _RIGHT) / 2, frame.height - 5, x_label, anchor="middle")
     )
     return parts
 

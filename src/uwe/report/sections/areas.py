@@ -5,7 +5,14 @@ from __future__ import annotations
 from uwe.report.charts import draw_dots
 from uwe.report.comparison import Comparison, Pair
 from uwe.report.document import Block, Column, DataTable, Figure, Section, Text
-from uwe.report.sections.words import colour_of, none_if_nan, percent, row_of
+from uwe.report.sections.words import (
+    colour_of,
+    interval_columns,
+    none_if_nan,
+    percent,
+    row_of,
+)
+from uwe.report.units import Unit
 
 __all__ = ["area_section"]
 
@@ -15,10 +22,12 @@ _SCALES = {"log": "the logarithm of the labels", "linear": "the labels"}
 def area_section(comparison: Comparison) -> Section:
     """Areas, differences against random, and every pair."""
     evidence = comparison.evidence
+    unit = evidence.unit
     blocks: list[Block] = [
         Text(
             f"The area under a run's curve by the trapezoid rule over {_SCALES[evidence.scale]}, "
-            "divided by its width: it reads as a mean accuracy in percent over the budgets. "
+            f"divided by its width: it reads as a mean {unit.told} over the budgets"
+            f"{'' if unit.metric.higher_is_better else ', and a smaller one is better'}. "
             f"Intervals are {percent(comparison.level)} Student intervals of the mean over seeds."
         ),
         _areas(comparison),
@@ -37,21 +46,18 @@ def area_section(comparison: Comparison) -> Section:
 
 def _areas(comparison: Comparison) -> Figure:
     evidence, places = comparison.evidence, comparison.order
+    unit = evidence.unit
     dots = [
         (evidence.methods[at], *comparison.areas[at][:3], colour_of(evidence, at)) for at in places
     ]
     columns = (
         Column("strategy", "strategy"),
-        Column("area", "area, %", 2),
-        Column("low", "from", 2),
-        Column("high", "to", 2),
-        Column("deviation", "deviation", 2),
-        Column("n", "n"),
+        Column("area", unit.titled("area"), unit.digits),
+        *interval_columns(unit),
     )
     rows = tuple((evidence.methods[at], *row_of(comparison.areas[at])) for at in places)
-    chart = draw_dots(
-        dots, title="Mean areas with intervals", x_label="area: mean accuracy over the budgets, %"
-    )
+    x_label = unit.titled(f"area: mean {unit.metric.label} over the budgets") + unit.direction
+    chart = draw_dots(dots, title="Mean areas with intervals", x_label=x_label)
     return Figure("Area of each strategy", chart, DataTable("areas", "Areas", columns, rows))
 
 
@@ -63,33 +69,33 @@ def _against_random(comparison: Comparison, base: int) -> Figure:
         (evidence.methods[at], *pair.difference[:3], colour_of(evidence, at))
         for at, pair in zip(places, pairs, strict=True)
     ]
+    unit = evidence.unit
+    told = "area less random's on the same seeds"
     chart = draw_dots(
         dots,
         title="Differences of areas against random",
-        x_label="area less random's on the same seeds, points",
+        x_label=(f"{told}, {unit.points}" if unit.points else told) + unit.direction,
         zero=0.0,
     )
     table = DataTable(
         "against_random",
         "Area against random",
-        _PAIR_COLUMNS,
+        _pair_columns(unit),
         tuple(_cells(comparison, pair) for pair in pairs),
     )
     return Figure("Area against random", chart, table)
 
 
-_PAIR_COLUMNS = (
-    Column("first", "strategy"),
-    Column("second", "less"),
-    Column("difference", "points", 2),
-    Column("low", "from", 2),
-    Column("high", "to", 2),
-    Column("deviation", "deviation", 2),
-    Column("n", "n"),
-    Column("p", "p", 4),
-    Column("p_holm", "p, Holm", 4),
-    Column("verdict", "verdict"),
-)
+def _pair_columns(unit: Unit) -> tuple[Column, ...]:
+    return (
+        Column("first", "strategy"),
+        Column("second", "less"),
+        Column("difference", unit.points or "difference", unit.digits),
+        *interval_columns(unit),
+        Column("p", "p", 4),
+        Column("p_holm", "p, Holm", 4),
+        Column("verdict", "verdict"),
+    )
 
 
 def _pair_table(comparison: Comparison) -> DataTable:
@@ -102,7 +108,7 @@ def _pair_table(comparison: Comparison) -> DataTable:
     return DataTable(
         "pairs",
         "Every pair: area of the first less that of the second",
-        _PAIR_COLUMNS,
+        _pair_columns(comparison.evidence.unit),
         tuple(_cells(comparison, pair) for pair in pairs),
     )
 
@@ -115,13 +121,13 @@ def _cells(comparison: Comparison, pair: Pair) -> tuple[str | float | int | None
         *row_of(pair.difference),
         none_if_nan(pair.p),
         none_if_nan(pair.corrected),
-        _verdict(pair),
+        _verdict(comparison, pair),
     )
 
 
-def _verdict(pair: Pair) -> str:
+def _verdict(comparison: Comparison, pair: Pair) -> str:
     if none_if_nan(pair.p) is None:
         return "not tested"
     if not pair.differs:
         return "no significant difference"
-    return "better" if pair.difference.mean > 0 else "worse"
+    return "better" if comparison.gain(pair) > 0 else "worse"

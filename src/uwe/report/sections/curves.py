@@ -5,23 +5,21 @@ from __future__ import annotations
 from uwe.report.charts import Series, draw_lines
 from uwe.report.comparison import Comparison
 from uwe.report.document import Column, DataTable, Figure, Section, Text
-from uwe.report.sections.words import colour_of, legend, percent, row_of, seeds_told
+from uwe.report.evidence import Evidence
+from uwe.report.sections.words import (
+    colour_of,
+    interval_columns,
+    legend,
+    percent,
+    row_of,
+    seeds_told,
+)
 
 __all__ = ["curve_section"]
 
-_COLUMNS = (
-    Column("strategy", "strategy"),
-    Column("n_labeled", "labels"),
-    Column("mean", "mean, %", 2),
-    Column("low", "from", 2),
-    Column("high", "to", 2),
-    Column("deviation", "deviation", 2),
-    Column("n", "n"),
-)
-
 
 def curve_section(comparison: Comparison) -> Section:
-    """Mean accuracy against labels, with an interval of the mean."""
+    """Mean of the metric against labels, with an interval of the mean."""
     evidence = comparison.evidence
     series = [
         Series(
@@ -43,18 +41,22 @@ def curve_section(comparison: Comparison) -> Section:
         levels=levels,
     )
     told = (
-        f"Test accuracy in percent: the mean over {seeds_told(evidence)} with the "
-        f"{percent(comparison.level)} Student interval of that mean (n stands in the table). The "
-        "interval is of one mean: two strategies may differ though theirs overlap, because they "
-        "share their seeds."
+        f"Test {evidence.unit.told}{evidence.unit.direction}: the mean over "
+        f"{seeds_told(evidence)} with the {percent(comparison.level)} Student interval of that "
+        "mean (n stands in the table). The interval is of one mean: two strategies may differ "
+        "though theirs overlap, because they share their seeds."
     )
     return Section(
         "Learning curves",
         [
             Text(told),
-            Figure("Accuracy against labels", chart, _table(comparison), legend(evidence)),
+            Figure(_title(evidence), chart, _table(comparison), legend(evidence)),
         ],
     )
+
+
+def _title(evidence: Evidence) -> str:
+    return f"{evidence.unit.heading} against labels"
 
 
 def _axis(scale: str) -> str:
@@ -81,7 +83,14 @@ def _table(comparison: Comparison) -> DataTable:
         )
         for b in evidence.bounds
     ]
-    return DataTable("learning_curves", "Accuracy against labels", _COLUMNS, tuple(rows))
+    unit = evidence.unit
+    columns = (
+        Column("strategy", "strategy"),
+        Column("n_labeled", "labels"),
+        Column("mean", unit.titled("mean"), unit.digits),
+        *interval_columns(unit),
+    )
+    return DataTable("learning_curves", _title(evidence), columns, tuple(rows))
 
 
 def _or_none(value: float) -> float | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from uwe.report.comparison import POINTS, Comparison, Pair
+from uwe.report.comparison import Comparison, Pair
 from uwe.report.document import Column, DataTable, Section, Text
+from uwe.report.sections.words import listed
 
 __all__ = ["power_section", "typical"]
 
@@ -14,12 +15,14 @@ def power_section(comparison: Comparison) -> Section:
     """Detectable differences, and how many seeds smaller ones would need."""
     if typical(comparison.pairs) is None:
         return Section("Power", [Text("Too few paired seeds to estimate a deviation from.")])
+    points = comparison.evidence.unit.points
+    sought = listed([f"{each:g}" for each in comparison.differences])
     told = (
         "From the deviation of each pair's differences between seeds: the true difference of "
         "areas that a paired t-test over this many seeds finds with 80 % power, alone at 5 % and "
         f"at the first step of Holm's correction (5 % / {comparison.tests}); and how many seeds "
-        "would find a difference of 1, 0.5 and 0.2 points, alone at 5 %. The deviations are "
-        "estimates from few seeds themselves."
+        f"would find a difference of {sought}{' ' + points if points else ''}, alone at 5 %. The "
+        "deviations are estimates from few seeds themselves."
     )
     return Section("Power", [Text(told), _table(comparison)])
 
@@ -33,15 +36,16 @@ def typical(pairs: Sequence[Pair]) -> Pair | None:
 
 
 def _table(comparison: Comparison) -> DataTable:
-    methods = comparison.evidence.methods
+    methods, unit = comparison.evidence.methods, comparison.evidence.unit
+    found = f"found, {unit.points}" if unit.points else "found"
     columns = (
         Column("first", "strategy"),
         Column("second", "and"),
         Column("n", "n"),
-        Column("deviation", "deviation", 2),
-        Column("detectable", "found, points", 2),
-        Column("detectable_holm", "found, Holm", 2),
-        *(Column(f"seeds_{points}", f"seeds for {points:g}") for points in POINTS),
+        Column("deviation", "deviation", unit.digits),
+        Column("detectable", found, unit.digits),
+        Column("detectable_holm", "found, Holm", unit.digits),
+        *(Column(f"seeds_{each}", f"seeds for {each:g}") for each in comparison.differences),
     )
     rows = [
         (

@@ -43,7 +43,7 @@ def joint_ranking(evidences: Sequence[Evidence]) -> tuple[tuple[str, ...], Ranki
     if len(evidences) < 2 or len(common) < 2:
         return None
     blocks = [
-        evidence.areas[[evidence.methods.index(name) for name in common]].T
+        evidence.metric.sign * evidence.areas[[evidence.methods.index(name) for name in common]].T
         for evidence in evidences
     ]
     return tuple(common), rank(np.concatenate(blocks))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from uwe.report.comparison import POINTS, Comparison, Target
+from uwe.report.comparison import Comparison, Target
 from uwe.report.document import Cell, Column, DataTable
 from uwe.report.sections.power import typical
 from uwe.report.sections.targets import coverage_told
@@ -21,10 +21,11 @@ def sentences(comparison: Comparison) -> tuple[str, str, str]:
 
 def summary_table(comparison: Comparison) -> DataTable:
     """One line a strategy, narrow enough for a terminal of 80 columns."""
+    unit = comparison.evidence.unit
     columns = (
         Column("strategy", "strategy"),
-        Column("area", "area, %", 2),
-        Column("half_width", "±", 2),
+        Column("area", unit.titled("area"), unit.digits),
+        Column("half_width", "±", unit.digits),
         Column("rank", "rank", 2),
         Column("wins", "better"),
         Column("losses", "worse"),
@@ -42,8 +43,8 @@ def _line(comparison: Comparison, at: int) -> tuple[Cell, ...]:
     area = comparison.areas[at]
     verdicts = [comparison.pair(at, other) for other in range(len(comparison.areas)) if other != at]
     tested = comparison.tests > 0
-    wins = sum(pair.differs and pair.difference.mean > 0 for pair in verdicts)
-    losses = sum(pair.differs and pair.difference.mean < 0 for pair in verdicts)
+    wins = sum(pair.differs and comparison.gain(pair) > 0 for pair in verdicts)
+    losses = sum(pair.differs and comparison.gain(pair) < 0 for pair in verdicts)
     target = comparison.targets[at] if comparison.targets else None
     return (
         comparison.evidence.methods[at],
@@ -67,44 +68,48 @@ def _labels(target: Target | None) -> tuple[Cell, ...]:
 
 
 def _note(comparison: Comparison) -> str:
+    unit = comparison.evidence.unit
     told = (
-        f"area: mean accuracy over {comparison.evidence.scale} budgets, ± half its "
+        f"area: mean {unit.metric.label}{unit.direction} over {comparison.evidence.scale} budgets, "
+        "± half its "
         f"{percent(comparison.level)} interval; better, worse: than how many others, by Holm"
     )
     if comparison.target is None:
         return told
-    return f"{told}; labels: to reach {comparison.target:.2f} %"
+    return f"{told}; labels: to reach {unit.value(comparison.target)}"
 
 
 def _who(comparison: Comparison) -> str:
     methods, order = comparison.evidence.methods, comparison.order
-    best = order[0]
+    unit, best = comparison.evidence.unit, order[0]
     area = comparison.areas[best]
     if math.isnan(area.mean):
         return "No run is whole, so no area can be compared."
     if len(methods) == 1:
         return (
-            f"{methods[best]} alone was run (area {area.mean:.2f} %); there is nothing to compare."
+            f"{methods[best]} alone was run (area {unit.value(area.mean)}); there is nothing to "
+            "compare."
         )
     if not comparison.tests:
         most = max(pair.difference.n for pair in comparison.pairs)
         return (
             f"{most} paired seed{'s are' if most != 1 else ' is'} too few to rank anything "
-            f"({LEAST_PAIRS} are the least): no test was made. The largest area is "
-            f"{methods[best]}'s, {area.mean:.2f} %, which may be chance."
+            f"({LEAST_PAIRS} are the least): no test was made. The {unit.best} area is "
+            f"{methods[best]}'s, {unit.value(area.mean)}, which may be chance."
         )
     return _ranked(comparison, best)
 
 
 def _ranked(comparison: Comparison, best: int) -> str:
-    methods = comparison.evidence.methods
+    methods, unit = comparison.evidence.methods, comparison.evidence.unit
     pairs = [comparison.pair(best, other) for other in comparison.order[1:]]
     beaten = [methods[pair.second] for pair in pairs if pair.differs]
     level = [methods[pair.second] for pair in pairs if not pair.differs]
     found = sum(pair.differs for pair in comparison.pairs)
     told = (
-        f"{methods[best]} has the largest area, {comparison.areas[best].mean:.2f} %; by Holm's "
-        f"test over all {comparison.tests} pairs it is better than {listed(beaten) or 'none'}"
+        f"{methods[best]} has the {unit.best} area, {unit.value(comparison.areas[best].mean)}; by "
+        f"Holm's test over all {comparison.tests} pairs it is better than "
+        f"{listed(beaten) or 'none'}"
     )
     if level:
         told += f"; no significant difference from {listed(level)}"
@@ -120,9 +125,9 @@ def _saved(comparison: Comparison) -> str:
         for at, each in enumerate(comparison.targets)
         if each.found.labels is not None and at != evidence.baseline
     ]
-    aim = f"{comparison.target:.2f} %"
+    aim = evidence.unit.value(comparison.target)
     if not comparison.target_is_given:
-        aim = f"random's last accuracy ({aim})"
+        aim = f"random's last {evidence.metric.label} ({aim})"
     if not reached:
         return f"No strategy other than random reaches {aim}."
     labels, at = min(reached)
@@ -151,10 +156,12 @@ def _power(comparison: Comparison) -> str:
         )
     needs = ", ".join(
         f"{each:g}: {'over a million' if seeds is None else f'{seeds:,}'}"
-        for each, seeds in zip(POINTS, pair.seeds, strict=True)
+        for each, seeds in zip(comparison.differences, pair.seeds, strict=True)
     )
+    unit = comparison.evidence.unit
+    many = f"of so many {unit.points}" if unit.points else "of so much"
     return (
-        f"{pair.difference.n} paired seeds find a difference of {pair.detectable:.2f} points with "
-        f"80 % power in a test alone, and of {pair.detectable_first:.2f} under Holm's correction "
-        f"(the median pair); seeds needed for a difference of so many points: {needs}."
+        f"{pair.difference.n} paired seeds find a difference of {unit.difference(pair.detectable)} "
+        f"with 80 % power in a test alone, and of {unit.number(pair.detectable_first)} under "
+        f"Holm's correction (the median pair); seeds needed for a difference {many}: {needs}."
     )

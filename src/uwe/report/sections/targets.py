@@ -37,19 +37,25 @@ def coverage_told(comparison: Comparison) -> str:
     return ", ".join(shown)
 
 
+def _aim(comparison: Comparison) -> str:
+    return comparison.evidence.unit.value(comparison.target or 0.0)
+
+
 def _told(comparison: Comparison) -> str:
-    target = comparison.target
+    evidence = comparison.evidence
+    side = "below" if evidence.metric.higher_is_better else "above"
     source = (
         "as was asked for"
         if comparison.target_is_given
         else "what random reaches at its last budget, seed by seed"
     )
     return (
-        f"The target is {target:.2f} %, {source}. A strategy's mean curve is made monotone by "
+        f"The target is {_aim(comparison)}, {source}. A strategy's mean curve is made monotone by "
         "isotonic regression and read linearly in the logarithm of the labels. The "
         f"{percent(comparison.level)} interval holds every number of labels at which a paired "
         "Student test over the seeds does not tell the strategy from the target: a bootstrap of so "
-        "few seeds covers too rarely. \u201cBeyond\u201d: the last budget may lie below the target."
+        f"few seeds covers too rarely. \u201cBeyond\u201d: the last budget may lie {side} the "
+        "target."
     )
 
 
@@ -76,9 +82,7 @@ def _figure(comparison: Comparison) -> list[Block]:
     )
     rows = tuple(_cells(evidence.methods[at], comparison.targets[at]) for at in places)
     table = DataTable("labels_to_target", "Labels to target", columns, rows)
-    chart = draw_dots(
-        dots, title="Labels to target", x_label=f"labels to reach {comparison.target:.2f} %"
-    )
+    chart = draw_dots(dots, title="Labels to target", x_label=f"labels to reach {_aim(comparison)}")
     return [Figure("Labels to target", chart, table)]
 
 

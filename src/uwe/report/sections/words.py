@@ -7,18 +7,20 @@ import math
 from collections.abc import Sequence
 
 from uwe.report.charts.colours import colour
+from uwe.report.document import Column
 from uwe.report.evidence import BASELINE, Evidence
+from uwe.report.units import Unit
 from uwe.runs import Curve
 from uwe.statistics import Interval
 
 __all__ = [
     "colour_of",
     "colours_of",
+    "interval_columns",
     "legend",
     "listed",
     "none_if_nan",
     "percent",
-    "points",
     "row_of",
     "seeds_told",
 ]
@@ -44,16 +46,6 @@ def percent(level: float) -> str:
     return f"{100 * level:g} %"
 
 
-def points(interval: Interval, level: float) -> str:
-    """A difference with its interval."""
-    if math.isnan(interval.low):
-        return f"{interval.mean:.2f} points"
-    return (
-        f"{interval.mean:.2f} points ({percent(level)} interval {interval.low:.2f} to "
-        f"{interval.high:.2f})"
-    )
-
-
 def none_if_nan(value: float) -> float | None:
     """NaN is nothing in a table."""
     return None if math.isnan(value) else float(value)
@@ -63,6 +55,16 @@ def row_of(interval: Interval) -> tuple[float | int | None, ...]:
     """Mean, ends, deviation and n as cells."""
     mean, low, high, deviation, n = interval
     return (*(none_if_nan(each) for each in (mean, low, high, deviation)), n)
+
+
+def interval_columns(unit: Unit) -> tuple[Column, ...]:
+    """The columns of `row_of` after the mean."""
+    return (
+        Column("low", "from", unit.digits),
+        Column("high", "to", unit.digits),
+        Column("deviation", "deviation", unit.digits),
+        Column("n", "n"),
+    )
 
 
 def seeds_told(evidence: Evidence) -> str:
