@@ -202,7 +202,7 @@ def test_a_fraction_for_a_source_with_a_test_split_is_refused() -> None:
     ("y", "classes", "message"),
     [
         ([0, 1, 2], ("a", "b"), r"label 2 of training row '2.png' is outside the 2 classes"),
-        ([0, -1, 1], ("a", "b"), r"label -1 of training row '1.png' is outside the 2 classes"),
+        ([0, -2, 1], ("a", "b"), r"label -2 of training row '1.png' is outside the 2 classes"),
         ([0] * 10, ("a",), "at least two classes are needed to tell apart; there is 'a'"),
         ([], (), "at least two classes are needed to tell apart; there is none"),
         ([0, 1, 1], ("a", "b"), "of 3 rows 0 are test rows and 3 training rows"),

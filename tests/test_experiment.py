@@ -329,7 +329,13 @@ def test_an_experiment_takes_whole_numbers(tmp_path, changes, message: str) -> N
     ("changes", "message"),
     [
         ({"preparation": uwe.Preparation((0.5,), (0.2,))}, "3 channels, but 1 means"),
-        ({"test": uwe.Split(np.zeros((2, 4, 4, 3), np.uint8), np.zeros(2))}, "must be int64"),
+        (
+            {"test": uwe.Split(np.zeros((2, 4, 4, 3), np.uint8), np.full(2, 0.5))},
+            "must be whole numbers",
+        ),
+            {"test": uwe.Split(np.zeros((2, 4, 4, 3), np.uint8), np.full(2, 0.5))},
+            "must be whole numbers",
+        ),
         ({"ids": ("a",)}, "1 ids for 30"),
     ],
 )

@@ -78,10 +78,7 @@ def test_rows_that_do_not_fit(
 
 
 def test_broken_labels_and_cells_name_their_row(tmp_path: Path) -> None:
-    """An empty label names its row; too few rows and unknown names are errors, too."""
-    path = rows_csv(tmp_path, bad="r4,1,2,,w")
-    with pytest.raises(DataError, match="row 4 has no label in column kind"):
-        load_labelled_rows(str(path), label="kind", text="words")
+    """Too few rows and unknown names are errors."""
     few = tmp_path / "few.csv"
     few.write_text("a,kind\n1,x\n2,y\n")
     with pytest.raises(DataError, match=r"of 2 rows of .* 0 would be test rows"):
@@ -92,6 +89,18 @@ def test_broken_labels_and_cells_name_their_row(tmp_path: Path) -> None:
         load_labelled_rows("sklearn:wines")
     with pytest.raises(InputError, match="knows its labels"):
         load_labelled_rows("sklearn:wine", label="x")
+
+
+def test_rows_without_a_label_stay_in_the_pool(tmp_path: Path) -> None:
+    """An empty label is no class, its row is no test row, and a simulation leaves it out."""
+    path = rows_csv(tmp_path, bad="r4,1,2,,w")
+    data = load_labelled_rows(str(path), label="kind", text="words")
+    [row] = np.flatnonzero(data.train.y == -1)
+    assert data.ids[row] == "r4"
+    asked = data.answerable()
+    assert "r4" not in asked.ids
+    assert len(asked.train) == len(data.train) - 1
+    assert "1 of 49 pool rows have no label" in asked.notes[-1]
 
 
 def test_trec_has_its_rows() -> None:

@@ -17,6 +17,7 @@ from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import wide_console
 from uwe.cli.embed import embed_command
 from uwe.cli.options import expand, parse_seeds
+from uwe.cli.project import init_command, next_command, status_command, tell_command
 from uwe.cli.report import report_command
 from uwe.cli.run import known_options, repeated_options, run_and_show, run_command
 from uwe.cli.select import select_command
@@ -42,6 +43,10 @@ app.command(name="run")(run_command)
 app.command(name="select")(select_command)
 app.command(name="embed")(embed_command)
 app.command(name="report")(report_command)
+app.command(name="init")(init_command)
+app.command(name="next")(next_command)
+app.command(name="tell")(tell_command)
+app.command(name="status")(status_command)
 
 _DEMO_STRATEGIES = ("uwe", "badge", "coreset", "entropy", "random")
 

@@ -15,7 +15,14 @@ from uwe.cli.options import SHORT_FORMS, Whole
 from uwe.experiment import Experiment
 from uwe.experiment.settings import PARTS
 
-__all__ = ["Flag", "experiment_flags", "flag_parameters", "repeated_flags", "template_options"]
+__all__ = [
+    "Flag",
+    "experiment_flags",
+    "flag_parameters",
+    "network_parameters",
+    "repeated_flags",
+    "template_options",
+]
 
 _AS_TEXT = ("seed", "budgets", "model")
 """Options that are written as text on the command line, regardless of their type in Python."""
@@ -61,6 +68,12 @@ def flag_parameters() -> list[inspect.Parameter]:
     for name, (kind, doc) in reversed(list(SHORT_FORMS.items())):
         made.insert(at, _keyword(name, kind | None, None, Parameter(help=doc)))
     return made
+
+
+def network_parameters() -> list[inspect.Parameter]:
+    """The parameters of the options of networks."""
+    names = {field.name for field, _ in documented(PARTS["network"])}
+    return [_parameter(flag) for flag in experiment_flags() if flag.option in names]
 
 
 def repeated_flags() -> list[str]:

@@ -114,7 +114,7 @@ def tf_idf(texts: Sequence[str]) -> Any:
     >>> tf_idf(["a red car", "a blue car"]).shape
     (2, 3)
     """
-    return _tf_idf([texts, texts[:0]])[0]
+    return _tf_idf([texts])[0]
 
 
 def check_table(name: str, data_dir: Path | None) -> None:
@@ -277,6 +277,6 @@ def _tf_idf(rows: Sequence[Any]) -> list[Any]:
     text = optional("sklearn.feature_extraction.text", "TF-IDF")
     vectorizer = text.TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
     try:
-        return [vectorizer.fit_transform(rows[0]), vectorizer.transform(rows[1])]
+        return [vectorizer.fit_transform(rows[0]), *map(vectorizer.transform, rows[1:])]
     except ValueError as error:
         raise DataError(f"the texts hold no words: {error}") from error

@@ -50,13 +50,15 @@ from uwe.selecting.sheet import contact_sheet
 from uwe.selecting.tables import pick_rows, picks_csv
 from uwe.selection import uniform
 from uwe.strategies import Picks, Question, Strategy, as_strategy
-from uwe.tasks import Task, as_task
+from uwe.tasks import Flags, Task, find_task, is_missing
+from uwe.tasks.targets import names_in
 
 __all__ = ["Project", "State"]
 
 log = logging.getLogger("uwe")
 
 _PERSON = "annotator"
+_IMPORT = "import"
 _TRIES = 5
 
 
@@ -106,6 +108,8 @@ class Project:
         strategy: a name or a value.
         task: a name or a value.
         classes: names of the classes, for a task that is given by name.
+        labels: what is labelled already: a mapping from id to label, or `Answer`; by default the
+            column of labels of a table.
         seed: of every draw, at least 1.
         answers_per_row: how many people must answer a row before its label counts.
         more: further fields of `ProjectSettings`: ``label``, ``text``, ``embed``, ``image_size``,
@@ -136,33 +140,39 @@ class Project:
         strategy: str | Strategy = "uwe",
         task: str | Task = "classification",
         classes: Sequence[str] = (),
+        labels: Mapping[str, Any] | Sequence[Answer] | None = None,
         seed: int = 1,
         answers_per_row: int = 1,
         progress: Progress | None = None,
         **more: Any,
     ) -> None:
         files = ProjectFiles(Path(folder).expanduser())
-        made = as_task(task, tuple(classes), **more.pop("task_options", {}))
         is_path = isinstance(pool, str | Path)
         settings = ProjectSettings(
             source=str(Path(pool).expanduser().resolve()) if is_path else "",
-            task=made.name,
-            classes=made.classes,
-            task_options=dict(made.options),
+            task=task if isinstance(task, str) else task.name,
+            classes=tuple(classes) if isinstance(task, str) else task.classes,
+            task_options=more.pop("task_options", {}) if isinstance(task, str) else task.options,
             model=model_name(learner),
             strategy=strategy if isinstance(strategy, str) else strategy.name,
             seed=seed,
             answers=answers_per_row,
-            rule=made.targets.rule,
             **more,
         )
-        if files.settings.is_file():
+        is_new = not files.settings.is_file()
+        items = _opened(settings) if is_path else handed_over(pool)
+        if is_new:
+            initial = _initial(items, labels)
+            settings = _with_classes(settings, initial)
+            made = settings.make_task() if isinstance(task, str) else task
+            settings = replace(settings, rule=made.targets.rule)
+        else:
             _require_same(files, settings)
-            settings = read_settings(files.settings)
-        self._begin(files, settings, None if is_path else handed_over(pool), made, learner,
-                    strategy, progress)  # fmt: skip
-        if not files.settings.is_file():
-            self._make()
+            initial, settings = [], read_settings(files.settings)
+            made = settings.make_task() if isinstance(task, str) else task
+        self._begin(files, settings, items, made, learner, strategy, progress)
+        if is_new:
+            self._make(initial)
 
     @classmethod
     def open(
@@ -188,7 +198,7 @@ class Project:
                 "folder, pool, learner)"
             )
         project = cls.__new__(cls)
-        project._begin(files, settings, None, settings.make_task(),
+        project._begin(files, settings, _opened(settings), settings.make_task(),
                        settings.model if learner is None else learner, settings.strategy,
                        progress)  # fmt: skip
         return project
@@ -197,7 +207,7 @@ class Project:
         self,
         files: ProjectFiles,
         settings: ProjectSettings,
-        items: Items | None,
+        items: Items,
         task: Task,
         learner: Any,
         strategy: str | Strategy,
@@ -211,28 +221,31 @@ class Project:
             strategy, settings.options if isinstance(strategy, str) else None
         ).for_task(task)
         self._progress = progress
-        self._source = _opened(settings) if items is None else items
-        self.change = self._compared()
+        self._source = items
+        self.change: Change | None = self._compared()
 
     def _compared(self) -> Change | None:
         """How the source differs from the rows of the project; None for a new project."""
-        if not self.files.rows.is_file():
+        if not self.files.settings.is_file():
             return None
         change = compared(read_manifest(self.files.rows), self._source)
         change.refuse_losses(self.settings.source or "the pool")
         return change
 
-    def _make(self) -> None:
-        """Write a new project: its rows first, its settings last."""
+    def _make(self, initial: Sequence[Answer]) -> None:
+        """Write a new project: its rows, the labels that there are, and its settings last."""
         _ = self._learner_for(self._source.learn(self.files.cache, self._progress))
         manifest = taken_in(self._source)
+        events, told = events_of(initial, [], ids=manifest.ids, task=self.task, strict=False)
+        if told.problems:
+            raise InputError(told.problems[0])
         make_folder(self.files.folder)
         with FileLock(self.files.tell_lock):
             if self.files.settings.is_file():
-                raise InputError(
-                    f"{self.files.folder} holds another project; choose another folder"
-                )
+                raise InputError(f"{self.files.folder} holds another project; name another folder")
+            self.files.journal.unlink(missing_ok=True)  # of a process that was killed before
             write_manifest(self.files.rows, manifest)
+            journal.create(self.files.journal, events)
             write_settings(self.files.settings, self.settings)
         self.change = Change((), (), (), manifest)
 
@@ -471,7 +484,7 @@ class Project:
         return explained(picks, self._strategy, predictions, pool, self._progress)
 
     def _write_picks(self, batch: int, picks: Picks) -> None:
-        rows = pick_rows(picks, self.ids)
+        rows = [{**row, "label": None} for row in pick_rows(picks, self.ids)]
         items = self.items
         shown = {self.ids[row]: items.preview(row) for row in picks}
         write_text(self.files.picks(batch), picks_csv(rows))
@@ -544,6 +557,40 @@ def _opened(settings: ProjectSettings) -> Items:
     return embedded(
         items, source, settings.embed, text=settings.text, image_size=settings.image_size
     )
+
+
+def _initial(items: Items, labels: Mapping[str, Any] | Sequence[Answer] | None) -> list[Answer]:
+    """The labels that there are when a project is made."""
+    if labels is None:
+        own = items.labels()
+        labels = {} if own is None else dict(zip(items.ids, own, strict=True))
+    if isinstance(labels, Mapping):
+        return [
+            Answer(name, label, _IMPORT, where=f"item {name!r}") for name, label in labels.items()
+        ]
+    return list(labels)
+
+
+def _with_classes(settings: ProjectSettings, initial: Sequence[Answer]) -> ProjectSettings:
+    """The settings with the classes that occur among the labels, where none are given.
+
+    Raises:
+        InputError: the task has classes, and there are none.
+    """
+    task = find_task(settings.task, (), **settings.task_options)
+    if settings.classes or "c" not in " ".join(task.outputs.values()).split():
+        return settings
+    if isinstance(task.targets, Flags):
+        found = {name for answer in initial for name in names_in(answer.label) or ()}
+    else:
+        labels = (answer.label for answer in initial)
+        found = {str(label).strip() for label in labels if not is_missing(label)}
+    if not found:
+        raise InputError(
+            "no item has a label yet, so the classes are not known; name them, such as --classes "
+            "crow,rook"
+        )
+    return replace(settings, classes=tuple(sorted(found)))
 
 
 def _require_same(files: ProjectFiles, settings: ProjectSettings) -> None:

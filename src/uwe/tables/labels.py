@@ -77,8 +77,8 @@ def read_labels(path: Path) -> LabelRows:
     """The labels in a table with a column ``id`` (or ``ids``) and a column ``label`` (``labels``).
 
     The columns ``by``, ``seconds``, ``note`` and ``skip`` are read where there are any; others are
-    ignored. An empty label is None. Of rows in which one person gives an id the same label, the first
-    counts.
+    ignored. An empty label is None. Of rows in which one person gives an id the same label, the
+    first counts.
 
     Args:
         path: ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``.
@@ -86,8 +86,7 @@ def read_labels(path: Path) -> LabelRows:
     Raises:
         InputError: the suffix is another.
         DataError: it cannot be read, a column is missing, an id is empty or has two labels of one
-            person,
-            ``seconds`` is no number, or ``skip`` is neither true nor false.
+            person, ``seconds`` is no number, or ``skip`` is neither true nor false.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
