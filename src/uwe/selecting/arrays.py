@@ -25,6 +25,7 @@ from uwe.strategies import (
     strategy_options,
     weighed_by,
 )
+from uwe.tasks import Task
 
 __all__ = ["select", "uses_a_measure"]
 
@@ -37,6 +38,13 @@ def select(
     logits: ArrayLike | None = None,
     uncertainty: ArrayLike | str | None = None,
     mc_probs: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
+    variance: ArrayLike | None = None,
+    std: ArrayLike | None = None,
+    mc_mean: ArrayLike | None = None,
+    mc_variance: ArrayLike | None = None,
+    task: str | Task | None = None,
+    reduce: str | None = None,
     strategy: str | Strategy | None = None,
     labelled: ArrayLike | None = None,
     seed: int = 0,
@@ -47,8 +55,8 @@ def select(
 
     Give what the strategy needs: ``coreset`` needs features alone, ``entropy`` probabilities or
     logits alone, ``random`` nothing but a number of rows, ``uwe`` features and one of
-    probabilities, logits or an uncertainty of your own. An uncertainty of your own alone ranks the
-    rows by it.
+    probabilities, logits or an uncertainty of your own; for numbers, features and one of variance
+    and standard deviation. An uncertainty of your own alone ranks the rows by it.
 
     Formula: that of the strategy; distances are ``‖x_i - x_j‖`` in ``features`` for all of them.
 
@@ -56,12 +64,23 @@ def select(
         features: ``[n, d]`` of any numeric type, in memory or memory-mapped; or None.
         k: how many rows to pick.
         probs: ``[n, c]``, rows that sum to one; or, of two classes, ``[n]`` or ``[n, 1]``: the
-            probability of the second.
+            probability of the second. With ``task="multilabel"``, each from 0 to 1.
         logits: ``[n, c]``, before the softmax, instead of ``probs``; or ``[n]`` or ``[n, 1]``,
-            before a sigmoid.
+            before a sigmoid. With ``task="multilabel"``, each before a sigmoid.
         uncertainty: ``[n]`` of your own, higher is more uncertain: a regressor's variance, a
             detector's score, a sequence's entropy; or a measure's name, as strategy uwe's option.
-        mc_probs: ``[t, n, c]`` of t stochastic passes, for ``bald``.
+        mc_probs: ``[t, n, c]`` of t stochastic passes or members of an ensemble, or ``[t, n]``, for
+            ``bald``; where neither ``probs`` nor ``logits`` is given, their mean is taken for it.
+        mean: ``[n]`` or ``[n, 1]``, predicted numbers.
+        variance: ``[n]`` or ``[n, 1]``, their variance.
+        std: ``[n]`` or ``[n, 1]``, their standard deviation, instead of ``variance``.
+        mc_mean: ``[t, n]``, numbers predicted by t passes or members of an ensemble; what is not
+            given of mean and variance is computed from them.
+        mc_variance: ``[t, n]``, the variance that each pass states, whose mean is added.
+        task: ``classification``, ``multilabel``, ``regression`` or a `uwe.Task`; None is regression
+            if numbers are given, else classification.
+        reduce: option of ``multilabel``: how the uncertainties of the labels become one: ``mean``,
+            ``max`` or ``sum``.
         strategy: a name of ``uwe list strategies``, or a value such as
             ``uwe.strategies.badge()``; None is ``uwe``, or the most uncertain rows if there is
             nothing but an uncertainty of your own.
@@ -76,7 +95,7 @@ def select(
     Raises:
         InputError: something that the strategy needs is not given; lengths disagree; a number is
             NaN; probabilities do not sum to one; more picks than unlabelled rows; an uncertainty
-            that the strategy would not use.
+            that the strategy would not use; the strategy does not serve the task.
 
     Source: the strategy's, see ``uwe list strategies``.
 
@@ -84,10 +103,26 @@ def select(
     >>> picks = select(x, 2, probs=[[0.5, 0.5], [0.6, 0.4], [0.7, 0.3], [0.99, 0.01]])
     >>> picks.rows.tolist(), picks.stands_for.tolist()
     ([2, 0], [2, 2])
+    >>> select(x, 1, std=[1.0, 2.0, 3.0, 0.5]).measure
+    'standard_deviation'
     """
     own = None if isinstance(uncertainty, str) else uncertainty
     offer = offered(
-        features, probs=probs, logits=logits, mc_probs=mc_probs, uncertainty=own, labelled=labelled
+        features,
+        arrays={
+            "probs": probs,
+            "logits": logits,
+            "mc_probs": mc_probs,
+            "mean": mean,
+            "variance": variance,
+            "std": std,
+            "mc_mean": mc_mean,
+            "mc_variance": mc_variance,
+        },
+        uncertainty=own,
+        labelled=labelled,
+        task=task,
+        options={} if reduce is None else {"reduce": reduce},
     )
     if isinstance(uncertainty, str):
         options["uncertainty"] = uncertainty
@@ -95,9 +130,10 @@ def select(
         chosen = _by_default(offer)
     else:
         chosen = _strategy("uwe" if strategy is None else strategy, offer, options)
+    chosen = chosen.for_task(offer.task)
     _require_needs(chosen, offer)
     _require_count(k, offer)
-    question = Question(offer.predictions(), offer.pool, seed, progress)
+    question = Question(offer.predictions(), offer.pool, seed, progress, task=offer.task)
     return _with_reasons(chosen.query(question, int(k)), chosen, offer, progress)
 
 
@@ -136,8 +172,12 @@ def uses_a_measure(strategy: Strategy) -> bool:
 _ARGUMENTS = {
     "features": "features",
     "logits": "one of probs and logits",
+    "binary_logits": "one of probs and logits",
+    "variance": "one of variance and std",
     "mc_logits": "mc_probs",
+    "mc_binary_logits": "mc_probs",
 }
+_REPLACED = frozenset({"logits", "binary_logits", "variance"})  # by an uncertainty of one's own
 
 
 def _require_needs(strategy: Strategy, offer: Offer) -> None:
@@ -146,7 +186,7 @@ def _require_needs(strategy: Strategy, offer: Offer) -> None:
         return
     also = ", or an uncertainty of your own" if "uncertainty" in strategy.options else ""
     needed = " and ".join(
-        _ARGUMENTS.get(each, each) + (also if each == "logits" else "") for each in lacking
+        _ARGUMENTS.get(each, each) + (also if each in _REPLACED else "") for each in lacking
     )
     raise InputError(f"strategy {strategy.name} needs {needed}, which is not given")
 
@@ -180,10 +220,14 @@ def _with_reasons(
     return replace(picks, measure=measure, **reasons)
 
 
+def _reads(strategy: Strategy, offer: Offer) -> frozenset[str]:
+    return needs_of(strategy.measure, offer.task).fields
+
+
 def _uncertainty(strategy: Strategy, offer: Offer) -> tuple[str | None, Scores | None]:
     """The owner's where there is one; else the strategy's, where there is what it needs."""
     if offer.uncertainty is not None:
         return "uncertainty", offer.uncertainty
-    if not strategy.is_measured and not needs_of(strategy.measure).fields <= offer.known():
+    if not strategy.is_measured and not _reads(strategy, offer) <= offer.known():
         return None, None
     return strategy.measure_name, torch.as_tensor(strategy.measure(offer.predictions())).cpu()
