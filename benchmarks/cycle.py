@@ -35,6 +35,7 @@ from benchmarks.timing import in_turns
 from uwe.data.cifar import PREPARATION
 from uwe.learners import PRECISIONS
 from uwe.models import ModelSpec
+from uwe.tasks import classification
 
 PRODUCTS = 10
 TURNS = {"ours": 10.0, "plain": 25.0}
@@ -197,9 +198,10 @@ def throughput(given: argparse.Namespace) -> list[dict[str, Any]]:
         plain_model.eval()(ready[:1])
     operations = {"pass": counter.get_total_flops(), "training": 3 * counter.get_total_flops()}
     products = matrix_products(worker.device, worker.precision)
+    task = classification(10)
     works: dict[str, dict[str, Callable[[], object]]] = {
         "training": {
-            "ours": lambda: worker.fit_from(model, x, y, classes=10, seed=0, perturb_seed=0),
+            "ours": lambda: worker.fit_from(model, x, y, task=task, seed=0, perturb_seed=0),
             "plain": lambda: plain_step(plain_model, ready, labels),
         },
         "pass": {

@@ -333,9 +333,6 @@ def test_an_experiment_takes_whole_numbers(tmp_path, changes, message: str) -> N
             {"test": uwe.Split(np.zeros((2, 4, 4, 3), np.uint8), np.full(2, 0.5))},
             "must be whole numbers",
         ),
-            {"test": uwe.Split(np.zeros((2, 4, 4, 3), np.uint8), np.full(2, 0.5))},
-            "must be whole numbers",
-        ),
         ({"ids": ("a",)}, "1 ids for 30"),
     ],
 )

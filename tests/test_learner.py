@@ -19,6 +19,10 @@ from uwe.learners import (
 )
 from uwe.learners import torch as learner_module
 from uwe.models import Classifier, ModelSpec
+from uwe.tasks import classification
+
+TEN = classification(10)
+SEVEN = classification(7)
 
 
 def learner(**changes) -> TorchLearner:
@@ -45,7 +49,7 @@ def test_a_network_learns_digits(digits) -> None:
     """Twenty epochs on 200 digits are right on most of the others."""
     ours = learner(training=Training(epochs=20, batch=32), preparation=digits.preparation)
     history = []
-    model = ours.fit(digits.train.x, digits.train.y, classes=10, seed=1, progress=history.append)
+    model = ours.fit(digits.train.x, digits.train.y, task=TEN, seed=1, progress=history.append)
     predicted = ours.predict(model, digits.test.x).predicted()
     assert np.mean(predicted == digits.test.y) > 0.8
     assert [(epoch.name, epoch.done, epoch.total) for epoch in history] == [
@@ -59,11 +63,11 @@ def test_the_seed_decides_the_model(digits) -> None:
     """The same seed gives the same bits, whatever torch's own generator has been through."""
     x, y = digits.train.x, digits.train.y
     torch.manual_seed(1)
-    first = weights(learner().fit(x, y, classes=10, seed=3))
+    first = weights(learner().fit(x, y, task=TEN, seed=3))
     state = torch.get_rng_state()
     torch.rand(17)
-    again = weights(learner().fit(x, y, classes=10, seed=3))
-    other = weights(learner().fit(x, y, classes=10, seed=4))
+    again = weights(learner().fit(x, y, task=TEN, seed=3))
+    other = weights(learner().fit(x, y, task=TEN, seed=4))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     torch.set_rng_state(state)
@@ -75,14 +79,14 @@ def test_training_leaves_torchs_generator_as_it_was(digits) -> None:
     expected = torch.rand(3)
     torch.manual_seed(5)
     ours = learner(spec=ModelSpec("small", 10, (8, 8, 1), dropout=0.5))
-    ours.fit(digits.train.x, digits.train.y, classes=10, seed=3)
+    ours.fit(digits.train.x, digits.train.y, task=TEN, seed=3)
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_a_restored_model_says_the_same(digits) -> None:
     """Weights that went through a file give the same bits."""
     ours = learner()
-    model = ours.fit(digits.train.x, digits.train.y, classes=10, seed=1)
+    model = ours.fit(digits.train.x, digits.train.y, task=TEN, seed=1)
     restored = ours.restore({name: value.clone() for name, value in model.state_dict().items()})
     before, after = (ours.predict(each, digits.test.x) for each in (model, restored))
     assert torch.equal(before.logits, after.logits)
@@ -96,7 +100,11 @@ def test_any_number_of_labels_can_be_trained_on(digits, n: int, model: str) -> N
     ours = learner(spec=ModelSpec(model, 10, (8, 8, 1)), training=Training(epochs=1, batch=32))
     history = []
     trained = ours.fit(
-        digits.train.x[:n], digits.train.y[:n], classes=10, seed=1, progress=history.append
+        digits.train.x[:n],
+        digits.train.y[:n],
+        task=TEN,
+        seed=1,
+        progress=history.append,
     )
     assert weights(trained).isfinite().all()
     assert 0 <= history[0].accuracy <= 1
@@ -108,17 +116,17 @@ def test_a_model_goes_on_from_start(digits) -> None:
     x, y = digits.train.x, digits.train.y
     start = ours.fresh(seed=9)
     before = weights(start).clone()
-    warm = ours.fit_from(start, x, y, classes=10, seed=1, perturb_seed=2)
+    warm = ours.fit_from(start, x, y, task=TEN, seed=1, perturb_seed=2)
     assert torch.equal(weights(start), before)
-    by_hand = ours._trained(shrink_and_perturb(start, seed=2), x, y, 1, None)
+    by_hand = ours._trained(shrink_and_perturb(start, seed=2), x, y, TEN, 1, None)
     assert torch.equal(weights(warm), weights(by_hand))
-    assert not torch.equal(weights(warm), weights(ours.fit(x, y, classes=10, seed=1)))
+    assert not torch.equal(weights(warm), weights(ours.fit(x, y, task=TEN, seed=1)))
 
 
 def test_predictions_do_not_depend_on_training_mode(digits) -> None:
     """A pass uses the running statistics, and gives the mode back."""
     ours = learner()
-    model = ours.fit(digits.train.x, digits.train.y, classes=10, seed=1)
+    model = ours.fit(digits.train.x, digits.train.y, task=TEN, seed=1)
     model.train()
     first = ours.predict(model, digits.test.x).logits
     assert model.training
@@ -129,7 +137,7 @@ def test_predictions_do_not_depend_on_training_mode(digits) -> None:
 def test_dropout_passes_come_in_rows_order(digits) -> None:
     """[t, n, c] over all batches, the same for the same seed."""
     ours = learner()
-    model = ours.fit(digits.train.x, digits.train.y, classes=10, seed=1)
+    model = ours.fit(digits.train.x, digits.train.y, task=TEN, seed=1)
     first, again, other = (
         ours.predict_passes(model, digits.test.x, passes=4, seed=s).mc_logits for s in (1, 1, 2)
     )
@@ -141,13 +149,13 @@ def test_dropout_passes_come_in_rows_order(digits) -> None:
 def test_a_class_count_that_disagrees_is_an_error(digits) -> None:
     """Both counts are named."""
     with pytest.raises(InputError, match=r"small has 10 classes, but the data has 7"):
-        learner().fit(digits.train.x, digits.train.y, classes=7, seed=1)
+        learner().fit(digits.train.x, digits.train.y, task=SEVEN, seed=1)
 
 
 def test_bf16_is_for_the_body_alone(digits) -> None:
     """Convolutions put out bf16; weights, the head's input, logits and features are float32."""
     ours = learner(precision="bf16")
-    model = ours.fit(digits.train.x[:120], digits.train.y[:120], classes=10, seed=1)
+    model = ours.fit(digits.train.x[:120], digits.train.y[:120], task=TEN, seed=1)
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
     seen: dict[str, torch.dtype] = {}
     model.body.dense.register_forward_hook(lambda _m, _x, out: seen.update(body=out.dtype))
@@ -160,7 +168,7 @@ def test_bf16_is_for_the_body_alone(digits) -> None:
 
 def test_logits_of_bf16_are_not_rounded_to_bf16(digits) -> None:
     """They have more digits than bf16 holds, and are near those of float32."""
-    model = learner().fit(digits.train.x[:120], digits.train.y[:120], classes=10, seed=1)
+    model = learner().fit(digits.train.x[:120], digits.train.y[:120], task=TEN, seed=1)
     full, half = (
         learner(precision=name).predict(model, digits.test.x).logits for name in ("fp32", "bf16")
     )
@@ -172,7 +180,7 @@ def test_training_on_rows_of_a_file_is_training_on_a_copy(digits) -> None:
     """The same bits, whether images are copied first or read batch by batch."""
     rows = np.array([5, 3, 77, 20, 11, 8])
     copied, read = (
-        learner().fit(x, digits.train.y[rows], classes=10, seed=1).state_dict()
+        learner().fit(x, digits.train.y[rows], task=TEN, seed=1).state_dict()
         for x in (digits.train.x[rows], ImageRows(digits.train.x, rows))
     )
     assert all(torch.equal(copied[key], read[key]) for key in copied)
@@ -189,7 +197,7 @@ def test_the_fast_recipe_crops_half_as_far(digits, monkeypatch) -> None:
     recipe = recipe_for("small", epochs=1, batch=64, recipe="fast")
     preparation = replace(digits.preparation, crop_padding=3)
     replace(learner(training=recipe), preparation=preparation).fit(
-        digits.train.x[:64], digits.train.y[:64], classes=10, seed=1
+        digits.train.x[:64], digits.train.y[:64], task=TEN, seed=1
     )
     assert seen == [replace(preparation, crop_padding=2)]
     paper = recipe_for("small", epochs=1, batch=64)
@@ -202,7 +210,7 @@ def test_a_schedule_moves_within_an_epoch(digits, monkeypatch) -> None:
     rate = Training.rate
     monkeypatch.setattr(Training, "rate", lambda self, e: asked.append(e) or rate(self, e))
     ours = learner(training=Training(epochs=2, batch=60, schedule="one_cycle"))
-    ours.fit(digits.train.x[:120], digits.train.y[:120], classes=10, seed=1)
+    ours.fit(digits.train.x[:120], digits.train.y[:120], task=TEN, seed=1)
     assert asked == [0, 0.5, 1, 1.5]
 
 

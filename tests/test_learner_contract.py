@@ -12,6 +12,7 @@ from torch import nn
 
 import uwe
 from uwe.learners import Learner, make_learner
+from uwe.tasks import Task, classification
 from uwe.testing import LearnerContract
 
 pytest.importorskip("sklearn")
@@ -87,9 +88,9 @@ class TestOwnNetwork(LearnerContract):
 class TestBuiltInNetwork(LearnerContract):
     """A built-in network, on images."""
 
-    def data(self) -> tuple[Any, Any, int]:
+    def data(self) -> tuple[Any, Any, Task]:
         digits = uwe.load_dataset("digits", pool_size=36, test_size=20)
-        return digits.train.x, digits.train.y, 10
+        return digits.train.x, digits.train.y, classification(10)
 
     def make(self) -> Learner:
         digits = uwe.load_dataset("digits", pool_size=36, test_size=20)
@@ -132,8 +133,8 @@ class Undefined(Broken):
 class Unwritable(Broken):
     settings = {"model": "nearest", "p": (1, 2)}  # noqa: RUF012
 
-    def fit(self, x: Any, y: Any, *, classes: int, seed: int, progress: Any = None) -> Any:
-        return super().fit(x, y, classes=classes, seed=seed)
+    def fit(self, x: Any, y: Any, *, task: Task, seed: int, progress: Any = None) -> Any:
+        return super().fit(x, y, classes=task.width, seed=seed)
 
     def predict(self, model: Any, x: Any, *, progress: Any = None) -> Any:
         return uwe.Predictions(*(each.float() for each in super().predict(model, x)))
@@ -157,10 +158,10 @@ class Constant(Broken):
 @pytest.mark.parametrize(
     ("learner", "claim", "words"),
     [
-        (Short(), "test_every_row_gets_finite_logits_and_features", "logits have shape"),
-        (Short(), "test_a_class_without_a_row_keeps_its_column", "without the last class"),
-        (Short(), "test_labels_of_one_class_are_enough", "logits of one class have shape"),
-        (Undefined(), "test_every_row_gets_finite_logits_and_features", "NaN or infinite"),
+        (Short(), "test_every_row_gets_finite_outputs_and_features", "logits of shape"),
+        (Short(), "test_a_class_without_a_row_keeps_its_column", "logits of shape"),
+        (Short(), "test_equal_labels_are_enough", "logits of shape"),
+        (Undefined(), "test_every_row_gets_finite_outputs_and_features", "NaN or infinite"),
         (Loose(), "test_the_seed_decides", "the same seed gives other logits"),
         (Careless(), "test_nothing_that_it_reads_is_changed", "changes the rows"),
         (Neighbourly(), "test_a_row_is_predicted_alone_as_among_others", "the order changes"),

@@ -29,6 +29,10 @@ from uwe.learners import (
     require_passes,
 )
 from uwe.models import Factory, OwnNetwork, OwnSpec
+from uwe.tasks import classification
+
+TEN = classification(10)
+THREE = classification(3)
 
 NETWORK = {"epochs": 2, "device": "cpu", "precision": "fp32"}
 
@@ -122,7 +126,7 @@ def learner(model: Any, data: Dataset, **changes: Any) -> TorchLearner:
 
 def fitted(ours: TorchLearner, data: Dataset, n: int = 60, seed: int = 1) -> Any:
     classes = len(data.classes)
-    return ours.fit(data.train.x[:n], data.train.y[:n], classes=classes, seed=seed)
+    return ours.fit(data.train.x[:n], data.train.y[:n], task=classification(classes), seed=seed)
 
 
 @pytest.mark.parametrize(
@@ -219,8 +223,8 @@ def test_a_warm_start_goes_on_from_the_last_model(digits: Dataset) -> None:
     start = fitted(ours, digits)
     before = {key: value.clone() for key, value in start.state_dict().items()}
     x, y = ImageRows(digits.train.x, np.arange(40)), digits.train.y[:40]
-    warm = ours.fit_from(start, x, y, classes=10, seed=3, perturb_seed=4)
-    cold = ours.fit(x, y, classes=10, seed=3)
+    warm = ours.fit_from(start, x, y, task=TEN, seed=3, perturb_seed=4)
+    cold = ours.fit(x, y, task=TEN, seed=3)
     assert all(torch.equal(before[key], value) for key, value in start.state_dict().items())
     assert not torch.equal(warm.body.out.weight, cold.body.out.weight)
 
@@ -255,14 +259,14 @@ def test_rows_are_float32_without_augmentation(rows: Dataset, sparse: bool) -> N
         train, test = sp.csr_matrix(train), sp.csr_matrix(test)
         data = Dataset.from_rows("blobs", (train, rows.train.y), (test, rows.test.y))
     ours = learner(Spy, data)
-    trained = ours.fit(ImageRows(train, np.arange(33)), rows.train.y[:33], classes=3, seed=1)
+    trained = ours.fit(ImageRows(train, np.arange(33)), rows.train.y[:33], task=THREE, seed=1)
     seen.clear()
     logits = ours.predict(trained, test).logits
     [given] = seen
     assert given.dtype == torch.float32
     assert torch.equal(given, torch.from_numpy(rows.test.x.astype(np.float32)))
     dense = learner(Spy, rows)
-    plain = dense.fit(rows.train.x[:33], rows.train.y[:33], classes=3, seed=1)
+    plain = dense.fit(rows.train.x[:33], rows.train.y[:33], task=THREE, seed=1)
     assert torch.equal(logits, dense.predict(plain, rows.test.x).logits)
 
 

@@ -24,6 +24,9 @@ from uwe.learners import (
     require_passes,
 )
 from uwe.predictions import Predictions
+from uwe.tasks import classification
+
+TWO = classification(2)
 
 
 class Mean:
@@ -66,7 +69,7 @@ X, Y = np.array([[0.0, 1], [1, 0], [8, 9], [9, 8]]), np.array([0, 0, 1, 1])
 def test_fit_and_predict_are_enough() -> None:
     """The pair becomes float32 predictions; name and settings are those of the type."""
     learner = as_learner(Mean())
-    model = learner.fit(X, Y, classes=2, seed=1)
+    model = learner.fit(X, Y, task=TWO, seed=1)
     said = learner.predict(model, X)
     assert said.predicted().tolist() == [0, 0, 1, 1]
     assert (said.logits.dtype, said.features.dtype) == (torch.float32, torch.float32)
@@ -79,8 +82,8 @@ def test_images_are_read_into_memory() -> None:
     """An object that knows nothing of lazy rows is given an array."""
     learner = as_learner(Mean())
     x = np.arange(4 * 6, dtype=np.uint8).reshape(4, 6, 1, 1)
-    model = learner.fit(ImageRows(x, np.array([3, 0])), np.array([0, 1]), classes=2, seed=1)
-    assert np.array_equal(model[0], x[3])
+    model = learner.fit(ImageRows(x, np.array([3, 0])), np.array([0, 1]), task=TWO, seed=1)
+    assert np.array_equal(model.own[0], x[3])
 
 
 def test_abilities_are_found(tmp_path: Path) -> None:
@@ -90,7 +93,7 @@ def test_abilities_are_found(tmp_path: Path) -> None:
     assert isinstance(learner, Keeps)
     assert isinstance(learner, Stochastic)
     told: list[Stage] = []
-    model = learner.fit(X, Y, classes=2, seed=1, progress=told.append)
+    model = learner.fit(X, Y, task=TWO, seed=1, progress=told.append)
     assert [stage.name for stage in told] == ["train"]
     first, again, other = (
         learner.predict_passes(model, X, passes=3, seed=seed).mc_logits for seed in (1, 1, 2)
@@ -100,7 +103,7 @@ def test_abilities_are_found(tmp_path: Path) -> None:
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     learner.save(model, tmp_path / "m.json")
-    assert np.array_equal(learner.load(tmp_path / "m.json"), model)
+    assert np.array_equal(learner.load(tmp_path / "m.json").own, model.own)
     assert pickle.loads(pickle.dumps(learner)).settings == learner.settings
 
 
@@ -132,7 +135,7 @@ def changed(**methods: Any) -> Any:
          r"predict\(\) of Changed returned 3 rows for 4 items"),
         (changed(predict=lambda *_: (np.zeros((4, 2)), np.zeros((3, 2)))),
          "logits of 4 rows, but features of 3"),
-        (changed(predict=lambda *_: np.zeros((4, 2))), "Changed returned a ndarray; it returns"),
+        (changed(predict=lambda *_: {}), "Changed returned a dict; it returns Predictions"),
     ],
 )  # fmt: skip
 def test_what_is_no_learner_is_one_line(learner: Any, words: str) -> None:
@@ -140,7 +143,7 @@ def test_what_is_no_learner_is_one_line(learner: Any, words: str) -> None:
 
     def predicted() -> Predictions:
         adapted = as_learner(learner)
-        return adapted.predict(adapted.fit(X, Y, classes=2, seed=1), X)
+        return adapted.predict(adapted.fit(X, Y, task=TWO, seed=1), X)
 
     with pytest.raises(InputError, match=words):
         predicted()
@@ -155,4 +158,4 @@ def test_passes_that_do_not_come_are_refused() -> None:
     require_passes(forgets, 4)
     assert isinstance(forgets, Stochastic)
     with pytest.raises(InputError, match="returned 0 stochastic passes instead of 4"):
-        forgets.predict_passes(None, X, passes=4, seed=1)
+        forgets.predict_passes(forgets.fit(X, Y, task=TWO, seed=1), X, passes=4, seed=1)

@@ -19,6 +19,10 @@ from uwe.errors import InputError, RunError
 from uwe.learners import SklearnLearner
 from uwe.learners.estimators import Search, make_estimator
 from uwe.learners.sklearn import features_of, sklearn_learner
+from uwe.tasks import classification
+
+THREE = classification(3)
+TWO = classification(2)
 
 sklearn = pytest.importorskip("sklearn")
 sp = pytest.importorskip("scipy.sparse")
@@ -29,7 +33,7 @@ Y = (X[:, 0] > 0).astype(np.int64) + (X[:, 1] > 0.5)
 
 
 def accuracy(learner: SklearnLearner, rows: Any, x: Any = X) -> float:
-    said = learner.predict(learner.fit(x[rows], Y[rows], classes=3, seed=2**32 - 1), x)
+    said = learner.predict(learner.fit(x[rows], Y[rows], task=THREE, seed=2**32 - 1), x)
     assert said.first_not_finite() is None
     return float(np.mean(said.predicted() == Y))
 
@@ -81,12 +85,12 @@ def test_decisions_are_calibrated(caplog: pytest.LogCaptureFixture) -> None:
 
     learner = SklearnLearner(SVC(C=3))
     assert "sigmoid of the decisions" in learner.settings["learner's probabilities"]
-    said = learner.predict(learner.fit(X, Y, classes=3, seed=7), X)
+    said = learner.predict(learner.fit(X, Y, task=THREE, seed=7), X)
     folds = StratifiedKFold(5, shuffle=True, random_state=7)
     theirs = CalibratedClassifierCV(SVC(C=3, random_state=7), ensemble=False, cv=folds).fit(X, Y)
     np.testing.assert_allclose(said.logits.exp(), theirs.predict_proba(X), rtol=1e-5)
     with caplog.at_level(logging.WARNING, "uwe"):
-        learner.fit(X[:3], np.array([0, 0, 1]), classes=2, seed=1)
+        learner.fit(X[:3], np.array([0, 0, 1]), task=TWO, seed=1)
     assert "class 1 has one labelled row" in caplog.text
 
 
@@ -102,7 +106,7 @@ def test_decisions_are_calibrated(caplog: pytest.LogCaptureFixture) -> None:
             "unknown parameter of SVC 'kernell'; did you mean 'kernel'",
         ),
         ("svm.SVC", {"C": "much"}, "SVC: The 'C' parameter of SVC must be a float"),
-        ("svm.SVR", {}, "sklearn:svm.SVR is not a classifier"),
+        ("svm.SVR", {}, "sklearn:svm.SVR is a regressor; for classification choose"),
         ("logistics", {}, "did you mean 'logistic'"),
     ],
 )
@@ -119,8 +123,11 @@ def test_what_cannot_judge_is_refused() -> None:
     """A regressor, and a class that takes no sparse rows, before any training."""
     from sklearn.svm import SVR
 
-    with pytest.raises(InputError, match="SVR is not a classifier"):
-        SklearnLearner(SVR())
+    with pytest.raises(
+        InputError,
+        match="SVR is a regressor; for classification choose sklearn:log",
+    ):
+        SklearnLearner(SVR()).fit(X, Y, task=THREE, seed=1)
     with pytest.raises(InputError, match="takes no sparse rows"):
         sklearn_learner("sklearn:naive_bayes.GaussianNB", sp.csr_matrix(X))
     neighbours = sklearn_learner("sklearn:neighbors.KNeighborsClassifier", X)
@@ -134,10 +141,10 @@ def test_a_class_that_was_not_seen_keeps_its_place() -> None:
 
     x, y = np.array([[0.0], [0.1], [5.0], [5.1]]), np.array([0, 0, 2, 2])
     learner = SklearnLearner(GaussianNB())
-    said = learner.predict(learner.fit(x, y, classes=3, seed=1), x)
+    said = learner.predict(learner.fit(x, y, task=THREE, seed=1), x)
     assert said.predicted().tolist() == [0, 0, 2, 2]
     assert (said.logits[:, 1] < -80).all()
-    alone = learner.predict(learner.fit(x, np.ones(4, dtype=int), classes=3, seed=1), x)
+    alone = learner.predict(learner.fit(x, np.ones(4, dtype=int), task=THREE, seed=1), x)
     assert alone.predicted().tolist() == [1, 1, 1, 1]
 
 
@@ -152,7 +159,8 @@ def test_the_seed_reaches_every_random_state() -> None:
     learner = SklearnLearner(make_pipeline(StandardScaler(), RandomForestClassifier(5)))
     said = [
         learner.predict(
-            learner.fit(x, y, classes=2, seed=seed), rng.normal(size=(9, 4)) * 0 + x[:9]
+            learner.fit(x, y, task=TWO, seed=seed),
+            rng.normal(size=(9, 4)) * 0 + x[:9],
         )
         for seed in (1, 1, 2)
     ]
@@ -212,7 +220,7 @@ def test_c_is_chosen_on_the_labelled_texts(caplog: pytest.LogCaptureFixture) -> 
         "one of 1, 3, 10, 30, 100, 300, 1000 by 3-fold"
     )
     with caplog.at_level(logging.INFO, "uwe"):
-        models = [learner.fit(x, y, classes=3, seed=seed) for seed in (1, 1)]
+        models = [learner.fit(x, y, task=THREE, seed=seed) for seed in (1, 1)]
     chosen = [model.estimator.C for model in models]
     assert chosen[0] == chosen[1] > 1
     assert f"sklearn:logistic: C is {chosen[0]:g}" in caplog.text
@@ -228,10 +236,10 @@ def test_c_with_few_labels(labels: list[int], searched: bool) -> None:
     """Classes with one row take no part; without two other classes C is the larger fixed value."""
     x, _ = texts()
     model = sklearn_learner("sklearn:logistic", x).fit(
-        x[: len(labels)], np.array(labels), classes=3, seed=1
+        x[: len(labels)], np.array(labels), task=THREE, seed=1
     )
     assert (model.estimator.C == 100) != searched or model.estimator.C in (1, 3, 10, 30, 300, 1000)
-    assert model.seen.tolist() == sorted(set(labels))
+    assert model.outputs.seen.tolist() == sorted(set(labels))
     search = Search("C", (7.0,), folds=3, otherwise=5.0)
     from sklearn.linear_model import LogisticRegression
 
@@ -248,7 +256,7 @@ def test_features_of_sparse_rows_are_reduced_once(monkeypatch: pytest.MonkeyPatc
     dense = module._dense
     monkeypatch.setattr(module, "_dense", lambda rows: counts.append(1) or dense(rows))
     learner = sklearn_learner("sklearn:logistic", x, {"C": 10})
-    model = learner.fit(x, y, classes=3, seed=1)
+    model = learner.fit(x, y, task=THREE, seed=1)
     for rows in (x, x, x[:100], x):
         learner.predict(model, rows)
     assert len(counts) == 2
@@ -261,7 +269,7 @@ def test_a_learner_is_a_value() -> None:
     """It can be pickled and copied after its use, without what it remembers."""
     x, y = texts()
     learner = sklearn_learner("sklearn:logistic", x, {"C": 10})
-    learner.predict(learner.fit(x, y, classes=3, seed=1), x)
+    learner.predict(learner.fit(x, y, task=THREE, seed=1), x)
     for other in (pickle.loads(pickle.dumps(learner)), copy.deepcopy(learner)):
         assert other.settings == learner.settings
         assert other._reduced._kept == []

@@ -9,7 +9,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from uwe import strategies
+    from uwe import strategies, tasks
     from uwe.data import Dataset, Preparation, Split, load_dataset
     from uwe.errors import DataError, InputError, RunError, UweError
     from uwe.experiment import Experiment, Result, loop, run, supervise
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from uwe.selecting import Selection, query, select
     from uwe.selection import Plan, certify, k_center, k_means_pp, plan_selection
     from uwe.strategies import Picks, Strategy, find_strategy
+    from uwe.tasks import Task
 
 __version__ = _version("uwe")
 
@@ -39,6 +40,7 @@ __all__ = [
     "SklearnLearner",
     "Split",
     "Strategy",
+    "Task",
     "UweError",
     "__version__",
     "certify",
@@ -54,6 +56,7 @@ __all__ = [
     "select",
     "strategies",
     "supervise",
+    "tasks",
 ]
 
 _HOMES = {
@@ -67,8 +70,9 @@ _HOMES = {
     "selection": ("Plan", "certify", "k_center", "k_means_pp", "plan_selection"),
     "learners.sklearn": ("SklearnLearner",),
     "strategies": ("Picks", "Strategy", "find_strategy"),
+    "tasks": ("Task",),
 }
-_ROOMS = ("strategies",)
+_ROOMS = ("strategies", "tasks")
 
 
 def __getattr__(name: str) -> object:

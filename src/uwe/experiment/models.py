@@ -95,7 +95,7 @@ class Models:
         if not self.warm:
             self.last.clear()  # the earlier model is not kept in memory beside the new one
         given: dict[str, Any] = {
-            "classes": len(self.dataset.classes),
+            "task": self.dataset.task,
             "seed": derive_seed(self.seed, cycle, "train"),
             "progress": note,
         }

@@ -85,17 +85,25 @@ class Passes:
         return learner.predict_passes(model, rows.x, passes=mc_passes, seed=seed, progress=note)
 
     def _require_shape(self, split: SplitName, predictions: Predictions) -> None:
-        """A row for each row, a column for each class, and features in columns."""
+        """A row for each row, the axes that the task says, and features in columns."""
         rows = self.dataset.train if split == "pool" else self.dataset.test
-        n, classes = len(rows), len(self.dataset.classes)
+        n, task = len(rows), self.dataset.task
         name = f"predict() of {self.learner.name}"
         if not isinstance(predictions, Predictions):
             raise InputError(f"{name} returned a {type(predictions).__name__}, not Predictions")
         if len(predictions) != n:
             raise InputError(f"{name} returned {len(predictions)} rows for {n} items")
-        if predictions.logits.shape[1:] != (classes,):
-            shape = list(predictions.logits.shape)
-            raise InputError(f"{name} returned logits of shape {shape} for {classes} classes")
+        if (first := next(iter(task.outputs))) not in predictions.outputs:
+            known = ", ".join(sorted(predictions.fields)) or "nothing"
+            raise InputError(f"{name} returned {known}, but no {first}, which {task.name} needs")
+        for output, axes in task.outputs.items():
+            if output not in predictions.outputs:
+                continue
+            shape = list(predictions.outputs[output].shape)
+            columns = [task.width for axis in axes.split() if axis == "c"]
+            if shape[1:] != columns:
+                expected = f"for {task.width} classes" if columns else f"for {n} numbers"
+                raise InputError(f"{name} returned {output} of shape {shape} {expected}")
         if predictions.features is not None and predictions.features.ndim != 2:
             shape = list(predictions.features.shape)
             raise InputError(f"{name} returned features of shape {shape}; they are [n, d]")
@@ -119,8 +127,12 @@ class Passes:
         self._require_shape(split, predictions)
         row = predictions.first_not_finite()
         if row is not None:
-            finite = bool(predictions.logits[row].isfinite().all())
-            what = "features" if finite else "logits"
+            broken = (
+                output
+                for output, tensor in predictions.outputs.items()
+                if not tensor[row].isfinite().all()
+            )
+            what = next(broken, "features")
             network = isinstance(self.learner, Measured)
             why = "; the training diverged" if network else ""
             raise RunError(

@@ -38,6 +38,7 @@ from uwe.models.factory import is_learner, name_of
 from uwe.models.spec import describe_model as describe_network
 from uwe.models.spec import model_names as network_names
 from uwe.runs.names import model_part
+from uwe.tasks import Task
 
 if TYPE_CHECKING:
     from uwe.learners.protocol import Learner
@@ -60,13 +61,13 @@ class _Kind:
     Attributes:
         uses: the network options that it uses.
         has_options: whether it takes options of its own.
-        check: checks name and options, without the data.
+        check: checks name, options and, if it is known, the task, without the data.
         make: the learner of (model, dataset, options, network options).
     """
 
     uses: frozenset[str]
     has_options: bool
-    check: Callable[[Any, Mapping[str, Any], Mapping[str, Any]], None]
+    check: Callable[[Any, Mapping[str, Any], Mapping[str, Any], Task | None], None]
     make: Callable[[Any, Dataset, Mapping[str, Any], Mapping[str, Any]], Learner]
 
 
@@ -96,7 +97,7 @@ def make_learner(
     'small'
     """
     options, network = dict(options or {}), dict(network or {})
-    check_model(model, options, network)
+    check_model(model, options, network, task=dataset.task)
     return _KINDS[model_kind(model)].make(model, dataset, options, network)
 
 
@@ -104,6 +105,8 @@ def check_model(
     model: Any,
     options: Mapping[str, Any],
     network_given: Mapping[str, Any] | Collection[str],
+    *,
+    task: Task | None = None,
 ) -> None:
     """Check a model's name and options without the data, and without importing torch.
 
@@ -112,9 +115,11 @@ def check_model(
         options: options of the model itself.
         network_given: options of networks and their values, of which those that differ from the
             defaults count as given; or the names of those that were given.
+        task: what is learnt; None where it is not known yet.
 
     Raises:
-        InputError: a name is unknown, or an option is not used by this model or has a wrong value.
+        InputError: a name is unknown, an option is not used by this model or has a wrong value, or
+            the model does not serve the task.
 
     >>> check_model("sklearn:logistic", {}, {"epochs": 5})
     Traceback (most recent call last):
@@ -137,7 +142,7 @@ def check_model(
             f"--model-option {next(iter(options))} is not used by model {model_name(model)}; "
             "leave it out"
         )
-    kind.check(model, options, values)
+    kind.check(model, options, values, task)
 
 
 def model_kind(model: Any) -> str:
@@ -184,7 +189,7 @@ def model_file_name(model: Any) -> str:
 
 
 def model_names() -> list[str]:
-    """Names of all models, those of plug-ins and examples of scikit-learn's classifiers included.
+    """Names of all models, those of plug-ins and examples of scikit-learn's classes included.
 
     >>> model_names()[0]
     'small'
@@ -196,7 +201,7 @@ def describe_model(name: str) -> str:
     """One line about a model.
 
     >>> describe_model("sklearn:forest")
-    'random forest of 300 trees'
+    'random forest of 300 trees, of classes or numbers'
     """
     if name in network_names():
         return describe_network(name)
@@ -221,9 +226,9 @@ def _kind_of_value(model: Any) -> str:
 
 
 def _check_network_values(
-    model: Any, options: Mapping[str, Any], network: Mapping[str, Any]
+    model: Any, options: Mapping[str, Any], network: Mapping[str, Any], task: Task | None
 ) -> None:
-    del options
+    del options, task
     given = with_defaults(network)
     require_known(given["recipe"], RECIPES, "recipe")
     require_known(given["precision"], PRECISIONS, "precision")
@@ -232,14 +237,23 @@ def _check_network_values(
     recipe_for(model_name(model), epochs=epochs, batch=1, recipe=given["recipe"])
 
 
-def _check_built_in(model: str, options: Mapping[str, Any], network: Mapping[str, Any]) -> None:
-    _check_network_values(model, options, network)
+def _check_built_in(
+    model: str, options: Mapping[str, Any], network: Mapping[str, Any], task: Task | None
+) -> None:
+    _check_network_values(model, options, network, task)
+    if task is not None and task.loss is None:
+        raise InputError(
+            f"task {task.name} has no training loss, so network {model} does not train for it; "
+            "choose a learner of your own"
+        )
     built_in_spec(model, network, classes=2, image_shape=(1, 1, 1))
 
 
-def _check_path(model: str, options: Mapping[str, Any], network: Mapping[str, Any]) -> None:
+def _check_path(
+    model: str, options: Mapping[str, Any], network: Mapping[str, Any], task: Task | None
+) -> None:
     """Check that the module exists; it is imported later, since it may import torch."""
-    _check_network_values(model, options, network)
+    _check_network_values(model, options, network, task)
     module, attribute = parsed_path(model)
     if not module or not attribute:
         raise InputError(
@@ -255,13 +269,17 @@ def _check_path(model: str, options: Mapping[str, Any], network: Mapping[str, An
         )
 
 
-def _check_estimator(model: str, options: Mapping[str, Any], network: Mapping[str, Any]) -> None:
+def _check_estimator(
+    model: str, options: Mapping[str, Any], network: Mapping[str, Any], task: Task | None
+) -> None:
     del network
-    check_estimator_name(model, options)
+    check_estimator_name(model, options, task=None if task is None else task.name)
 
 
-def _check_nothing(model: Any, options: Mapping[str, Any], network: Mapping[str, Any]) -> None:
-    del model, options, network
+def _check_nothing(
+    model: Any, options: Mapping[str, Any], network: Mapping[str, Any], task: Task | None
+) -> None:
+    del model, options, network, task
 
 
 _KINDS: dict[str, _Kind] = {

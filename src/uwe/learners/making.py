@@ -47,7 +47,7 @@ def make_built_in(
     """The learner of a built-in network."""
     del options
     spec = built_in_spec(
-        model, network, classes=len(dataset.classes), image_shape=dataset.image_shape
+        model, network, classes=dataset.task.width, image_shape=dataset.image_shape
     )
     return _torch_learner(spec, dataset, network)
 
@@ -55,7 +55,7 @@ def make_built_in(
 def make_sklearn(
     model: str, dataset: Dataset, options: Mapping[str, Any], network: Mapping[str, Any]
 ) -> Learner:
-    """The learner of a classifier of scikit-learn, by its name."""
+    """The learner of a classifier or regressor of scikit-learn, by its name."""
     from uwe.learners.sklearn import sklearn_learner  # loads torch
 
     del network
@@ -64,7 +64,7 @@ def make_sklearn(
             f"{dataset.name} holds images, and {model} takes rows of numbers or texts; choose a "
             "network, or a table such as sklearn:digits"
         )
-    return sklearn_learner(model, dataset.train.x, options)
+    return sklearn_learner(model, dataset.train.x, options, task=dataset.task)
 
 
 def make_from_path(
@@ -75,7 +75,7 @@ def make_from_path(
     refuse_built_network(value, model)
     if is_learner(value):
         _refuse_unused(model, options, network)
-        return _as_learner(value)
+        return _as_learner(value, dataset)
     if not callable(value):
         text = " ".join(repr(value).split())
         raise InputError(
@@ -103,26 +103,26 @@ def make_plugin(
     except TypeError as error:
         shown = ", ".join(f"{name}={value!r}" for name, value in given.items())
         raise InputError(f"model {model} cannot take {shown or 'no options'}: {error}") from error
-    return _as_learner(factory(dataset, **given))
+    return _as_learner(factory(dataset, **given), dataset)
 
 
 def make_object(
     model: Any, dataset: Dataset, options: Mapping[str, Any], network: Mapping[str, Any]
 ) -> Learner:
     """The learner of an object from Python."""
-    del dataset, options, network
-    return _as_learner(model)
+    del options, network
+    return _as_learner(model, dataset)
 
 
 def _from_factory(factory: Factory, dataset: Dataset, network: Mapping[str, Any]) -> Learner:
     """The learner that the factory makes, or the one that trains the network it makes."""
     from uwe.models.own import OwnSpec  # loads torch
 
-    classes, shape = len(dataset.classes), _item_shape(factory.name, dataset)
+    classes, shape = dataset.task.width, _item_shape(factory.name, dataset)
     made = factory.made(classes=classes, shape=shape)
     if is_learner(made):
         _refuse_unused(factory.name, {}, network)
-        return _as_learner(made)
+        return _as_learner(made, dataset)
     return _torch_learner(OwnSpec(factory, classes, shape), dataset, network)
 
 
@@ -141,6 +141,7 @@ def _torch_learner(spec: NetworkSpec, dataset: Dataset, network: Mapping[str, An
         given["inference_batch"] or _BATCH,
         resolve_precision(given["precision"], device),
         given["compile"],
+        next(iter(dataset.task.outputs)),
     )
     _ = learner.size  # refuses a network that cannot be trained
     return learner
@@ -161,10 +162,10 @@ def built_in_spec(
     )
 
 
-def _as_learner(value: Any) -> Learner:
+def _as_learner(value: Any, dataset: Dataset) -> Learner:
     from uwe.learners.plain import as_learner  # loads torch
 
-    return as_learner(value)
+    return as_learner(value, task=dataset.task)
 
 
 def _is_candidate(module: Any, name: str) -> bool:

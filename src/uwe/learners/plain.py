@@ -4,42 +4,52 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from uwe._json import json_value
-from uwe._types import Labels, Progress
+from uwe._types import Progress
 from uwe.data import ImageRows, row_count
 from uwe.errors import InputError
-from uwe.learners.protocol import Learner
+from uwe.learners.protocol import Learner, Targets
+from uwe.learners.returned import as_predictions, first_output
 from uwe.learners.sklearn import SklearnLearner, is_estimator
 from uwe.predictions import Predictions
+from uwe.tasks import Task
 
 __all__ = ["as_learner"]
 
-_PAIR = 2
-_AXES = 2
-_OUTPUTS = ("logits", "features")
+_PASSES_OF = {
+    "logits": "mc_logits [passes, rows, classes]",
+    "binary_logits": "passes={'binary_logits': ...} of shape [passes, rows, classes]",
+    "mean": "passes={'mean': ...} of shape [passes, rows]",
+}
 
 
-def as_learner(value: Any) -> Learner:
+def as_learner(value: Any, *, task: Task | None = None) -> Learner:
     """A `Learner` from any object with ``fit`` and ``predict``.
 
-    The object has ``fit(x, y, *, classes, seed) -> model`` and ``predict(model, x)``, which returns
-    `Predictions` or a pair (logits ``[n, c]``, features ``[n, d]``). Optional are ``name``,
-    ``settings`` (a mapping for the record), the keyword ``progress`` of both methods, the keywords
-    ``mc_passes`` and ``seed`` of ``predict`` (for stochastic passes), and the methods
-    ``save(model, path)`` and ``load(path)``. A classifier of scikit-learn becomes a
-    `SklearnLearner`. An object that is a `Learner` already, with ``model`` among its settings, is
-    returned unchanged.
+    The object has ``fit(x, y, *, task, seed) -> model`` or ``fit(x, y, *, classes, seed)``, where
+    ``classes`` is the number of classes. Its ``predict(model, x)`` returns `Predictions` or a pair
+    (outputs, features), where features ``[n, d]`` may be None, or outputs alone. By the task,
+    outputs are logits ``[n, c]`` (of two classes also ``[n]``, before a sigmoid), logits of the
+    labels ``[n, c]``, a mean ``[n]``, or a pair (mean, variance) in the place of the outputs.
+    Optional are ``name``, ``settings`` (a mapping for the record), the keyword ``progress`` of both
+    methods, the keywords ``mc_passes`` and ``seed`` of ``predict`` (for stochastic passes), and the
+    methods ``save(model, path)`` and ``load(path)``. A classifier or regressor of scikit-learn
+    becomes a `SklearnLearner`. An object that is a `Learner` already, with ``model`` among its
+    settings, is returned unchanged.
+
+    Args:
+        value: the object.
+        task: what is learnt, where it is known: what the adapter needs to read the predictions of
+            a model that it loads.
 
     Raises:
-        InputError: a method is missing.
+        InputError: a method is missing, or the estimator does not serve the task.
 
+    >>> import numpy as np
     >>> class Constant:
     ...     def fit(self, x, y, *, classes, seed):
     ...         return np.bincount(y, minlength=classes)
@@ -49,22 +59,32 @@ def as_learner(value: Any) -> Learner:
     >>> learner.name, learner.settings
     ('Constant', {'model': 'Constant'})
     """
+    if isinstance(value, _Plain | SklearnLearner):
+        return value if task is None else replace(value, task=task)
     if _is_full(value):
         full: Learner = value
         return full
     if is_estimator(value):
-        return SklearnLearner(value)
+        return SklearnLearner(value, task=task)
     for method in ("fit", "predict"):
         if not callable(getattr(value, method, None)):
             raise InputError(
                 f"{_name_of(value)} has no method {method}; a learner has "
-                "fit(x, y, *, classes, seed) and predict(model, x)"
+                "fit(x, y, *, task, seed) and predict(model, x)"
             )
     _require_keywords(value)
     if not isinstance(getattr(value, "settings", {}), Mapping):
         raise InputError(f"settings of {_name_of(value)} must be a mapping")
     keeps = all(callable(getattr(value, method, None)) for method in ("save", "load"))
-    return _KINDS[keeps, _takes(value.predict, "mc_passes")](value)
+    return _KINDS[keeps, _takes(value.predict, "mc_passes")](value, task)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A model of the object's own, and the task that it was trained for."""
+
+    own: Any
+    task: Task | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +92,7 @@ class _Plain:
     """An object with fit and predict."""
 
     own: Any
+    task: Task | None = None
 
     @property
     def name(self) -> str:
@@ -88,18 +109,18 @@ class _Plain:
         }
 
     def fit(
-        self, x: Any, y: Labels, *, classes: int, seed: int, progress: Progress | None = None
-    ) -> Any:
+        self, x: Any, y: Targets, *, task: Task, seed: int, progress: Progress | None = None
+    ) -> _Fitted:
         """Train on ``x``, whose images are read into memory, and ``y``."""
         x = x[:] if isinstance(x, ImageRows) else x
-        return self.own.fit(
-            x, y, classes=classes, seed=seed, **_progress_for(self.own.fit, progress)
-        )
+        fit = self.own.fit
+        what = {"task": task} if _takes(fit, "task") else {"classes": len(task.classes)}
+        return _Fitted(fit(x, y, **what, seed=seed, **_progress_for(fit, progress)), task)
 
-    def predict(self, model: Any, x: Any, *, progress: Progress | None = None) -> Predictions:
-        """Logits and features in float32 on the CPU."""
-        out = self.own.predict(model, x, **_progress_for(self.own.predict, progress))
-        return _as_predictions(out, row_count(x), self.name)
+    def predict(self, model: _Fitted, x: Any, *, progress: Progress | None = None) -> Predictions:
+        """The outputs and the features in float32 on the CPU."""
+        out = self.own.predict(model.own, x, **_progress_for(self.own.predict, progress))
+        return as_predictions(out, row_count(x), name=self.name, task=model.task)
 
 
 @dataclass(frozen=True)
@@ -107,18 +128,19 @@ class _Stochastic(_Plain):
     """An object whose ``predict`` takes ``mc_passes``."""
 
     def predict_passes(
-        self, model: Any, x: Any, *, passes: int, seed: int, progress: Progress | None = None
+        self, model: _Fitted, x: Any, *, passes: int, seed: int, progress: Progress | None = None
     ) -> Predictions:
-        """As `predict`, with the logits of stochastic passes."""
+        """As `predict`, with stochastic passes of the task's first output."""
         more = {"seed": seed} if _takes(self.own.predict, "seed") else {}
         more.update(_progress_for(self.own.predict, progress))
-        out = self.own.predict(model, x, mc_passes=passes, **more)
-        predictions = _as_predictions(out, row_count(x), self.name)
-        found = 0 if predictions.mc_logits is None else len(predictions.mc_logits)
+        out = self.own.predict(model.own, x, mc_passes=passes, **more)
+        predictions = as_predictions(out, row_count(x), name=self.name, task=model.task)
+        output = first_output(model.task)
+        found = len(predictions.passes.get(output, ()))
         if found != passes:
             raise InputError(
                 f"predict() of {self.name} returned {found} stochastic passes instead of {passes}; "
-                "it returns Predictions with mc_logits [passes, rows, classes]"
+                f"it returns Predictions with {_PASSES_OF.get(output, f'passes of {output}')}"
             )
         return predictions
 
@@ -135,13 +157,13 @@ class _Stochastic(_Plain):
 class _Keeping(_Plain):
     """An object with ``save`` and ``load``."""
 
-    def save(self, model: Any, path: Path) -> None:
+    def save(self, model: _Fitted, path: Path) -> None:
         """Let the object write its model."""
-        self.own.save(model, path)
+        self.own.save(model.own, path)
 
-    def load(self, path: Path) -> Any:
+    def load(self, path: Path) -> _Fitted:
         """Let the object read its model."""
-        return self.own.load(path)
+        return _Fitted(self.own.load(path), self.task)
 
 
 @dataclass(frozen=True)
@@ -164,19 +186,21 @@ def _is_full(value: Any) -> bool:
     if isinstance(value, type) or not isinstance(settings, Mapping) or "model" not in settings:
         return False
     methods = [getattr(value, method, None) for method in ("fit", "predict")]
-    return isinstance(getattr(value, "name", None), str) and all(
-        callable(method) and _takes(method, "progress") for method in methods
+    return (
+        isinstance(getattr(value, "name", None), str)
+        and all(callable(method) and _takes(method, "progress") for method in methods)
+        and _takes(value.fit, "task")
     )
 
 
 def _require_keywords(value: Any) -> None:
-    """``fit`` takes the number of classes and the seed."""
+    """``fit`` takes the seed, and the task or the number of classes."""
+    what = "task" if _takes(value.fit, "task") else "classes"
     try:
-        inspect.signature(value.fit).bind(None, None, classes=2, seed=1)
+        inspect.signature(value.fit).bind(None, None, **{what: None}, seed=1)
     except TypeError as error:
         raise InputError(
-            f"fit of {_name_of(value)} cannot be called as fit(x, y, classes=..., seed=...): "
-            f"{error}"
+            f"fit of {_name_of(value)} cannot be called as fit(x, y, {what}=..., seed=...): {error}"
         ) from error
     except ValueError:  # some built-in functions have no signature
         return
@@ -197,42 +221,3 @@ def _takes(method: Any, keyword: str) -> bool:
 def _progress_for(method: Any, progress: Progress | None) -> dict[str, Any]:
     """The callback as a keyword, if the method takes it."""
     return {"progress": progress} if _takes(method, "progress") else {}
-
-
-def _as_predictions(out: Any, n: int, name: str) -> Predictions:
-    if not isinstance(out, Predictions):
-        if not isinstance(out, tuple | list) or len(out) != _PAIR:
-            raise InputError(
-                f"predict() of {name} returned a {type(out).__name__}; it returns Predictions, or "
-                "a pair (logits [n, c], features [n, d])"
-            )
-        logits, features = (
-            _matrix(name, what, values) for what, values in zip(_OUTPUTS, out, strict=True)
-        )
-        if len(logits) != n:
-            raise InputError(f"predict() of {name} returned {len(logits)} rows for {n} items")
-        out = Predictions(logits, features)
-    if len(out) != n:
-        raise InputError(f"predict() of {name} returned {len(out)} rows for {n} items")
-    passes = None if out.mc_logits is None else _tensor(out.mc_logits)
-    return Predictions(_tensor(out.logits), _tensor(out.features), passes)
-
-
-def _matrix(name: str, what: str, values: Any) -> torch.Tensor:
-    """One of the two outputs of ``predict()``, float32 ``[n, ...]`` in two axes."""
-    try:
-        tensor = _tensor(values)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"predict() of {name} returned {what} that are no numbers [n, ...]: {error}"
-        ) from error
-    if tensor.ndim != _AXES:
-        shape = list(tensor.shape)
-        raise InputError(f"predict() of {name} returned {what} of shape {shape}, not [n, ...]")
-    return tensor
-
-
-def _tensor(values: Any) -> torch.Tensor:
-    if isinstance(values, torch.Tensor):
-        return values.detach().cpu().float()
-    return torch.from_numpy(np.asarray(values, dtype=np.float32))

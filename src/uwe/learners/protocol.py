@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, runtime_checkable
 
-from uwe._types import Labels, Progress, Stage
+import numpy as np
+
+from uwe._types import Progress, Stage
 from uwe.errors import InputError
+from uwe.tasks import Task
 
 if TYPE_CHECKING:
     from uwe.predictions import Predictions  # loads torch
@@ -20,9 +23,13 @@ __all__ = [
     "Learner",
     "Measured",
     "Stochastic",
+    "Targets",
     "WarmStarts",
     "require_passes",
 ]
+
+Targets: TypeAlias = np.ndarray[Any, Any]
+"""Labels as ``task.targets`` stores them: int64 ``[n]``, int8 ``[n, c]`` or float64 ``[n]``."""
 
 
 class Learner(Protocol):
@@ -47,25 +54,26 @@ class Learner(Protocol):
     def fit(
         self,
         x: Any,
-        y: Labels,
+        y: Targets,
         *,
-        classes: int,
+        task: Task,
         seed: int,
         progress: Progress | None = None,
     ) -> Any:
-        """Train on rows ``x`` and class numbers ``y``, and return the model.
+        """Train on rows ``x`` and their labels ``y``, and return the model.
 
         Args:
             x: rows ``[n, ...]``.
-            y: int64 ``[n]``; some of the classes may be absent.
-            classes: number of classes.
+            y: labels as ``task.targets`` stores them, none missing: class numbers int64 ``[n]``,
+                flags int8 ``[n, c]`` or numbers float64 ``[n]``; some classes may be absent.
+            task: what is learnt.
             seed: seed of everything random, below 2³².
             progress: callback; a learner that trains in epochs reports an `Epoch` after each.
         """
         ...
 
     def predict(self, model: Any, x: Any, *, progress: Progress | None = None) -> Predictions:
-        """Logits and features of every row of ``x``, in the rows' order."""
+        """The task's outputs for every row of ``x``, in the rows' order, and features or None."""
         ...
 
 
@@ -75,12 +83,13 @@ class Epoch(Stage):
 
     Attributes:
         loss: mean training loss of the epoch.
-        accuracy: share of training rows predicted right during the epoch.
+        accuracy: share of training rows predicted right during the epoch; None where a row has
+            not exactly one class.
         model: the model as it is now.
     """
 
     loss: float
-    accuracy: float
+    accuracy: float | None
     model: Any
 
 
@@ -118,9 +127,9 @@ class WarmStarts(Protocol):
         self,
         start: Any,
         x: Any,
-        y: Labels,
+        y: Targets,
         *,
-        classes: int,
+        task: Task,
         seed: int,
         perturb_seed: int,
         progress: Progress | None = None,
@@ -139,7 +148,7 @@ class Stochastic(Protocol):
     def predict_passes(
         self, model: Any, x: Any, *, passes: int, seed: int, progress: Progress | None = None
     ) -> Predictions:
-        """`Learner.predict`, with ``mc_logits`` of that many passes."""
+        """`Learner.predict`, with that many passes of the task's first output."""
         ...
 
     def check_passes(self, passes: int) -> None:

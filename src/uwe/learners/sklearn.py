@@ -1,13 +1,14 @@
-"""Classifiers of scikit-learn as learners: their probabilities and their features."""
+"""Estimators of scikit-learn as learners: what they predict, and their features."""
 
 from __future__ import annotations
 
 import logging
 import re
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,21 @@ import torch
 
 from uwe._json import json_value
 from uwe._optional import optional
-from uwe._types import FloatArray, Labels, Progress
+from uwe._types import FloatArray, IntArray, Labels, Progress
 from uwe.data import ImageRows
 from uwe.errors import InputError, RunError, UweError
-from uwe.learners.estimators import PREFIX, PURPOSE, Search, make_estimator
+from uwe.learners.estimated import (
+    class_probabilities,
+    has_probabilities,
+    label_logits,
+    logits_of_probabilities,
+    mean_and_variance,
+    takes_several_labels,
+)
+from uwe.learners.estimators import PREFIX, PURPOSE, Search, make_estimator, require_kind
+from uwe.learners.protocol import Targets
 from uwe.predictions import Predictions
+from uwe.tasks import Task
 
 __all__ = [
     "PREFIX",
@@ -41,19 +52,73 @@ log = logging.getLogger("uwe")
 
 @dataclass(frozen=True)
 class _Trained:
-    """A fitted classifier.
+    """A fitted estimator.
 
     Attributes:
         estimator: the fitted estimator itself, whose steps give the features.
+        outputs: rows to the task's outputs.
+        is_fitted: False where all labels were equal, and nothing was fitted.
+    """
+
+    estimator: Any
+    outputs: Callable[[Any], Mapping[str, FloatArray]]
+    is_fitted: bool = True
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """Probabilities of classes, with a column for each class.
+
+    Attributes:
         probabilities: rows to probabilities ``[n, len(seen)]``.
         seen: classes that were labelled, rising.
         classes: number of classes.
     """
 
-    estimator: Any
     probabilities: Callable[[Any], FloatArray]
     seen: Labels
     classes: int
+
+    def __call__(self, x: Any) -> Mapping[str, FloatArray]:
+        probs = np.full((x.shape[0], self.classes), 0.0)
+        probs[:, self.seen] = self.probabilities(x)
+        return {"logits": np.log(np.maximum(probs, _LEAST))}
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """Logits of labels; those that applied to all labelled rows, or to none, are constant.
+
+    Attributes:
+        estimator: fitted on the other labels, or None where there are none.
+        varied: numbers of the other labels, rising.
+        constant: float64 ``[c]``, what each label was where it was the same in all rows.
+    """
+
+    estimator: Any
+    varied: IntArray
+    constant: FloatArray
+
+    def __call__(self, x: Any) -> Mapping[str, FloatArray]:
+        always = logits_of_probabilities(1 - self.constant, self.constant)
+        logits = np.tile(always, (x.shape[0], 1))
+        if len(self.varied):
+            found = label_logits(self.estimator, x)
+            if found.ndim == 1 or found.shape[1] != len(self.varied):  # one label: two classes
+                found = found.reshape(len(found), -1)[:, -1:]
+            logits[:, self.varied] = found
+        return {"binary_logits": logits}
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Mean and, where it is known, variance."""
+
+    estimator: Any
+
+    def __call__(self, x: Any) -> Mapping[str, FloatArray]:
+        mean, variance = mean_and_variance(self.estimator, x)
+        return {"mean": mean} if variance is None else {"mean": mean, "variance": variance}
 
 
 class _Reduced:
@@ -78,104 +143,151 @@ class _Reduced:
 
 @dataclass(frozen=True)
 class SklearnLearner:
-    """A classifier of scikit-learn, trained anew in every cycle.
+    """A classifier or regressor of scikit-learn, trained anew in every cycle.
 
     Features are the rows themselves, or the output of a pipeline's last step but one. Sparse
-    features are reduced by a truncated SVD of 256 components with a fixed seed. If all labels are
-    of one class, the model predicts that class. A classifier without ``predict_proba`` is
-    calibrated: a sigmoid is fitted to its decisions in cross-validation on the labelled rows, of 5
-    folds or as many as the smallest class has rows. If a class has one row only, the
-    probabilities are the softmax of the decisions.
+    features are reduced by a truncated SVD of 256 components with a fixed seed.
+
+    Classification: if all labels are of one class, the model predicts that class. A classifier
+    without ``predict_proba`` is calibrated: a sigmoid is fitted to its decisions in
+    cross-validation on the labelled rows, of 5 folds or as many as the smallest class has rows. If
+    a class has one row only, the probabilities are the softmax of the decisions.
+
+    Multi-label: a classifier that takes several labels a row is fitted on them; any other one is
+    wrapped in ``OneVsRestClassifier``. A label that is the same in all rows is predicted as it is.
+    Without ``predict_proba`` the logits are the decisions.
+
+    Regression: the variance is what ``predict(x, return_std=True)`` gives, or that of an
+    ensemble's members; otherwise it is not known.
 
     Attributes:
-        estimator: a classifier or pipeline. It is cloned, never fitted itself; its random states
-            follow the run's seed.
+        estimator: a classifier, a regressor, or a pipeline. It is cloned, never fitted itself; its
+            random states follow the run's seed.
         name: name for files and records; by default that of the class.
         search: a parameter that is chosen at each training, or None.
+        task: what is learnt; None is classification, or regression for a regressor. `fit` is told
+            the task anyway; this one is for the settings.
 
     Raises:
-        InputError: the estimator is no classifier, or has no probabilities and no decisions.
+        InputError: the estimator is neither a classifier nor a regressor, does not serve the task,
+            or has no probabilities and no decisions.
 
     >>> from sklearn.naive_bayes import GaussianNB
-    >>> learner = SklearnLearner(GaussianNB())
+    >>> from uwe.tasks import classification
+    >>> learner, task = SklearnLearner(GaussianNB()), classification(2)
     >>> x, y = np.array([[0.0], [1.0], [5.0], [6.0]]), np.array([0, 0, 1, 1])
-    >>> learner.predict(learner.fit(x, y, classes=2, seed=1), x).predicted().tolist()
+    >>> learner.predict(learner.fit(x, y, task=task, seed=1), x).predicted().tolist()
     [0, 0, 1, 1]
     """
 
     estimator: Any
     name: str = ""
     search: Search | None = None
+    task: Task | None = None
     _reduced: _Reduced = field(default_factory=_Reduced, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.name:
             object.__setattr__(self, "name", type(self.estimator).__name__)
-        if not optional("sklearn.base", PURPOSE).is_classifier(self.estimator):
-            raise InputError(
-                f"{type(self.estimator).__name__} is not a classifier of scikit-learn; choose a "
-                "class such as sklearn.svm.SVC"
-            )
-        if not _has_probabilities(self.estimator):
+        require_kind(self.estimator, self.name, None if self.task is None else self.task.name)
+        if not self._is_regressor and not has_probabilities(self.estimator):
             _require_decisions(self.estimator)
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """All that can change a prediction, as it stands in records."""
-        more: dict[str, Any] = {}
-        if not _has_probabilities(self.estimator):
-            more["probabilities"] = (
-                f"sigmoid of the decisions, fitted in {_FOLDS}-fold cross-validation; softmax of "
-                "the decisions if a class has one row"
-            )
-        if self.search is not None:
-            more.update(self.search.settings)
+        name = "classification" if self.task is None else self.task.name
+        kind = "regression" if self._is_regressor else name
         own = {
             **_described(self.estimator),
             "features": f"sparse: truncated SVD, {_COMPONENTS} components, seed {_SVD_SEED}",
-            **more,
+            **_OWN_SETTINGS.get(kind, _no_settings)(self),
         }
         return {"model": self.name, **{f"learner's {key}": value for key, value in own.items()}}
 
     def fit(
-        self, x: Any, y: Labels, *, classes: int, seed: int, progress: Progress | None = None
+        self, x: Any, y: Targets, *, task: Task, seed: int, progress: Progress | None = None
     ) -> _Trained:
         """Train a clone on ``x`` and ``y``.
 
         Raises:
+            InputError: the estimator does not serve the task.
             RunError: scikit-learn cannot train on these rows.
         """
         del progress
         x = x[:] if isinstance(x, ImageRows) else x
-        seen = np.unique(y)
-        if len(seen) == 1:
-            log.warning("all %d labels are of one class; the model predicts that class", len(y))
-            return _Trained(self.estimator, lambda rows: np.ones((rows.shape[0], 1)), seen, classes)
-        with _one_line(f"{self.name} cannot be trained on {len(y)} labelled rows"):
-            estimator = self._seeded(x, y, seed)
-            if _has_probabilities(estimator):
-                fitted = estimator.fit(x, y)
-                return _Trained(fitted, fitted.predict_proba, seen, classes)
-            return self._calibrated(estimator, x, y, classes=classes, seed=seed)
+        require_kind(self.estimator, self.name, task.name)
+        output = next(iter(task.outputs))
+        if output not in _FITS:
+            raise InputError(
+                f"{self.name} gives {', '.join(_FITS)}; task {task.name} needs {output}"
+            )
+        with (
+            _one_line(f"{self.name} cannot be trained on {len(y)} labelled rows"),
+            _logged_convergence(self.name),
+        ):
+            return _FITS[output](self, x, y, task, seed)
 
     def predict(self, model: _Trained, x: Any, *, progress: Progress | None = None) -> Predictions:
-        """Logarithms of the class probabilities, and the features.
+        """The task's outputs, and the features.
 
         Raises:
             RunError: scikit-learn cannot predict these rows.
         """
         del progress
-        probs = np.full((x.shape[0], model.classes), 0.0)
         with _one_line(f"{self.name} cannot predict {x.shape[0]} rows"):
-            probs[:, model.seen] = model.probabilities(x)
-        logits = torch.from_numpy(np.log(np.maximum(probs, _LEAST))).float()
-        if len(model.seen) > 1 and hasattr(model.estimator, "steps"):
+            found = model.outputs(x)
+        outputs = {name: torch.from_numpy(values).float() for name, values in found.items()}
+        if model.is_fitted and hasattr(model.estimator, "steps"):
             features, _ = features_of(model.estimator, x)
         else:
             features = self._reduced.of(x)
-        return Predictions(logits, features)
+        return Predictions(outputs=outputs, features=features)
 
-    def _seeded(self, x: Any, y: Labels, seed: int) -> Any:
+    @property
+    def _is_regressor(self) -> bool:
+        return bool(optional("sklearn.base", PURPOSE).is_regressor(self.estimator))
+
+    def _fit_classes(self, x: Any, y: Targets, task: Task, seed: int) -> _Trained:
+        seen = np.unique(y)
+        if len(seen) == 1:
+            log.warning("all %d labels are of one class; the model predicts that class", len(y))
+            only = _Classes(lambda rows: np.ones((rows.shape[0], 1)), seen, task.width)
+            return _Trained(self.estimator, only, is_fitted=False)
+        estimator = self._seeded(x, y, seed)
+        if has_probabilities(estimator):
+            fitted = estimator.fit(x, y)
+            return _Trained(fitted, _Classes(fitted.predict_proba, seen, task.width))
+        return self._calibrated(estimator, x, y, classes=task.width, seed=seed)
+
+    def _fit_labels(self, x: Any, y: Targets, task: Task, seed: int) -> _Trained:
+        del task
+        constant = np.asarray(y.mean(0), dtype=np.float64)
+        varied = np.flatnonzero((constant > 0) & (constant < 1))
+        if len(varied) < y.shape[1]:
+            log.info("%d labels are the same in all %d rows", y.shape[1] - len(varied), len(y))
+        if not len(varied):
+            return _Trained(self.estimator, _Labels(None, varied, constant), is_fitted=False)
+        own = self.estimator
+        if self._fixed:
+            own = optional("sklearn.base", PURPOSE).clone(own).set_params(**self._fixed)
+        several = replace(self, estimator=_of_several_labels(own), search=None, task=None)
+        estimator = several._seeded(x, y, seed)
+        flags = np.asarray(y[:, varied], dtype=np.int64)
+        fitted = estimator.fit(x, flags if _wants_columns(estimator, len(varied)) else flags[:, 0])
+        return _Trained(fitted, _Labels(fitted, varied, constant))
+
+    @property
+    def _fixed(self) -> dict[str, Any]:
+        """The searched parameter with several labels a row, of which no class can be left out."""
+        return {} if self.search is None else {self.search.parameter: self.search.otherwise}
+
+    def _fit_numbers(self, x: Any, y: Targets, task: Task, seed: int) -> _Trained:
+        del task
+        fitted = self._seeded(x, y, seed).fit(x, y)
+        return _Trained(fitted, _Numbers(fitted))
+
+    def _seeded(self, x: Any, y: Targets, seed: int) -> Any:
         """A clone whose random states follow ``seed``, with the searched parameter set."""
         estimator = optional("sklearn.base", PURPOSE).clone(self.estimator)
         random = {
@@ -191,7 +303,7 @@ class SklearnLearner:
         return estimator
 
     def _calibrated(
-        self, estimator: Any, x: Any, y: Labels, *, classes: int, seed: int
+        self, estimator: Any, x: Any, y: Targets, *, classes: int, seed: int
     ) -> _Trained:
         seen, counts = np.unique(y, return_counts=True)
         if counts.min() == 1:
@@ -201,7 +313,9 @@ class SklearnLearner:
                 self.name, seen[counts.argmin()],
             )  # fmt: skip
             fitted = estimator.fit(x, y)
-            return _Trained(fitted, lambda rows: _softmax_of_decisions(fitted, rows), seen, classes)
+            return _Trained(
+                fitted, _Classes(lambda rows: _softmax_of_decisions(fitted, rows), seen, classes)
+            )
         folds = optional("sklearn.model_selection", PURPOSE).StratifiedKFold(
             min(_FOLDS, int(counts.min())), shuffle=True, random_state=seed % 2**32
         )
@@ -209,7 +323,7 @@ class SklearnLearner:
         calibrated = calibration.CalibratedClassifierCV(estimator, ensemble=False, cv=folds)
         calibrated.fit(x, y)
         fitted = calibrated.calibrated_classifiers_[0].estimator
-        return _Trained(fitted, calibrated.predict_proba, seen, classes)
+        return _Trained(fitted, _Classes(calibrated.predict_proba, seen, classes))
 
 
 def is_estimator(value: Any) -> bool:
@@ -217,23 +331,6 @@ def is_estimator(value: Any) -> bool:
     return not isinstance(value, type) and all(
         callable(getattr(value, method, None)) for method in ("fit", "get_params", "set_params")
     )
-
-
-def class_probabilities(estimator: Any, x: Any) -> Any:
-    """``predict_proba``, or an error that says what to do.
-
-    Raises:
-        InputError: the estimator has none, or is not fitted.
-    """
-    if not _has_probabilities(estimator):
-        raise InputError(
-            f"{type(estimator).__name__} has no predict_proba; wrap it in scikit-learn's "
-            "CalibratedClassifierCV, or choose a strategy that needs no probabilities"
-        )
-    try:
-        return estimator.predict_proba(x)
-    except optional("sklearn.exceptions", PURPOSE).NotFittedError as error:
-        raise InputError(f"{type(estimator).__name__} is not fitted; call its fit first") from error
 
 
 def features_of(estimator: Any, x: Any) -> tuple[torch.Tensor, str]:
@@ -252,28 +349,34 @@ def features_of(estimator: Any, x: Any) -> tuple[torch.Tensor, str]:
     return features, source + how
 
 
-def sklearn_learner(model: str, x: Any, options: Mapping[str, Any] | None = None) -> SklearnLearner:
+def sklearn_learner(
+    model: str, x: Any, options: Mapping[str, Any] | None = None, *, task: Task | None = None
+) -> SklearnLearner:
     """The learner of that name for rows like ``x``.
 
     Args:
         model: a name as in `make_estimator`.
         x: the rows; they may be sparse.
         options: parameters of the class.
+        task: what is learnt; None is classification.
 
     Raises:
-        InputError: the name or a parameter is not known, or the class takes no sparse rows.
+        InputError: the name or a parameter is not known, the class does not serve the task, or it
+            takes no sparse rows.
 
     >>> sklearn_learner("sklearn:logistic", np.ones((2, 3))).name
     'sklearn:logistic'
     """
     sparse = hasattr(x, "tocsr")
-    estimator, search = make_estimator(model, options or {}, sparse=sparse)
+    kind = "classification" if task is None else task.name
+    estimator, search = make_estimator(model, options or {}, sparse=sparse, task=kind)
     if sparse and not _takes_sparse_rows(estimator):
+        other = "forest" if kind == "regression" else "logistic"
         raise InputError(
-            f"{model} takes no sparse rows, which texts become; choose another classifier, such as "
-            "sklearn:logistic"
+            f"{model} takes no sparse rows, which texts become; choose another model, such as "
+            f"{PREFIX}{other}"
         )
-    return SklearnLearner(estimator, model, search)
+    return SklearnLearner(estimator, model, search, task)
 
 
 def _takes_sparse_rows(estimator: Any) -> bool:
@@ -282,8 +385,65 @@ def _takes_sparse_rows(estimator: Any) -> bool:
     return get_tags is None or bool(get_tags(estimator).input_tags.sparse)
 
 
-def _has_probabilities(estimator: Any) -> bool:
-    return hasattr(estimator, "predict_proba")
+def _of_several_labels(estimator: Any) -> Any:
+    """The estimator, or with ``OneVsRestClassifier`` around it: around the last step of a pipeline.
+
+    The steps before stay outside, so that they are fitted once and give the features.
+    """
+    if takes_several_labels(estimator):
+        return estimator
+    wrap = optional("sklearn.multiclass", PURPOSE).OneVsRestClassifier
+    if not hasattr(estimator, "steps"):
+        return wrap(estimator)
+    *before, (name, last) = estimator.steps
+    copied = optional("sklearn.base", PURPOSE).clone(estimator)
+    return copied.set_params(steps=[*before, (name, wrap(last))])
+
+
+def _wants_columns(estimator: Any, labels: int) -> bool:
+    """Whether it is fitted on flags ``[n, c]``; a single label is two classes ``[n]``."""
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    multioutput = optional("sklearn.multioutput", PURPOSE)
+    needs = (multioutput.MultiOutputClassifier, multioutput.ClassifierChain)
+    return labels > 1 or isinstance(last, needs)
+
+
+def _no_settings(learner: SklearnLearner) -> dict[str, Any]:
+    del learner
+    return {}
+
+
+def _settings_of_classes(learner: SklearnLearner) -> dict[str, Any]:
+    more: dict[str, Any] = {}
+    if not has_probabilities(learner.estimator):
+        more["probabilities"] = (
+            f"sigmoid of the decisions, fitted in {_FOLDS}-fold cross-validation; softmax of "
+            "the decisions if a class has one row"
+        )
+    if learner.search is not None:
+        more.update(learner.search.settings)
+    return more
+
+
+def _settings_of_labels(learner: SklearnLearner) -> dict[str, Any]:
+    more: dict[str, Any] = {"labels": "as they are"}
+    if not takes_several_labels(learner.estimator):
+        more["labels"] = "OneVsRestClassifier: one classifier for each label"
+    if not has_probabilities(_of_several_labels(learner.estimator)):
+        more["probabilities"] = "sigmoid of the decisions"
+    return {**more, **learner._fixed}
+
+
+_OWN_SETTINGS: dict[str, Callable[[SklearnLearner], dict[str, Any]]] = {
+    "classification": _settings_of_classes,
+    "multilabel": _settings_of_labels,
+}
+_FITS: dict[str, Callable[[SklearnLearner, Any, Targets, Task, int], _Trained]] = {
+    "logits": SklearnLearner._fit_classes,
+    "binary_logits": SklearnLearner._fit_labels,
+    "mean": SklearnLearner._fit_numbers,
+}
+"""How an estimator is trained, by the first output of the task."""
 
 
 def _require_decisions(estimator: Any) -> None:
@@ -327,6 +487,22 @@ def _one_line(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # estimators raise errors of many kinds about rows
         raise RunError(f"{what}: {' '.join(str(error).split())}") from error
+
+
+@contextmanager
+def _logged_convergence(name: str) -> Iterator[None]:
+    """Log that an optimiser did not converge; other warnings are passed on."""
+    category = optional("sklearn.exceptions", PURPOSE).ConvergenceWarning
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", category)
+        yield
+    stopped = [each for each in caught if issubclass(each.category, category)]
+    if stopped:
+        first = " ".join(str(stopped[0].message).split())
+        log.warning("%s: %d fits did not converge: %s", name, len(stopped), first)
+    for each in caught:
+        if not issubclass(each.category, category):
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
 def _dense(x: Any) -> tuple[torch.Tensor, str]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from uwe._files import read_tensors, write_tensors
 from uwe._random import generator
-from uwe._types import Labels, Progress, Rows, Stage
+from uwe._types import Progress, Rows, Stage
 from uwe.data import UNPREPARED, Preparation, row_count
 from uwe.errors import InputError, RunError
 from uwe.learners.batches import (
@@ -27,16 +28,22 @@ from uwe.learners.batches import (
 )
 from uwe.learners.devices import deterministic, seeded
 from uwe.learners.memory import fitted_batch, is_out_of_memory, peak_memory_mb
-from uwe.learners.protocol import Epoch, Footprint
+from uwe.learners.protocol import Epoch, Footprint, Targets
 from uwe.learners.recipes import Training, optimizer_of
 from uwe.learners.warm_start import shrink_and_perturb
 from uwe.models import FALLBACK_RATE, Classifier, ModelSize, Network, NetworkSpec, folded
 from uwe.predictions import Predictions
-from uwe.tasks.classification import training_loss
+from uwe.tasks import Task
 
 __all__ = ["TorchLearner"]
 
 _IMAGE_AXES = 4
+_SCALE = "scale of the labels"
+_NUMBERS = frozenset({"mean"})
+_RIGHT: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "logits": lambda logits, labels: (logits.argmax(1) == labels).sum(),
+}
+"""How many rows of a batch are predicted right, by output; of other outputs it is not measured."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,8 @@ class TorchLearner:
         inference_batch: rows in a batch of `predict`.
         precision: ``fp32``, or ``bf16``: precision of the network's body.
         compiled: whether ``torch.compile`` compiles the body.
+        output: name of what the network gives: ``logits``, ``binary_logits``, ``mean``; the first
+            output of the task.
     """
 
     spec: NetworkSpec
@@ -63,6 +72,7 @@ class TorchLearner:
     inference_batch: int = 256
     precision: str = "fp32"
     compiled: bool = False
+    output: str = "logits"
 
     @property
     def name(self) -> str:
@@ -85,6 +95,7 @@ class TorchLearner:
             "precision": self.precision,
             "compiled": self.compiled,
             "kind of device": self.device.type,
+            **({} if self.output == "logits" else {"output": self.output}),
         }
 
     def fresh(self, *, seed: int) -> Network:
@@ -100,9 +111,9 @@ class TorchLearner:
     def fit(
         self,
         x: Any,
-        y: Labels,
+        y: Targets,
         *,
-        classes: int,
+        task: Task,
         seed: int,
         progress: Progress | None = None,
     ) -> Network:
@@ -110,33 +121,33 @@ class TorchLearner:
 
         Args:
             x: images uint8 ``[n, h, w, channels]``, or rows of numbers ``[n, ...]``.
-            y: class numbers ``[n]``.
-            classes: number of classes; some may be absent from ``y``.
+            y: labels, as in `Learner.fit`.
+            task: what is learnt; its loss is the training loss.
             seed: seed of weights, order, augmentation and dropout.
             progress: callback that receives an `Epoch` after every epoch.
         """
-        self._check_classes(classes)
-        return self._trained(self.fresh(seed=seed), x, y, seed, progress)
+        self._check_task(task)
+        return self._trained(self.fresh(seed=seed), x, y, task, seed, progress)
 
     def fit_from(
         self,
         start: Network,
         x: Any,
-        y: Labels,
+        y: Targets,
         *,
-        classes: int,
+        task: Task,
         seed: int,
         perturb_seed: int,
         progress: Progress | None = None,
     ) -> Network:
         """Train on from the weights of ``start``, shrunk and perturbed; as `fit`."""
-        self._check_classes(classes)
+        self._check_task(task)
         model = self.restore(start.state_dict())
         shrink_and_perturb(model, seed=perturb_seed)
-        return self._trained(model, x, y, seed, progress)
+        return self._trained(model, x, y, task, seed, progress)
 
     def predict(self, model: Network, x: Any, *, progress: Progress | None = None) -> Predictions:
-        """Logits and features of every row of ``x``, in one pass, on the CPU.
+        """The output and the features of every row of ``x``, in one pass, on the CPU.
 
         Args:
             model: a model from `fit`; it does not change.
@@ -148,7 +159,7 @@ class TorchLearner:
     def predict_passes(
         self, model: Network, x: Any, *, passes: int, seed: int, progress: Progress | None = None
     ) -> Predictions:
-        """As `predict`, with the logits of ``passes`` passes with dropout."""
+        """As `predict`, with the output of ``passes`` passes with dropout."""
         return self._pass(model, x, passes, seed, progress)
 
     def check_passes(self, passes: int) -> None:
@@ -169,8 +180,9 @@ class TorchLearner:
         )
 
     def save(self, model: Network, path: Path) -> None:
-        """Write the weights as safetensors."""
-        write_tensors(path, _unshared(model.state_dict()))
+        """Write the weights as safetensors; for numbers, the scale of the labels beside them."""
+        scale = {} if model.scale == (0.0, 1.0) else {_SCALE: _as_tensor(model.scale)}
+        write_tensors(path, {**_unshared(model.state_dict()), **scale})
 
     def load(self, path: Path) -> Network:
         """Read the model that `save` wrote.
@@ -178,12 +190,16 @@ class TorchLearner:
         Raises:
             RunError: the file is missing or broken, or its weights do not fit the network.
         """
-        state = read_tensors(path)
+        state = dict(read_tensors(path))
+        scale = state.pop(_SCALE, None)
         try:
-            return self.restore(state)
+            model = self.restore(state)
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise RunError(f"{path} does not fit model {self.name}: {reason}") from error
+        if scale is not None:
+            model.scale = (float(scale[0]), float(scale[1]))
+        return model
 
     def restore(self, state: Mapping[str, torch.Tensor]) -> Network:
         """The model with the weights ``state``."""
@@ -230,21 +246,32 @@ class TorchLearner:
             f"{self.device}; choose a smaller --model or --image-size, or fewer --jobs"
         )
 
-    def _check_classes(self, classes: int) -> None:
-        if classes != self.spec.classes:
+    def _check_task(self, task: Task) -> None:
+        if task.loss is None:
             raise InputError(
-                f"model {self.name} has {self.spec.classes} classes, but the data has {classes}"
+                f"task {task.name} has no training loss, so networks do not train for it; choose a "
+                "learner of your own"
+            )
+        if self.output not in task.outputs:
+            raise InputError(
+                f"model {self.name} gives {self.output}, and task {task.name} is learnt by "
+                f"{next(iter(task.outputs))}; make the learner for the task"
+            )
+        if task.width != self.spec.classes:
+            raise InputError(
+                f"model {self.name} has {self.spec.classes} classes, but the data has {task.width}"
             )
 
     def _trained(
-        self, model: Network, x: Any, y: Labels, seed: int, progress: Progress | None
+        self, model: Network, x: Any, y: Targets, task: Task, seed: int, progress: Progress | None
     ) -> Network:
+        model.scale = _scale_of(y)
         optimizer = optimizer_of(self.training, model)
         rng = generator(seed)
         epochs = self.training.epochs
         with seeded(seed, self.device), deterministic(self.device):
             for epoch in range(epochs):
-                loss, accuracy = self._train_epoch(epoch, model, optimizer, x, y, rng)
+                loss, accuracy = self._train_epoch(epoch, model, optimizer, x, y, task, rng)
                 if progress is not None:
                     progress(Epoch("", 0, "train", epoch + 1, epochs, loss, accuracy, model))
         return model
@@ -255,21 +282,24 @@ class TorchLearner:
         model: Network,
         optimizer: torch.optim.Optimizer,
         x: Any,
-        y: Labels,
+        y: Targets,
+        task: Task,
         rng: torch.Generator,
-    ) -> tuple[float, float]:
+    ) -> tuple[float, float | None]:
         model.train()
         loss_sum = torch.zeros((), device=self.device)
         right = torch.zeros((), dtype=torch.int64, device=self.device)
+        hits = _RIGHT.get(self.output)
         index = shuffled(len(y), self.training.batch, rng)
         for step, (rows, batch) in enumerate(zip(index, self._batches(x, index), strict=True)):
             for group in optimizer.param_groups:
                 group["lr"] = self.training.rate(epoch + step / len(index))
-            labels = torch.from_numpy(y[rows]).to(self.device)
-            loss, logits = self._step(model, optimizer, self._augmented(batch, rng), labels)
-            loss_sum += loss * len(rows)
-            right += (logits.argmax(1) == labels).sum()
-        return float(loss_sum) / trained_rows(len(y)), int(right) / trained_rows(len(y))
+            labels = _labels(y[rows], model.scale).to(self.device)
+            loss, out = self._step(model, optimizer, self._augmented(batch, rng), labels, task)
+            loss_sum += _in_unit(loss, out, labels, model.scale, task) * len(rows)
+            right += 0 if hits is None else hits(out, labels)
+        n = trained_rows(len(y))
+        return float(loss_sum) / n, None if hits is None else int(right) / n
 
     def _step(
         self,
@@ -277,10 +307,12 @@ class TorchLearner:
         optimizer: torch.optim.Optimizer,
         batch: torch.Tensor,
         labels: torch.Tensor,
+        task: Task,
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        assert task.loss is not None
         with self._autocast():
             logits, _ = model(batch)
-        loss = training_loss(logits, labels, smoothing=self.training.smoothing)
+        loss = task.loss(logits, labels, smoothing=self.training.smoothing)
         optimizer.zero_grad(set_to_none=False)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -299,7 +331,7 @@ class TorchLearner:
                 outputs.add(*out)
                 if progress is not None:
                     progress(Stage("", 0, "pass", outputs.rows, n))
-        return outputs.predictions()
+        return outputs.predictions(self.output, model.scale)
 
     @property
     def _takes_images(self) -> bool:
@@ -341,13 +373,16 @@ class _Outputs:
             whole[self.rows : end].copy_(part, non_blocking=True)
         self.rows = end
 
-    def predictions(self) -> Predictions:
-        """The outputs of all rows."""
+    def predictions(self, output: str, scale: tuple[float, float]) -> Predictions:
+        """The outputs of all rows, under the output's name, in the labels' own unit."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        logits, features, mc_logits = self._whole
+        raw, features, mc_raw = self._whole
+        drawn = mc_raw.transpose(0, 1).contiguous()
         return Predictions(
-            logits, features, mc_logits.transpose(0, 1).contiguous() if mc_logits.shape[1] else None
+            outputs={output: _unscaled(raw, output, scale)},
+            features=features,
+            passes={output: _unscaled(drawn, output, scale)} if len(drawn) else None,
         )
 
     def _space(self, shape: torch.Size) -> torch.Tensor:
@@ -364,6 +399,48 @@ def _for_a_pass(model: Network, *, folds: bool) -> Iterator[Network]:
             yield folded(model) if folds and isinstance(model, Classifier) else model.eval()
     finally:
         model.train(was_training)
+
+
+def _scale_of(y: Targets) -> tuple[float, float]:
+    """What is subtracted from the labels in training, and what they are divided by.
+
+    A recipe's learning rate is made for outputs of size one, whatever the unit of the numbers.
+    """
+    if y.dtype.kind != "f" or not len(y):
+        return (0.0, 1.0)
+    deviation = float(np.std(y))
+    return float(np.mean(y)), deviation if deviation > 0 else 1.0
+
+
+def _labels(y: Targets, scale: tuple[float, float]) -> torch.Tensor:
+    """Labels as the loss compares them with the network's output; numbers are scaled."""
+    if y.dtype.kind != "f":
+        return torch.from_numpy(y)
+    return torch.from_numpy(((y - scale[0]) / scale[1]).astype(np.float32))
+
+
+def _in_unit(
+    loss: torch.Tensor,
+    out: torch.Tensor,
+    labels: torch.Tensor,
+    scale: tuple[float, float],
+    task: Task,
+) -> torch.Tensor:
+    """A training loss as it is in the labels' own unit."""
+    if scale == (0.0, 1.0) or task.loss is None:
+        return loss
+    return task.loss(out * scale[1] + scale[0], labels * scale[1] + scale[0])
+
+
+def _unscaled(raw: torch.Tensor, output: str, scale: tuple[float, float]) -> torch.Tensor:
+    """A network's output in the labels' unit; a mean ``[..., 1]`` becomes ``[...]``."""
+    if output not in _NUMBERS:
+        return raw
+    return raw.squeeze(-1).double().mul(scale[1]).add(scale[0]).float()
+
+
+def _as_tensor(scale: tuple[float, float]) -> torch.Tensor:
+    return torch.tensor(scale, dtype=torch.float64)
 
 
 def _put_channels_last(model: Network) -> None:

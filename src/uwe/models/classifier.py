@@ -18,9 +18,11 @@ class Network(nn.Module):
 
     Attributes:
         body: the part that computes in half precision and that ``torch.compile`` works on.
+        scale: of numbers that are learnt: what is added to the output times the second.
     """
 
     body: nn.Module
+    scale: tuple[float, float] = (0.0, 1.0)
 
     def predict(
         self, x: torch.Tensor, *, passes: int, rng: torch.Generator

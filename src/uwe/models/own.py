@@ -40,7 +40,7 @@ class OwnNetwork(Network):
     Args:
         body: the module.
         name: its name in errors.
-        classes: number of classes.
+        classes: number of classes; 1 where a number is learnt.
         last_linear: name of the last ``nn.Linear`` of a forward pass, or None.
     """
 
@@ -64,6 +64,7 @@ class OwnNetwork(Network):
         # has the strides of channels first if there is one channel only.
         plain = x.clone(memory_format=torch.contiguous_format)
         logits, features = self._parts(self.body(plain))
+        logits = logits[:, None] if self.classes == 1 and logits.ndim == 1 else logits
         features = self._given if features is None else features
         self._given = None
         if features is None:

@@ -7,7 +7,7 @@ from uwe._lazy import lazily
 if TYPE_CHECKING:
     from uwe.project.answers import Answer, Told
     from uwe.project.files import ProjectFiles
-    from uwe.project.items import Items, check_images, open_items
+    from uwe.project.items import Items, open_items
     from uwe.project.project import Project, State
     from uwe.project.settings import ProjectSettings
 
@@ -19,7 +19,6 @@ __all__ = [
     "ProjectSettings",
     "State",
     "Told",
-    "check_images",
     "open_items",
 ]
 
@@ -28,7 +27,7 @@ __getattr__, __dir__ = lazily(
     {
         "answers": ["Answer", "Told"],
         "files": ["ProjectFiles"],
-        "items": ["Items", "check_images", "open_items"],
+        "items": ["Items", "open_items"],
         "project": ["Project", "State"],
         "settings": ["ProjectSettings"],
     },

@@ -52,6 +52,7 @@ class Items:
         labels: the source's own labels, one a row, or None where it has none.
         preparation: of images for networks.
         block: rows of a digest.
+        check: raises where the items cannot be learnt from, as far as can be told quickly.
     """
 
     kind: ItemsKind
@@ -64,6 +65,7 @@ class Items:
     labels: Callable[[], Sequence[Any] | None] = field(default=lambda: None)
     preparation: Preparation = UNPREPARED
     block: int = 1
+    check: Callable[[], None] = field(default=lambda: None)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -72,8 +74,7 @@ class Items:
         """The rows of ``ids``, in that order; all of them must be there."""
         if ids == self.ids:
             return self
-        rows = [self.ids.row_of(name) for name in ids]
-        at = np.array([row for row in rows if row is not None], dtype=np.int64)
+        at = _places(self.ids, ids)
         return Items(
             self.kind,
             ids,
@@ -164,6 +165,7 @@ def _images(folder: Path, image_size: int | None) -> Items:
         lambda row: Image(thumbnail(files[row])),
         _no_column,
         preparation=IMAGENET,
+        check=lambda: check_images(files, image_size),
     )
 
 
@@ -391,6 +393,14 @@ def _digest(content: bytes) -> str:
 
 def _all(some: Sequence[int] | None, count: int) -> Sequence[int]:
     return range(count) if some is None else some
+
+
+def _places(there: Ids, wanted: Ids) -> Rows:
+    """The rows of the wanted ids."""
+    if isinstance(wanted, RowNumbers):
+        return np.arange(len(wanted))
+    rows = [there.row_of(name) for name in wanted]
+    return np.array([row for row in rows if row is not None], dtype=np.int64)
 
 
 def _taken(x: Any, at: Rows) -> Any:

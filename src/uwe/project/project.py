@@ -45,7 +45,7 @@ from uwe.project.training import (
     read_predictions,
 )
 from uwe.runs.lock import held, is_held
-from uwe.selecting.arrays import explained
+from uwe.selecting.reasons import explained
 from uwe.selecting.sheet import contact_sheet
 from uwe.selecting.tables import pick_rows, picks_csv
 from uwe.selection import uniform
@@ -234,7 +234,9 @@ class Project:
 
     def _make(self, initial: Sequence[Answer]) -> None:
         """Write a new project: its rows, the labels that there are, and its settings last."""
-        _ = self._learner_for(self._source.learn(self.files.cache, self._progress))
+        self._source.check()
+        if self.settings.embed is None:  # otherwise features are computed when they are needed
+            _ = self._learner_for(self._source.learn(self.files.cache, self._progress))
         manifest = taken_in(self._source)
         events, told = events_of(initial, [], ids=manifest.ids, task=self.task, strict=False)
         if told.problems:
@@ -481,7 +483,7 @@ class Project:
         predictions = read_predictions(self.files.predictions(last.cycle))
         question = Question(predictions, pool, seed, self._progress, task=self.task)
         picks = self._strategy.query(question, k)
-        return explained(picks, self._strategy, predictions, pool, self._progress)
+        return explained(picks, self._strategy, question, progress=self._progress)
 
     def _write_picks(self, batch: int, picks: Picks) -> None:
         rows = [{**row, "label": None} for row in pick_rows(picks, self.ids)]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
-from uwe._types import Progress, Scores
+from uwe._types import Progress
 from uwe.errors import InputError
 from uwe.selecting.offer import ArrayLike, Offer, offered
-from uwe.selecting.reasons import nearest_before, percentiles, stands_for
+from uwe.selecting.reasons import explained
 from uwe.strategies import (
     Given,
     Picks,
@@ -20,11 +18,11 @@ from uwe.strategies import (
     Strategy,
     as_strategy,
     find_strategy,
-    needs_of,
     ranked,
     strategy_options,
     weighed_by,
 )
+from uwe.tasks import Task
 
 __all__ = ["select", "uses_a_measure"]
 
@@ -37,6 +35,13 @@ def select(
     logits: ArrayLike | None = None,
     uncertainty: ArrayLike | str | None = None,
     mc_probs: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
+    variance: ArrayLike | None = None,
+    std: ArrayLike | None = None,
+    mc_mean: ArrayLike | None = None,
+    mc_variance: ArrayLike | None = None,
+    task: str | Task | None = None,
+    reduce: str | None = None,
     strategy: str | Strategy | None = None,
     labelled: ArrayLike | None = None,
     exclude: ArrayLike | None = None,
@@ -48,8 +53,8 @@ def select(
 
     Give what the strategy needs: ``coreset`` needs features alone, ``entropy`` probabilities or
     logits alone, ``random`` nothing but a number of rows, ``uwe`` features and one of
-    probabilities, logits or an uncertainty of your own. An uncertainty of your own alone ranks the
-    rows by it.
+    probabilities, logits or an uncertainty of your own; for numbers, features and one of variance
+    and standard deviation. An uncertainty of your own alone ranks the rows by it.
 
     Formula: that of the strategy; distances are ``‖x_i - x_j‖`` in ``features`` for all of them.
 
@@ -57,12 +62,23 @@ def select(
         features: ``[n, d]`` of any numeric type, in memory or memory-mapped; or None.
         k: how many rows to pick.
         probs: ``[n, c]``, rows that sum to one; or, of two classes, ``[n]`` or ``[n, 1]``: the
-            probability of the second.
+            probability of the second. With ``task="multilabel"``, each from 0 to 1.
         logits: ``[n, c]``, before the softmax, instead of ``probs``; or ``[n]`` or ``[n, 1]``,
-            before a sigmoid.
+            before a sigmoid. With ``task="multilabel"``, each before a sigmoid.
         uncertainty: ``[n]`` of your own, higher is more uncertain: a regressor's variance, a
             detector's score, a sequence's entropy; or a measure's name, as strategy uwe's option.
-        mc_probs: ``[t, n, c]`` of t stochastic passes, for ``bald``.
+        mc_probs: ``[t, n, c]`` of t stochastic passes or members of an ensemble, or ``[t, n]``, for
+            ``bald``; where neither ``probs`` nor ``logits`` is given, their mean is taken for it.
+        mean: ``[n]`` or ``[n, 1]``, predicted numbers.
+        variance: ``[n]`` or ``[n, 1]``, their variance.
+        std: ``[n]`` or ``[n, 1]``, their standard deviation, instead of ``variance``.
+        mc_mean: ``[t, n]``, numbers predicted by t passes or members of an ensemble; what is not
+            given of mean and variance is computed from them.
+        mc_variance: ``[t, n]``, the variance that each pass states, whose mean is added.
+        task: ``classification``, ``multilabel``, ``regression`` or a `uwe.Task`; None is regression
+            if numbers are given, else classification.
+        reduce: option of ``multilabel``: how the uncertainties of the labels become one: ``mean``,
+            ``max`` or ``sum``.
         strategy: a name of ``uwe list strategies``, or a value such as
             ``uwe.strategies.badge()``; None is ``uwe``, or the most uncertain rows if there is
             nothing but an uncertainty of your own.
@@ -79,7 +95,7 @@ def select(
     Raises:
         InputError: something that the strategy needs is not given; lengths disagree; a number is
             NaN; probabilities do not sum to one; more picks than unlabelled rows; an uncertainty
-            that the strategy would not use.
+            that the strategy would not use; the strategy does not serve the task.
 
     Source: the strategy's, see ``uwe list strategies``.
 
@@ -87,16 +103,27 @@ def select(
     >>> picks = select(x, 2, probs=[[0.5, 0.5], [0.6, 0.4], [0.7, 0.3], [0.99, 0.01]])
     >>> picks.rows.tolist(), picks.stands_for.tolist()
     ([2, 0], [2, 2])
+    >>> select(x, 1, std=[1.0, 2.0, 3.0, 0.5]).measure
+    'standard_deviation'
     """
     own = None if isinstance(uncertainty, str) else uncertainty
     offer = offered(
         features,
-        probs=probs,
-        logits=logits,
-        mc_probs=mc_probs,
+        arrays={
+            "probs": probs,
+            "logits": logits,
+            "mc_probs": mc_probs,
+            "mean": mean,
+            "variance": variance,
+            "std": std,
+            "mc_mean": mc_mean,
+            "mc_variance": mc_variance,
+        },
         uncertainty=own,
         labelled=labelled,
         exclude=exclude,
+        task=task,
+        options={} if reduce is None else {"reduce": reduce},
     )
     if isinstance(uncertainty, str):
         options["uncertainty"] = uncertainty
@@ -104,11 +131,15 @@ def select(
         chosen = _by_default(offer)
     else:
         chosen = _strategy("uwe" if strategy is None else strategy, offer, options)
+    chosen = chosen.for_task(offer.task)
     _require_needs(chosen, offer)
     _require_count(k, offer)
     allowed = None if offer.excluded is None else offer.candidates
-    question = Question(offer.predictions(), offer.pool, seed, progress, restricted=allowed)
-    return _with_reasons(chosen.query(question, int(k)), chosen, offer, progress)
+    question = Question(
+        offer.predictions(), offer.pool, seed, progress, restricted=allowed, task=offer.task
+    )
+    picks = chosen.query(question, int(k))
+    return explained(picks, chosen, question, own=offer.uncertainty, progress=progress)
 
 
 def _by_default(offer: Offer) -> Strategy:
@@ -146,8 +177,12 @@ def uses_a_measure(strategy: Strategy) -> bool:
 _ARGUMENTS = {
     "features": "features",
     "logits": "one of probs and logits",
+    "binary_logits": "one of probs and logits",
+    "variance": "one of variance and std",
     "mc_logits": "mc_probs",
+    "mc_binary_logits": "mc_probs",
 }
+_REPLACED = frozenset({"logits", "binary_logits", "variance"})  # by an uncertainty of one's own
 
 
 def _require_needs(strategy: Strategy, offer: Offer) -> None:
@@ -156,7 +191,7 @@ def _require_needs(strategy: Strategy, offer: Offer) -> None:
         return
     also = ", or an uncertainty of your own" if "uncertainty" in strategy.options else ""
     needed = " and ".join(
-        _ARGUMENTS.get(each, each) + (also if each == "logits" else "") for each in lacking
+        _ARGUMENTS.get(each, each) + (also if each in _REPLACED else "") for each in lacking
     )
     raise InputError(f"strategy {strategy.name} needs {needed}, which is not given")
 
@@ -172,28 +207,3 @@ def _require_count(k: int, offer: Offer) -> None:
             f"{k} rows are to be picked, but only {left} of the {offer.n} are unlabelled"
             f"{'' if offer.excluded is None else ' and not excluded'}; ask for fewer"
         )
-
-
-def _with_reasons(
-    picks: Picks, strategy: Strategy, offer: Offer, progress: Progress | None
-) -> Picks:
-    rows = picks.rows
-    measure, scores = _uncertainty(strategy, offer)
-    reasons: dict[str, Any] = {}
-    if scores is not None:
-        reasons["uncertainty"] = scores[torch.from_numpy(rows)].numpy()
-        reasons["percentile"] = percentiles(scores, offer.pool.unlabelled, rows)
-    if offer.features is not None:
-        apart, nearest = nearest_before(offer.features, rows, offer.pool.labelled)
-        counts = stands_for(offer.features, rows, progress=progress)
-        reasons |= {"distance": apart, "nearest": nearest, "stands_for": counts}
-    return replace(picks, measure=measure, n=offer.n, **reasons)
-
-
-def _uncertainty(strategy: Strategy, offer: Offer) -> tuple[str | None, Scores | None]:
-    """The owner's where there is one; else the strategy's, where there is what it needs."""
-    if offer.uncertainty is not None:
-        return "uncertainty", offer.uncertainty
-    if not strategy.is_measured and not needs_of(strategy.measure).fields <= offer.known():
-        return None, None
-    return strategy.measure_name, torch.as_tensor(strategy.measure(offer.predictions())).cpu()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,36 +14,36 @@ from uwe._types import Rows, Scores
 from uwe.errors import InputError
 from uwe.pool import Pool
 from uwe.predictions import Predictions
+from uwe.selecting.outputs import AXES, Said, first_row, said, task_of
+from uwe.tasks import Task
 
 __all__ = ["ArrayLike", "Offer", "marked_rows", "offered"]
 
 ArrayLike: TypeAlias = Any  # an array, a tensor, a memory map, a data frame, nested lists
 
-_ROWS_AT_ONCE = 16_384
-_SUM_TOLERANCE = {2: 1e-2}  # by bytes of a number; wider ones below
-_WIDE_TOLERANCE = 1e-3
+_NUMBERS = frozenset({"mean", "variance", "std", "mc_mean", "mc_variance"})
 _EXACT_IN_FLOAT32 = 2  # bytes of an integer that float32 holds exactly, at most
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A pool as its owner knows it; what is not known is None.
+    """A pool as its owner knows it; it holds only what is known.
 
     Attributes:
         n: rows.
         pool: which of them are labelled.
-        features: ``[n, d]`` of a floating type, where they lie.
-        logits: float32 ``[n, c]``; logarithms where probabilities were given.
-        mc_logits: float32 ``[t, n, c]``, likewise.
-        uncertainty: float64 ``[n]`` of the owner's own.
+        task: what is learnt.
+        features: ``[n, d]`` of a floating type, in the memory where they are; or None.
+        said: outputs and passes of the task.
+        uncertainty: float64 ``[n]`` of the owner's own, or None.
         excluded: rows that may not be picked, besides the labelled ones.
     """
 
     n: int
     pool: Pool
+    task: Task
     features: torch.Tensor | None
-    logits: torch.Tensor | None
-    mc_logits: torch.Tensor | None
+    said: Said
     uncertainty: Scores | None
     excluded: Rows | None = None
 
@@ -54,48 +54,48 @@ class Offer:
         return rows if self.excluded is None else np.setdiff1d(rows, self.excluded)
 
     def predictions(self) -> Predictions:
-        """All that is known; a column of zeros, without memory, where nothing is."""
-        zeros = torch.zeros(1, 1)
-        classes = 2 if self.mc_logits is None else self.mc_logits.shape[2]
+        """All that is known."""
         return Predictions(
-            zeros.expand(self.n, classes) if self.logits is None else self.logits,
-            zeros.expand(self.n, 1) if self.features is None else self.features,
-            self.mc_logits,
+            outputs=self.said.outputs,
+            features=self.features,
+            passes=self.said.passes,
+            rows=self.n,
         )
 
     def known(self) -> frozenset[str]:
         """Names of the fields of `Predictions` that are known."""
-        names = ("features", "logits", "mc_logits")
-        return frozenset(name for name in names if getattr(self, name) is not None)
+        return frozenset(self.predictions().fields)
 
 
 def offered(
     features: ArrayLike | None,
     *,
-    probs: ArrayLike | None,
-    logits: ArrayLike | None,
-    mc_probs: ArrayLike | None,
+    arrays: Mapping[str, ArrayLike | None],
     uncertainty: ArrayLike | None,
     labelled: ArrayLike | None,
     exclude: ArrayLike | None = None,
+    task: str | Task | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> Offer:
     """Check the arrays, and view them as tensors; nothing large is copied.
 
+    Args:
+        features: ``[n, d]``, or None.
+        arrays: what models say of the rows, by the names of `AXES`.
+        uncertainty: ``[n]``, or None.
+        labelled: a mask or row numbers, or None.
+        task: what is learnt, as in `task_of`.
+        options: of the task.
+
     Raises:
         InputError: lengths disagree, a type or a shape does not fit, a number is NaN or infinite,
-            probabilities are negative or do not sum to one.
+            probabilities are negative or do not sum to one, the task does not use an array.
     """
-    if probs is not None and logits is not None:
+    if arrays.get("probs") is not None and arrays.get("logits") is not None:
         raise InputError("both probs and logits are given; they say the same, so leave one out")
-    given = {
-        "features": features,
-        "probs": probs,
-        "logits": logits,
-        "mc_probs": mc_probs,
-        "uncertainty": uncertainty,
-    }
+    given = {"features": features, **arrays, "uncertainty": uncertainty}
     tensors = {
-        name: _of_two_classes(name, _as_tensor(name, value, _AXES[name]))
+        name: _as_tensor(name, value, AXES[name])
         for name, value in given.items()
         if value is not None
     }
@@ -107,24 +107,16 @@ def offered(
     n = _length(tensors, marks)
     for name, tensor in tensors.items():
         _require_finite(name, tensor)
+    found = task_of(task, tensors, options or {})
     return Offer(
         n=n,
         pool=_pool(n, marks.get("labelled")),
+        task=found,
         features=tensors.get("features"),
-        logits=tensors["logits"].float() if "logits" in tensors else _logs("probs", tensors),
-        mc_logits=_logs("mc_probs", tensors),
+        said=said(found, tensors),
         uncertainty=tensors["uncertainty"].double() if "uncertainty" in tensors else None,
         excluded=marked_rows("exclude", n, marks["exclude"]) if "exclude" in marks else None,
     )
-
-
-_AXES: dict[str, tuple[str, ...]] = {
-    "features": ("n", "d"),
-    "probs": ("n", "c"),
-    "logits": ("n", "c"),
-    "mc_probs": ("t", "n", "c"),
-    "uncertainty": ("n",),
-}
 
 
 def _as_array(name: str, value: ArrayLike) -> np.ndarray[Any, Any]:
@@ -147,31 +139,13 @@ def _as_tensor(name: str, value: ArrayLike, axes: Sequence[str]) -> torch.Tensor
     tensor = value.detach().cpu() if isinstance(value, torch.Tensor) else _viewed(name, value)
     if axes[-1] == "c" and tensor.ndim == len(axes) - 1:  # one output a row
         tensor = tensor[..., None]
+    if name in _NUMBERS and tensor.ndim == len(axes) + 1 and tensor.shape[-1] == 1:
+        tensor = tensor[..., 0]
     if tensor.ndim != len(axes):
         raise InputError(f"{name} must be [{', '.join(axes)}], not of shape {tuple(tensor.shape)}")
     if 0 in tensor.shape:
         raise InputError(f"{name} is empty, of shape {tuple(tensor.shape)}")
     return tensor if tensor.is_floating_point() else _floating(tensor)
-
-
-def _of_two_classes(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    """Outputs ``[..., c]``; one output a row, which a sigmoid turns into a probability, as two.
-
-    Formula: a logit z becomes ``(0, z)``, whose softmax is ``(1 - sigmoid z, sigmoid z)``; a
-    probability p becomes ``(1 - p, p)``.
-    """
-    if _AXES[name][-1] != "c" or tensor.shape[-1] > 1:
-        return tensor
-    if name == "logits":
-        return torch.cat([torch.zeros_like(tensor), tensor], -1)
-    row = _first_row(name, tensor, lambda block: (block < 0) | (block > 1))
-    if row is not None:
-        value = float(tensor.reshape(-1, *tensor.shape[-2:])[:, row].flatten()[0])
-        raise InputError(
-            f"{name}: row {row} is {value:.6g} (the first such row); one probability a row must be "
-            "from 0 to 1. Is this a logit?"
-        )
-    return torch.cat([1 - tensor.double(), tensor.double()], -1)
 
 
 def _viewed(name: str, value: ArrayLike) -> torch.Tensor:
@@ -192,7 +166,7 @@ def _floating(tensor: torch.Tensor) -> torch.Tensor:
 
 def _length(tensors: Mapping[str, torch.Tensor], marks: Mapping[str, np.ndarray[Any, Any]]) -> int:
     lengths = {
-        name: len(tensor) if name != "mc_probs" else tensor.shape[1]
+        name: tensor.shape[1] if AXES[name][0] == "t" else len(tensor)
         for name, tensor in tensors.items()
     }
     for name, mark in marks.items():
@@ -208,54 +182,9 @@ def _length(tensors: Mapping[str, torch.Tensor], marks: Mapping[str, np.ndarray[
 
 
 def _require_finite(name: str, tensor: torch.Tensor) -> None:
-    row = _first_row(name, tensor, lambda block: ~block.isfinite())
+    row = first_row(name, tensor, lambda block: ~block.isfinite())
     if row is not None:
         raise InputError(f"{name}: row {row} holds NaN or infinity (the first such row)")
-
-
-def _first_row(
-    name: str, tensor: torch.Tensor, broken: Callable[[torch.Tensor], torch.Tensor]
-) -> int | None:
-    """The first row of which any entry is broken; the rows of passes are the second axis."""
-    by_row = tensor.transpose(0, 1) if _AXES[name][0] == "t" else tensor
-    for start in range(0, len(by_row), _ROWS_AT_ONCE):
-        wrong = broken(by_row[start : start + _ROWS_AT_ONCE])
-        rows = wrong.reshape(len(wrong), -1).any(1).nonzero()
-        if len(rows):
-            return start + int(rows[0, 0])
-    return None
-
-
-def _logs(name: str, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
-    """Logarithms of probabilities in float32; that of 0 is the least float32 can have."""
-    if name not in tensors:
-        return None
-    probs = tensors[name]
-    _require_probabilities(name, probs)
-    logs = torch.empty(probs.shape)
-    least = torch.finfo(torch.float32).tiny
-    for start in range(0, probs.shape[-2], _ROWS_AT_ONCE):
-        span = (..., slice(start, start + _ROWS_AT_ONCE), slice(None))
-        logs[span] = probs[span].double().clamp_min(least).log()
-    return logs
-
-
-def _require_probabilities(name: str, probs: torch.Tensor) -> None:
-    row = _first_row(name, probs, lambda block: block < 0)
-    if row is not None:
-        raise InputError(
-            f"{name}: row {row} holds a negative number (the first such row); probabilities are "
-            "at least 0. Are these logits?"
-        )
-    tolerance = _SUM_TOLERANCE.get(probs.element_size(), _WIDE_TOLERANCE)
-    row = _first_row(name, probs, lambda block: (block.double().sum(-1) - 1).abs() > tolerance)
-    if row is not None:
-        worst = probs[..., row, :].double().sum(-1).flatten()
-        total = float(worst[(worst - 1).abs().argmax()])
-        raise InputError(
-            f"{name}: row {row} sums to {total:.6g}, not to 1 within {tolerance:g} (the first such "
-            "row); give probabilities, or logits as logits"
-        )
 
 
 def _pool(n: int, mask: np.ndarray[Any, Any] | None) -> Pool:

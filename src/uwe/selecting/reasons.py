@@ -7,15 +7,62 @@ float32 cannot tell apart is settled in float64.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import torch
 
 from uwe._types import FloatArray, IntArray, Progress, Rows, Scores, Stage
+from uwe.strategies import Picks, Question, Strategy, needs_of
 
-__all__ = ["nearest_before", "percentiles", "stands_for"]
+__all__ = ["explained", "nearest_before", "percentiles", "stands_for"]
 
 _ROWS_AT_ONCE = 4096
 _ROUNDING = {torch.float32: 2.0**-23, torch.float64: 2.0**-52}
+
+
+def explained(
+    picks: Picks,
+    strategy: Strategy,
+    question: Question,
+    *,
+    own: Scores | None = None,
+    progress: Progress | None = None,
+) -> Picks:
+    """The picks with the reasons for each; what is not known stays None.
+
+    Args:
+        picks: of the strategy.
+        strategy: its measure is the uncertainty.
+        question: that it answered.
+        own: an uncertainty of the owner's, float64 ``[n]``, which then stands beside the picks.
+        progress: called with a `Stage` "compare".
+    """
+    predictions, pool = question.predictions, question.pool
+    measure, scores = _uncertainty(strategy, question, own)
+    reasons: dict[str, Any] = {}
+    if scores is not None:
+        reasons["uncertainty"] = scores[torch.from_numpy(picks.rows)].numpy()
+        reasons["percentile"] = percentiles(scores, pool.unlabelled, picks.rows)
+    if predictions.features is not None:
+        x = predictions.features
+        apart, nearest = nearest_before(x, picks.rows, pool.labelled)
+        counts = stands_for(x, picks.rows, progress=progress)
+        reasons |= {"distance": apart, "nearest": nearest, "stands_for": counts}
+    return replace(picks, measure=measure, n=len(pool), **reasons)
+
+
+def _uncertainty(
+    strategy: Strategy, question: Question, own: Scores | None
+) -> tuple[str | None, Scores | None]:
+    """The owner's where there is one; else the strategy's, where there is what it needs."""
+    if own is not None:
+        return "uncertainty", own
+    reads = needs_of(strategy.measure, question.task).fields
+    if not strategy.is_measured and not reads <= question.predictions.fields:
+        return None, None
+    return strategy.measure_name, torch.as_tensor(strategy.measure(question.predictions)).cpu()
 
 
 def percentiles(scores: Scores, among: Rows, of: Rows) -> FloatArray:

@@ -88,6 +88,11 @@ class Reduced:
     by_label: Any
     reduce: str
 
+    @property
+    def __name__(self) -> str:
+        """The name of the measure for each label."""
+        return str(self.by_label.__name__)
+
     def __call__(self, predictions: Predictions, /) -> Scores:
         """The uncertainty of each row, float64 ``[n]``."""
         scores: Scores = self.by_label(predictions, reduce=self.reduce)
