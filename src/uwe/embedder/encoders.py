@@ -23,6 +23,11 @@ Encoded: TypeAlias = tuple[torch.Tensor | None, torch.Tensor]  # logits [b, c] o
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _PURPOSE = "embedding with a model of the hub"
 _CLASSIFIERS = {"images": "ForImageClassification", "texts": "ForSequenceClassification"}
+_TASKS = {
+    "single_label_classification": "classification",
+    "multi_label_classification": "multilabel",
+    "regression": "regression",
+}
 _AUTO = {
     ("images", True): "AutoModelForImageClassification",
     ("texts", True): "AutoModelForSequenceClassification",
@@ -38,10 +43,13 @@ class Encoder:
     Attributes:
         name: as it was asked for.
         encode: the map.
+        task: what the logits are about: ``classification``, ``multilabel``, or ``regression``,
+            where the only one is a number.
     """
 
     name: str
     encode: Callable[[list[Any]], Encoded]
+    task: str = "classification"
 
     def __call__(self, items: list[Any]) -> Encoded:
         """Logits ``[b, c]`` or None, and features ``[b, d]``, float32 on the CPU.
@@ -73,7 +81,7 @@ def load_encoder(name: str, kind: str, *, device: torch.device) -> Encoder:
     """
     if _FACTORY.fullmatch(name) and not Path(name).exists():
         return Encoder(name, _own(name, kind, device))
-    return Encoder(name, _of_transformers(name, kind, device))
+    return _of_transformers(name, kind, device)
 
 
 def _own(name: str, kind: str, device: torch.device) -> Callable[[list[Any]], Encoded]:
@@ -115,7 +123,7 @@ def _stacked(images: Sequence[np.ndarray[Any, Any]]) -> torch.Tensor:
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
 
 
-def _of_transformers(name: str, kind: str, device: torch.device) -> Callable[[list[Any]], Encoded]:
+def _of_transformers(name: str, kind: str, device: torch.device) -> Encoder:
     transformers = optional("transformers", _PURPOSE, extra="vit")
     try:
         config = transformers.AutoConfig.from_pretrained(name)
@@ -129,7 +137,24 @@ def _of_transformers(name: str, kind: str, device: torch.device) -> Callable[[li
             "folder, or module:factory"
         ) from error
     model = model.to(device).eval()
-    return _classifying(model, prepare, device) if classifies else _plain(model, prepare, device)
+    if not classifies:
+        return Encoder(name, _plain(model, prepare, device))
+    return Encoder(name, _classifying(model, prepare, device), _task_of(name, model.config))
+
+
+def _task_of(name: str, config: Any) -> str:
+    """What a model with a head was trained for; a single output is a number, as transformers does.
+
+    Raises:
+        InputError: it predicts several numbers.
+    """
+    alone = "regression" if config.num_labels == 1 else "single_label_classification"
+    task = _TASKS[getattr(config, "problem_type", None) or alone]
+    if task == "regression" and config.num_labels > 1:
+        raise InputError(
+            f"model {name} predicts {config.num_labels} numbers for an item; a pool holds one"
+        )
+    return task
 
 
 def _preparation(transformers: Any, name: str, kind: str) -> Callable[[list[Any]], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,7 +32,7 @@ def embed(
     batch: int = 32,
     progress: Progress | None = None,
 ) -> None:
-    """Write features, probabilities where there are logits, and ids as safetensors.
+    """Write features, what a head says (probabilities, or means), and ids as safetensors.
 
     Where the source knows labels, ``labelled`` ``[n]`` says which items have one, and the metadata
     holds ``labels``, a JSON list with null for the other items.
@@ -43,7 +43,7 @@ def embed(
     Args:
         source: the items.
         encoder: the model.
-        output: ``.safetensors``; ids stand in its metadata.
+        output: ``.safetensors``; ids and the task stand in its metadata.
         batch: items at once.
         progress: is told how far the work is.
 
@@ -62,7 +62,7 @@ def embed(
         with FileLock(folder / ".lock", timeout=0):
             record = _record(folder, source, encoder, batch)
             record = _fill(folder, source, encoder, record, progress)
-            _finish(folder, output, source, record)
+            _finish(folder, output, source, encoder, record)
     except Timeout as error:
         raise RunError(f"another process is embedding into {output}; wait for it") from error
     shutil.rmtree(folder, ignore_errors=True)
@@ -121,7 +121,8 @@ def _encoded(encoder: Encoder, items: list[Any], ids: Any) -> dict[str, torch.Te
     logits, features = encoder(items)
     tensors = {"features": features}
     if logits is not None:
-        tensors["probs"] = logits.double().softmax(1).float()
+        name, convert = _SAID[encoder.task]
+        tensors[name] = convert(logits.double()).float()
     for name, tensor in tensors.items():
         broken = (~tensor.isfinite().all(1)).nonzero()
         if len(broken):
@@ -129,6 +130,19 @@ def _encoded(encoder: Encoder, items: list[Any], ids: Any) -> dict[str, torch.Te
                 f"model {encoder.name} gives NaN or infinity as {name} of {ids[int(broken[0, 0])]}"
             )
     return tensors
+
+
+def _probabilities(logits: torch.Tensor) -> torch.Tensor:
+    """Softmax; of a single logit, the probability of the second of two classes."""
+    return logits.softmax(1) if logits.shape[1] > 1 else logits.sigmoid()
+
+
+_SAID: dict[str, tuple[str, Callable[[torch.Tensor], torch.Tensor]]] = {
+    "classification": ("probs", _probabilities),
+    "multilabel": ("probs", torch.sigmoid),
+    "regression": ("mean", torch.Tensor.clone),
+}
+"""What is written of a head's outputs, and how it is computed, by task."""
 
 
 def _rows_done(folder: Path, widths: Mapping[str, int] | None, batch: int) -> int:
@@ -158,10 +172,18 @@ def _append(folder: Path, tensors: Mapping[str, torch.Tensor], start: int) -> No
         raise RunError(f"cannot write {error.filename or folder}: {error.strerror}") from error
 
 
-def _finish(folder: Path, output: Path, source: EncoderInput, record: Mapping[str, Any]) -> None:
+def _finish(
+    folder: Path,
+    output: Path,
+    source: EncoderInput,
+    encoder: Encoder,
+    record: Mapping[str, Any],
+) -> None:
     """Put the files behind a header of safetensors, without holding them in memory."""
     n, widths = len(source.ids), record["widths"]
     metadata = {"ids": json.dumps(list(source.ids)), "model": record["settings"]["model"]}
+    if _SAID[encoder.task][0] in widths:
+        metadata["task"] = encoder.task
     header: dict[str, Any] = {"__metadata__": metadata}
     end = 0
     for name, width in widths.items():
