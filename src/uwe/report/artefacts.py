@@ -1,4 +1,4 @@
-"""The files of runs beside their tables: journals, logits, features; and the data set itself.
+"""The files of runs beside their tables: journals, outputs, features; and the data set itself.
 
 Runs of other programs lack these files, and a user may have removed them. The functions then return
 None, and the report says what it leaves out.
@@ -7,25 +7,44 @@ None, and the report says what it leaves out.
 from __future__ import annotations
 
 import csv
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from uwe import journal
 from uwe._files import read_tensors
 from uwe._types import FloatArray
-from uwe.data import Dataset, load_dataset
+from uwe.data import Dataset, dataset_names, load_dataset
 from uwe.errors import DataError, UweError
 from uwe.journal import Event
+from uwe.predictions import Predictions
 from uwe.report.evidence import Evidence
 from uwe.runs import Record
+from uwe.tasks import Task
 
-__all__ = ["costs", "data_of", "events_of", "pool_tensor", "test_logits"]
+__all__ = [
+    "costs",
+    "data_of",
+    "events_of",
+    "pool_predicted",
+    "pool_tensor",
+    "test_logits",
+    "test_predicted",
+]
 
+
+if TYPE_CHECKING:
+    import torch
+
+Array: TypeAlias = np.ndarray[Any, Any]
 
 _LOCAL = ("digits", "fashion_mnist")
 _DEBIAN = Path("/usr/share/datasets/fashion-mnist")
-_LOADED_BY = ("data_dir", "image_size", "test_fraction", "pool_size", "test_size")
+_BUNDLED = "sklearn:"
+_NOT_OPTIONS = ("name", "progress")
 _MEASURES = ("entropy", "bvsb", "least_confident", "mutual_information", "uncertainty")
 """The measures of runs whose records do not name theirs."""
 
@@ -37,18 +56,25 @@ def events_of(record: Record | None) -> list[Event] | None:
     return journal.read(record.files.journal)
 
 
-def test_logits(record: Record | None, cycle: int) -> FloatArray | None:
-    """Logits ``[n, c]`` of the test rows by the model of a cycle.
+def test_logits(record: Record | None, cycle: int, name: str) -> FloatArray | None:
+    """Output ``[n, ...]`` of the model of a cycle for the test rows, by its name.
 
     Those of cycle 0 are the run's own, or else of the cycle-0 run that it went on from.
     """
     if record is None:
         return None
-    paths = [record.files.test_logits(cycle)]
-    if cycle == 0:
-        paths.append(record.cycle0_files.test_logits(0))
-    path = next((path for path in paths if path.is_file()), None)
-    return None if path is None else read_tensors(path)["logits"].double().numpy()
+    found = _tensor(_test_files(record, cycle), name)
+    return None if found is None else found.double().numpy()
+
+
+def test_predicted(record: Record | None, cycle: int, task: Task) -> Array | None:
+    """The predicted target of each test row by the model of a cycle."""
+    return None if record is None else _predicted(_test_files(record, cycle), task)
+
+
+def pool_predicted(record: Record | None, cycle: int, task: Task) -> Array | None:
+    """The predicted target of each pool row by the model that decided the query of ``cycle``."""
+    return None if record is None else _predicted([record.files.pool_logits(cycle)], task)
 
 
 def pool_tensor(record: Record | None, cycle: int, name: str) -> FloatArray | None:
@@ -57,19 +83,18 @@ def pool_tensor(record: Record | None, cycle: int, name: str) -> FloatArray | No
     Args:
         record: of the run.
         cycle: of the query.
-        name: ``logits``, ``features`` or ``uncertainty``.
+        name: ``features``, ``uncertainty``, or that of an output, such as ``logits``.
     """
     if record is None:
         return None
     files = record.files
     measures = _MEASURES if record.measure is None else (record.measure,)
     paths = {
-        "logits": [files.pool_logits(cycle)],
         "features": [files.features(cycle)],
         "uncertainty": [files.uncertainty(cycle, measure) for measure in measures],
-    }[name]
-    path = next((path for path in paths if path.is_file()), None)
-    return None if path is None else read_tensors(path)[name].numpy()
+    }.get(name, [files.pool_logits(cycle)])
+    found = _tensor(paths, name)
+    return None if found is None else found.numpy()
 
 
 def costs(table: Path, columns: Sequence[str]) -> dict[str, list[float]]:
@@ -105,8 +130,9 @@ def data_of(evidence: Evidence, data_dir: Path | None) -> tuple[Dataset | None, 
             None,
             f"dataset {made.get('dataset')} was not found on this machine; pass --data-dir",
         )
+    options = [key for key in _loading_options() if made.get(key) is not None]
     try:
-        data = load_dataset(made["dataset"], **{key: made.get(key) for key in _LOADED_BY})
+        data = load_dataset(made["dataset"], **{key: made[key] for key in options})
     except UweError as error:
         return None, str(error)
     if data.fingerprint != record.settings.get("data fingerprint"):
@@ -114,10 +140,37 @@ def data_of(evidence: Evidence, data_dir: Path | None) -> tuple[Dataset | None, 
     return data, ""
 
 
+def _test_files(record: Record, cycle: int) -> list[Path]:
+    paths = [record.files.test_logits(cycle)]
+    return [*paths, record.cycle0_files.test_logits(0)] if cycle == 0 else paths
+
+
+def _tensor(paths: Sequence[Path], name: str) -> torch.Tensor | None:
+    """The tensor of that name in the first of the files that is there."""
+    path = next((path for path in paths if path.is_file()), None)
+    return None if path is None else read_tensors(path).get(name)
+
+
+def _predicted(paths: Sequence[Path], task: Task) -> Array | None:
+    """Targets that a task predicts from stored outputs; None where one is not stored."""
+    outputs = {name: _tensor(paths, name) for name in task.outputs}
+    there = {name: tensor for name, tensor in outputs.items() if tensor is not None}
+    return task.predicted(Predictions(outputs=there)) if len(there) == len(outputs) else None
+
+
+def _loading_options() -> list[str]:
+    """The options of `load_dataset` that a record may hold."""
+    return [key for key in inspect.signature(load_dataset).parameters if key not in _NOT_OPTIONS]
+
+
 def _on_this_machine(made: Mapping[str, Any]) -> bool:
+    """Whether the data can be loaded without a download."""
+    name = str(made.get("dataset"))
     if made.get("data_dir"):
         return Path(made["data_dir"]).is_dir()
-    return made.get("dataset") == "digits" or (made.get("dataset") in _LOCAL and _DEBIAN.is_dir())
+    if name in dataset_names():
+        return name == "digits" or (name in _LOCAL and _DEBIAN.is_dir())
+    return name.startswith(_BUNDLED) or Path(name).expanduser().exists()
 
 
 def _number(table: Path, line: int, name: str, text: str) -> float:

@@ -100,7 +100,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Picture:
-    """A small image as a data address, and what is to be said of it."""
+    """A small image as a data address, empty for an item that is no image, and its lines."""
 
     source: str
     lines: tuple[str, ...]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from uwe.errors import InputError
 
-__all__ = ["as_address", "encode_png"]
+__all__ = ["as_address", "encode_png", "is_picture"]
 
 _LARGEST = 64
 _KINDS = {1: 0, 3: 2}  # channels -> PNG's colour type: grey, RGB
@@ -39,6 +40,16 @@ def encode_png(image: npt.NDArray[np.uint8]) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, _KINDS[channels], 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in parts)
+
+
+def is_picture(item: Any) -> bool:
+    """Whether an item of a data set is an image that `as_address` takes."""
+    return (
+        isinstance(item, np.ndarray)
+        and item.dtype == np.uint8
+        and item.ndim == 3
+        and item.shape[2] in _KINDS
+    )
 
 
 def as_address(image: npt.NDArray[np.uint8]) -> str:

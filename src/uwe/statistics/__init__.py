@@ -1,6 +1,6 @@
 """What runs over seeds say, as pure functions on arrays; no files, no names, no text."""
 
-from uwe.statistics.classification import Measures, measure
+from uwe.statistics.classification import Measures, class_f1, measure
 from uwe.statistics.curves import area, labels_to_target, rising
 from uwe.statistics.paired import Interval, holm, mean_interval, paired_p
 from uwe.statistics.penalty import Penalty, penalty_matrix
@@ -15,6 +15,7 @@ __all__ = [
     "Ranks",
     "Reach",
     "area",
+    "class_f1",
     "critical_difference",
     "detectable_difference",
     "groups",

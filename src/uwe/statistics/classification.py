@@ -10,7 +10,7 @@ import numpy.typing as npt
 from uwe._types import FloatArray
 from uwe.errors import InputError
 
-__all__ = ["BINS", "Measures", "measure"]
+__all__ = ["BINS", "Measures", "class_f1", "measure"]
 
 
 BINS = 15
@@ -72,6 +72,31 @@ def measure(logits: npt.ArrayLike, y: npt.ArrayLike) -> Measures:
         calibration_error=_calibration_error(z, predicted == truth),
         recall=recall,
     )
+
+
+def class_f1(predicted: npt.ArrayLike, y: npt.ArrayLike) -> FloatArray:
+    """F1 of each class of a multi-label problem, float64 ``[c]``.
+
+    Formula: F1_k = 2 TP_k / (2 TP_k + FP_k + FN_k); NaN for a class that applies to no row and is
+    never predicted.
+
+    Args:
+        predicted: flags ``[n, c]``.
+        y: flags ``[n, c]``.
+
+    Raises:
+        InputError: the shapes disagree.
+
+    >>> class_f1([[1, 0, 0], [1, 1, 0]], [[1, 0, 0], [0, 1, 0]]).round(3).tolist()
+    [0.667, 1.0, nan]
+    """
+    said, true = np.asarray(predicted) > 0, np.asarray(y) > 0
+    if said.ndim != 2 or said.shape != true.shape:
+        raise InputError(f"flags of shape {said.shape}, but labels of shape {true.shape}")
+    total = said.sum(0) + true.sum(0)
+    hits = 2 * (said & true).sum(0)
+    f1: FloatArray = np.where(total > 0, hits / np.maximum(total, 1), np.nan)
+    return f1
 
 
 def _check(z: FloatArray, truth: npt.NDArray[np.int64]) -> None:

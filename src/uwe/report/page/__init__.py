@@ -154,6 +154,8 @@ def _gallery(gallery: Gallery) -> str:
 
 def _picture(picture: Picture) -> str:
     lines = "<br>".join(map(escape, picture.lines))
+    if not picture.source:
+        return f"<figure><figcaption>{lines}</figcaption></figure>"
     alt = escape(picture.lines[0])
     return (
         f'<figure><img src="{picture.source}" alt="{alt}"><figcaption>{lines}</figcaption></figure>'

@@ -1,24 +1,26 @@
-"""Beside accuracy: balance over classes, calibration, and which classes were queried."""
+"""Beside the headline metric: other measures, and which labels were queried."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from uwe._types import FloatArray
 from uwe.data import Dataset
-from uwe.journal import Answered, Queried
-from uwe.report.artefacts import events_of, test_logits
+from uwe.report.answers import answers_in, queries_in
+from uwe.report.artefacts import costs, events_of, test_logits, test_predicted
 from uwe.report.charts import draw_heat
 from uwe.report.comparison import Comparison
-from uwe.report.document import Column, DataTable, Figure, Section, Text
+from uwe.report.document import Block, Cell, Column, DataTable, Figure, Section, Text
 from uwe.report.evidence import Evidence
 from uwe.report.sections.words import none_if_nan
-from uwe.statistics import Measures, measure
+from uwe.report.units import Unit
+from uwe.statistics import Measures, class_f1, measure
+from uwe.tasks import Metric
 
 __all__ = ["measure_sections"]
 
@@ -28,7 +30,7 @@ _MEASURES = ("accuracy", "balanced_accuracy", "macro_f1", "calibration_error")
 
 
 def measure_sections(comparison: Comparison, data: Dataset | None, why: str) -> list[Section]:
-    """Measures at the last budget, accuracy of each class, and the classes of what was queried.
+    """Measures at the last budget, also of each class, and the labels of what was queried.
 
     Args:
         comparison: the study.
@@ -36,23 +38,121 @@ def measure_sections(comparison: Comparison, data: Dataset | None, why: str) -> 
         why: why there is no data.
     """
     evidence = comparison.evidence
-    sections = [_queried_section(evidence, data)]
+    beside = _BESIDE.get(evidence.task.name, _from_tables)
+    return [beside(comparison, data, why), _queried_section(evidence, data)]
+
+
+def _from_logits(comparison: Comparison, data: Dataset | None, why: str) -> Section:
+    """What the logits of a classifier say beside its accuracy."""
+    evidence = comparison.evidence
     if data is None:
         told = f"Left out, as the labels of the test rows are not at hand: {why}."
-        return [Section("Beside accuracy", [Text(told)]), *sections]
+        return Section("Beside accuracy", [Text(told)])
     found = {
         at: runs for at in range(len(evidence.curves)) if (runs := _measured(evidence, at, data))
     }
     if not found:
         told = "Left out: the runs' logits of the test rows are not there."
-        return [Section("Beside accuracy", [Text(told)]), *sections]
-    return [_section(comparison, found, data), *sections]
+        return Section("Beside accuracy", [Text(told)])
+    return _section(comparison, found, data)
+
+
+def _from_tables(comparison: Comparison, data: Dataset | None, why: str) -> Section:
+    """The metrics in the runs' tables; F1 of each class where classes may apply together."""
+    del why
+    evidence = comparison.evidence
+    title = f"Beside {evidence.metric.label}"
+    found = {at: each for at in comparison.order if (each := _last_values(evidence, at))}
+    if not found:
+        return Section(title, [Text("Left out: no run is whole.")])
+    told = (
+        f"At the last budget, {int(evidence.labels[-1]):,} labels, from the runs' tables; means "
+        "over runs."
+    )
+    table = _metric_table(evidence, found)
+    return Section(title, [Text(told), table, *_f1_by_class(comparison, data)])
+
+
+def _last_values(evidence: Evidence, at: int) -> list[dict[str, float]]:
+    """Every metric that the table of each whole run of a strategy has in its last row, as shown."""
+    metrics = evidence.task.metrics
+    read = [
+        costs(run.table, [metric.test_column for metric in metrics])
+        for run in evidence.runs()
+        if run.place == at
+    ]
+    whole = [each for each in read if len(each[metrics[0].test_column]) == len(evidence.labels)]
+    return [
+        {
+            metric.name: metric.scale * each[metric.test_column][-1]
+            for metric in metrics
+            if metric.test_column in each
+        }
+        for each in whole
+    ]
+
+
+def _metric_table(evidence: Evidence, found: Mapping[int, list[dict[str, float]]]) -> DataTable:
+    metrics = [
+        metric
+        for metric in evidence.task.metrics
+        if any(metric.name in run for runs in found.values() for run in runs)
+    ]
+    columns = (
+        Column("strategy", "strategy"),
+        *(_metric_column(metric, found) for metric in metrics),
+        Column("n", "runs"),
+    )
+    rows = tuple(
+        (evidence.methods[at], *(_mean_of(metric, runs) for metric in metrics), len(runs))
+        for at, runs in found.items()
+    )
+    return DataTable("measures", f"Beside {evidence.metric.label}", columns, rows)
+
+
+def _metric_column(metric: Metric, found: Mapping[int, list[dict[str, float]]]) -> Column:
+    values = [run[metric.name] for runs in found.values() for run in runs if metric.name in run]
+    unit = Unit.of(metric, np.array(values))
+    return Column(metric.name, unit.titled(metric.label), unit.digits)
+
+
+def _mean_of(metric: Metric, runs: Sequence[Mapping[str, float]]) -> Cell:
+    values = [run[metric.name] for run in runs if metric.name in run]
+    return float(np.mean(values)) if values else None
+
+
+def _f1_by_class(comparison: Comparison, data: Dataset | None) -> list[Block]:
+    """F1 of each class, where a target is a row of flags and the outputs were kept."""
+    evidence = comparison.evidence
+    if data is None or np.ndim(data.test.y) != 2:
+        return []
+    last = len(evidence.labels) - 1
+    f1: dict[str, FloatArray] = {}
+    for at in comparison.order:
+        said = [
+            test_predicted(run.record, last, evidence.task)
+            for run in evidence.runs()
+            if run.place == at
+        ]
+        fitting = [e for e in said if e is not None and e.shape == data.test.y.shape]
+        if fitting:
+            f1[evidence.methods[at]] = np.mean([class_f1(e, data.test.y) for e in fitting], axis=0)
+    if not f1:
+        return []
+    empty = DataTable("per_class_f1", "F1 of each class, %", (), ())
+    return [_by_class(empty, list(f1), list(f1.values()), data.classes, most=1.0)]
+
+
+_BESIDE: Mapping[str, Callable[[Comparison, Dataset | None, str], Section]] = {
+    "classification": _from_logits,
+}
+"""How the section is made, by the task; `_from_tables` for any other."""
 
 
 def _measured(evidence: Evidence, at: int, data: Dataset) -> list[Measures]:
     """Measures of each whole run of a strategy at the last budget."""
     last = len(evidence.labels) - 1
-    logits = [test_logits(run.record, last) for run in evidence.runs() if run.place == at]
+    logits = [test_logits(run.record, last, "logits") for run in evidence.runs() if run.place == at]
     fitting = [each for each in logits if each is not None and len(each) == len(data.test)]
     return [measure(each, data.test.y) for each in fitting]
 
@@ -95,31 +195,70 @@ def _means(measures: Sequence[Measures]) -> list[float]:
     return [100 * float(np.mean([getattr(each, name) for each in measures])) for name in _MEASURES]
 
 
+class _Queried(NamedTuple):
+    """How many rows were answered after cycle 0, and how many of each class."""
+
+    rows: int
+    counts: Counts
+
+
 def _queried_section(evidence: Evidence, data: Dataset | None) -> Section:
-    """Shares of classes among the queried rows, cycle 0 left out."""
-    title = "Classes of what was queried"
-    counts = {
-        evidence.methods[at]: each
+    """What was answered about the queried rows, cycle 0 left out."""
+    found = {
+        evidence.methods[at]: values
         for at in range(len(evidence.curves))
-        if len(each := _queried_classes(evidence, at))
+        if (values := _queried_labels(evidence, at))
     }
-    if not counts:
+    if any(isinstance(value, float) for values in found.values() for value in values):
+        return _numbers_section(evidence, found)
+    return _classes_section({name: _counted(its) for name, its in found.items()}, data)
+
+
+def _numbers_section(evidence: Evidence, found: Mapping[str, Sequence[float]]) -> Section:
+    """Mean and deviation of the numbers that were answered."""
+    title = "Numbers of what was queried"
+    unit = Unit.of(evidence.metric, np.concatenate([np.array(each) for each in found.values()]))
+    columns = (
+        Column("strategy", "strategy"),
+        Column("rows", "rows"),
+        Column("mean", unit.titled("mean"), unit.digits),
+        Column("deviation", "deviation", unit.digits),
+    )
+    rows = tuple(
+        (
+            name,
+            len(its),
+            float(np.mean(its)),
+            float(np.std(its, ddof=1)) if len(its) > 1 else None,
+        )
+        for name, its in found.items()
+    )
+    told = "Answers about the rows queried after cycle 0, all runs together."
+    return Section(title, [Text(told), DataTable("queried_numbers", title, columns, rows)])
+
+
+def _classes_section(counts: Mapping[str, _Queried], data: Dataset | None) -> Section:
+    """Shares of classes among the queried rows."""
+    title = "Classes of what was queried"
+    c = max((len(each.counts) for each in counts.values()), default=0)
+    if not c:
         return Section(title, [Text("The runs' journals are not there.")])
-    c = max(len(each) for each in counts.values())
+    classes = tuple(map(str, range(c)))
     if data is not None and len(data.classes) >= c:
-        c = len(data.classes)
-        counts["whole pool"] = np.bincount(data.train.y, minlength=c)
-    counts = {name: np.pad(each, (0, c - len(each))) for name, each in counts.items()}
+        classes = data.classes
+    counts = {
+        name: _Queried(each.rows, np.pad(each.counts, (0, len(classes) - len(each.counts))))
+        for name, each in counts.items()
+    }
     told = (
         "Share of each class, in percent, among the rows queried after cycle 0, all runs together. "
         "Imbalance is the largest share divided by the smallest, 1 is balanced; there is none "
         "where a class was never queried."
     )
-    names = data.classes if "whole pool" in counts and data is not None else map(str, range(c))
-    return Section(title, [Text(told), _imbalance(counts), _shares(counts, tuple(names))])
+    return Section(title, [Text(told), _imbalance(counts), _shares(counts, classes)])
 
 
-def _imbalance(counts: Mapping[str, Counts]) -> DataTable:
+def _imbalance(counts: Mapping[str, _Queried]) -> DataTable:
     """Rows and imbalance of each strategy; without one where a class was never queried."""
     columns = (
         Column("strategy", "strategy"),
@@ -127,33 +266,39 @@ def _imbalance(counts: Mapping[str, Counts]) -> DataTable:
         Column("imbalance", "imbalance", 2),
     )
     rows = tuple(
-        (name, int(each.sum()), float(each.max() / each.min()) if each.min() else None)
-        for name, each in counts.items()
+        (name, rows, float(each.max() / each.min()) if each.min() else None)
+        for name, (rows, each) in counts.items()
     )
     return DataTable("imbalance", "Balance of classes", columns, rows)
 
 
-def _shares(counts: Mapping[str, Counts], classes: tuple[str, ...]) -> Figure:
-    shares = [each / each.sum() for each in counts.values()]
+def _shares(counts: Mapping[str, _Queried], classes: tuple[str, ...]) -> Figure:
+    shares = [each / rows for rows, each in counts.values()]
     return _by_class(
         DataTable("queried_classes", "Classes of what was queried, %", (), ()),
         list(counts), shares, classes, most=float(np.max(shares)),
     )  # fmt: skip
 
 
-def _queried_classes(evidence: Evidence, at: int) -> Counts:
-    """How many rows of each class a strategy queried after cycle 0."""
-    labels: list[int] = []
+def _queried_labels(evidence: Evidence, at: int) -> list[Any]:
+    """The answers about the rows that a strategy queried after cycle 0."""
+    labels: list[Any] = []
     for run in evidence.runs():
         if run.place != at:
             continue
-        cycle = 0
-        for event in events_of(run.record) or ():
-            if isinstance(event, Queried):
-                cycle = event.cycle
-            elif isinstance(event, Answered) and cycle:
-                labels += event.values
-    return np.bincount(labels) if labels else np.zeros(0, dtype=np.int64)
+        events = events_of(run.record) or ()
+        answers = answers_in(events)
+        for cycle, rows in queries_in(events).items():
+            labels += [answers[row] for row in rows if cycle and row in answers]
+    return labels
+
+
+def _counted(labels: Sequence[Any]) -> _Queried:
+    """How many of the rows each class applies to; a row may have several or none."""
+    classes = [
+        each for label in labels for each in (label if isinstance(label, list | tuple) else [label])
+    ]
+    return _Queried(len(labels), np.bincount(np.array(classes, dtype=np.int64)))
 
 
 def _by_class(

@@ -1,28 +1,31 @@
-"""What was picked: a sheet of images a cycle, and a map of the pool."""
+"""What was picked: a sheet of items a cycle, and a map of the pool."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from uwe._types import FloatArray
 from uwe.data import Dataset
-from uwe.journal import Event, Queried, replay
-from uwe.pool import Pool
-from uwe.report.artefacts import events_of, pool_tensor
+from uwe.report.answers import answers_in, candidates, queries_in
+from uwe.report.artefacts import Array, events_of, pool_predicted, pool_tensor
 from uwe.report.charts import draw_scatter
 from uwe.report.document import Block, Column, DataTable, Figure, Gallery, Picture, Section, Text
 from uwe.report.evidence import Evidence
-from uwe.report.pictures import as_address
+from uwe.report.pictures import as_address, is_picture
+from uwe.report.sections.words import label_told
 from uwe.runs import Record
+from uwe.tasks import Task
 
 __all__ = ["pick_sections", "principal_components"]
 
 
 _CYCLES, _PICKS, _MARKS, _POINTS = 6, 10, 12, 700
+_VALUES, _LETTERS, _COLOURS, _STEPS = 6, 120, 10, 5
 _ROWS_AT_ONCE = 4096
 
 REASONS = {
@@ -46,21 +49,22 @@ class _Run:
     strategy: str
     seed: int
     record: Record
-    events: Sequence[Event]
+    queries: Mapping[int, tuple[int, ...]]
+    answers: Mapping[int, Any]
     data: Dataset
 
-    def query(self, cycle: int) -> Queried:
-        return next(e for e in self.events if isinstance(e, Queried) and e.cycle == cycle)
-
-    def pool_before(self, cycle: int) -> Pool:
-        """The pool as the query of ``cycle`` found it."""
-        before = self.events[: self.events.index(self.query(cycle))]
-        return replay(before, len(self.data.train))
+    @property
+    def task(self) -> Task:
+        return self.data.task
 
     @property
     def cycles(self) -> list[int]:
         """Cycles in which the strategy chose."""
-        return [e.cycle for e in self.events if isinstance(e, Queried) and e.cycle > 0]
+        return [cycle for cycle in self.queries if cycle > 0]
+
+    def answer_told(self, row: int) -> str:
+        """What was answered about a row; the report knows no other label."""
+        return label_told(self.task, self.answers.get(row))
 
 
 def pick_sections(evidence: Evidence, data: Dataset | None, why: str) -> list[Section]:
@@ -72,9 +76,7 @@ def pick_sections(evidence: Evidence, data: Dataset | None, why: str) -> list[Se
         why: why there is none.
     """
     if data is None:
-        return [
-            Section("What was picked", [Text(f"Left out, as the images are not at hand: {why}.")])
-        ]
+        return [Section("What was picked", [Text(f"Left out, as the data is not at hand: {why}.")])]
     first: dict[int, _Run] = {}
     for at, seed, _, record in evidence.runs():
         if at in first:
@@ -82,7 +84,8 @@ def pick_sections(evidence: Evidence, data: Dataset | None, why: str) -> list[Se
         events = events_of(record)
         if record is not None and events:
             curve = evidence.curves[at]
-            first[at] = _Run(curve.method, curve.strategy, seed, record, events, data)
+            queries, answers = queries_in(events), answers_in(events)
+            first[at] = _Run(curve.method, curve.strategy, seed, record, queries, answers, data)
     return [_section(run) for run in first.values()]
 
 
@@ -137,26 +140,49 @@ def _spread(cycles: Sequence[int], most: int) -> list[int]:
 
 
 def _sheet(run: _Run, cycle: int) -> Gallery:
-    rows = run.query(cycle).rows[:_PICKS]
+    rows = run.queries[cycle][:_PICKS]
     uncertainty = pool_tensor(run.record, cycle, "uncertainty")
-    logits = pool_tensor(run.record, cycle, "logits")
-    candidates = run.pool_before(cycle).unlabelled
+    predicted = pool_predicted(run.record, cycle, run.task)
+    left = candidates(run.queries, cycle, len(run.data.train))
     pictures = tuple(
-        Picture(
-            as_address(run.data.train.x[row]),
-            (*_facts(run, row, logits), *_certainty(row, uncertainty, candidates), _reason(run)),
+        _picture(
+            run,
+            row,
+            (
+                *_facts(run, row, predicted),
+                *_certainty(row, uncertainty, left),
+                _reason(run),
+            ),
         )
         for row in rows
     )
-    return Gallery(f"Cycle {cycle}, from {len(candidates):,} unlabelled rows", pictures)
+    return Gallery(f"Cycle {cycle}, from {len(left):,} unlabelled rows", pictures)
 
 
-def _facts(run: _Run, row: int, logits: FloatArray | None) -> tuple[str, ...]:
-    is_class = run.data.classes[run.data.train.y[row]]
-    if logits is None:
-        return (is_class,)
-    said = run.data.classes[int(logits[row].argmax())]
-    return (is_class, "predicted so" if said == is_class else f"predicted {said}")
+def _picture(run: _Run, row: int, facts: tuple[str, ...]) -> Picture:
+    """The image, or else the row's name and its text or first values."""
+    item: Any = run.data.train.x[row]
+    if is_picture(item):
+        return Picture(as_address(item), facts)
+    return Picture("", (f"id {run.data.ids[row]}", _item_told(item), *facts))
+
+
+def _item_told(item: Any) -> str:
+    if hasattr(item, "nnz"):
+        return f"{item.nnz:,} of {item.shape[-1]:,} values are not 0"
+    if isinstance(item, str):
+        return item if len(item) <= _LETTERS else f"{item[:_LETTERS]}\u2026"
+    values = np.ravel(item).tolist()
+    told = [f"{each:.4g}" if isinstance(each, float) else str(each) for each in values[:_VALUES]]
+    return ", ".join(told) + (", \u2026" if len(values) > _VALUES else "")
+
+
+def _facts(run: _Run, row: int, predicted: Array | None) -> tuple[str, ...]:
+    answered = run.answer_told(row)
+    if predicted is None:
+        return (answered,)
+    said = label_told(run.task, run.task.targets.values(predicted[row : row + 1])[0])
+    return (answered, "predicted so" if said == answered else f"predicted {said}")
 
 
 def _certainty(
@@ -181,26 +207,61 @@ def _map(run: _Run) -> list[Block]:
     else:
         return []
     places = principal_components(features)
-    y, classes = run.data.train.y, run.data.classes
-    background = np.unique(np.linspace(0, len(y) - 1, _POINTS).astype(np.int64))
-    picked = [(c, row) for c in run.cycles for row in run.query(c).rows[:_MARKS]]
+    background = np.unique(np.linspace(0, len(places) - 1, _POINTS).astype(np.int64)).tolist()
+    picked = [(c, row) for c in run.cycles for row in run.queries[c][:_MARKS]]
+    colours, legend = _colours(run.task, _labels(run, cycle, background))
     chart = draw_scatter(
-        [(*places[row].tolist(), f"k{y[row] % 10}") for row in background],
+        [(*places[row].tolist(), its) for row, its in zip(background, colours, strict=True)],
         [(*places[row].tolist(), str(c)) for c, row in picked],
         title=f"Map of the pool: {run.method}",
     )
+    kind = "class" if run.task.classes else "label"
     columns = (
         Column("row", "row"),
-        Column("class", "class"),
+        Column(kind, kind),
         Column("cycle", "cycle"),
         Column("first", "first component", 3),
         Column("second", "second component", 3),
     )
-    rows = tuple((int(row), classes[y[row]], c, *places[row].tolist()) for c, row in picked)
+    rows = tuple((int(row), run.answer_told(row), c, *places[row].tolist()) for c, row in picked)
     title = (
         "Map of the pool: first two principal components of the features that decided cycle "
-        f"{cycle}; {len(background)} rows coloured by class, the first {_MARKS} picks of each "
-        "cycle by its number"
+        f"{cycle}; {len(background)} rows coloured by the {kind} that was answered or else "
+        f"predicted, the first {_MARKS} picks of each cycle by its number"
     )
-    legend = tuple((name, f"k{at % 10}") for at, name in enumerate(classes[:10]))
     return [Figure(title, chart, DataTable(f"map_{run.method}", title, columns, rows), legend)]
+
+
+def _labels(run: _Run, cycle: int, rows: Sequence[int]) -> list[Any]:
+    """The answer about each row, or else what the model of ``cycle`` predicts; None without."""
+    predicted = pool_predicted(run.record, cycle, run.task)
+    said: list[Any] = [None] * len(rows)
+    if predicted is not None:
+        said = run.task.targets.values(predicted[list(rows)])
+    return [run.answers.get(row, its) for row, its in zip(rows, said, strict=True)]
+
+
+def _first(label: Any) -> int | None:
+    """The class of a row, the first of several, or None."""
+    if isinstance(label, list | tuple):
+        return label[0] if label else None
+    number: int | None = label
+    return number
+
+
+def _colours(task: Task, labels: Sequence[Any]) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+    """The class of each label's colour, and what the colours mean.
+
+    Of several classes the first one counts; numbers are coloured by fifths of them.
+    """
+    if task.classes:
+        firsts = [_first(each) for each in labels]
+        names = tuple((name, f"k{at}") for at, name in enumerate(task.classes[:_COLOURS]))
+        return ["base" if at is None else f"k{at % _COLOURS}" for at in firsts], names
+    known = [each for each in labels if each is not None]
+    if not known:
+        return ["base"] * len(labels), ()
+    ends = np.quantile(known, np.linspace(0, 1, _STEPS + 1)[1:])
+    told = tuple((f"up to {label_told(task, float(end))}", f"k{at}") for at, end in enumerate(ends))
+    places = [-1 if each is None else int(np.searchsorted(ends, each)) for each in labels]
+    return ["base" if at < 0 else f"k{min(at, _STEPS - 1)}" for at in places], told

@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from uwe.report.charts.colours import colour
 from uwe.report.document import Column
@@ -12,11 +15,13 @@ from uwe.report.evidence import BASELINE, Evidence
 from uwe.report.units import Unit
 from uwe.runs import Curve
 from uwe.statistics import Interval
+from uwe.tasks import Task
 
 __all__ = [
     "colour_of",
     "colours_of",
     "interval_columns",
+    "label_told",
     "legend",
     "listed",
     "none_if_nan",
@@ -55,6 +60,25 @@ def row_of(interval: Interval) -> tuple[float | int | None, ...]:
     """Mean, ends, deviation and n as cells."""
     mean, low, high, deviation, n = interval
     return (*(none_if_nan(each) for each in (mean, low, high, deviation)), n)
+
+
+def label_told(task: Task, value: Any) -> str:
+    """A label for people: a class, several classes, or a number.
+
+    Args:
+        task: with the names of its classes.
+        value: of JSON, as in journals; None where nobody answered.
+
+    >>> from uwe.tasks import multilabel
+    >>> label_told(multilabel(["beach", "sea"]), [0, 1])
+    'beach, sea'
+    """
+    if value is None:
+        return "not labelled"
+    decoded = task.targets.decode(value)
+    if isinstance(decoded, float):
+        return Unit.of(task.headline, np.array([decoded])).value(decoded)
+    return decoded if isinstance(decoded, str) else ", ".join(map(str, decoded)) or "no class"
 
 
 def interval_columns(unit: Unit) -> tuple[Column, ...]:
