@@ -15,11 +15,18 @@ from uwe._files import write_bytes
 from uwe._types import Rows
 from uwe.cli.display import Display
 from uwe.cli.options import Whole, key_values, texts_by_name
-from uwe.errors import DataError, InputError
+from uwe.errors import InputError, require_known
+from uwe.selecting.files import (
+    has_uncertainty_alone,
+    needed_arrays,
+    pool_rows,
+    task_of_pool,
+)
 from uwe.selecting.sheet import Item, Text, Values, contact_sheet, thumbnails
 from uwe.selecting.tables import check_further, check_suffix, encoded_picks, pick_rows, picks_csv
-from uwe.strategies import Picks, Strategy, find_strategy, strategy_options
+from uwe.strategies import Picks, find_strategy
 from uwe.tables import read_ids
+from uwe.tasks import task_names
 
 if TYPE_CHECKING:
     from uwe.pool_files import PoolFile
@@ -41,6 +48,8 @@ def select_command(
     uncertainty: str | None = None,
     selection: str | None = None,
     option: Annotated[list[str] | None, Parameter(negative=())] = None,
+    task: str | None = None,
+    task_option: Annotated[list[str] | None, Parameter(negative=())] = None,
     key: Annotated[list[str] | None, Parameter(negative=())] = None,
     labelled: Annotated[list[Path] | None, Parameter(negative=())] = None,
     exclude: Annotated[list[Path] | None, Parameter(negative=())] = None,
@@ -56,7 +65,8 @@ def select_command(
     ----------
     pool
         A file .npz, .safetensors, .parquet, .csv, .tsv, .jsonl or .npy, or a folder of .npy files,
-        that holds features, and probs, logits or uncertainty; ids and labelled if there are any.
+        that holds features, and probs, logits or uncertainty, or mean and variance or std of
+        numbers; ids and labelled if there are any.
     k
         How many rows to pick.
     strategy
@@ -67,15 +77,22 @@ def select_command(
     seed
         Seed of every draw.
     uncertainty
-        Measure of strategy uwe: entropy, bvsb, least_confident. Default: the pool's own
-        uncertainty if it has one, else entropy.
+        Measure of strategy uwe: entropy, bvsb, least_confident, standard_deviation. Default: the
+        pool's own uncertainty if it has one, else the first measure of the task.
     selection
         Selection of strategy uwe: k_center, k_center_anchored, k_means_pp.
     option
         NAME=VALUE, an option of the strategy; may be given several times.
+    task
+        What the pool's outputs are of: classification, multilabel (a sigmoid for each label) or
+        regression. Default: what the pool says; regression for a pool of numbers, else
+        classification.
+    task_option
+        NAME=VALUE, an option of the task, such as reduce=max; may be given several times.
     key
-        KEY=NAME, where the pool calls features, probs, logits, mc_probs, uncertainty, ids or
-        labelled something else; may be given several times.
+        KEY=NAME, where the pool calls features, probs, logits, mc_probs, mean, variance, std,
+        mc_mean, mc_variance, uncertainty, ids or labelled something else; may be given several
+        times.
     labelled
         File of ids that are labelled already: one a line, or a table with a column id, such as
         labels or earlier picks. They are not picked, and picks keep away from them. May be given
@@ -103,6 +120,8 @@ def select_command(
     named = {"uncertainty": uncertainty, "selection": selection, **key_values(option or [])}
     options = {name: value for name, value in named.items() if value is not None}
     made = find_strategy(strategy or "uwe", **options)
+    if task is not None:
+        require_known(task, task_names(), "task")
 
     names = texts_by_name(key or [], flag="--key")
 
@@ -110,12 +129,14 @@ def select_command(
     from uwe.selecting import select
 
     source = open_pool(pool.expanduser(), names)
-    if strategy is None and not options and _has_uncertainty_alone(source):
+    learnt = task_of_pool(source, task, key_values(task_option or [], flag="--task-option"))
+    if strategy is None and not options and has_uncertainty_alone(source):
         given = {name: source.read(name) for name in ("features", "uncertainty", "labelled")}
     else:
         strategy = strategy or "uwe"
-        given = _given(source, strategy, made, options)
-    n = _length(given, source)
+        given = needed_arrays(source, strategy, made.for_task(learnt), options)
+        given["task"] = learnt
+    n = pool_rows(given, source)
     ids = source.ids(n)
     more = {name: source.values(name, "--with") for name in columns or []}
     texts = None if text is None else source.values(text, "--text")
@@ -194,61 +215,6 @@ def _items(
 
 def _as_text(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def _has_uncertainty_alone(source: PoolFile) -> bool:
-    return "uncertainty" in source and not any(
-        name in source for name in ("features", "probs", "logits")
-    )
-
-
-def _given(
-    source: PoolFile, name: str, strategy: Strategy, options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The arrays of the pool that the strategy needs, and those that explain its picks."""
-    from uwe.selecting.arrays import uses_a_measure
-
-    weighs = "uncertainty" in strategy_options(name)
-    own = "uncertainty" in source and weighs and "uncertainty" not in options
-    needs = strategy.needs.fields
-    wanted = {"features", "labelled"}
-    if own or ("uncertainty" in source and not weighs and not uses_a_measure(strategy)):
-        wanted.add("uncertainty")
-    if not own:
-        wanted.add("logits" if "logits" in source else "probs")
-    if "mc_logits" in needs:
-        wanted.add("mc_probs")
-    _require(source, name, needs - ({"logits"} if own else set()))
-    read = {each: source.read(each) for each in sorted(wanted)}
-    return {each: value for each, value in read.items() if value is not None or each == "features"}
-
-
-_NEEDED = {
-    "features": ("features",),
-    "logits": ("probs", "logits"),
-    "mc_logits": ("mc_probs",),
-}
-
-
-def _require(source: PoolFile, name: str, needs: frozenset[str]) -> None:
-    for need in sorted(needs):
-        if any(key in source for key in _NEEDED[need]):
-            continue
-        alternatives = (*_NEEDED[need], *(("uncertainty",) if name == "uwe" else ()))
-        also = " or ".join(alternatives if need == "logits" else _NEEDED[need])
-        raise DataError(
-            f"strategy {name} needs {also}, which {source.container.path} lacks; its keys are "
-            f"{source.shown()}. --key {_NEEDED[need][0]}=NAME says what it is called there"
-        )
-
-
-def _length(given: Mapping[str, Any], source: PoolFile) -> int:
-    for name in ("features", "probs", "logits", "uncertainty"):
-        if given.get(name) is not None:
-            return len(given[name])
-    if (features := source.read("features")) is not None:
-        return len(features)
-    return int(given["mc_probs"].shape[1]) if "mc_probs" in given else len(given["labelled"])
 
 
 def _check_outputs(output: Path, html: Path | None, *, force: bool) -> None:

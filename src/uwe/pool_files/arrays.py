@@ -74,7 +74,7 @@ def open_safetensors(path: Path) -> Container:
         return _listed(path, metadata[name])
 
     listed = [_IDS] if _IDS in metadata and _IDS not in tensors else []
-    return Container(path, (*tensors, *listed), read, read, read_ids)
+    return Container(path, (*tensors, *listed), read, read, read_ids, task=metadata.get("task"))
 
 
 def _container(path: Path, files: dict[str, Path]) -> Container:

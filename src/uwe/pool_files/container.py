@@ -26,6 +26,7 @@ class Container:
         read_mask: gives what that name holds as a mask or as row numbers.
         read_ids: gives what that name holds as text.
         table: the table, if the file is one.
+        task: name of the task that the file's outputs are of, where the file says it.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class Container:
     read_mask: Callable[[str], Any]
     read_ids: Callable[[str], list[str]]
     table: Table | None = None
+    task: str | None = None
 
 
 def as_ids(path: Path, name: str, values: Any) -> list[str]:

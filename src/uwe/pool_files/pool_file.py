@@ -17,7 +17,20 @@ from uwe.tables import ID_NAMES, TABLE_SUFFIXES
 
 __all__ = ["KEYS", "PoolFile", "open_pool"]
 
-KEYS = ("features", "probs", "logits", "mc_probs", "uncertainty", "ids", "labelled")
+KEYS = (
+    "features",
+    "probs",
+    "logits",
+    "mc_probs",
+    "mean",
+    "variance",
+    "std",
+    "mc_mean",
+    "mc_variance",
+    "uncertainty",
+    "ids",
+    "labelled",
+)
 """What is looked for in a pool."""
 
 _ALSO = {"ids": ID_NAMES}

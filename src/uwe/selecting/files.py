@@ -1,0 +1,110 @@
+"""What a strategy needs of a pool in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from uwe.errors import DataError
+from uwe.strategies import Strategy, strategy_options
+from uwe.tasks import Task, find_task
+
+if TYPE_CHECKING:
+    from uwe.pool_files import PoolFile
+
+__all__ = ["has_uncertainty_alone", "needed_arrays", "pool_rows", "task_of_pool"]
+
+
+def task_of_pool(source: PoolFile, name: str | None, options: Mapping[str, Any]) -> Task:
+    """The task that is named, that the pool names, or whose outputs the pool holds."""
+    numbers = any(each in source for each in ("mean", "variance", "std", "mc_mean"))
+    own = source.container.task or ("regression" if numbers else "classification")
+    return find_task(name or own, (), **options)
+
+
+def has_uncertainty_alone(source: PoolFile) -> bool:
+    """Whether the pool holds an uncertainty, and nothing else that could be picked by."""
+    return "uncertainty" in source and not any(
+        name in source
+        for name in (
+            "features",
+            "probs",
+            "logits",
+            "mean",
+            "variance",
+            "std",
+            "mc_probs",
+            "mc_mean",
+        )
+    )
+
+
+def needed_arrays(
+    source: PoolFile, name: str, strategy: Strategy, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arrays of the pool that the strategy needs, and those that explain its picks."""
+    from uwe.selecting.arrays import uses_a_measure
+
+    weighs = "uncertainty" in strategy_options(name)
+    own = "uncertainty" in source and weighs and "uncertainty" not in options
+    needs = strategy.needs.fields
+    wanted = {"features", "labelled"}
+    if own or ("uncertainty" in source and not weighs and not uses_a_measure(strategy)):
+        wanted.add("uncertainty")
+    if not own:
+        wanted |= _outputs(source)
+    wanted |= {each for need in needs for each in _NEEDED.get(need, ()) if need.startswith("mc_")}
+    replaced = {"logits", "binary_logits", "variance"} if own else set()
+    _require(source, name, needs - replaced)
+    read = {each: source.read(each) for each in sorted(wanted)}
+    return {each: value for each, value in read.items() if value is not None or each == "features"}
+
+
+def _outputs(source: PoolFile) -> set[str]:
+    """What explains picks: single outputs, or passes where there are no others."""
+    groups = (("logits", "probs"), ("variance", "std"))
+    found = {next(iter(each for each in of if each in source), of[0]) for of in groups}
+    found.add("mean")
+    for passes, single in (("mc_probs", groups[0]), ("mc_mean", groups[1])):
+        if passes in source and not any(each in source for each in single):
+            found |= {passes, "mc_variance"} if passes == "mc_mean" else {passes}
+    return found
+
+
+_NEEDED = {
+    "features": ("features",),
+    "logits": ("probs", "logits", "mc_probs"),
+    "binary_logits": ("probs", "logits", "mc_probs"),
+    "mean": ("mean", "mc_mean"),
+    "variance": ("variance", "std", "mc_mean"),
+    "mc_logits": ("mc_probs",),
+    "mc_binary_logits": ("mc_probs",),
+    "mc_mean": ("mc_mean",),
+}
+_SHOWN = {"logits": ("probs", "logits"), "binary_logits": ("probs", "logits"),
+          "variance": ("variance", "std")}  # fmt: skip
+
+
+def _require(source: PoolFile, name: str, needs: frozenset[str]) -> None:
+    for need in sorted(needs):
+        accepted = _NEEDED.get(need, (need,))
+        if any(key in source for key in accepted):
+            continue
+        shown = _SHOWN.get(need, accepted[:1])
+        alternatives = (*shown, *(("uncertainty",) if name == "uwe" and need in _SHOWN else ()))
+        raise DataError(
+            f"strategy {name} needs {' or '.join(alternatives)}, which {source.container.path} "
+            f"lacks; its keys are {source.shown()}. --key {accepted[0]}=NAME says what it is "
+            "called there"
+        )
+
+
+def pool_rows(given: Mapping[str, Any], source: PoolFile) -> int:
+    """Number of rows of the pool."""
+    for name in ("features", "probs", "logits", "mean", "variance", "std", "uncertainty"):
+        if given.get(name) is not None:
+            return len(given[name])
+    if (features := source.read("features")) is not None:
+        return len(features)
+    passes = next((given[name] for name in ("mc_probs", "mc_mean") if name in given), None)
+    return len(given["labelled"]) if passes is None else int(passes.shape[1])
