@@ -235,6 +235,14 @@ def test_bad_input_is_one_line(
     assert not list(tmp_path.glob("*.safetensors"))
 
 
+HEADS: dict[str, dict[str, Any]] = {
+    "bert": {"num_labels": 3},
+    "labels": {"num_labels": 3, "problem_type": "multi_label_classification"},
+    "number": {"num_labels": 1},
+    "numbers": {"num_labels": 2, "problem_type": "regression"},
+}
+
+
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two image models and a text model with random weights, as a hub has them."""
@@ -248,11 +256,12 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, kind in (("vit", "ViTForImageClassification"), ("plain", "ViTModel")):
         getattr(transformers, kind)(vit).save_pretrained(folder / name)
         (folder / name / "preprocessor_config.json").write_text(json.dumps(processor))
-    bert = transformers.BertConfig(vocab_size=7, **small, num_labels=3)
-    transformers.BertForSequenceClassification(bert).save_pretrained(folder / "bert")
-    vocabulary = folder / "bert" / "vocab.txt"
-    vocabulary.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\none\ntwo\n")
-    transformers.BertTokenizer(str(vocabulary)).save_pretrained(folder / "bert")
+    for name, head in HEADS.items():
+        bert = transformers.BertConfig(vocab_size=7, **small, **head)
+        transformers.BertForSequenceClassification(bert).save_pretrained(folder / name)
+        vocabulary = folder / name / "vocab.txt"
+        vocabulary.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\none\ntwo\n")
+        transformers.BertTokenizer(str(vocabulary)).save_pretrained(folder / name)
     return folder
 
 
@@ -291,3 +300,46 @@ def test_a_text_classifier_of_transformers(
         np.testing.assert_allclose(*(pool.read(key) for pool in pools), atol=1e-5)
     with safe_open(tmp_path / "one.safetensors", framework="pt") as file:
         assert file.metadata()["model"] == str(hub / "bert")
+
+
+def test_a_head_of_labels_or_numbers_is_read_as_its_problem_type(
+    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Labels get a sigmoid each, one output is a number, and the metadata say which task it is."""
+    import transformers
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text("words\none\none two two two\ntwo\n")
+    arguments = ["embed", "t.csv", "--text", "words", "--batch", "1"]
+    tasks = {"bert": "classification", "labels": "multilabel", "number": "regression"}
+    for name, task in tasks.items():
+        out = f"{name}.safetensors"
+        assert main([*arguments, "--model", str(hub / name), "-o", out]) == 0
+        with safe_open(tmp_path / out, framework="pt") as file:
+            assert file.metadata()["task"] == task
+            said = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(hub / name).eval()
+        with torch.inference_mode():
+            logits = model.classifier(said["features"])
+        expected = {
+            "classification": ("probs", logits.softmax(1)),
+            "multilabel": ("probs", logits.sigmoid()),
+            "regression": ("mean", logits),
+        }[task]
+        assert set(said) == {"features", expected[0]}
+        np.testing.assert_allclose(said[expected[0]], expected[1], atol=1e-5)
+    capsys.readouterr()
+    assert main([*arguments, "--model", str(hub / "numbers"), "-o", "n.safetensors"]) == 2
+    assert "predicts 2 numbers for an item" in capsys.readouterr().err
+
+
+def test_a_single_logit_is_that_of_the_second_class(tmp_path: Path) -> None:
+    """Its probability is a sigmoid's, not a softmax of one column, which is always 1."""
+    embed(texts(5), Encoder("mine", one_logit), tmp_path / "p.safetensors")
+    probs = open_pool(tmp_path / "p.safetensors").read("probs")
+    np.testing.assert_allclose(probs[:, 0], 1 / (1 + np.exp(-np.arange(5.0))), rtol=1e-6)
+
+
+def one_logit(items: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    rows = torch.tensor([[float(item.split()[1])] for item in items])
+    return rows, rows

@@ -33,7 +33,7 @@ def of_labels(logits: np.ndarray, flags: np.ndarray) -> dict[str, float | None]:
 
 @given(judged_labels())
 def test_f1_is_that_of_scikit_learn(judged) -> None:
-    """Micro as it is; macro over the labels that apply or are predicted, as nothing else has one."""
+    """Micro as it is; macro over the labels that apply or are predicted."""
     logits, flags = judged
     ours, said = of_labels(logits, flags), (logits > 0).astype(np.int8)
     micro = metrics.f1_score(flags.ravel(), said.ravel(), zero_division=0.0)

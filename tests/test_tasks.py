@@ -76,6 +76,13 @@ class Forgetful(Reals):
 
 
 NUMBERS = regression()
+
+
+def share(predictions: Predictions) -> torch.Tensor:
+    variance = predictions.field("variance").double()
+    return variance / variance.sum()
+
+
 WRONG = {
     "an object is encoded as a label": replace(NUMBERS, targets=Loose()),
     "are settled as 0.0": replace(NUMBERS, targets=Forgetful()),
@@ -91,14 +98,13 @@ WRONG = {
     "the loss is": replace(NUMBERS, mean_loss=lambda predictions, y: 1.0 if len(y) else None),
     "depends on the other rows": replace(
         NUMBERS,
-        measures={"share": lambda given: given.field("variance") / given.field("variance").sum()},
+        measures={"share": share},
     ),
     "gives torch.float32": replace(
         NUMBERS, measures={"half": lambda given: given.field("variance").float()}
     ),
-    "the training loss goes from": replace(
-        NUMBERS, loss=lambda raw, goal: -((raw[:, 0] - goal).square().mean())
-    ),
+    "the training loss goes from": replace(NUMBERS, loss=lambda raw, goal: raw.sum() * 0 + 1),
+    "it cannot be pickled": replace(NUMBERS, measures={"own": lambda given: share(given) * 0}),
     "the record changes": replace(NUMBERS, options={"sizes": (1, 2)}),
 }
 
@@ -106,15 +112,8 @@ WRONG = {
 @pytest.mark.parametrize("words", WRONG)
 def test_what_is_wrong_with_a_task_is_found(words: str) -> None:
     """Each broken task fails, and the text says of what."""
-    made = WRONG[words]
-    if "float32" in words or "other rows" in words:
-        measures = {
-            name: lambda given, of=of: of(given).double() if name == "share" else of(given)
-            for name, of in made.measures.items()
-        }
-        made = replace(made, measures=measures)
     with pytest.raises(AssertionError, match=words):
-        check_task(made)
+        check_task(WRONG[words])
 
 
 def test_a_class_is_written_by_its_name() -> None:
@@ -139,8 +138,8 @@ def test_several_classes_are_written_as_a_list_or_separated() -> None:
     assert kind.encode([]) == kind.encode("[]") == []
     assert kind.encode("") is None
     assert kind.decode([0, 2]) == ["crow", "dove"]
-    with pytest.raises(InputError, match="unknown class 'owl'; the classes are 'crow', 'rook'"):
-        kind.encode("crow|owl")
+    with pytest.raises(InputError, match="unknown class 'x'; the classes are 'crow', 'rook'"):
+        kind.encode("crow|x")
     with pytest.raises(InputError, match="is not a list of classes in JSON"):
         kind.encode("[crow")
 
@@ -266,5 +265,5 @@ def test_a_variance_below_zero_is_refused() -> None:
     outputs = {"mean": torch.zeros(2), "variance": torch.tensor([1.0, -0.5])}
     with pytest.raises(InputError, match=r"variance of row 1 is -0\.5, below 0"):
         NUMBERS.measure("standard_deviation")(Predictions(outputs=outputs))
-    with pytest.raises(InputError, match="hold no variance.*a forest"):
+    with pytest.raises(InputError, match=r"hold no variance.*a forest"):
         NUMBERS.measure("standard_deviation")(Predictions(outputs={"mean": torch.zeros(2)}))

@@ -12,7 +12,19 @@ from hypothesis.extra import numpy as npst
 
 from uwe.errors import InputError
 from uwe.predictions import Predictions
-from uwe.uncertainty import MEASURES, bvsb, entropy, least_confident, mutual_information
+from uwe.uncertainty import (
+    MEASURES,
+    binary_bvsb,
+    binary_entropy,
+    binary_least_confident,
+    binary_mutual_information,
+    bvsb,
+    entropy,
+    least_confident,
+    mutual_information,
+    spread_of_means,
+    standard_deviation,
+)
 
 
 def of_probs(*rows: tuple[float, ...]) -> Predictions:
@@ -119,3 +131,83 @@ def test_blocks_of_rows_join_seamlessly(measure, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("uwe.uncertainty._ROWS_AT_ONCE", 5)
     assert torch.equal(whole, measure(rows))
     assert measure(rows.take(torch.arange(0).numpy())).shape == (0,)
+
+
+def of_labels(*rows: tuple[float, ...]) -> Predictions:
+    p = torch.tensor(rows, dtype=torch.float64)
+    return Predictions(outputs={"binary_logits": p.log() - (1 - p).log()})
+
+
+def h(p: float) -> float:
+    return -p * math.log(p) - (1 - p) * math.log(1 - p)
+
+
+REDUCED = {"mean": lambda a, b: (a + b) / 2, "max": max, "sum": lambda a, b: a + b}
+
+
+@pytest.mark.parametrize("reduce", REDUCED)
+def test_measures_of_labels_have_their_hand_worked_values(reduce: str) -> None:
+    """Labels of probability 0.9 and 0.4, each on its own, then reduced."""
+    row = of_labels((0.9, 0.4))
+    expected = {
+        binary_entropy: (h(0.9), h(0.4)),
+        binary_bvsb: (0.1 / 0.9, 0.4 / 0.6),
+        binary_least_confident: (0.1, 0.4),
+    }
+    for measure, (first, second) in expected.items():
+        value = measure(row, reduce=reduce).item()
+        assert value == pytest.approx(REDUCED[reduce](first, second), rel=1e-12)
+
+
+@pytest.mark.parametrize("reduce", REDUCED)
+def test_disagreement_about_labels_has_its_hand_worked_value(reduce: str) -> None:
+    """Passes say 0.9 and 0.1 of one label, and 0.4 twice of the other: h(0.5) - h(0.9), and 0."""
+    p = torch.tensor([[[0.9, 0.4]], [[0.1, 0.4]]], dtype=torch.float64)
+    rows = Predictions(passes={"binary_logits": p.log() - (1 - p).log()})
+    value = binary_mutual_information(rows, reduce=reduce).item()
+    assert value == pytest.approx(REDUCED[reduce](math.log(2) - h(0.9), 0.0), rel=1e-9)
+
+
+def test_measures_of_numbers_have_their_hand_worked_values() -> None:
+    """The root of the variance, and the population deviation of the passes' means."""
+    outputs = {"mean": torch.tensor([1.0, 2.0]), "variance": torch.tensor([9.0, 0.0])}
+    assert standard_deviation(Predictions(outputs=outputs)).tolist() == [3.0, 0.0]
+    passes = torch.tensor([[1.0, 5.0], [2.0, 5.0], [6.0, 5.0]])
+    assert spread_of_means(Predictions(passes={"mean": passes})).tolist() == pytest.approx(
+        [math.sqrt(14 / 3), 0.0]
+    )
+
+
+def test_measures_of_labels_survive_certainty() -> None:
+    """At ±200 nothing is lost: the entropy of a certain label is 200 e^-200, not 0 or NaN."""
+    row = Predictions(outputs={"binary_logits": torch.tensor([[200.0], [-200.0]])})
+    tiny = pytest.approx([201 * math.exp(-200)] * 2, rel=1e-6)
+    assert binary_entropy(row).tolist() == tiny
+    assert binary_bvsb(row).tolist() == pytest.approx([math.exp(-200)] * 2, rel=1e-6)
+    assert binary_least_confident(row).tolist() == pytest.approx([math.exp(-200)] * 2, rel=1e-6)
+
+
+def test_what_the_new_measures_lack_is_named() -> None:
+    """Passes, an output, or a reduction."""
+    row = of_labels((0.5, 0.5))
+    for measure in (binary_mutual_information, spread_of_means):
+        with pytest.raises(InputError, match="mc_"):
+            measure(row)
+    with pytest.raises(InputError, match="unknown reduction 'median'"):
+        binary_entropy(row, reduce="median")
+    with pytest.raises(InputError, match="binary_logits"):
+        binary_entropy(Predictions(torch.zeros(1, 2)))
+
+
+@given(logits_on_a_grid, st.sampled_from(sorted(REDUCED)))
+def test_a_label_and_its_opposite_are_equally_uncertain(grid, reduce: str) -> None:
+    """Swapping what 1 means for a label changes nothing; every value is in its range."""
+    logits = torch.from_numpy(grid).float() / 64
+    plain, turned = (Predictions(outputs={"binary_logits": each}) for each in (logits, -logits))
+    most = logits.shape[1] if reduce == "sum" else 1
+    for measure, top in ((binary_entropy, math.log(2)), (binary_bvsb, 1.0),
+                         (binary_least_confident, 0.5)):  # fmt: skip
+        values = measure(plain, reduce=reduce)
+        assert torch.equal(values, measure(turned, reduce=reduce))
+        assert values.min() >= 0
+        assert values.max() <= most * top + 1e-12

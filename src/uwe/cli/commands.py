@@ -27,6 +27,7 @@ from uwe.errors import InputError, require_known
 from uwe.experiment import BUDGETS, Experiment
 from uwe.learners import describe_model, model_names
 from uwe.strategies import describe_strategy, strategy_names
+from uwe.tasks import describe_task, task_names
 from uwe.tracking import describe_tracker, tracker_names
 
 __all__ = ["main"]
@@ -118,12 +119,12 @@ def results_command(folder: Path, *, output: Path | None = None) -> None:
 
 @app.command(name="list")
 def list_command(what: str) -> None:
-    """List strategies, datasets, models, trackers or budgets, a line each.
+    """List strategies, tasks, datasets, models, trackers or budgets, a line each.
 
     Parameters
     ----------
     what
-        strategies, datasets, models, trackers or budgets.
+        strategies, tasks, datasets, models, trackers or budgets.
     """
     require_known(what, _LISTS, "list")
     table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -177,6 +178,7 @@ def _budget_lines() -> list[tuple[str, str]]:
 
 _LISTS: dict[str, Callable[[], Sequence[tuple[str, str]]]] = {
     "strategies": lambda: _lines(strategy_names(), _of_strategy),
+    "tasks": lambda: _lines(task_names(), describe_task),
     "datasets": lambda: list(dataset_lines().items()),
     "models": lambda: _lines(model_names(), describe_model),
     "trackers": lambda: _lines(tracker_names(), describe_tracker),

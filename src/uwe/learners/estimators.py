@@ -160,7 +160,7 @@ def check_estimator_name(
     first: InputError | None = None
     for kind in kinds or [None]:
         try:
-            _estimator(model, options, sparse=False, kind=kind or _kind_for(task))
+            _estimator(model, options, sparse=False, kind=kind or _kind_for(task), task=task)
         except InputError as error:
             first = first or error
         else:
@@ -188,7 +188,7 @@ def make_estimator(
     >>> make_estimator("sklearn:svm.SVC", {"C": "10"}, sparse=False)
     (SVC(C=10), None)
     """
-    return _estimator(model, options, sparse=sparse, kind=_kind_for(task))
+    return _estimator(model, options, sparse=sparse, kind=_kind_for(task), task=task)
 
 
 def require_kind(estimator: Any, name: str, task: str | None) -> None:
@@ -226,31 +226,30 @@ def _wrong_kind(name: str, kind: str, task: str) -> InputError:
 
 
 def _estimator(
-    model: str, options: Mapping[str, Any], *, sparse: bool, kind: str | None
+    model: str, options: Mapping[str, Any], *, sparse: bool, kind: str | None, task: str | None
 ) -> tuple[Any, Search | None]:
     name = model.removeprefix(PREFIX)
-    short = _short(model, name, kind)
+    short = _short(model, name, kind, task)
     given = {key: value_of(value) for key, value in options.items()}
-    estimator = _made(_class_of(short.path, kind), {**short.parameters, **given})
+    estimator = _made(_class_of(short.path, kind, task), {**short.parameters, **given})
     if sparse:
         search = short.search
         return estimator, None if search is None or search.parameter in given else search
     return (_scaled(estimator) if short.scaled else estimator), None
 
 
-def _short(model: str, name: str, kind: str | None) -> _Short:
+def _short(model: str, name: str, kind: str | None, task: str | None) -> _Short:
     if name not in _SHORT:
         return _Short(name)
     by_kind = _SHORT[name]
     if kind is None:
         return next(iter(by_kind.values()))
     if kind not in by_kind:
-        task = _REGRESSION if kind == "regressor" else "classification"
-        raise _wrong_kind(model, next(iter(by_kind)), task)
+        raise _wrong_kind(model, next(iter(by_kind)), task or kind)
     return by_kind[kind]
 
 
-def _class_of(path: str, kind: str | None) -> type:
+def _class_of(path: str, kind: str | None, task: str | None) -> type:
     module_name, _, class_name = path.rpartition(".")
     if not module_name:
         _refuse_name(class_name)
@@ -263,8 +262,7 @@ def _class_of(path: str, kind: str | None) -> type:
     fitting = _estimators_of(module, kind)
     if isinstance(found, type) and class_name not in fitting:
         other = next((each for each in _KINDS if class_name in _estimators_of(module, each)), None)
-        if other is not None and kind is not None:
-            task = _REGRESSION if kind == "regressor" else "classification"
+        if other is not None and task is not None:
             raise _wrong_kind(f"{PREFIX}{path}", other, task)
         raise InputError(
             f"{PREFIX}{path} is neither a classifier nor a regressor; choose a class such as "

@@ -499,7 +499,7 @@ def _logged_convergence(name: str) -> Iterator[None]:
     stopped = [each for each in caught if issubclass(each.category, category)]
     if stopped:
         first = " ".join(str(stopped[0].message).split())
-        log.warning("%s: %d fits did not converge: %s", name, len(stopped), first)
+        log.warning("%s did not converge; warnings: %d, the first: %s", name, len(stopped), first)
     for each in caught:
         if not issubclass(each.category, category):
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from uwe.tasks._table import (
     as_task,
+    describe_task,
     find_task,
     measures_by_name,
     metric_of_column,
@@ -31,6 +32,7 @@ __all__ = [
     "Task",
     "as_task",
     "classification",
+    "describe_task",
     "find_task",
     "is_missing",
     "measures_by_name",

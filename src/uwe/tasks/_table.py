@@ -14,6 +14,7 @@ from uwe.uncertainty import Measure
 
 __all__ = [
     "as_task",
+    "describe_task",
     "find_task",
     "measures_by_name",
     "metric_of_column",
@@ -90,6 +91,16 @@ def task_options(name: str) -> dict[str, Any]:
     """
     parameters = inspect.signature(loaded(_registered()[name])).parameters.values()
     return {each.name: each.default for each in list(parameters)[1:]}
+
+
+def describe_task(name: str) -> str:
+    """One line about a task.
+
+    >>> describe_task("regression")
+    'A number a row: mean and variance, squared error, RMSE.'
+    """
+    text = inspect.getdoc(loaded(_registered()[require_known(name, task_names(), "task")])) or ""
+    return text.partition("\n")[0]
 
 
 def metric_of_column(columns: Sequence[str]) -> Metric | None:

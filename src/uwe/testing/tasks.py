@@ -120,9 +120,8 @@ class TaskContract:
             _claim(least <= min(best, worst) and max(best, worst) <= most, _outside(metric))
             gain = metric.sign * (best - worst)
             _claim(gain >= 0, f"{metric.name} is {best:g} for perfect and {worst:g} for wrong ones")
-            _claim(
-                gain > 0 or metric != task.headline, f"{metric.name} does not tell good from bad"
-            )
+            tells = gain > 0 or metric != task.headline
+            _claim(tells, f"{metric.name} does not tell good from bad")
         none = np.zeros(0, dtype=np.int64)
         for metric in task.metrics:
             found = metric.of(perfect.take(none), targets[none])
@@ -162,7 +161,7 @@ class TaskContract:
         for _ in range(_STEPS):
             loss = task.loss(raw, goal)
             (slope,) = torch.autograd.grad(loss, raw)
-            losses.append(float(loss))
+            losses.append(float(loss.detach()))
             raw = (raw - slope).detach().requires_grad_()
         _claim(all(map(math.isfinite, losses)), "the training loss is NaN or infinite")
         _claim(losses[-1] < losses[0], f"the training loss goes from {losses[0]} to {losses[-1]}")
@@ -170,7 +169,10 @@ class TaskContract:
     def test_it_travels_to_other_processes(self) -> None:
         """It can be pickled, and judges the same afterwards."""
         task, targets, perfect, _ = self._judged()
-        again: Task = pickle.loads(pickle.dumps(task))
+        try:
+            again: Task = pickle.loads(pickle.dumps(task))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise AssertionError(f"contract broken: it cannot be pickled: {error}") from error
         _claim(again.name == task.name, "a pickled task has another name")
         one, other = (_value(each.headline, perfect, targets) for each in (task, again))
         _claim(one == other, f"a pickled task gives {other} instead of {one}")
