@@ -244,13 +244,13 @@ def save(path: Path, name: str, value: float) -> None:
 def test_logits_of_cycle_0_are_the_runs_own_or_those_it_began_with(tmp_path: Path) -> None:
     """A run that trained its own cycle 0 shows that one; others show the one that is shared."""
     record = recorded(tmp_path, RUN)
-    assert artefacts.test_logits(record, 0) is None
+    assert artefacts.test_logits(record, 0, "logits") is None
     save(record.cycle0_files.test_logits(0), "logits", 1.0)
-    assert artefacts.test_logits(record, 0) == 1.0
-    assert artefacts.test_logits(record, 1) is None
+    assert artefacts.test_logits(record, 0, "logits") == 1.0
+    assert artefacts.test_logits(record, 1, "logits") is None
     save(record.files.test_logits(0), "logits", 2.0)
-    assert artefacts.test_logits(record, 0) == 2.0
-    assert artefacts.test_logits(None, 0) is None
+    assert artefacts.test_logits(record, 0, "logits") == 2.0
+    assert artefacts.test_logits(None, 0, "logits") is None
 
 
 def test_uncertainties_are_found_by_the_measures_name(tmp_path: Path) -> None:

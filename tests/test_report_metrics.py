@@ -453,10 +453,10 @@ def test_a_regression_from_its_journal(tmp_path: Path, monkeypatch: pytest.Monke
     events = [
         Queried(0, (0,)), Labelled((0,), (7.0,), "oracle"),
         Queried(1, (3, 1)), Labelled((3,), (2.5,), "ann"),
-        Queried(2, (4,)), Labelled((4,), (3.5,), "ann"),
+        Queried(2, (4,)), Labelled((4,), (4,), "ann"),
     ]  # fmt: skip
     journal.create(files.journal, events)
-    mean = torch.tensor([7.0, 1.0, 2.0, 2.5, 4.0, 5.0])
+    mean = torch.tensor([7.0, 1.0, 2.0, 2.5, 4.5, 5.0])
     for cycle in (1, 2):
         outputs = {"mean": mean, "variance": torch.ones(6)}
         write_passes(files, cycle, outputs, 6, "standard_deviation")
@@ -464,7 +464,11 @@ def test_a_regression_from_its_journal(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("uwe.report.build.data_of", lambda *_: (data, ""))
     report = build_report(find_curves(tmp_path))
     [row] = records(tables_of(report)["queried_numbers"])
-    assert (row["rows"], row["mean"], row["deviation"]) == (2, 3.0, pytest.approx(math.sqrt(0.5)))
+    assert (row["rows"], row["mean"], row["deviation"]) == (
+        2,
+        3.25,
+        pytest.approx(1.5 * math.sqrt(0.5)),
+    )
     [picked] = [each for each in report.sections if each.title == "What good picked"]
     first, second = [each for each in picked.blocks if isinstance(each, Gallery)]
     assert first.title == "Cycle 1, from 5 unlabelled rows"
@@ -472,9 +476,13 @@ def test_a_regression_from_its_journal(tmp_path: Path, monkeypatch: pytest.Monke
         ("id n3", "24, 25, 26, 27, 28, 29, …", "2.500 mm", "predicted so"),
         ("id n1", "8, 9, 10, 11, 12, 13, …", "not labelled", "predicted 1.000 mm"),
     ]
-    assert second.pictures[0].lines[2:4] == ("3.500 mm", "predicted 4.000 mm")
+    assert second.pictures[0].lines[2:4] == ("4.000 mm", "predicted 4.500 mm")
     assert [r["label"] for r in records(tables_of(report)["map_good"])] == [
-        "2.500 mm", "not labelled", "3.500 mm",
+        "2.500 mm", "not labelled", "4.000 mm",
+    ]  # fmt: skip
+    [map_] = [each for each in picked.blocks if isinstance(each, Figure)]
+    assert [name for name, _ in map_.legend] == [
+        "up to 2.000 mm", "up to 2.500 mm", "up to 4.000 mm", "up to 5.000 mm", "up to 7.000 mm",
     ]  # fmt: skip
     write_report(report, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()

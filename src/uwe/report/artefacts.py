@@ -20,7 +20,6 @@ from uwe._types import FloatArray
 from uwe.data import Dataset, dataset_names, load_dataset
 from uwe.errors import DataError, UweError
 from uwe.journal import Event
-from uwe.predictions import Predictions
 from uwe.report.evidence import Evidence
 from uwe.runs import Record
 from uwe.tasks import Task
@@ -153,6 +152,8 @@ def _tensor(paths: Sequence[Path], name: str) -> torch.Tensor | None:
 
 def _predicted(paths: Sequence[Path], task: Task) -> Array | None:
     """Targets that a task predicts from stored outputs; None where one is not stored."""
+    from uwe.predictions import Predictions  # here, so that reading tables needs no torch
+
     outputs = {name: _tensor(paths, name) for name in task.outputs}
     there = {name: tensor for name, tensor in outputs.items() if tensor is not None}
     return task.predicted(Predictions(outputs=there)) if len(there) == len(outputs) else None

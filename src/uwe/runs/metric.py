@@ -7,13 +7,13 @@ from typing import Any
 
 from uwe.errors import RunError
 from uwe.runs.record import Record
-from uwe.tasks import Metric, Task, find_task, task_names, task_options
+from uwe.tasks import Metric, Task, classification, find_task, task_names, task_options
 
 __all__ = ["ACCURACY", "DEFAULT_TASK", "metric_of", "task_of", "task_told"]
 
 _SETTING = "task"
 
-DEFAULT_TASK: Task = find_task("classification")
+DEFAULT_TASK: Task = classification()
 """The task of a record that names none."""
 
 ACCURACY: Metric = DEFAULT_TASK.headline

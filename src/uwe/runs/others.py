@@ -20,7 +20,7 @@ from uwe.tasks import Metric
 __all__ = ["read_others"]
 
 _SEED = re.compile(r"(?:^|(?<=[^a-zA-Z0-9]))s(?:eed)?[-_]?(\d+)(?![0-9a-zA-Z])", re.IGNORECASE)
-_SAYS_NOTHING = {"", "result", "results", "run", "accuracy", "al_cycle_result"}
+_SAYS_NOTHING = {"", "result", "results", "run", "accuracy", "micro_f1", "rmse", "al_cycle_result"}
 _LONGEST_LIST = 6
 
 OtherRun: TypeAlias = tuple[Path, int, npt.NDArray[np.int64], npt.NDArray[np.float64]]

@@ -26,6 +26,7 @@ __all__ = ["measure_sections"]
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 
+_NO_JOURNALS = "The runs' journals are not there."
 _MEASURES = ("accuracy", "balanced_accuracy", "macro_f1", "calibration_error")
 
 
@@ -209,7 +210,7 @@ def _queried_section(evidence: Evidence, data: Dataset | None) -> Section:
         for at in range(len(evidence.curves))
         if (values := _queried_labels(evidence, at))
     }
-    if any(isinstance(value, float) for values in found.values() for value in values):
+    if evidence.task.widget == "number":
         return _numbers_section(evidence, found)
     return _classes_section({name: _counted(its) for name, its in found.items()}, data)
 
@@ -217,6 +218,8 @@ def _queried_section(evidence: Evidence, data: Dataset | None) -> Section:
 def _numbers_section(evidence: Evidence, found: Mapping[str, Sequence[float]]) -> Section:
     """Mean and deviation of the numbers that were answered."""
     title = "Numbers of what was queried"
+    if not found:
+        return Section(title, [Text(_NO_JOURNALS)])
     unit = Unit.of(evidence.metric, np.concatenate([np.array(each) for each in found.values()]))
     columns = (
         Column("strategy", "strategy"),
@@ -242,7 +245,7 @@ def _classes_section(counts: Mapping[str, _Queried], data: Dataset | None) -> Se
     title = "Classes of what was queried"
     c = max((len(each.counts) for each in counts.values()), default=0)
     if not c:
-        return Section(title, [Text("The runs' journals are not there.")])
+        return Section(title, [Text(_NO_JOURNALS)])
     classes = tuple(map(str, range(c)))
     if data is not None and len(data.classes) >= c:
         classes = data.classes

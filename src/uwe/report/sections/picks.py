@@ -215,7 +215,7 @@ def _map(run: _Run) -> list[Block]:
         [(*places[row].tolist(), str(c)) for c, row in picked],
         title=f"Map of the pool: {run.method}",
     )
-    kind = "class" if run.task.classes else "label"
+    kind = "label" if run.task.widget == "number" else "class"
     columns = (
         Column("row", "row"),
         Column(kind, kind),
@@ -254,7 +254,7 @@ def _colours(task: Task, labels: Sequence[Any]) -> tuple[list[str], tuple[tuple[
 
     Of several classes the first one counts; numbers are coloured by fifths of them.
     """
-    if task.classes:
+    if task.widget != "number":
         firsts = [_first(each) for each in labels]
         names = tuple((name, f"k{at}") for at, name in enumerate(task.classes[:_COLOURS]))
         return ["base" if at is None else f"k{at % _COLOURS}" for at in firsts], names

@@ -76,9 +76,11 @@ def label_told(task: Task, value: Any) -> str:
     if value is None:
         return "not labelled"
     decoded = task.targets.decode(value)
-    if isinstance(decoded, float):
+    if isinstance(decoded, int | float):
         return Unit.of(task.headline, np.array([decoded])).value(decoded)
-    return decoded if isinstance(decoded, str) else ", ".join(map(str, decoded)) or "no class"
+    if isinstance(decoded, list | tuple):
+        return ", ".join(map(str, decoded)) or "no class"
+    return str(decoded)
 
 
 def interval_columns(unit: Unit) -> tuple[Column, ...]:
