@@ -61,10 +61,11 @@ def loop(
     them, or choose another results folder.
 
     Args:
-        learner: ``fit(x, y, *, classes, seed) -> model`` and ``predict(model, x)``, which gives
-            logits ``[n, c]`` and features ``[n, d]``, as a pair or as `Predictions`; or any other
-            model that `Experiment` takes: a name, a scikit-learn classifier, a factory of a torch
-            module.
+        learner: ``fit(x, y, *, classes, seed) -> model``, or ``task`` instead of ``classes``, and
+            ``predict(model, x)``, which gives the outputs of the task (logits ``[n, c]``; numbers
+            ``[n]``, or mean and variance) and features ``[n, d]`` or None, as a pair or as
+            `Predictions`; or any other model that `Experiment` takes: a name, an estimator of
+            scikit-learn, a factory of a torch module.
         dataset: `Dataset.from_rows` makes one of any rows, `Dataset.from_arrays` of images.
         strategy: name or value of a strategy, or several of them.
         budgets: labelled rows after each cycle.

@@ -254,5 +254,5 @@ def _require_probabilities(name: str, probs: torch.Tensor) -> None:
         raise InputError(
             f"{name}: row {row} sums to {total:.6g}, not to 1 within {tolerance:g} (the first such "
             "row); give probabilities, or logits as logits"
-            + ('; if each label has a probability of its own, choose task multilabel' if labels else "")
+            + ("; if each label has its own probability, take task multilabel" if labels else "")
         )
