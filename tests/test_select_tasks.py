@@ -59,7 +59,7 @@ def test_sigmoid_and_softmax_are_never_mixed() -> None:
     labels = uwe.select(None, 9, logits=LOGITS, task="multilabel", strategy="entropy")
     classes = uwe.select(None, 9, logits=LOGITS, strategy="entropy")
     assert list(labels) != list(classes)
-    with pytest.raises(InputError, match=r'each label has its own probab.*multilabel'):
+    with pytest.raises(InputError, match=r"each label has its own probab.*multilabel"):
         uwe.select(X, 5, probs=PROBS)
     wrong = PROBS.copy()
     wrong[3, 1] = 1.5
