@@ -186,11 +186,11 @@ def _facts(run: _Run, row: int, predicted: Array | None) -> tuple[str, ...]:
 
 
 def _certainty(
-    row: int, uncertainty: FloatArray | None, candidates: npt.NDArray[np.int64]
+    row: int, uncertainty: FloatArray | None, left: npt.NDArray[np.int64]
 ) -> tuple[str, ...]:
     if uncertainty is None:
         return ()
-    share = float(np.mean(uncertainty[candidates] < uncertainty[row]))
+    share = float(np.mean(uncertainty[left] < uncertainty[row]))
     return (f"{uncertainty[row]:.3g}, above {100 * share:.0f} %",)
 
 
