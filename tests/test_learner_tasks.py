@@ -432,7 +432,7 @@ def test_a_single_logit_is_that_of_the_second_class() -> None:
 @pytest.mark.parametrize(
     ("said", "task", "words"),
     [
-        ((X[:5, :2], None), NUMBERS, r"returned mean of shape \[5, 2\] for 5 items; it is \[n\]"),
+        ((X[:5, :2], None), NUMBERS, r"mean of shape \[5, 2\] for 5 items; expected is \[n\]"),
         ((X[:5, :2], None), LABELS, r"binary_logits of shape \[5, 2\] for 5 items and 3 classes"),
         ((FIVE, None), classification(3), r"logits of shape \[5\] for 5 items and 3 classes"),
         ((FIVE[:4], None), NUMBERS, "returned 4 rows for 5 items"),

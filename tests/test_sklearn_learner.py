@@ -18,7 +18,8 @@ from uwe.cli import main
 from uwe.errors import InputError, RunError
 from uwe.learners import SklearnLearner
 from uwe.learners.estimators import Search, make_estimator
-from uwe.learners.sklearn import features_of, sklearn_learner
+from uwe.learners.row_features import features_of
+from uwe.learners.sklearn import sklearn_learner
 from uwe.tasks import classification
 
 THREE = classification(3)
@@ -249,7 +250,7 @@ def test_c_with_few_labels(labels: list[int], searched: bool) -> None:
 
 def test_features_of_sparse_rows_are_reduced_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same matrix is reduced once, another one anew; rows that are gone are not kept alive."""
-    from uwe.learners import sklearn as module
+    from uwe.learners import row_features as module
 
     x, y = texts()
     counts: list[int] = []

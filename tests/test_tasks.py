@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +51,18 @@ BIRDS = ("crow", "rook", "dove")
 def test_our_own_tasks_keep_the_contract(task: str | Task) -> None:
     """What we ask of others we keep."""
     check_task(task)
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_a_task_is_the_same_after_it_travelled(name: str) -> None:
+    """Pickled and read again, it has the same record and the same measures."""
+    task = find_task(name, () if name == "regression" else BIRDS)
+    again = pickle.loads(pickle.dumps(task))
+    assert again.record == task.record
+    values = [task.targets.encode(each) for each in TaskContract().labels(task)]
+    said = TaskContract().perfect(task, task.targets.array(values))
+    for measure in task.measures:
+        assert torch.equal(again.measure(measure)(said), task.measure(measure)(said))
 
 
 class TestOwn(TaskContract):

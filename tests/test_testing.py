@@ -41,7 +41,10 @@ def installed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, module.__name__, module)
     own = EntryPoint("mine", f"{module.__name__}:mine", "uwe.strategies")
     real = entry_points(group="uwe.strategies")
-    monkeypatch.setattr(_plugins, "entry_points", lambda group: EntryPoints([*real, own]))
+    of = {"uwe.strategies": EntryPoints([*real, own])}
+    monkeypatch.setattr(
+        _plugins, "entry_points", lambda group: of.get(group) or entry_points(group=group)
+    )
     _plugins.plugins.cache_clear()
     yield
     _plugins.plugins.cache_clear()

@@ -103,41 +103,42 @@ def _shaped(
 ) -> torch.Tensor:
     """An output in the axes that the task says, behind as many axes of passes."""
     tensor = _tensor(name, output, values)
-    axes = _axes(output, task)
-    found = list(tensor.shape)
-    classes = tensor.shape[-1] if task is None else task.width
-    flat = tensor.ndim == passes + 1
     if tensor.ndim > passes:
         _require_rows(name, tensor.shape[passes], n)
-    if axes == "n":
-        if tensor.ndim == passes + _PAIR and tensor.shape[-1] == 1:
-            tensor, flat = tensor[..., 0], True
-        if not flat:
-            raise InputError(
-                f"predict() of {name} returned {output} of shape {found} for {n} items; it is "
-                f"{'[passes, n]' if passes else '[n]'}"
-            )
-        return tensor
-    columns = tensor[..., None] if flat else tensor
-    if columns.ndim == passes + _PAIR and columns.shape[-1] == 1 and output == "logits":
-        columns = _of_two_classes(columns) if task is None or classes == _PAIR else columns
-    if columns.ndim != passes + _PAIR or (task is not None and columns.shape[-1] != classes):
-        known = "[n, c]" if task is None else f"[n, {classes}]"
+    flat = task is not None and task.outputs.get(output, "n c") == "n"
+    shaped = _flat(tensor, passes) if flat else _in_columns(tensor, passes, output, task)
+    columns = [] if flat else ["c" if task is None else task.width]
+    axes = [*(["passes"] if passes else []), "n", *columns]
+    fits = shaped.ndim == len(axes) and (task is None or flat or shaped.shape[-1] == task.width)
+    if not fits:
+        classes = "" if task is None or flat else f" and {task.width} classes"
         raise InputError(
-            f"predict() of {name} returned {output} of shape {found} for {n} items"
-            f"{'' if task is None else f' and {classes} classes'}; they are "
-            f"{known.replace('[', '[passes, ') if passes else known}"
+            f"predict() of {name} returned {output} of shape {list(tensor.shape)} for {n} items"
+            f"{classes}; expected is [{', '.join(map(str, axes))}]"
         )
-    return columns
+    return shaped
+
+
+def _flat(tensor: torch.Tensor, passes: int) -> torch.Tensor:
+    """``[n]``, also of a single column."""
+    is_column = tensor.ndim == passes + _PAIR and tensor.shape[-1] == 1
+    return tensor[..., 0] if is_column else tensor
+
+
+def _in_columns(tensor: torch.Tensor, passes: int, output: str, task: Task | None) -> torch.Tensor:
+    """``[n, c]``; a single logit of two classes becomes two columns."""
+    columns = tensor[..., None] if tensor.ndim == passes + 1 else tensor
+    is_single = columns.ndim == passes + _PAIR and columns.shape[-1] == 1 and output == "logits"
+    return _of_two_classes(columns) if is_single and _is_binary(task) else columns
+
+
+def _is_binary(task: Task | None) -> bool:
+    return task is None or task.width == _PAIR
 
 
 def _of_two_classes(logits: torch.Tensor) -> torch.Tensor:
     """``(0, z)``, whose softmax is ``(1 - sigmoid z, sigmoid z)``."""
     return torch.cat([torch.zeros_like(logits), logits], -1)
-
-
-def _axes(output: str, task: Task | None) -> str:
-    return "n c" if task is None else task.outputs.get(output, "n c")
 
 
 def _features(name: str, values: Any, n: int, task: Task | None) -> torch.Tensor:

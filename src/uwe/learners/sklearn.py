@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,35 +15,31 @@ import torch
 
 from uwe._json import json_value
 from uwe._optional import optional
-from uwe._types import FloatArray, IntArray, Labels, Progress
+from uwe._types import FloatArray, Progress
 from uwe.data import ImageRows
 from uwe.errors import InputError, RunError, UweError
-from uwe.learners.estimated import (
-    class_probabilities,
-    has_probabilities,
-    label_logits,
-    logits_of_probabilities,
-    mean_and_variance,
-    takes_several_labels,
-)
+from uwe.learners.estimated import has_probabilities, takes_several_labels
 from uwe.learners.estimators import PREFIX, PURPOSE, Search, make_estimator, require_kind
+from uwe.learners.fitted import (
+    OfClasses,
+    OfLabels,
+    OfNumbers,
+    of_several_labels,
+    softmax_of_decisions,
+    wants_columns,
+)
 from uwe.learners.protocol import Targets
+from uwe.learners.row_features import COMPONENTS, SVD_SEED, Reduced, features_of
 from uwe.predictions import Predictions
 from uwe.tasks import Task
 
 __all__ = [
     "PREFIX",
     "SklearnLearner",
-    "class_probabilities",
-    "features_of",
     "is_estimator",
     "sklearn_learner",
 ]
 
-_COMPONENTS = 256
-_SVD_SEED = 0
-_LEAST = float(np.finfo(np.float32).tiny)
-_KEPT = 4  # the pool and the test rows, and two more
 _FOLDS = 5
 
 log = logging.getLogger("uwe")
@@ -63,82 +58,6 @@ class _Trained:
     estimator: Any
     outputs: Callable[[Any], Mapping[str, FloatArray]]
     is_fitted: bool = True
-
-
-@dataclass(frozen=True)
-class _Classes:
-    """Probabilities of classes, with a column for each class.
-
-    Attributes:
-        probabilities: rows to probabilities ``[n, len(seen)]``.
-        seen: classes that were labelled, rising.
-        classes: number of classes.
-    """
-
-    probabilities: Callable[[Any], FloatArray]
-    seen: Labels
-    classes: int
-
-    def __call__(self, x: Any) -> Mapping[str, FloatArray]:
-        probs = np.full((x.shape[0], self.classes), 0.0)
-        probs[:, self.seen] = self.probabilities(x)
-        return {"logits": np.log(np.maximum(probs, _LEAST))}
-
-
-@dataclass(frozen=True)
-class _Labels:
-    """Logits of labels; those that applied to all labelled rows, or to none, are constant.
-
-    Attributes:
-        estimator: fitted on the other labels, or None where there are none.
-        varied: numbers of the other labels, rising.
-        constant: float64 ``[c]``, what each label was where it was the same in all rows.
-    """
-
-    estimator: Any
-    varied: IntArray
-    constant: FloatArray
-
-    def __call__(self, x: Any) -> Mapping[str, FloatArray]:
-        always = logits_of_probabilities(1 - self.constant, self.constant)
-        logits = np.tile(always, (x.shape[0], 1))
-        if len(self.varied):
-            found = label_logits(self.estimator, x)
-            if found.ndim == 1 or found.shape[1] != len(self.varied):  # one label: two classes
-                found = found.reshape(len(found), -1)[:, -1:]
-            logits[:, self.varied] = found
-        return {"binary_logits": logits}
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    """Mean and, where it is known, variance."""
-
-    estimator: Any
-
-    def __call__(self, x: Any) -> Mapping[str, FloatArray]:
-        mean, variance = mean_and_variance(self.estimator, x)
-        return {"mean": mean} if variance is None else {"mean": mean, "variance": variance}
-
-
-class _Reduced:
-    """Features of the last few row objects, found by identity; a copy of it is empty."""
-
-    def __init__(self) -> None:
-        self._kept: list[tuple[weakref.ref[Any], torch.Tensor]] = []
-
-    def of(self, x: Any) -> torch.Tensor:
-        """Features of ``x``; the reduction of a sparse matrix is computed once."""
-        for place, features in self._kept:
-            if place() is x:
-                return features
-        features = _dense(x)[0]
-        alive = [each for each in self._kept if each[0]() is not None]
-        self._kept = [*alive[-_KEPT + 1 :], (weakref.ref(x), features)]
-        return features
-
-    def __reduce__(self) -> tuple[type[_Reduced], tuple[()]]:
-        return _Reduced, ()
 
 
 @dataclass(frozen=True)
@@ -184,7 +103,7 @@ class SklearnLearner:
     name: str = ""
     search: Search | None = None
     task: Task | None = None
-    _reduced: _Reduced = field(default_factory=_Reduced, init=False, repr=False, compare=False)
+    _reduced: Reduced = field(default_factory=Reduced, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -200,7 +119,7 @@ class SklearnLearner:
         kind = "regression" if self._is_regressor else name
         own = {
             **_described(self.estimator),
-            "features": f"sparse: truncated SVD, {_COMPONENTS} components, seed {_SVD_SEED}",
+            "features": f"sparse: truncated SVD, {COMPONENTS} components, seed {SVD_SEED}",
             **_OWN_SETTINGS.get(kind, _no_settings)(self),
         }
         return {"model": self.name, **{f"learner's {key}": value for key, value in own.items()}}
@@ -252,12 +171,12 @@ class SklearnLearner:
         seen = np.unique(y)
         if len(seen) == 1:
             log.warning("all %d labels are of one class; the model predicts that class", len(y))
-            only = _Classes(lambda rows: np.ones((rows.shape[0], 1)), seen, task.width)
+            only = OfClasses(lambda rows: np.ones((rows.shape[0], 1)), seen, task.width)
             return _Trained(self.estimator, only, is_fitted=False)
         estimator = self._seeded(x, y, seed)
         if has_probabilities(estimator):
             fitted = estimator.fit(x, y)
-            return _Trained(fitted, _Classes(fitted.predict_proba, seen, task.width))
+            return _Trained(fitted, OfClasses(fitted.predict_proba, seen, task.width))
         return self._calibrated(estimator, x, y, classes=task.width, seed=seed)
 
     def _fit_labels(self, x: Any, y: Targets, task: Task, seed: int) -> _Trained:
@@ -267,15 +186,15 @@ class SklearnLearner:
         if len(varied) < y.shape[1]:
             log.info("%d labels are the same in all %d rows", y.shape[1] - len(varied), len(y))
         if not len(varied):
-            return _Trained(self.estimator, _Labels(None, varied, constant), is_fitted=False)
+            return _Trained(self.estimator, OfLabels(None, varied, constant), is_fitted=False)
         own = self.estimator
         if self._fixed:
             own = optional("sklearn.base", PURPOSE).clone(own).set_params(**self._fixed)
-        several = replace(self, estimator=_of_several_labels(own), search=None, task=None)
+        several = replace(self, estimator=of_several_labels(own), search=None, task=None)
         estimator = several._seeded(x, y, seed)
         flags = np.asarray(y[:, varied], dtype=np.int64)
-        fitted = estimator.fit(x, flags if _wants_columns(estimator, len(varied)) else flags[:, 0])
-        return _Trained(fitted, _Labels(fitted, varied, constant))
+        fitted = estimator.fit(x, flags if wants_columns(estimator, len(varied)) else flags[:, 0])
+        return _Trained(fitted, OfLabels(fitted, varied, constant))
 
     @property
     def _fixed(self) -> dict[str, Any]:
@@ -285,7 +204,7 @@ class SklearnLearner:
     def _fit_numbers(self, x: Any, y: Targets, task: Task, seed: int) -> _Trained:
         del task
         fitted = self._seeded(x, y, seed).fit(x, y)
-        return _Trained(fitted, _Numbers(fitted))
+        return _Trained(fitted, OfNumbers(fitted))
 
     def _seeded(self, x: Any, y: Targets, seed: int) -> Any:
         """A clone whose random states follow ``seed``, with the searched parameter set."""
@@ -314,7 +233,7 @@ class SklearnLearner:
             )  # fmt: skip
             fitted = estimator.fit(x, y)
             return _Trained(
-                fitted, _Classes(lambda rows: _softmax_of_decisions(fitted, rows), seen, classes)
+                fitted, OfClasses(lambda rows: softmax_of_decisions(fitted, rows), seen, classes)
             )
         folds = optional("sklearn.model_selection", PURPOSE).StratifiedKFold(
             min(_FOLDS, int(counts.min())), shuffle=True, random_state=seed % 2**32
@@ -323,7 +242,7 @@ class SklearnLearner:
         calibrated = calibration.CalibratedClassifierCV(estimator, ensemble=False, cv=folds)
         calibrated.fit(x, y)
         fitted = calibrated.calibrated_classifiers_[0].estimator
-        return _Trained(fitted, _Classes(calibrated.predict_proba, seen, classes))
+        return _Trained(fitted, OfClasses(calibrated.predict_proba, seen, classes))
 
 
 def is_estimator(value: Any) -> bool:
@@ -331,22 +250,6 @@ def is_estimator(value: Any) -> bool:
     return not isinstance(value, type) and all(
         callable(getattr(value, method, None)) for method in ("fit", "get_params", "set_params")
     )
-
-
-def features_of(estimator: Any, x: Any) -> tuple[torch.Tensor, str]:
-    """Features of the rows ``x`` in float32, and a few words on their source.
-
-    >>> from sklearn.naive_bayes import GaussianNB
-    >>> features_of(GaussianNB(), np.ones((2, 3)))[1]
-    'the rows'
-    """
-    source = "the rows"
-    steps = getattr(estimator, "steps", None)
-    if steps is not None and len(steps) > 1:
-        x = estimator[:-1].transform(x)
-        source = f"step {steps[-2][0]!r}"
-    features, how = _dense(x)
-    return features, source + how
 
 
 def sklearn_learner(
@@ -385,29 +288,6 @@ def _takes_sparse_rows(estimator: Any) -> bool:
     return get_tags is None or bool(get_tags(estimator).input_tags.sparse)
 
 
-def _of_several_labels(estimator: Any) -> Any:
-    """The estimator, or with ``OneVsRestClassifier`` around it: around the last step of a pipeline.
-
-    The steps before stay outside, so that they are fitted once and give the features.
-    """
-    if takes_several_labels(estimator):
-        return estimator
-    wrap = optional("sklearn.multiclass", PURPOSE).OneVsRestClassifier
-    if not hasattr(estimator, "steps"):
-        return wrap(estimator)
-    *before, (name, last) = estimator.steps
-    copied = optional("sklearn.base", PURPOSE).clone(estimator)
-    return copied.set_params(steps=[*before, (name, wrap(last))])
-
-
-def _wants_columns(estimator: Any, labels: int) -> bool:
-    """Whether it is fitted on flags ``[n, c]``; a single label is two classes ``[n]``."""
-    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    multioutput = optional("sklearn.multioutput", PURPOSE)
-    needs = (multioutput.MultiOutputClassifier, multioutput.ClassifierChain)
-    return labels > 1 or isinstance(last, needs)
-
-
 def _no_settings(learner: SklearnLearner) -> dict[str, Any]:
     del learner
     return {}
@@ -429,7 +309,7 @@ def _settings_of_labels(learner: SklearnLearner) -> dict[str, Any]:
     more: dict[str, Any] = {"labels": "as they are"}
     if not takes_several_labels(learner.estimator):
         more["labels"] = "OneVsRestClassifier: one classifier for each label"
-    if not has_probabilities(_of_several_labels(learner.estimator)):
+    if not has_probabilities(of_several_labels(learner.estimator)):
         more["probabilities"] = "sigmoid of the decisions"
     return {**more, **learner._fixed}
 
@@ -452,15 +332,6 @@ def _require_decisions(estimator: Any) -> None:
             f"{type(estimator).__name__} has neither predict_proba nor decision_function, so its "
             "uncertainty is not known; choose another classifier"
         )
-
-
-def _softmax_of_decisions(estimator: Any, x: Any) -> FloatArray:
-    decisions = np.asarray(estimator.decision_function(x), dtype=np.float64)
-    if decisions.ndim == 1:
-        decisions = np.column_stack([np.zeros_like(decisions), decisions])
-    odds = np.exp(decisions - decisions.max(1, keepdims=True))
-    probs: FloatArray = odds / odds.sum(1, keepdims=True)
-    return probs
 
 
 def _described(estimator: Any) -> dict[str, Any]:
@@ -503,26 +374,3 @@ def _logged_convergence(name: str) -> Iterator[None]:
     for each in caught:
         if not issubclass(each.category, category):
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
-
-
-def _dense(x: Any) -> tuple[torch.Tensor, str]:
-    """Rows as a tensor; sparse ones are reduced."""
-    if not hasattr(x, "tocsr"):
-        return _as_features(np.asarray(x)), ""
-    components = min(_COMPONENTS, min(x.shape) - 1)
-    if components < 1:
-        return _as_features(x.toarray()), ""
-    svd = optional("sklearn.decomposition", PURPOSE).TruncatedSVD(
-        components, random_state=_SVD_SEED
-    )
-    how = f", truncated SVD of {components} components, seed {_SVD_SEED}"
-    return _as_features(svd.fit_transform(x)), how
-
-
-def _as_features(array: np.ndarray[Any, Any]) -> torch.Tensor:
-    if array.dtype.kind not in "biuf" or array.ndim != 2:
-        raise InputError(
-            f"the estimator's rows are {array.dtype} {array.shape}, not numbers [n, d]; put it "
-            "into a pipeline behind a step that turns them into numbers"
-        )
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from uwe._files import read_tensors, write_tensors
@@ -28,8 +27,10 @@ from uwe.learners.batches import (
 )
 from uwe.learners.devices import deterministic, seeded
 from uwe.learners.memory import fitted_batch, is_out_of_memory, peak_memory_mb
+from uwe.learners.pass_outputs import PassOutputs
 from uwe.learners.protocol import Epoch, Footprint, Targets
 from uwe.learners.recipes import Training, optimizer_of
+from uwe.learners.scale import Scale, in_unit, scale_of, scaled_labels
 from uwe.learners.warm_start import shrink_and_perturb
 from uwe.models import FALLBACK_RATE, Classifier, ModelSize, Network, NetworkSpec, folded
 from uwe.predictions import Predictions
@@ -39,7 +40,6 @@ __all__ = ["TorchLearner"]
 
 _IMAGE_AXES = 4
 _SCALE = "scale of the labels"
-_NUMBERS = frozenset({"mean"})
 _RIGHT: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "logits": lambda logits, labels: (logits.argmax(1) == labels).sum(),
 }
@@ -265,7 +265,7 @@ class TorchLearner:
     def _trained(
         self, model: Network, x: Any, y: Targets, task: Task, seed: int, progress: Progress | None
     ) -> Network:
-        model.scale = _scale_of(y)
+        model.scale = scale_of(y)
         optimizer = optimizer_of(self.training, model)
         rng = generator(seed)
         epochs = self.training.epochs
@@ -294,9 +294,9 @@ class TorchLearner:
         for step, (rows, batch) in enumerate(zip(index, self._batches(x, index), strict=True)):
             for group in optimizer.param_groups:
                 group["lr"] = self.training.rate(epoch + step / len(index))
-            labels = _labels(y[rows], model.scale).to(self.device)
+            labels = scaled_labels(y[rows], model.scale).to(self.device)
             loss, out = self._step(model, optimizer, self._augmented(batch, rng), labels, task)
-            loss_sum += _in_unit(loss, out, labels, model.scale, task) * len(rows)
+            loss_sum += in_unit(loss, out, labels, model.scale, task) * len(rows)
             right += 0 if hits is None else hits(out, labels)
         n = trained_rows(len(y))
         return float(loss_sum) / n, None if hits is None else int(right) / n
@@ -323,7 +323,7 @@ class TorchLearner:
     ) -> Predictions:
         rng = generator(seed)
         n = row_count(x)
-        outputs = _Outputs(n, self.device)
+        outputs = PassOutputs(n, self.device)
         with _for_a_pass(model, folds=not self.compiled) as network, deterministic(self.device):
             for batch in self._batches(x, steps_in(n, self.inference_batch)):
                 with self._autocast():
@@ -354,42 +354,6 @@ class TorchLearner:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
 
-class _Outputs:
-    """The outputs of a pass, batch by batch, in memory that is allocated once."""
-
-    def __init__(self, n: int, device: torch.device) -> None:
-        self.n = n
-        self.device = device
-        self.rows = 0
-        self._whole: list[torch.Tensor] = []
-
-    def add(self, logits: torch.Tensor, features: torch.Tensor, mc_logits: torch.Tensor) -> None:
-        """Keep the outputs of the next rows."""
-        parts = (logits, features, mc_logits.transpose(0, 1))
-        if not self._whole:
-            self._whole = [self._space(part.shape[1:]) for part in parts]
-        end = self.rows + len(logits)
-        for whole, part in zip(self._whole, parts, strict=True):
-            whole[self.rows : end].copy_(part, non_blocking=True)
-        self.rows = end
-
-    def predictions(self, output: str, scale: tuple[float, float]) -> Predictions:
-        """The outputs of all rows, under the output's name, in the labels' own unit."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        raw, features, mc_raw = self._whole
-        drawn = mc_raw.transpose(0, 1).contiguous()
-        return Predictions(
-            outputs={output: _unscaled(raw, output, scale)},
-            features=features,
-            passes={output: _unscaled(drawn, output, scale)} if len(drawn) else None,
-        )
-
-    def _space(self, shape: torch.Size) -> torch.Tensor:
-        with torch.inference_mode(mode=False):
-            return torch.empty(self.n, *shape, pin_memory=self.device.type == "cuda")
-
-
 @contextmanager
 def _for_a_pass(model: Network, *, folds: bool) -> Iterator[Network]:
     """The network that makes a pass over rows; ``model`` keeps its mode."""
@@ -401,45 +365,7 @@ def _for_a_pass(model: Network, *, folds: bool) -> Iterator[Network]:
         model.train(was_training)
 
 
-def _scale_of(y: Targets) -> tuple[float, float]:
-    """What is subtracted from the labels in training, and what they are divided by.
-
-    A recipe's learning rate is made for outputs of size one, whatever the unit of the numbers.
-    """
-    if y.dtype.kind != "f" or not len(y):
-        return (0.0, 1.0)
-    deviation = float(np.std(y))
-    return float(np.mean(y)), deviation if deviation > 0 else 1.0
-
-
-def _labels(y: Targets, scale: tuple[float, float]) -> torch.Tensor:
-    """Labels as the loss compares them with the network's output; numbers are scaled."""
-    if y.dtype.kind != "f":
-        return torch.from_numpy(y)
-    return torch.from_numpy(((y - scale[0]) / scale[1]).astype(np.float32))
-
-
-def _in_unit(
-    loss: torch.Tensor,
-    out: torch.Tensor,
-    labels: torch.Tensor,
-    scale: tuple[float, float],
-    task: Task,
-) -> torch.Tensor:
-    """A training loss as it is in the labels' own unit."""
-    if scale == (0.0, 1.0) or task.loss is None:
-        return loss
-    return task.loss(out * scale[1] + scale[0], labels * scale[1] + scale[0])
-
-
-def _unscaled(raw: torch.Tensor, output: str, scale: tuple[float, float]) -> torch.Tensor:
-    """A network's output in the labels' unit; a mean ``[..., 1]`` becomes ``[...]``."""
-    if output not in _NUMBERS:
-        return raw
-    return raw.squeeze(-1).double().mul(scale[1]).add(scale[0]).float()
-
-
-def _as_tensor(scale: tuple[float, float]) -> torch.Tensor:
+def _as_tensor(scale: Scale) -> torch.Tensor:
     return torch.tensor(scale, dtype=torch.float64)
 
 

@@ -16,7 +16,7 @@ from uwe.learners.estimated import (
     numbers_a_row,
 )
 from uwe.learners.estimators import PURPOSE
-from uwe.learners.sklearn import features_of
+from uwe.learners.row_features import features_of
 from uwe.selecting.arrays import select
 from uwe.selecting.offer import ArrayLike
 from uwe.strategies import Picks, Strategy, as_strategy
