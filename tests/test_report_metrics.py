@@ -20,7 +20,7 @@ from uwe import journal
 from uwe._files import write_tensors
 from uwe.cli import main
 from uwe.errors import DataError, InputError, RunError
-from uwe.journal import Labelled, Queried, Trained
+from uwe.journal import Answered, Queried, Trained
 from uwe.report import build_report, curve_lines, summary_csv, write_report
 from uwe.report.artefacts import data_of
 from uwe.report.comparison import compare
@@ -451,9 +451,9 @@ def test_a_regression_from_its_journal(tmp_path: Path, monkeypatch: pytest.Monke
     name = write_run(tmp_path, "good", 1, columns, task=MILLIMETRES.record)
     files = name.files(tmp_path)
     events = [
-        Queried(0, (0,)), Labelled((0,), (7.0,), "oracle"),
-        Queried(1, (3, 1)), Labelled((3,), (2.5,), "ann"),
-        Queried(2, (4,)), Labelled((4,), (4,), "ann"),
+        Queried(0, (0,)), Answered((0,), (7.0,), "oracle"),
+        Queried(1, (3, 1)), Answered((3,), (2.5,), "ann"),
+        Queried(2, (4,)), Answered((4,), (4,), "ann"),
     ]  # fmt: skip
     journal.create(files.journal, events)
     mean = torch.tensor([7.0, 1.0, 2.0, 2.5, 4.5, 5.0])
@@ -501,9 +501,9 @@ def test_a_multilabel_run_from_its_journal(tmp_path: Path, monkeypatch: pytest.M
     name = write_run(tmp_path, "good", 1, columns, task=task.record)
     files = name.files(tmp_path)
     events = [
-        Queried(0, (0,)), Labelled((0,), ([2],), "oracle"),
-        Queried(1, (3, 1)), Labelled((3, 1), ([0, 1], []), "ann"),
-        Queried(2, (4, 2)), Labelled((4, 2), ([0], [0, 2]), "ann"),
+        Queried(0, (0,)), Answered((0,), ([2],), "oracle"),
+        Queried(1, (3, 1)), Answered((3, 1), ([0, 1], []), "ann"),
+        Queried(2, (4, 2)), Answered((4, 2), ([0], [0, 2]), "ann"),
     ]  # fmt: skip
     journal.create(files.journal, events)
     pool = torch.tensor([[1.0, -1.0, -1.0]] * 6)
@@ -583,7 +583,7 @@ def test_a_pick_without_an_answer_is_not_labelled(digits: Path, tmp_path: Path) 
     shutil.copytree(digits, folder)
     files = next(each.files for each in find_runs(folder) if each.files.cycles)
     events = journal.read(files.journal)
-    last = max(at for at, event in enumerate(events) if isinstance(event, Labelled))
+    last = max(at for at, event in enumerate(events) if isinstance(event, Answered))
     files.journal.unlink()
     journal.create(files.journal, events[:last])
     report = build_report(find_curves(folder))
