@@ -52,7 +52,7 @@ def predictions(task: str, *, passes: int = 5) -> Predictions:
 
 def question(task: str) -> Question:
     rows = np.arange(4)
-    pool = Pool.untouched(N).buy(rows, cycle=0).answer(rows, rows % 2)
+    pool = Pool.untouched(N).ask(rows, cycle=0).answer(rows, rows % 2)
     return Question(predictions(task), pool, 3, task=TASKS[task])
 
 
