@@ -225,7 +225,7 @@ class Full:
     ("fault", "words"),
     [
         ("rows", r"predict\(\) of full returned 29 rows for 30 items"),
-        ("classes", r"returned logits of shape \[30, 4\] for 3 classes"),
+        ("classes", r"returned logits of shape \[30, 4\] for 30 items and 3 classes"),
         ("features", r"returned features of shape \[30\]"),
     ],
 )
@@ -294,8 +294,8 @@ def test_an_estimator_is_recorded_whole(data: uwe.Dataset, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("out", "words"),
     [
-        ((np.zeros((30, 3)), None), r"returned features of shape \[\], not"),
-        ((np.zeros(30), np.zeros((30, 2))), r"returned logits of shape \[30\], not"),
+        ((np.zeros((30, 3)), np.zeros(30)), r"returned features of shape \[30\]"),
+        ((np.zeros(30), np.zeros((30, 2))), r"returned logits of shape \[30\] for 30 items"),
         (([[1.0], [1.0, 2.0]], np.zeros((30, 2))), "returned logits that are no numbers"),
     ],
 )

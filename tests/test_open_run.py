@@ -61,7 +61,7 @@ def test_a_run_without_an_oracle_waits_and_goes_on(by_oracle: list[Event], tmp_p
         truth = opened(tmp_path).oracle
         assert truth is not None
         for rows in (action.rows[:3], action.rows[3:]):
-            events.append(run.tell(events, rows.tolist(), truth(rows).tolist(), by="ann"))
+            events.append(run.tell(events, rows.tolist(), truth(rows), by="ann"))
     assert waits == 2
     assert untimed(events) == untimed(by_oracle)
     queried = [event for event in events if isinstance(event, Queried)]

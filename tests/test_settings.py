@@ -23,6 +23,7 @@ from uwe.errors import InputError
 from uwe.experiment import Experiment, LearnerOptions, NetworkOptions, OracleOptions
 from uwe.experiment.settings import PARTS, as_json, epochs_of, settings_of
 from uwe.oracle import simulated
+from uwe.tasks import classification
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,13 @@ def test_every_option_has_a_flag_of_the_same_name() -> None:
         field.name for part in (Experiment, *PARTS.values()) for field, _ in documented(part)
     ]
     assert sorted(flags) == sorted(options)
-    several = {"seed": "seeds", "options": "option", "model_options": "model_option"}
+    several = {
+        "seed": "seeds",
+        "options": "option",
+        "model_options": "model_option",
+        "task_options": "task_option",
+        "label_file": "labels",
+    }
     for option, flag in flags.items():
         assert flag.name == several.get(option, option)
         if option not in {*several, "strategy", "dataset"}:
@@ -217,17 +224,17 @@ def test_an_experiment_can_be_written_as_json() -> None:
 def test_the_oracle_errs_as_often_as_it_is_told() -> None:
     """Wrong answers are wrong, uniform among the others, and the same whenever asked."""
     y = np.arange(20_000) % 4
-    oracle = simulated(y, classes=4, noise=0.3, seed=2)
-    answers = oracle(np.arange(len(y)))
+    oracle = simulated(classification(4), y, noise=0.3, seed=2)
+    answers = np.array(oracle(np.arange(len(y))))
     wrong = answers != y
     assert abs(wrong.mean() - 0.3) < 0.02
     shifts = np.bincount((answers[wrong] - y[wrong]) % 4, minlength=4)
     assert shifts[0] == 0
     assert shifts[1:].min() > 0.9 * shifts[1:].max()
     rows = np.array([77, 3, 11])
-    assert oracle(rows).tolist() == answers[rows].tolist()
+    assert oracle(rows) == answers[rows].tolist()
     assert not np.array_equal(
-        simulated(y, classes=4, noise=0.3, seed=3)(np.arange(len(y))), answers
+        simulated(classification(4), y, noise=0.3, seed=3)(np.arange(len(y))), answers
     )
 
 

@@ -129,9 +129,10 @@ def data_of(evidence: Evidence, data_dir: Path | None) -> tuple[Dataset | None, 
             None,
             f"dataset {made.get('dataset')} was not found on this machine; pass --data-dir",
         )
+    made["labels"] = made.get("label_file")  # as `load_dataset` calls it
     options = [key for key in _loading_options() if made.get(key) is not None]
     try:
-        data = load_dataset(made["dataset"], **{key: made[key] for key in options})
+        data = load_dataset(made["dataset"], **{key: made[key] for key in options}).answerable()
     except UweError as error:
         return None, str(error)
     if data.fingerprint != record.settings.get("data fingerprint"):
@@ -156,7 +157,7 @@ def _predicted(paths: Sequence[Path], task: Task) -> Array | None:
 
     outputs = {name: _tensor(paths, name) for name in task.outputs}
     there = {name: tensor for name, tensor in outputs.items() if tensor is not None}
-    return task.predicted(Predictions(outputs=there)) if len(there) == len(outputs) else None
+    return task.predicted(Predictions(outputs=there)) if next(iter(outputs)) in there else None
 
 
 def _loading_options() -> list[str]:

@@ -40,8 +40,10 @@ class DataOptions:
         "Column of labels of a table; several names with commas are columns of 0 and 1 of a "
         "multi-label task. Default: label.",
     )
-    labels: Path | None = setting(
-        None, "File of ids and labels, for a table with ids or a folder of images."
+    label_file: Path | None = setting(
+        None,
+        "File of ids and labels, for a table with ids or a folder of images.",
+        flags=("--labels",),
     )
     task: str | None = setting(
         None,
@@ -74,9 +76,10 @@ class DataOptions:
     @property
     def source(self) -> dict[str, Any]:
         """Where the data comes from and how it is read, as keywords of `uwe.load_dataset`."""
-        names = ("data_dir", "label", "text", "labels", "task", "image_size", "test_fraction")
+        names = ("data_dir", "label", "text", "task", "image_size", "test_fraction")
         given = {name: getattr(self, name) for name in names}
-        return {**given, "task_options": self.task_options or None}
+        more = {"labels": self.label_file, "task_options": self.task_options or None}
+        return {**given, **more}
 
 
 @dataclass(frozen=True)
