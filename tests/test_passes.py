@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ import torch
 
 import uwe
 from uwe.cli import main
+from uwe.experiment.passes import Passes
 from uwe.learners import TorchLearner
 from uwe.models import Classifier
 from uwe.runs.record import fixed_number
+from uwe.tasks import classification, multilabel, regression
 
 
 def experiment(results: Path, **changes) -> uwe.Experiment:
@@ -120,3 +123,37 @@ def test_nan_in_the_networks_output(
     assert len(models) == training - 1
     assert main(small_run(tmp_path)) == 0
     assert outcome(tmp_path) == outcome(finished_run)
+
+
+@pytest.mark.parametrize(
+    ("task", "outputs", "words"),
+    [
+        (regression(), {"mean": [4, 1]}, r"returned mean of shape \[4, 1\] for 4 numbers"),
+        (regression(), {"mean": [4], "variance": [4, 2]}, r"variance of shape \[4, 2\] for 4 num"),
+        (multilabel(3), {"binary_logits": [4, 2]}, r"binary_logits of shape \[4, 2\] for 3"),
+        (multilabel(3), {"logits": [4, 3]}, "returned logits, but no binary_logits, which multi"),
+        (classification(3), {"logits": [4, 2]}, r"returned logits of shape \[4, 2\] for 3 classes"),
+        (classification(3), {"logits": [3, 3]}, "returned 3 rows for 4 items"),
+    ],
+)
+def test_outputs_have_the_axes_of_the_task(
+    task: uwe.Task, outputs: dict[str, list[int]], words: str
+) -> None:
+    """An output that is missing or of another shape is one line that names both."""
+    said = uwe.Predictions(outputs={name: torch.zeros(shape) for name, shape in outputs.items()})
+    learner: Any = SimpleNamespace(name="mine")
+    dataset: Any = SimpleNamespace(task=task, test=range(4))
+    passes = Passes("run", learner, dataset, Path("none.json"), 1)
+    with pytest.raises(uwe.InputError, match=words):
+        passes._checked("test", 0, said)
+
+
+def test_the_output_that_is_not_finite_is_named() -> None:
+    """The first such row, and the field that it is in."""
+    said = uwe.Predictions(outputs={"mean": torch.zeros(4), "variance": torch.ones(4)})
+    said.outputs["variance"][2] = torch.inf
+    learner: Any = SimpleNamespace(name="mine")
+    dataset: Any = SimpleNamespace(task=regression(), test=range(4))
+    passes = Passes("run", learner, dataset, Path("none.json"), 1)
+    with pytest.raises(uwe.RunError, match=r"test row 2 is NaN or infinite .* in its variance"):
+        passes._checked("test", 0, said)
