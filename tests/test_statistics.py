@@ -263,6 +263,15 @@ def test_reach_pairs_the_target() -> None:
     assert (fixed.low, fixed.high) == (pytest.approx(100), math.inf)
 
 
+@pytest.mark.parametrize("n", [3, 8, 9, 10, 20])
+def test_runs_reach_what_they_end_at(n: int) -> None:
+    """However its mean is rounded, a curve reaches the mean of its own last values, at the end."""
+    for seed in range(200):
+        runs = np.sort(np.random.default_rng(seed).normal(3.0, 2.0, size=(n, 4)), axis=1)
+        found = reach([10, 20, 40, 80], runs, runs[:, -1].copy())
+        assert found.labels == pytest.approx(80)
+
+
 def test_reach_before_beyond_and_never() -> None:
     """Reached by the first budget, not reached, surely not reached, one run."""
     runs = np.array([[50.0, 60.0], [51.0, 61.0], [49.0, 59.0]])

@@ -74,7 +74,8 @@ def read_targets(
 
     Raises:
         InputError: the task cannot be told from the labels, or an option does not fit.
-        DataError: a column is missing, or a label is of another kind; table and row are named.
+        DataError: a column is missing, no row has a label, or a label is of another kind; table
+            and row are named.
     """
     columns = source.columns(tables[0])
     if len(columns) > 1:
@@ -85,6 +86,7 @@ def read_targets(
     else:
         values = [table.values(columns[0]) for table in tables]
         names, what = tables[0].classes(columns[0]), f"column {columns[0]}"
+    _require_labels(tables[0].name, what, values[0])
     task, note = source.task, ""
     if task is None:
         task, why = _guessed(tables[0].name, what, values[0], has_names=names is not None)
@@ -95,6 +97,19 @@ def read_targets(
     return TableTargets(made.task, made.targets, note)
 
 
+def _require_labels(table: str, what: str, values: Sequence[Any]) -> None:
+    """Refuse a table of which nothing is known.
+
+    Raises:
+        DataError: every label is missing.
+    """
+    if all(is_missing(value) for value in values):
+        raise DataError(
+            f"{table}: {what} holds no label, so no oracle can be simulated; 'uwe init' makes a "
+            "project in which people label it"
+        )
+
+
 def _guessed(table: str, what: str, values: Sequence[Any], *, has_names: bool) -> tuple[str, str]:
     """The task that the labels are of, and the words that say why.
 
@@ -102,8 +117,6 @@ def _guessed(table: str, what: str, values: Sequence[Any], *, has_names: bool) -
         InputError: it cannot be told.
     """
     known = [value for value in values if not is_missing(value)]
-    if not known:
-        raise InputError(f"{table}: {what} holds no label, so the task cannot be told; give --task")
     if any(isinstance(value, list | tuple | np.ndarray) for value in known):
         return "multilabel", "lists"
     distinct = {value.strip() if isinstance(value, str) else value for value in known}
@@ -210,6 +223,11 @@ def _flags(tables: Sequence[Table], columns: list[str], source: LabelSource) -> 
             f"--task is {source.task}"
         )
     task = find_task("multilabel", columns, **dict(source.task_options or {}))
+    _require_labels(
+        tables[0].name,
+        f"columns {', '.join(columns)}",
+        [value for name in columns for value in tables[0].values(name)],
+    )
     targets = []
     for table in tables:
         flags = np.stack([_flag_column(table, name) for name in columns], axis=1)

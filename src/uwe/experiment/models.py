@@ -22,7 +22,8 @@ from uwe.tasks import Array
 
 __all__ = ["Models", "digest_of"]
 
-_TRAINING_COLUMNS = ("epoch", "tr_loss", "tr_acc", "te_loss", "te_acc")
+_SHORT = {"accuracy": "acc"}
+"""Metrics with a shorter name in the tables of trainings."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,16 @@ class Models:
             model = self._trained(cycle, rows, labels, note)
         except Exception as error:
             raise self._explained(cycle, error) from error
-        write_text(self.files.training(cycle), csv_text(_TRAINING_COLUMNS, history))
+        write_text(self.files.training(cycle), csv_text(self._columns, history))
         self._remember(cycle, model)
         return model
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        """Of the table of a training: losses, and the headline metric in training and test."""
+        headline = self.dataset.task.headline.name
+        metric = _SHORT.get(headline, headline)
+        return ("epoch", "tr_loss", f"tr_{metric}", "te_loss", f"te_{metric}")
 
     def before(self, cycle: int) -> Any:
         """The model that was trained in the cycle before."""

@@ -71,7 +71,8 @@ def reach(
     if runs.ndim != 2 or not len(runs):
         raise InputError(f"accuracies are [runs, budgets], not of shape {runs.shape}")
     aims = np.broadcast_to(np.asarray(target, dtype=np.float64), len(runs))
-    estimate = labels_to_target(labels, runs.mean(0), float(aims.mean()))
+    curve, aim = _means(runs, aims)
+    estimate = labels_to_target(labels, curve, aim)
     if len(runs) < 2:
         return Reach(estimate, np.nan, np.nan, len(runs))
     low, high = (float(end) for end in _inverted(np.log(labels), runs - aims[:, None], level))
@@ -109,18 +110,29 @@ def measured_coverage(
     """
     runs = np.asarray(accuracy, dtype=np.float64)
     aims = np.broadcast_to(np.asarray(target, dtype=np.float64), len(runs))
-    truth = labels_to_target(labels, runs.mean(0), float(aims.mean()))
+    curve, aim = _means(runs, aims)
+    truth = labels_to_target(labels, curve, aim)
     if truth is None or len(runs) < 3:
         return None
     x = np.log(labels)
     differences = runs - aims[:, None]
-    centre = rising(runs.mean(0)) - float(aims.mean())
+    centre = rising(curve) - aim
     scatter = np.linalg.qr(differences - differences.mean(0), mode="r")  # the same covariance
     draws = np.random.default_rng(seed).standard_normal((n, studies, len(scatter)))
     simulated = centre + draws @ scatter / np.sqrt(len(runs) - 1)  # [n, studies, b]
     low, high = _inverted(x, simulated, level)
     slack = 1e-9 * truth
     return float(np.mean((low <= truth + slack) & (truth - slack <= high)))
+
+
+def _means(runs: FloatArray, aims: FloatArray) -> tuple[FloatArray, float]:
+    """The mean curve and the mean target, added in the same order.
+
+    Otherwise they may differ by a rounding where the target is what the runs end at, and the curve
+    would not reach it.
+    """
+    means: FloatArray = np.column_stack([runs, aims]).mean(0)
+    return means[:-1], float(means[-1])
 
 
 def _inverted(
