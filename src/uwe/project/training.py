@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from uwe._random import derive_seed
 from uwe._types import Progress, Stage
 from uwe.data import Dataset, Split, rows_of
 from uwe.errors import DataError
-from uwe.journal import Answered, Event, Settled, Trained, Withdrawn
+from uwe.journal import Answered, Event, Settled, Skipped, Trained, Withdrawn
 from uwe.learners import Keeps, Learner, Measured, Stochastic, require_passes
 from uwe.pool import Pool
 from uwe.predictions import PASSES, Predictions
@@ -24,9 +24,9 @@ from uwe.project.items import Items
 from uwe.strategies import Strategy
 from uwe.tasks import Task
 
-__all__ = ["Trainer", "dataset_of", "is_stale", "last_training", "read_predictions"]
+__all__ = ["Trainer", "dataset_of", "is_stale", "last_training", "read_predictions", "scope_of"]
 
-_CHANGES_LABELS = (Answered, Settled, Withdrawn)
+_CHANGES_LABELS = (Answered, Settled, Skipped, Withdrawn)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Trainer:
     progress: Progress | None = None
 
     def train(self, events: Sequence[Event], pool: Pool) -> Trained:
-        """Train on the labelled rows, predict every row, and write both; the event vouches for it.
+        """Train on the labelled rows, predict every row, and write both; the caller records it.
 
         Raises:
             InputError: the learner cannot make the passes that the strategy needs.
@@ -81,6 +81,7 @@ class Trainer:
             "model": self.learner.name,
             "train_seconds": trained - start,
             "pass_seconds": passed - trained,
+            **scope_of(len(self.items), self.task),
         }
         return Trained(number, facts, seen=events[-1].id)
 
@@ -117,8 +118,16 @@ class Trainer:
 
 
 def dataset_of(name: str, x: Any, items: Items, task: Task) -> Dataset:
-    """The pool as a data set without labels and without test rows, from which learners are made."""
-    missing = task.targets.array([None] * len(items))
+    """Rows of a pool as a data set without labels and without test rows.
+
+    Args:
+        name: of the data set.
+        x: the first rows of the pool, or all of them, ``[m, ...]``.
+        items: the pool.
+        task: what is learnt.
+    """
+    n = x.shape[0]
+    missing = np.repeat(task.targets.array([None]), n, axis=0)
     none = np.zeros(0, dtype=np.int64)
     return Dataset(
         name=name,
@@ -126,7 +135,7 @@ def dataset_of(name: str, x: Any, items: Items, task: Task) -> Dataset:
         test=Split(x[none], missing[:0]),
         task=task,
         preparation=items.preparation,
-        ids=items.ids,
+        ids=items.ids if n == len(items) else items.ids[:n],
         fingerprint="",
     )
 
@@ -136,15 +145,36 @@ def last_training(events: Sequence[Event]) -> Trained | None:
     return next((event for event in reversed(events) if isinstance(event, Trained)), None)
 
 
-def is_stale(events: Sequence[Event]) -> bool:
-    """Whether labels changed after the last training saw them.
+def scope_of(rows: int, task: Task) -> dict[str, int]:
+    """What a model's predictions are about; predictions of another scope are of no use.
 
-    >>> is_stale([Answered((1,), (0,), "ann", id=1), Trained(1, {}, seen=1, id=2)])
-    False
+    Args:
+        rows: of the pool.
+        task: what is learnt.
+    """
+    return {"rows": rows, "classes": len(task.classes)}
+
+
+def is_stale(
+    events: Sequence[Event], replayed: Callable[[Sequence[Event]], Pool], scope: Mapping[str, int]
+) -> bool:
+    """Whether the last training has not seen the labels, rows or classes that there are.
+
+    Args:
+        events: of the journal.
+        replayed: gives the pool after some events.
+        scope: as `scope_of` gives it.
     """
     last = last_training(events)
-    seen = 0 if last is None or last.seen is None else last.seen
-    return any(isinstance(event, _CHANGES_LABELS) and event.id > seen for event in events)
+    if last is None:
+        return len(replayed(events).labelled) > 0
+    if any(last.facts.get(name) != value for name, value in scope.items()):
+        return True
+    seen = last.seen or 0
+    if not any(isinstance(event, _CHANGES_LABELS) for event in events[seen:]):
+        return False
+    then, now = replayed(events[:seen]), replayed(events)
+    return not np.array_equal(then.labelled, now.labelled) or then.values != now.values
 
 
 def read_predictions(path: Path) -> Predictions:
