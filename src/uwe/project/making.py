@@ -14,7 +14,7 @@ from uwe._files import make_folder
 from uwe._json import json_value
 from uwe._types import Progress
 from uwe.errors import InputError
-from uwe.learners import Learner, make_learner
+from uwe.learners import Learner, make_learner, require_passes
 from uwe.project.answers import Answer, events_of
 from uwe.project.files import ProjectFiles
 from uwe.project.items import Items
@@ -37,12 +37,23 @@ def create(
     task: Task,
     learner: Any,
     *,
+    passes: int,
     initial: Sequence[Answer],
     progress: Progress | None = None,
 ) -> Manifest:
     """Write a new project: its rows, the labels that there are, and its settings last.
 
     What a killed process left of an earlier attempt is replaced. A failure leaves nothing behind.
+
+    Args:
+        files: of the project.
+        settings: of the project.
+        items: the pool.
+        task: what is labelled.
+        learner: a name or a value of Python.
+        passes: stochastic passes that the strategy needs.
+        initial: the labels that there are.
+        progress: callback.
 
     Raises:
         InputError: the folder holds something else, the model does not fit the items, or a label is
@@ -51,7 +62,7 @@ def create(
     """
     _require_free(files.folder)
     items.check()
-    _ = learner_of(learner, settings, files, items, task)
+    require_passes(learner_of(learner, settings, files, items, task), passes)
     manifest = taken_in(items)
     events, told = events_of(initial, [], ids=manifest.ids, task=task, strict=False)
     if told.problems:

@@ -125,8 +125,9 @@ class Project:
         made = settings.make_task() if isinstance(task, str) else task
         settings = replace(settings, rule=made.targets.rule)
         if is_new:
-            _ = _strategy_of(strategy, settings, made)
-            create(files, settings, items, made, learner, initial=initial, progress=progress)
+            passes = _strategy_of(strategy, settings, made).needs.passes
+            create(files, settings, items, made, learner, passes=passes, initial=initial,
+                   progress=progress)  # fmt: skip
         self._begin(Ledger(files, settings, made, items), learner, strategy, progress)
 
     @classmethod
