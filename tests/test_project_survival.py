@@ -10,7 +10,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import uwe
 from uwe import journal
 from uwe.cli import main
 from uwe.project import Project
 
 BIRDS = ("crow", "jay", "rook")
-KILLS = 8
 
 
 class Killed(BaseException):
@@ -88,11 +85,12 @@ def outcome(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def all_steps(folder: Path, do: Callable[[list[str]], None]) -> None:
+def steps(folder: Path) -> Iterator[list[str]]:
+    """The commands one after another; people answer before each ``tell``."""
     for command in commands(folder):
         if command[0] == "tell":
             answer(folder)
-        do(command)
+        yield command
 
 
 def done(command: list[str]) -> None:
@@ -101,7 +99,7 @@ def done(command: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list[int]]:
-    """The outcome of a project that nobody killed, and how often each command waits for the disk."""
+    """The outcome of a project that nobody killed, and the synced writes of each command."""
     folder = tmp_path_factory.mktemp("undisturbed")
     counts: list[int] = []
     sync = os.fsync
@@ -110,13 +108,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any
         counts[-1] += 1
         sync(descriptor)
 
-    def count(command: list[str]) -> None:
-        counts.append(0)
-        done(command)
-
     os.fsync = counted
     try:
-        all_steps(folder, count)
+        for command in steps(folder):
+            counts.append(0)
+            done(command)
     finally:
         os.fsync = sync
     return outcome(folder), counts
@@ -168,19 +164,14 @@ def test_a_project_ends_the_same_wherever_a_write_was_cut_off(
     assert sum(counts) > 15
     for turn in range(max(counts)):
         folder = tmp_path / f"{turn}"
-
-        def cut_off(
-            command: list[str], turn: int = turn, limits: Iterator[int] = iter(counts)
-        ) -> None:
-            if turn < next(limits):
+        for command, writes in zip(steps(folder), counts, strict=True):
+            if turn < writes:
                 with pytest.MonkeyPatch.context() as patched:
                     patched.setattr(os, "fsync", Fault(turn + 1, die, done=turn % 2 == 0))
                     kept_as_it_is(patched)
                     with pytest.raises(Killed):
                         main(command)
             done(command)
-
-        all_steps(folder, cut_off)
         assert outcome(folder) == expected, f"differs after a cut at write {turn + 1}"
 
 
@@ -193,22 +184,18 @@ def test_a_disk_that_fills_up_loses_nothing(
     expected, counts = undisturbed
     for turn in range(max(counts)):
         folder = tmp_path / f"{turn}"
-
-        def filled(
-            command: list[str], turn: int = turn, limits: Iterator[int] = iter(counts)
-        ) -> None:
-            if turn < next(limits):
+        for command, writes in zip(steps(folder), counts, strict=True):
+            if turn < writes:
                 with pytest.MonkeyPatch.context() as patched:
                     patched.setattr(os, "fsync", Fault(turn + 1, fill_up, done=False))
                     capsys.readouterr()
                     assert main(command) == 2
                     assert "the disk is full" in capsys.readouterr().err.splitlines()[-1]
                 if command[0] == "init":
-                    assert not (folder / "p.uwe").exists()
+                    is_whole = (folder / "p.uwe" / "project.json").exists()
+                    assert is_whole or not (folder / "p.uwe").exists()
                 assert not list(folder.rglob("*.part"))
             done(command)
-
-        all_steps(folder, filled)
         assert outcome(folder) == expected, f"differs after a full disk at write {turn + 1}"
 
 
@@ -216,16 +203,15 @@ def test_a_torn_line_of_the_journal_is_no_harm(
     undisturbed: tuple[dict[str, Any], list[int]], tmp_path: Path
 ) -> None:
     """What a process killed within a line left is cut off by the next command that writes."""
-
-    def torn(command: list[str]) -> None:
+    for command in steps(tmp_path):
         if command[0] != "init":
             with (tmp_path / "p.uwe" / "journal.jsonl").open("a") as file:
                 file.write('{"event":"answered","ro')
         done(command)
-
-    all_steps(tmp_path, torn)
     assert outcome(tmp_path) == undisturbed[0]
 
+
+TYPICAL_SECONDS = 3.0
 
 TRAIN = """
 import sys, uwe
@@ -257,19 +243,12 @@ def test_commands_killed_at_random_moments(
             assert started.wait() in (0, -signal.SIGKILL)
             kills += 1
 
-    def disturbed(command: list[str]) -> None:
-        if command[0] == "status":
-            return done(command)
-        begin = time.monotonic()
+    for command in steps(tmp_path):
         p = tmp_path / "p.uwe"
         if command[0] == "next" and (p / "picks").exists():
-            killed(["-c", TRAIN, str(p)], 3.0)
-        begin = time.monotonic()
-        for _ in range(2):
-            killed(["-m", "uwe", *command], 3.0)
-        assert time.monotonic() - begin < 60
+            killed(["-c", TRAIN, str(p)], TYPICAL_SECONDS)
+        if command[0] != "status":
+            killed(["-m", "uwe", *command], TYPICAL_SECONDS)
         done(command)
-
-    all_steps(tmp_path, disturbed)
     assert kills > 0
     assert outcome(tmp_path) == undisturbed[0]

@@ -97,11 +97,7 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
     require_known(given.get("task", "classification"), task_names(), "task")
     network = {name: given[name] for name in vars(NetworkOptions()) if name in given}
     network = changed(NetworkOptions(**network))
-    if ProjectFiles(project.expanduser()).settings.is_file():
-        raise InputError(
-            f"{project} holds a project already; 'uwe next {project}' goes on with it, and "
-            f"'uwe init {project} --update' takes in rows that its source has gained"
-        )
+    is_new = not ProjectFiles(project.expanduser()).settings.is_file()
     model = given.get("model") or _default_model(source, given)
     parameters = key_values(given.get("model_option") or [], flag="--model-option")
     check_model(model, parameters, network)
@@ -129,9 +125,11 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
         )
     )
     state = made.state()
+    there = "" if is_new else "is there already: "
     print(
-        f"{project}: {state.rows:,} {made.items.kind}, {state.labelled:,} labelled; "
-        f"{about_task(made)}; model {model}. 'uwe next {project} -k 50' gives the first batch."
+        f"{project}: {there}{state.rows:,} {made.items.kind}, {state.labelled:,} labelled; "
+        f"{about_task(made)}; model {model}. 'uwe next {project} -k 50' gives the "
+        f"{'next' if state.batches else 'first'} batch."
     )
 
 

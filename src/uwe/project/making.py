@@ -7,23 +7,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uwe import journal
 from uwe._files import make_folder
 from uwe._json import json_value
 from uwe._types import Progress
 from uwe.errors import InputError
-from uwe.learners import Learner, make_learner, require_passes
+from uwe.learners import make_learner
 from uwe.project.answers import Answer, events_of
 from uwe.project.files import ProjectFiles
 from uwe.project.items import Items
 from uwe.project.locks import waited
 from uwe.project.manifest import Manifest, taken_in, write_manifest
 from uwe.project.settings import ProjectSettings, read_settings, write_settings
-from uwe.project.training import dataset_of
 from uwe.tasks import Flags, Task, find_task, is_missing
 from uwe.tasks.targets import names_in
+
+if TYPE_CHECKING:
+    from uwe.learners import Learner
 
 __all__ = ["create", "initial_answers", "learner_of", "require_same", "with_classes"]
 
@@ -60,6 +62,8 @@ def create(
             not understood.
         DataError: an item cannot be read.
     """
+    from uwe.learners import require_passes  # loads torch
+
     _require_free(files.folder)
     items.check()
     require_passes(learner_of(learner, settings, files, items, task), passes)
@@ -100,6 +104,8 @@ def learner_of(
     Raises:
         InputError: the model does not fit the items or the task.
     """
+    from uwe.project.trainer import dataset_of  # loads torch
+
     if x is None:
         x = items.learn(files.cache, None)[:1] if items.sample is None else items.sample()
     name = Path(settings.source).stem or files.folder.stem

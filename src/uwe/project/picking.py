@@ -21,11 +21,9 @@ from uwe.pool import Pool
 from uwe.project.files import ProjectFiles
 from uwe.project.items import Items
 from uwe.project.ledger import Ledger
-from uwe.project.training import last_training, read_predictions, scope_of
-from uwe.selecting.reasons import explained
+from uwe.project.training import last_training, scope_of
 from uwe.selecting.sheet import contact_sheet
 from uwe.selecting.tables import pick_rows, picks_csv
-from uwe.selection import uniform
 from uwe.strategies import Picks, Question, Strategy
 from uwe.tasks import Task
 
@@ -77,6 +75,10 @@ class Picker:
         Raises:
             RunError: the predictions of the last model cannot be read.
         """
+        from uwe.project.trainer import read_predictions  # loads torch, as do the others
+        from uwe.selecting.reasons import explained
+        from uwe.selection import uniform
+
         k = min(k, _left_over(pool))
         seed = derive_seed(self.seed, batches_of(events), "query")
         last = last_training(events)

@@ -36,7 +36,7 @@ from uwe.project.picking import Batch, Picker, new_batch, require_left, still_op
 from uwe.project.settings import ProjectSettings, read_settings
 from uwe.project.sources import handed_over
 from uwe.project.state import State, state_of
-from uwe.project.training import Trainer, is_stale, scope_of
+from uwe.project.training import is_stale, scope_of
 from uwe.runs.lock import held
 from uwe.strategies import Picks, Strategy, as_strategy
 from uwe.tasks import Task
@@ -170,7 +170,6 @@ class Project:
         self._learner = learner
         self._given_strategy = strategy
         self._progress = progress
-        _ = self._strategy  # refuses one that does not serve the task
 
     def __repr__(self) -> str:
         state = self.state()
@@ -369,6 +368,8 @@ class Project:
 
     def _trained(self) -> bool:
         """Train if there is anything new; the trainer's lock is held."""
+        from uwe.project.trainer import Trainer  # loads torch
+
         events = self.events()
         pool = self.pool(events)
         if not len(pool.labelled):
