@@ -17,7 +17,8 @@ from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import wide_console
 from uwe.cli.embed import embed_command
 from uwe.cli.options import expand, parse_seeds
-from uwe.cli.project import init_command, next_command, status_command, tell_command
+from uwe.cli.project import next_command, status_command, tell_command
+from uwe.cli.project_init import init_command
 from uwe.cli.report import report_command
 from uwe.cli.run import known_options, repeated_options, run_and_show, run_command
 from uwe.cli.select import select_command

@@ -1,10 +1,9 @@
-"""The commands of a labelling project: ``init``, ``next``, ``tell`` and ``status``."""
+"""The commands of a labelling project: ``next``, ``tell`` and ``status``."""
 
 from __future__ import annotations
 
-import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,133 +11,31 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from uwe._files import write_bytes, write_text
-from uwe._settings import changed
 from uwe.cli.display import wide_console
-from uwe.cli.flags import network_parameters
-from uwe.cli.options import Whole, key_values
+from uwe.cli.options import Whole
+from uwe.cli.project_words import (
+    answers_in,
+    say_added,
+    say_batch,
+    status_lines,
+    told_line,
+    written_label,
+)
 from uwe.cli.speaking import shown
-from uwe.errors import InputError, require_known
-from uwe.learners import NetworkOptions, check_model
+from uwe.errors import InputError
+from uwe.project.files import ProjectFiles
 from uwe.runs.cycles import csv_text
 from uwe.selecting.tables import check_suffix, encoded_picks, pick_rows
-from uwe.strategies import find_strategy
-from uwe.tables import LabelRow, read_labels
-from uwe.tasks import task_names
 
 if TYPE_CHECKING:
-    from uwe.project import Answer, Project, State, Told
-    from uwe.strategies import Picks
+    from uwe.project import Project
+    from uwe.project.picking import Batch
 
-__all__ = ["init_command", "next_command", "status_command", "tell_command"]
+__all__ = ["next_command", "status_command", "tell_command"]
 
 _SEVERAL = Parameter(negative=())
 _PERSON = "annotator"
 _SHOWN_PROBLEMS = 20
-
-_INIT: Mapping[str, tuple[Any, Any, str]] = {
-    "task": (
-        str,
-        "classification",
-        "What is labelled: classification, multilabel, regression, or the task of a plug-in.",
-    ),
-    "classes": (
-        str | None,
-        None,
-        "Names of the classes, separated by commas. Default: those of the labels that there are.",
-    ),
-    "task_option": (
-        list[str] | None,
-        None,
-        "NAME=VALUE, an option of the task, such as reduce=max or unit=mm.",
-    ),
-    "labels": (Path | None, None, "File of ids and labels that there are already."),
-    "label": (str | None, None, "Column of labels of a table. Default: label."),
-    "text": (str | None, None, "Column of texts of a table; they become TF-IDF features."),
-    "embed": (
-        str | None,
-        None,
-        "Model that turns images or texts into features, as in `uwe embed`: a model of Hugging "
-        "Face transformers, or MODULE:FACTORY.",
-    ),
-    "image_size": (Whole | None, None, "Resize and crop images to N x N pixels."),
-    "model": (
-        str | None,
-        None,
-        "A name of `uwe list models`; sklearn:CLASS; or MODULE:FACTORY. Default: resnet18 for "
-        "images; sklearn:logistic for features and texts, sklearn:forest for numbers.",
-    ),
-    "model_option": (
-        list[str] | None,
-        None,
-        "NAME=VALUE, a parameter of the scikit-learn class or of your factory.",
-    ),
-    "strategy": (str, "uwe", "A name of `uwe list strategies`."),
-    "option": (list[str] | None, None, "NAME=VALUE, an option of the strategy."),
-    "seed": (Whole, 1, "Seed of every draw."),
-    "answers": (Whole, 1, "How many people must answer a row before its label counts."),
-    "update": (bool, False, "Take in the rows that the source of a project has gained since."),
-}
-"""Options of ``uwe init``: type, default and help."""
-
-
-def init_command(project: Path, source: Path | None = None, **given: Any) -> None:
-    """Make a project in which people label a pool in rounds.
-
-    Parameters
-    ----------
-    project
-        Folder of the project; it is made.
-    source
-        A folder of images, a table .csv, .tsv, .jsonl or .parquet, or a pool with embeddings, as
-        `uwe embed` makes it.
-    """
-    if given.get("update"):
-        _update(project, source)
-        return
-    if source is None:
-        raise InputError("name what is to be labelled: uwe init PROJECT SOURCE")
-    source = source.expanduser()
-    options = key_values(given.get("option") or [])
-    find_strategy(given.get("strategy", "uwe"), **options)
-    require_known(given.get("task", "classification"), task_names(), "task")
-    network = {name: given[name] for name in vars(NetworkOptions()) if name in given}
-    network = changed(NetworkOptions(**network))
-    if (project.expanduser() / "project.json").is_file():
-        raise InputError(
-            f"{project} holds a project already; 'uwe next {project}' goes on with it, and "
-            f"'uwe init {project} --update' takes in rows that its source has gained"
-        )
-    model = given.get("model") or _default_model(source, given)
-    parameters = key_values(given.get("model_option") or [], flag="--model-option")
-    check_model(model, parameters, network)
-    more = {name: given.get(name) for name in ("label", "text", "embed", "image_size")}
-
-    from uwe.project import Project
-
-    made = shown(
-        lambda display: Project(
-            project,
-            source,
-            model,
-            strategy=given.get("strategy", "uwe"),
-            task=given.get("task", "classification"),
-            classes=_names(given.get("classes")),
-            labels=_label_file(given.get("labels")),
-            seed=given.get("seed", 1),
-            answers_per_row=given.get("answers", 1),
-            progress=display,
-            options=options,
-            model_options=parameters,
-            network=network,
-            task_options=key_values(given.get("task_option") or [], flag="--task-option"),
-            **more,
-        )
-    )
-    state = made.state()
-    print(
-        f"{project}: {state.rows:,} {made.items.kind}, {state.labelled:,} labelled; "
-        f"{_about_task(made)}; model {model}. 'uwe next {project} -k 50' gives the first batch."
-    )
 
 
 def next_command(
@@ -174,21 +71,22 @@ def next_command(
     if with_ and output is None:
         raise InputError("--with is for the file of --output; give -o FILE, too")
 
+    ProjectFiles(project.expanduser()).require()
+
     from uwe.project import Project
 
-    def work(display: Any) -> tuple[Project, Picks, bool]:
+    def work(display: Any) -> tuple[Project, Batch]:
         opened = Project.open(project, progress=display)
         columns = {name: opened.items.column(name) for name in with_ or []}
-        before = opened.state().outstanding
-        picks = opened.ask(k, more=more)
+        batch = opened.batch(k, more=more)
         if output is not None:
-            rows = pick_rows(picks, opened.ids, columns)
+            rows = [{**row, "label": None} for row in pick_rows(batch.picks, opened.ids, columns)]
             write_bytes(output.expanduser(), encoded_picks(output, rows))
-        return opened, picks, bool(before) and not more
+        return opened, batch
 
-    opened, picks, again = shown(work)
-    _say_added(opened)
-    _say_batch(project, opened, picks, again=again, output=output)
+    opened, batch = shown(work)
+    say_added(opened)
+    say_batch(project, batch, k, output)
 
 
 def tell_command(
@@ -211,25 +109,22 @@ def tell_command(
     by
         Who answered, for rows without a column by.
     strict
-        Refuse labels of rows that nobody asked about.
+        Refuse labels of rows that were never given out.
     add_class
         A class to add to the project; may be given several times.
     """
-    rows = read_labels(labels.expanduser())
+    ProjectFiles(project.expanduser()).require()
+    answers = answers_in(labels, by=by)
 
     from uwe.project import Project
 
     opened = Project.open(project)
     if add_class:
         opened.add_classes(add_class)
-    told = opened.take([_answer(row, rows.where(row), by) for row in rows], strict=strict)
-    print(_told(told, opened.state()))
-    for problem in told.problems[:_SHOWN_PROBLEMS]:
-        print(problem, file=sys.stderr)
-    if told.problems:
-        raise InputError(
-            f"{len(told.problems)} of {len(rows)} rows were not understood; the others are recorded"
-        )
+    told = opened.take(answers, strict=strict)
+    print(told_line(told, opened.state()))
+    say_added(opened)
+    _refuse(told.problems, len(answers))
 
 
 def status_command(
@@ -249,175 +144,47 @@ def status_command(
     force
         Overwrite a file of labels that exists.
     """
-    from uwe.project import Project
-
     if labels is not None:
         if labels.suffix.lower() != ".csv":
             raise InputError(f"labels are written as .csv, so {labels} must end in .csv")
         if labels.exists() and not force:
             raise InputError(f"{labels} exists; choose another name, or --force overwrites it")
+    ProjectFiles(project.expanduser()).require()
+
+    from uwe.project import Project
+
     opened = Project.open(project)
     state = opened.state()
     table = Table(show_header=False, box=None)
-    for name, value in _lines(opened, state):
+    for name, value in status_lines(opened, state):
         table.add_row(name, value)
     wide_console().print(table)
-    _say_added(opened)
+    say_added(opened)
     if labels is not None:
-        rows = [(name, _written(label)) for name, label in opened.labels().items()]
+        rows = [(name, written_label(label)) for name, label in opened.labels().items()]
         write_text(labels.expanduser(), csv_text(("id", "label"), rows))
         print(f"{len(rows):,} labels. Written: {labels}")
 
 
-def _signature() -> inspect.Signature:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    first = [
-        inspect.Parameter("project", kind, annotation=Path),
-        inspect.Parameter("source", kind, default=None, annotation=Path | None),
-    ]
-    own = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=default,
-            annotation=Annotated[of, Parameter(help=doc), _SEVERAL],
-        )
-        for name, (of, default, doc) in _INIT.items()
-    ]
-    return inspect.Signature([*first, *own, *network_parameters()])
+def _refuse(problems: Sequence[str], rows: int) -> None:
+    """Name the rows that were not understood.
 
-
-init_command.__signature__ = _signature()  # type: ignore[attr-defined]
-init_command.__annotations__ = {
-    name: parameter.annotation for name, parameter in _signature().parameters.items()
-}
-
-
-def _update(project: Path, source: Path | None) -> None:
-    from uwe.project import Project
-
-    if source is not None:
-        raise InputError("--update reads the source that the project has; leave SOURCE out")
-    opened = Project.open(project)
-    added = opened.update()
-    print(f"{project}: {len(added):,} rows added, {len(opened.ids):,} in all.")
-
-
-def _default_model(source: Path, given: Mapping[str, Any]) -> str:
-    """A network for images, a linear model for features, a forest for numbers."""
-    is_images = source.is_dir() and not any(source.glob("*.npy")) and not given.get("embed")
-    if is_images:
-        return "resnet18"
-    return "sklearn:forest" if given.get("task") == "regression" else "sklearn:logistic"
-
-
-def _names(classes: str | None) -> tuple[str, ...]:
-    if classes is None:
-        return ()
-    names = tuple(name.strip() for name in classes.split(","))
-    if not all(names):
+    Raises:
+        InputError: there are any.
+    """
+    if len(problems) == 1:
+        raise InputError(f"{problems[0]}{_hint(problems)}; all other rows are recorded")
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        print(problem, file=sys.stderr)
+    if problems:
+        left = len(problems) - _SHOWN_PROBLEMS
+        more = f" ({left} more than are shown)" if left > 0 else ""
         raise InputError(
-            f"--classes are names separated by commas, such as crow,rook, not {classes!r}"
-        )
-    return names
-
-
-def _label_file(path: Path | None) -> list[Answer] | None:
-    """The labels that there are already, as answers."""
-    if path is None:
-        return None
-    rows = read_labels(path.expanduser())
-    return [_answer(row, rows.where(row), "import") for row in rows]
-
-
-def _answer(row: LabelRow, where: str, by: str) -> Answer:
-    from uwe.project import Answer
-
-    return Answer(
-        row.id, row.label, row.by or by, where, seconds=row.seconds, note=row.note, skip=row.skip
-    )
-
-
-def _about_task(opened: Project) -> str:
-    classes = opened.task.classes
-    listed = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
-    return f"{opened.task.name} of {listed}" if classes else opened.task.name
-
-
-def _say_batch(
-    project: Path, opened: Project, picks: Picks, *, again: bool, output: Path | None
-) -> None:
-    number = opened.state().batches
-    written = [opened.files.picks(number), opened.files.sheet(number)]
-    if output is not None:
-        written.append(output)
-    rows = f"{len(picks):,} {'row' if len(picks) == 1 else 'rows'}"
-    if again:
-        print(f"{rows} of the last batches have no label yet, and are shown again; --more gives "
-              "further ones.")  # fmt: skip
-    else:
-        print(f"{rows} by {picks.strategy}.")
-    print("See: " + ", ".join(map(str, written)))
-    print(f"Fill the column label, then: uwe tell {project} {opened.files.picks(number)}")
-
-
-def _say_added(opened: Project) -> None:
-    added = () if opened.change is None else opened.change.added
-    if added:
-        print(
-            f"{len(added):,} new rows are in {opened.settings.source}; 'uwe init "
-            f"{opened.files.folder} --update' takes them in",
-            file=sys.stderr,
+            f"{len(problems)} of {rows} rows were not understood{more}{_hint(problems)}; all other "
+            "rows are recorded"
         )
 
 
-def _told(told: Told, state: State) -> str:
-    parts = [
-        f"{told.new:,} new",
-        *([f"{told.corrected:,} corrected"] if told.corrected else []),
-        *([f"{told.known:,} known already"] if told.known else []),
-        *([f"{told.skipped:,} skipped"] if told.skipped else []),
-        *([f"{told.unasked:,} of rows that nobody asked about"] if told.unasked else []),
-        *([f"{told.empty:,} rows without a label"] if told.empty else []),
-    ]
-    return (
-        f"{', '.join(parts)}. {state.labelled:,} of {state.rows:,} rows are labelled, "
-        f"{state.outstanding:,} are given out."
-    )
-
-
-def _lines(opened: Project, state: State) -> list[tuple[str, str]]:
-    settings = opened.settings
-    model = "not trained yet" if state.trained_on is None else f"trained on {state.trained_on:,}"
-    if state.is_stale and state.trained_on is not None:
-        model += " labels, before the last answers"
-    elif state.trained_on is not None:
-        model += " labels"
-    lines = [
-        ("pool", f"{state.rows:,} {opened.items.kind} in {settings.source}"),
-        ("task", _about_task(opened)),
-        ("labelled", f"{state.labelled:,}" + _of_classes(state)),
-        ("given out", f"{state.outstanding:,} without a label, {state.batches:,} batches in all"),
-        ("skipped", f"{state.skipped:,}"),
-        ("model", f"{settings.model}, {model}"),
-        ("strategy", settings.strategy),
-    ]
-    if state.unasked:
-        lines.append(("not asked about", f"{state.unasked:,} of the labelled rows"))
-    if len(state.by_person) > 1 or state.disagreements:
-        people = ", ".join(f"{name} {count:,}" for name, count in state.by_person.items())
-        lines.append(("people", f"{people}; they differ about {state.disagreements:,} rows"))
-    return lines
-
-
-def _of_classes(state: State) -> str:
-    known = [f"{name} {count:,}" for name, count in state.by_class.items() if count]
-    return f" ({', '.join(known)})" if known else ""
-
-
-def _written(label: Any) -> str:
-    return (
-        "|".join(label) or "[]"
-        if isinstance(label, Sequence) and not isinstance(label, str)
-        else str(label)
-    )
+def _hint(problems: Sequence[str]) -> str:
+    is_class = any("unknown class" in problem for problem in problems)
+    return "; --add-class NAME adds a class" if is_class else ""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import torch
 from safetensors import SafetensorError, safe_open
 
 from uwe.errors import DataError, damaged
 from uwe.pool_files.container import Container, as_ids
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["open_npy", "open_npy_folder", "open_npz", "open_safetensors"]
 

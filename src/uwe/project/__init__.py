@@ -7,12 +7,16 @@ from uwe._lazy import lazily
 if TYPE_CHECKING:
     from uwe.project.answers import Answer, Told
     from uwe.project.files import ProjectFiles
-    from uwe.project.items import Items, open_items
-    from uwe.project.project import Project, State
+    from uwe.project.items import Items
+    from uwe.project.picking import Batch
+    from uwe.project.project import Project
     from uwe.project.settings import ProjectSettings
+    from uwe.project.sources import open_items
+    from uwe.project.state import State
 
 __all__ = [
     "Answer",
+    "Batch",
     "Items",
     "Project",
     "ProjectFiles",
@@ -27,8 +31,11 @@ __getattr__, __dir__ = lazily(
     {
         "answers": ["Answer", "Told"],
         "files": ["ProjectFiles"],
-        "items": ["Items", "open_items"],
-        "project": ["Project", "State"],
+        "items": ["Items"],
+        "picking": ["Batch"],
+        "project": ["Project"],
         "settings": ["ProjectSettings"],
+        "sources": ["open_items"],
+        "state": ["State"],
     },
 )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from uwe.errors import InputError
 from uwe.journal import Answered, Event, Queried, Skipped, answers_by_row
@@ -60,20 +64,42 @@ class Told:
     problems: tuple[str, ...] = ()
 
 
-@dataclass
-class _Reading:
-    """What is gathered while answers are read."""
+@dataclass(frozen=True)
+class _Read:
+    """An answer that was understood: the row, and the value in JSON; None of a skip."""
 
-    groups: dict[tuple[str, int | None], list[tuple[int, Any, Answer]]] = field(
-        default_factory=dict
-    )
-    skips: dict[tuple[str, int | None, str], list[int]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-    seen: dict[tuple[int, str], Any] = field(default_factory=dict)
+    row: int
+    value: Any
+    answer: Answer
 
-    def count(self, what: str) -> None:
-        self.counts[what] = self.counts.get(what, 0) + 1
+    @property
+    def key(self) -> tuple[int, str]:
+        return self.row, self.answer.by
+
+    @property
+    def said(self) -> tuple[Any, bool]:
+        return self.value, self.answer.skip
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the journal says already: the query of each row, answers and skips that stand."""
+
+    asked: Mapping[int, int]
+    answers: Mapping[int, Mapping[str, Any]]
+    skipped: Mapping[int, set[str]]
+
+    def holds(self, read: _Read) -> bool:
+        by = read.answer.by
+        if read.answer.skip:
+            return by in self.skipped.get(read.row, ())
+        answers = self.answers.get(read.row, {})
+        return by in answers and answers[by] == read.value
+
+    def kind(self, read: _Read) -> str:
+        if read.answer.skip:
+            return "skipped"
+        return "corrected" if read.answer.by in self.answers.get(read.row, {}) else "new"
 
 
 def events_of(
@@ -86,104 +112,133 @@ def events_of(
 ) -> tuple[list[Event], Told]:
     """The events that answers become, and what became of each.
 
-    An answer that the journal already holds becomes nothing, so that a file can be told twice.
+    An answer that the journal already holds becomes nothing, so that a file can be told twice. Of
+    answers of one person that contradict each other about an item, none is taken.
 
     Args:
         answers: in the order of the file.
         events: of the journal so far.
         ids: of the pool.
         task: says which labels there are.
-        strict: refuse answers about items that nobody asked about.
+        strict: refuse answers about items that were never given out.
     """
-    asked = {row: event.id for event in events if isinstance(event, Queried) for row in event.rows}
-    standing = answers_by_row(events)
-    skipped = _skipped_by(events)
-    reading = _Reading()
+    known = _Known(
+        {row: event.id for event in events if isinstance(event, Queried) for row in event.rows},
+        answers_by_row(events),
+        _skipped_by(events),
+    )
+    problems: list[str] = []
+    understood: list[_Read] = []
     for answer in answers:
         try:
-            _read(answer, reading, asked, standing, skipped, ids=ids, task=task, strict=strict)
+            read = _read(answer, ids, task)
+            if read is not None and strict and read.row not in known.asked:
+                raise InputError(
+                    f"the item {answer.id!r} was never given out; leave --strict out to take it"
+                )
         except InputError as error:
-            reading.problems.append(f"{answer.where}: {error}" if answer.where else str(error))
-    told = Told(**reading.counts, problems=tuple(reading.problems))
-    return [*_answered(reading), *_skips(reading)], told
+            problems.append(f"{answer.where}: {error}" if answer.where else str(error))
+        else:
+            understood += [] if read is None else [read]
+    n_understood = len(understood)
+    empty = len(answers) - len(problems) - n_understood
+    understood = list(_without_contradictions(understood, problems))
+    fresh = [read for read in _once(understood) if not known.holds(read)]
+    counts = Counter(known.kind(read) for read in fresh)
+    unasked = [read for read in fresh if known.kind(read) == "new" and read.row not in known.asked]
+    told = Told(
+        counts["new"],
+        counts["corrected"],
+        len(understood) - len(fresh),
+        counts["skipped"],
+        len(unasked),
+        empty,
+        tuple(problems),
+    )
+    return [*_answered(fresh, known.asked), *_skips(fresh, known.asked)], told
 
 
-def _read(
-    answer: Answer,
-    reading: _Reading,
-    asked: Mapping[int, int],
-    standing: Mapping[int, Mapping[str, Any]],
-    skipped: Mapping[int, set[str]],
-    *,
-    ids: Ids,
-    task: Task,
-    strict: bool,
-) -> None:
-    row = ids.row_of(answer.id)
-    if row is None:
-        raise InputError(f"there is no item {answer.id!r} in the pool; {ids.hint(answer.id)}")
-    if not answer.by:
+def _read(answer: Answer, ids: Ids, task: Task) -> _Read | None:
+    """The row and the value of an answer; None where there is no label.
+
+    Raises:
+        InputError: there is no such item, or it is no label of the task.
+    """
+    row = ids.require(answer.id)
+    if not answer.by.strip():
         raise InputError("who answered is empty; give a name")
-    query = asked.get(row)
-    value = None if answer.skip else task.targets.encode(answer.label)
-    if value is None and not answer.skip:
-        reading.count("empty")
-        return
-    key = (row, answer.by)
-    told = (value, answer.skip)
-    if key in reading.seen:
-        if reading.seen[key] != told:
-            raise InputError(f"the item {answer.id!r} has two different labels; keep one")
-        reading.count("known")
-        return
-    if strict and query is None:
-        raise InputError(
-            f"the item {answer.id!r} was never asked about; leave --strict out to take it"
-        )
-    reading.seen[key] = told
     if answer.skip:
-        if answer.by in skipped.get(row, ()):
-            reading.count("known")
-            return
-        reason = answer.note or ""
-        reading.skips.setdefault((answer.by, query, reason), []).append(row)
-        reading.count("skipped")
-        return
-    there = standing.get(row, {})
-    if answer.by in there and there[answer.by] == value:
-        reading.count("known")
-        return
-    reading.count("corrected" if answer.by in there else "new")
-    if query is None and answer.by not in there:
-        reading.count("unasked")
-    reading.groups.setdefault((answer.by, query), []).append((row, value, answer))
+        return _Read(row, None, answer)
+    if isinstance(answer.label, float | np.floating) and math.isnan(answer.label):
+        raise InputError(f"the label of {answer.id!r} is NaN; leave it empty if there is none")
+    try:
+        value = task.targets.encode(answer.label)
+    except InputError as error:
+        raise InputError(f"item {answer.id!r}: {error}") from error
+    return None if value is None else _Read(row, value, answer)
 
 
-def _answered(reading: _Reading) -> list[Event]:
-    """One event for each person and batch."""
+def _without_contradictions(reads: Sequence[_Read], problems: list[str]) -> Iterator[_Read]:
+    """Answers that agree with all others of their person about the item; others are problems."""
+    first: dict[tuple[int, str], _Read] = {}
+    against: dict[tuple[int, str], _Read] = {}
+    for read in reads:
+        if first.setdefault(read.key, read).said != read.said:
+            against.setdefault(read.key, read)
+    for key, read in against.items():
+        one, other = first[key].answer, read.answer
+        where = f"{other.where}: " if other.where else ""
+        problems.append(
+            f"{where}the item {one.id!r} has two answers of {one.by}, "
+            f"{_shown(one)} and {_shown(other)}; keep one"
+        )
+    yield from (read for read in reads if read.key not in against)
+
+
+def _shown(answer: Answer) -> str:
+    return "a skip" if answer.skip else repr(answer.label)
+
+
+def _once(reads: Sequence[_Read]) -> Iterator[_Read]:
+    found: set[tuple[int, str]] = set()
+    for read in reads:
+        if read.key not in found:
+            found.add(read.key)
+            yield read
+
+
+def _answered(fresh: Sequence[_Read], asked: Mapping[int, int]) -> list[Event]:
+    """One event for each person and batch, and whether the answers were timed."""
+    groups: dict[tuple[str, int | None, bool], list[_Read]] = {}
+    for read in fresh:
+        if not read.answer.skip:
+            timed = read.answer.seconds is not None
+            groups.setdefault((read.answer.by, asked.get(read.row), timed), []).append(read)
     made: list[Event] = []
-    for (by, query), told in reading.groups.items():
-        timed = all(answer.seconds is not None for _, _, answer in told)
-        notes = {str(row): answer.note for row, _, answer in told if answer.note}
+    for (by, query, timed), reads in groups.items():
+        notes = {str(read.row): read.answer.note for read in reads if read.answer.note}
         made.append(
             Answered(
-                tuple(row for row, _, _ in told),
-                tuple(value for _, value, _ in told),
+                tuple(read.row for read in reads),
+                tuple(read.value for read in reads),
                 by,
                 query=query,
-                seconds=tuple(float(answer.seconds or 0) for _, _, answer in told)
-                if timed
-                else None,
+                seconds=tuple(float(read.answer.seconds or 0) for read in reads) if timed else None,
                 facts={"notes": notes} if notes else {},
             )
         )
     return made
 
 
-def _skips(reading: _Reading) -> list[Event]:
+def _skips(fresh: Sequence[_Read], asked: Mapping[int, int]) -> list[Event]:
+    groups: dict[tuple[str, int | None, str], list[int]] = {}
+    for read in fresh:
+        if read.answer.skip:
+            key = (read.answer.by, asked.get(read.row), read.answer.note or "")
+            groups.setdefault(key, []).append(read.row)
     return [
         Skipped(tuple(rows), by, reason, query=query)
-        for (by, query, reason), rows in reading.skips.items()
+        for (by, query, reason), rows in groups.items()
     ]
 
 

@@ -8,16 +8,35 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from uwe._files import make_folder
 from uwe._types import Progress
 from uwe.data import UNPREPARED
 from uwe.errors import InputError
 from uwe.pool_files import open_pool
 from uwe.project.items import Items
+from uwe.project.settings import ProjectSettings
+from uwe.project.sources import open_items
 
-__all__ = ["embedded"]
+__all__ = ["embedded", "items_of"]
 
 _KINDS = ("images", "texts")
+_STAND_IN = 8  # numbers a row; whether a model takes rows of numbers does not depend on it
+
+
+def items_of(settings: ProjectSettings) -> Items:
+    """The items of a project's source, as its settings say.
+
+    Raises:
+        InputError: an option does not fit the source.
+        DataError: the source cannot be read.
+    """
+    source, text, size = Path(settings.source), settings.text, settings.image_size
+    items = open_items(source, label=settings.label, text=text, image_size=size)
+    if settings.embed is None:
+        return items
+    return embedded(items, source, settings.embed, text=text, image_size=size)
 
 
 def embedded(
@@ -47,7 +66,12 @@ def embedded(
             _embed(path, source, model, text, image_size, progress)
         return open_pool(path).read("features").numpy()
 
-    return replace(items, learn=learn, preparation=UNPREPARED)
+    return replace(
+        items,
+        learn=learn,
+        preparation=UNPREPARED,
+        sample=lambda: np.zeros((1, _STAND_IN), dtype=np.float32),
+    )
 
 
 def _embed(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, overload
 
-from uwe.errors import DataError, close_matches
+import numpy as np
+
+from uwe.errors import DataError, InputError, close_matches
 
 __all__ = ["Ids", "Names", "RowNumbers"]
 
@@ -20,6 +22,35 @@ class Ids(Sequence[str]):
     def row_of(self, name: str) -> int | None:
         """The row of an id; None where there is none."""
         raise NotImplementedError
+
+    def require(self, name: str) -> int:
+        """The row of an id.
+
+        Raises:
+            InputError: there is none.
+        """
+        row = self.row_of(name)
+        if row is None:
+            raise InputError(f"there is no item {name!r} in the pool; {self.hint(name)}")
+        return row
+
+    def named(self, rows: Iterable[Any]) -> list[str]:
+        """The ids of rows that are given by their numbers or by their ids.
+
+        Raises:
+            InputError: a number is outside the pool, or is no whole number.
+
+        >>> RowNumbers(9).named([3, "4"])
+        ['3', '4']
+        """
+        return [each if isinstance(each, str) else self[self._within(each)] for each in rows]
+
+    def _within(self, number: Any) -> int:
+        if isinstance(number, bool | np.bool_) or not isinstance(number, int | np.integer):
+            raise InputError(f"a row is given by its number or its id, not by {number!r}")
+        if not 0 <= number < len(self):
+            raise InputError(f"there is no row {number}; rows are 0 to {len(self) - 1}")
+        return int(number)
 
     def hint(self, name: str) -> str:
         """What an unknown id may have been meant for, in words that follow a message."""

@@ -17,7 +17,15 @@ from uwe.errors import DataError, RunError
 from uwe.project.ids import Ids, Names, RowNumbers
 from uwe.project.items import Items
 
-__all__ = ["Change", "Manifest", "compared", "read_manifest", "taken_in", "write_manifest"]
+__all__ = [
+    "Change",
+    "Manifest",
+    "compared",
+    "extended",
+    "read_manifest",
+    "taken_in",
+    "write_manifest",
+]
 
 _FORMAT = 1
 _SHOWN = 3
@@ -77,17 +85,42 @@ class Change:
 def taken_in(items: Items) -> Manifest:
     """The manifest of a new project."""
     return Manifest(
-        items.kind, items.ids, tuple(items.digests(None)), dict(items.stamps), items.block
+        items.kind,
+        items.ids,
+        tuple(items.digests(None, len(items))),
+        dict(items.stamps),
+        items.block,
     )
 
 
 def compared(known: Manifest, items: Items) -> Change:
-    """How ``items`` differ from the rows that are known."""
-    if dict(items.stamps) == dict(known.stamps) and len(items.ids) == len(known.ids):
+    """How ``items`` differ from the rows that are known.
+
+    Raises:
+        DataError: rows had names and now have numbers, or the other way round.
+    """
+    same_files = bool(known.stamps) and dict(items.stamps) == dict(known.stamps)
+    if same_files and len(items.ids) == len(known.ids):
         return Change((), (), (), known)
+    if isinstance(known.ids, RowNumbers) != isinstance(items.ids, RowNumbers):
+        gained = "has ids now" if isinstance(known.ids, RowNumbers) else "has no ids any more"
+        raise DataError(
+            f"the source {gained}, unlike when the project was made; restore it, or make another "
+            "project"
+        )
     compare = _numbered if isinstance(known.ids, RowNumbers) else _listed
     added, gone, changed = compare(known, items)
     return Change(added, gone, changed, replace(known, stamps=dict(items.stamps)))
+
+
+def extended(known: Manifest, items: Items) -> Manifest:
+    """The known rows in their order, and the new ones of ``items`` behind them."""
+    fresh = taken_in(items)
+    if isinstance(known.ids, RowNumbers):
+        return fresh
+    order = [*known.ids, *(name for name in fresh.ids if known.ids.row_of(name) is None)]
+    digests = tuple(fresh.digests[_row(fresh, name)] for name in order)
+    return replace(fresh, ids=Names(tuple(order)), digests=digests)
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
@@ -135,7 +168,7 @@ def _listed(known: Manifest, items: Items) -> tuple[tuple[str, ...], ...]:
     gone = tuple(name for name in known.ids if name not in there)
     added = tuple(name for name in items.ids if known.ids.row_of(name) is None)
     kept = [name for name in known.ids if name in there and _is_new_file(known, items, name)]
-    found = items.digests([there[name] for name in kept])
+    found = items.digests([there[name] for name in kept], len(items))
     changed = tuple(
         name
         for name, digest in zip(kept, found, strict=True)
@@ -161,9 +194,8 @@ def _numbered(known: Manifest, items: Items) -> tuple[tuple[str, ...], ...]:
     n, now, block = len(known.ids), len(items.ids), known.block
     gone = tuple(f"rows {now} to {n - 1}" for _ in range(1) if now < n)
     added = tuple(f"rows {n} to {now - 1}" for _ in range(1) if now > n)
-    whole = min(n, now) // block  # the last block of fewer rows is compared if it has not grown
-    blocks = len(known.digests) if now == n else whole
-    found = items.digests(list(range(blocks)))
+    blocks = len(known.digests) if now >= n else now // block  # a block that lost rows is not read
+    found = items.digests(list(range(blocks)), min(n, now))
     changed = tuple(
         f"rows {at * block} to {min((at + 1) * block, n) - 1}"
         for at, digest in enumerate(found)

@@ -1,0 +1,195 @@
+"""The command ``uwe init``: makes a labelling project."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from uwe._settings import changed
+from uwe.cli.flags import network_parameters
+from uwe.cli.options import Whole, key_values
+from uwe.cli.project_words import about_task, answers_in
+from uwe.cli.speaking import shown
+from uwe.errors import DataError, InputError, require_known
+from uwe.learners import NetworkOptions, check_model
+from uwe.project.files import ProjectFiles
+from uwe.strategies import find_strategy
+from uwe.tasks import task_names
+
+if TYPE_CHECKING:
+    from uwe.project import Answer
+
+__all__ = ["init_command"]
+
+_SEVERAL = Parameter(negative=())
+
+_INIT: Mapping[str, tuple[Any, Any, str]] = {
+    "task": (
+        str,
+        "classification",
+        "What is labelled: classification, multilabel, regression, or the task of a plug-in.",
+    ),
+    "classes": (
+        str | None,
+        None,
+        "Names of the classes, separated by commas. Default: those of the labels that there are.",
+    ),
+    "task_option": (
+        list[str] | None,
+        None,
+        "NAME=VALUE, an option of the task, such as reduce=max or unit=mm.",
+    ),
+    "labels": (Path | None, None, "File of ids and labels that there are already."),
+    "label": (str | None, None, "Column of labels of a table. Default: label."),
+    "text": (str | None, None, "Column of texts of a table; they become TF-IDF features."),
+    "embed": (
+        str | None,
+        None,
+        "Model that turns images or texts into features, as in `uwe embed`: a model of Hugging "
+        "Face transformers, or MODULE:FACTORY.",
+    ),
+    "image_size": (Whole | None, None, "Resize and crop images to N x N pixels."),
+    "model": (
+        str | None,
+        None,
+        "A name of `uwe list models`; sklearn:CLASS; or MODULE:FACTORY. Default: resnet18 for "
+        "images; sklearn:logistic for features and texts, sklearn:forest for numbers.",
+    ),
+    "model_option": (
+        list[str] | None,
+        None,
+        "NAME=VALUE, a parameter of the scikit-learn class or of your factory.",
+    ),
+    "strategy": (str, "uwe", "A name of `uwe list strategies`."),
+    "option": (list[str] | None, None, "NAME=VALUE, an option of the strategy."),
+    "seed": (Whole, 1, "Seed of every draw."),
+    "answers": (Whole, 1, "How many people must answer a row before its label counts."),
+    "update": (bool, False, "Take in the rows that the source of a project has gained since."),
+}
+"""Options of ``uwe init``: type, default and help."""
+
+
+def init_command(project: Path, source: Path | None = None, **given: Any) -> None:
+    """Make a project in which people label a pool in rounds.
+
+    Parameters
+    ----------
+    project
+        Folder of the project; it is made.
+    source
+        A folder of images, a table .csv, .tsv, .jsonl or .parquet, or a pool with embeddings, as
+        `uwe embed` makes it.
+    """
+    if given.get("update"):
+        _update(project, source)
+        return
+    if source is None:
+        raise InputError("name what is to be labelled: uwe init PROJECT SOURCE")
+    source = source.expanduser()
+    if not source.exists():
+        raise DataError(f"{source} does not exist; SOURCE is a folder of images, a table or a pool")
+    options = key_values(given.get("option") or [])
+    find_strategy(given.get("strategy", "uwe"), **options)
+    require_known(given.get("task", "classification"), task_names(), "task")
+    network = {name: given[name] for name in vars(NetworkOptions()) if name in given}
+    network = changed(NetworkOptions(**network))
+    is_new = not ProjectFiles(project.expanduser()).settings.is_file()
+    model = given.get("model") or _default_model(source, given)
+    parameters = key_values(given.get("model_option") or [], flag="--model-option")
+    check_model(model, parameters, network)
+    more = {name: given.get(name) for name in ("label", "text", "embed", "image_size")}
+
+    from uwe.project import Project
+
+    made = shown(
+        lambda display: Project(
+            project,
+            source,
+            model,
+            strategy=given.get("strategy", "uwe"),
+            task=given.get("task", "classification"),
+            classes=_names(given.get("classes")),
+            labels=_label_file(given.get("labels")),
+            seed=given.get("seed", 1),
+            answers_per_row=given.get("answers", 1),
+            progress=display,
+            options=options,
+            model_options=parameters,
+            network=network,
+            task_options=key_values(given.get("task_option") or [], flag="--task-option"),
+            **more,
+        )
+    )
+    state = made.state()
+    there = "" if is_new else "is there already: "
+    print(
+        f"{project}: {there}{state.rows:,} {made.items.kind}, {state.labelled:,} labelled; "
+        f"{about_task(made)}; model {model}. 'uwe next {project} -k 50' gives the "
+        f"{'next' if state.batches else 'first'} batch."
+    )
+
+
+def _signature() -> inspect.Signature:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    first = [
+        inspect.Parameter("project", kind, annotation=Path),
+        inspect.Parameter("source", kind, default=None, annotation=Path | None),
+    ]
+    own = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=default,
+            annotation=Annotated[of, Parameter(help=doc), _SEVERAL],
+        )
+        for name, (of, default, doc) in _INIT.items()
+    ]
+    return inspect.Signature([*first, *own, *network_parameters()])
+
+
+init_command.__signature__ = _signature()  # type: ignore[attr-defined]
+init_command.__annotations__ = {
+    name: parameter.annotation for name, parameter in _signature().parameters.items()
+}
+
+
+def _update(project: Path, source: Path | None) -> None:
+    if source is not None:
+        raise InputError("--update reads the source that the project has; leave SOURCE out")
+    ProjectFiles(project.expanduser()).require()
+
+    from uwe.project import Project
+
+    opened = Project.open(project)
+    added = opened.update()
+    print(f"{project}: {len(added):,} rows added, {len(opened.ids):,} in all.")
+
+
+def _default_model(source: Path, given: Mapping[str, Any]) -> str:
+    """A network for images, a linear model for features, a forest for numbers."""
+    is_images = source.is_dir() and not any(source.glob("*.npy")) and not given.get("embed")
+    if is_images:
+        return "resnet18"
+    return "sklearn:forest" if given.get("task") == "regression" else "sklearn:logistic"
+
+
+def _names(classes: str | None) -> tuple[str, ...]:
+    if classes is None:
+        return ()
+    names = tuple(name.strip() for name in classes.split(","))
+    if not all(names):
+        raise InputError(
+            f"--classes are names separated by commas, such as crow,rook, not {classes!r}"
+        )
+    return names
+
+
+def _label_file(path: Path | None) -> list[Answer] | None:
+    """The labels that there are already, as answers."""
+    if path is None:
+        return None
+    return answers_in(path, by="import")

@@ -1,0 +1,135 @@
+"""What the commands of a project say and read in the same words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from uwe.tables import read_labels
+
+if TYPE_CHECKING:
+    from uwe.project import Answer, Project, State, Told
+    from uwe.project.picking import Batch
+
+__all__ = [
+    "about_task",
+    "answers_in",
+    "say_added",
+    "say_batch",
+    "status_lines",
+    "told_line",
+    "written_label",
+]
+
+
+def answers_in(path: Path, *, by: str) -> list[Answer]:
+    """The answers in a file of labels.
+
+    Args:
+        path: of the file.
+        by: who answered, for rows that do not say it.
+
+    Raises:
+        InputError: the suffix is not known.
+        DataError: the file cannot be read.
+    """
+    rows = read_labels(path.expanduser())
+
+    from uwe.project import Answer
+
+    return [
+        Answer(row.id, row.label, row.by or by, rows.where(row), row.seconds, row.note, row.skip)
+        for row in rows
+    ]
+
+
+def about_task(opened: Project) -> str:
+    """The task and its first classes."""
+    classes = opened.task.classes
+    listed = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
+    return f"{opened.task.name} of {listed}" if classes else opened.task.name
+
+
+def say_batch(project: Path, batch: Batch, k: int, output: Path | None) -> None:
+    """Say which rows are given out, where they are shown, and what to do next."""
+    picks = batch.picks
+    rows = f"{len(picks):,} {'row' if len(picks) == 1 else 'rows'}"
+    if not batch.is_new:
+        print(f"{rows} of earlier batches have no label yet, and are shown again; --more gives "
+              "further ones.")  # fmt: skip
+    elif len(picks) < k:
+        print(f"{rows} by {picks.strategy}: {k:,} were wanted, and no more are left.")
+    else:
+        print(f"{rows} by {picks.strategy}.")
+    files = [*batch.files, *([] if output is None else [output])]
+    print("See: " + ", ".join(map(str, files)))
+    table = output if output is not None and output.suffix != ".txt" else batch.files[0]
+    print(f"Fill the column label, then: uwe tell {project} {table}")
+
+
+def say_added(opened: Project) -> None:
+    """Say that the source has gained rows."""
+    added = opened.added
+    if added:
+        print(
+            f"{len(added):,} new rows are in {opened.settings.source}; 'uwe init "
+            f"{opened.files.folder} --update' takes them in",
+            file=sys.stderr,
+        )
+
+
+def told_line(told: Told, state: State) -> str:
+    """What became of some answers."""
+    parts = [
+        f"{told.new:,} new",
+        *([f"{told.corrected:,} corrected"] if told.corrected else []),
+        *([f"{told.known:,} known already"] if told.known else []),
+        *([f"{told.skipped:,} skipped"] if told.skipped else []),
+        *([f"{told.unasked:,} of rows that were never given out"] if told.unasked else []),
+        *([f"{told.empty:,} rows without a label"] if told.empty else []),
+    ]
+    return (
+        f"{', '.join(parts)}. {state.labelled:,} of {state.rows:,} rows are labelled, "
+        f"{state.outstanding:,} are given out."
+    )
+
+
+def status_lines(opened: Project, state: State) -> list[tuple[str, str]]:
+    """Names and values of a status."""
+    settings = opened.settings
+    model = "not trained yet" if state.trained_on is None else f"trained on {state.trained_on:,}"
+    if state.is_stale and state.trained_on is not None:
+        model += " labels, before the last answers"
+    elif state.trained_on is not None:
+        model += " labels"
+    lines = [
+        ("pool", f"{state.rows:,} {opened.items.kind} in {settings.source}"),
+        ("task", about_task(opened)),
+        ("labelled", f"{state.labelled:,}" + _of_classes(state)),
+        ("given out", f"{state.outstanding:,} without a label, {state.batches:,} batches in all"),
+        ("skipped", f"{state.skipped:,}"),
+        ("model", f"{settings.model}, {model}"),
+        ("strategy", settings.strategy),
+    ]
+    if state.unasked:
+        lines.append(("never given out", f"{state.unasked:,} of the labelled rows"))
+    if len(state.by_person) > 1 or state.disagreements:
+        people = ", ".join(f"{name} {count:,}" for name, count in state.by_person.items())
+        lines.append(("people", f"{people}; they differ about {state.disagreements:,} rows"))
+    return lines
+
+
+def _of_classes(state: State) -> str:
+    known = [f"{name} {count:,}" for name, count in state.by_class.items() if count]
+    return f" ({', '.join(known)})" if known else ""
+
+
+def written_label(label: Any) -> str:
+    """A label as `uwe tell` reads it."""
+    return (
+        "|".join(label) or "[]"
+        if isinstance(label, Sequence) and not isinstance(label, str)
+        else str(label)
+    )

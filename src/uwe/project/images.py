@@ -1,0 +1,118 @@
+"""Images in a folder as the rows of a project: decoded once, into a file of the project."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from uwe._files import make_folder, write_whole
+from uwe._optional import optional
+from uwe._types import Progress, Stage
+from uwe.data import IMAGENET
+from uwe.data.folder import images_below
+from uwe.data.images import decode_image, fit_image
+from uwe.errors import DataError
+from uwe.project.digests import chosen, digest, stamp
+from uwe.project.ids import Names
+from uwe.project.items import Items, no_column
+from uwe.selecting.items import Image
+from uwe.selecting.sheet import thumbnail
+
+__all__ = ["check_images", "images_in"]
+
+
+def images_in(folder: Path, image_size: int | None) -> Items:
+    """The images in a folder and below; an id is the path below the folder.
+
+    Args:
+        folder: of the images.
+        image_size: side of the square that is learnt from; None for the images' own size.
+
+    Raises:
+        DataError: there are no images.
+    """
+    files = images_below(folder)
+    if not files:
+        raise DataError(f"there are no images below {folder}")
+    names = [file.relative_to(folder).as_posix() for file in files]
+    ids = Names(tuple(names))
+    return Items(
+        "images",
+        ids,
+        {name: stamp(file) for name, file in zip(names, files, strict=True)},
+        lambda rows, n: [digest(files[row].read_bytes()) for row in chosen(rows, n)],
+        lambda cache, progress: _decoded(files, cache, image_size, progress),
+        lambda row: Image(thumbnail(files[row])),
+        no_column,
+        preparation=IMAGENET,
+        check=lambda: check_images(files, image_size),
+        sample=lambda: next(_fitted(files, image_size))[None],
+    )
+
+
+def _decoded(
+    files: Sequence[Path], cache: Path, size: int | None, progress: Progress | None
+) -> Any:
+    """The images as an array on disk, decoded once for the same files and size."""
+    key = digest(json.dumps([[str(file), *stamp(file)] for file in files]).encode())
+    path = cache / f"images-{size or 'own'}-{key}.npy"
+    if not path.is_file():
+        make_folder(cache)
+        write_whole(path, lambda beside: _write_images(beside, files, size, progress))
+        for earlier in cache.glob("images-*.npy"):
+            if earlier != path:
+                earlier.unlink(missing_ok=True)
+    return np.load(path, mmap_mode="r")
+
+
+def _write_images(
+    path: Path, files: Sequence[Path], size: int | None, progress: Progress | None
+) -> None:
+    with path.open("wb") as out:
+        shape: tuple[int, ...] | None = None
+        for at, image in enumerate(_fitted(files, size)):
+            if shape is None:
+                shape = image.shape
+                header = {"descr": "|u1", "fortran_order": False, "shape": (len(files), *shape)}
+                np.lib.format.write_array_header_1_0(out, header)
+            if image.shape != shape:
+                raise DataError(
+                    f"images differ in size: {files[0].name} is {shape[1]}x{shape[0]}, "
+                    f"{files[at].name} is {image.shape[1]}x{image.shape[0]}; make the project with "
+                    "--image-size N"
+                )
+            out.write(np.ascontiguousarray(image).data)
+            if progress is not None:
+                progress(Stage("", 0, "decode images", at + 1, len(files)))
+
+
+def _fitted(files: Sequence[Path], size: int | None) -> Iterator[Any]:
+    for file in files:
+        yield fit_image(decode_image(file, "RGB", str(file)), size)
+
+
+def check_images(files: Sequence[Path], size: int | None) -> None:
+    """Check by their headers that images can be opened, and have one size where that is needed.
+
+    Raises:
+        DataError: one cannot be opened, or two differ in size and no size is given.
+    """
+    pillow = optional("PIL.Image", "reading images")
+    first: tuple[int, int] | None = None
+    for file in files:
+        try:
+            with pillow.open(file) as image:
+                found = image.size
+        except Exception as error:  # each of Pillow's many decoders raises errors of its own
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise DataError(f"cannot read the image {file}: {reason}; remove it") from error
+        first = first or found
+        if size is None and found != first:
+            raise DataError(
+                f"images differ in size: {files[0].name} is {first[0]}x{first[1]}, {file.name} is "
+                f"{found[0]}x{found[1]}; give --image-size N, such as --image-size 96"
+            )

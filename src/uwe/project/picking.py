@@ -1,0 +1,189 @@
+"""Picking the rows of a batch, and the files that show them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from uwe import journal
+from uwe._files import write_bytes, write_text
+from uwe._json import json_value
+from uwe._random import derive_seed
+from uwe._types import Progress
+from uwe.errors import InputError, RunError
+from uwe.journal import Event, Queried
+from uwe.pool import Pool
+from uwe.project.files import ProjectFiles
+from uwe.project.items import Items
+from uwe.project.ledger import Ledger
+from uwe.project.training import last_training, scope_of
+from uwe.selecting.sheet import contact_sheet
+from uwe.selecting.tables import pick_rows, picks_csv
+from uwe.strategies import Picks, Question, Strategy
+from uwe.tasks import Task
+
+__all__ = ["Batch", "Picker", "batches_of", "new_batch", "require_left", "still_open"]
+
+log = logging.getLogger("uwe")
+
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows that people are asked to label.
+
+    Attributes:
+        picks: the rows, with the reasons where the batch is new.
+        files: tables and contact sheets that show them.
+        is_new: whether the rows are given out for the first time.
+    """
+
+    picks: Picks
+    files: tuple[Path, ...]
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Picker:
+    """Picks rows of a project by its last model.
+
+    Attributes:
+        files: of the project.
+        items: the pool.
+        task: what is labelled.
+        strategy: picks as soon as there is a model.
+        seed: of the project.
+        progress: callback.
+    """
+
+    files: ProjectFiles
+    items: Items
+    task: Task
+    strategy: Strategy
+    seed: int
+    progress: Progress | None = None
+
+    def pick(self, events: Sequence[Event], pool: Pool, k: int) -> Picks:
+        """The strategy's picks; drawn at random while no model knows all rows and classes.
+
+        Raises:
+            RunError: the predictions of the last model cannot be read.
+        """
+        from uwe.project.trainer import read_predictions  # loads torch, as do the others
+        from uwe.selecting.reasons import explained
+        from uwe.selection import uniform
+
+        k = min(k, _left_over(pool))
+        seed = derive_seed(self.seed, batches_of(events), "query")
+        last = last_training(events)
+        scope = scope_of(len(self.items), self.task)
+        if last is None or any(last.facts.get(name) != scope[name] for name in scope):
+            if last is not None:
+                log.warning("the last model does not know all rows or classes: drawn at random")
+            left = pool.unlabelled
+            return Picks(left[uniform(len(left), k, seed=seed)], "random")
+        predictions = read_predictions(self.files.predictions(last.cycle))
+        question = Question(predictions, pool, seed, self.progress, task=self.task)
+        picks = self.strategy.query(question, k)
+        return explained(picks, self.strategy, question, progress=self.progress)
+
+    def write(self, batch: int, picks: Picks) -> tuple[Path, ...]:
+        """Write the table and the contact sheet of a batch; a table has an empty column label."""
+        rows = [{**row, "label": None} for row in pick_rows(picks, self.items.ids)]
+        shown = {self.items.ids[row]: self.items.preview(row) for row in picks}
+        table, sheet = self.files.picks(batch), self.files.sheet(batch)
+        write_text(table, picks_csv(rows))
+        write_bytes(sheet, contact_sheet(rows, picks, shown).encode())
+        return table, sheet
+
+
+def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
+    """Pick rows, write them, and record them; again if others labelled or trained meanwhile.
+
+    Args:
+        ledger: of the project.
+        picker: picks and writes.
+        k: how many rows, at most.
+
+    Raises:
+        InputError: no row is left.
+        RunError: the predictions of the last model cannot be read.
+    """
+    for _ in range(_TRIES):
+        events = ledger.events()
+        pool = ledger.pool(events)
+        require_left(pool)
+        number = batches_of(events)
+        start = time.perf_counter()
+        try:
+            picks = picker.pick(events, pool, k)
+        except RunError:
+            if last_training(ledger.events()) == last_training(events):
+                raise
+            continue  # another process has trained, and removed the earlier predictions
+        facts = {"strategy": picks.strategy, "query_time": time.perf_counter() - start}
+        written = picker.write(number + 1, picks)
+        query = Queried(number, tuple(picks.rows.tolist()), json_value(facts))
+        with ledger.telling() as now:
+            if _touched(ledger.pool(now)).isdisjoint(picks.rows.tolist()):
+                journal.append(ledger.files.journal, query)
+                return Batch(picks, written, is_new=True)
+    raise RunError(f"other processes labelled the picks {_TRIES} times over; ask again")
+
+
+def require_left(pool: Pool) -> None:
+    """Refuse a pool of which no row is left.
+
+    Raises:
+        InputError: every row was given out, labelled or skipped.
+    """
+    if not _left_over(pool):
+        raise InputError(
+            f"no row is left: all {len(pool):,} rows were given out, labelled or skipped"
+        )
+
+
+def _touched(pool: Pool) -> set[int]:
+    return {*pool.asked.tolist(), *pool.labelled.tolist(), *pool.skipped.tolist()}
+
+
+def batches_of(events: Sequence[Event]) -> int:
+    """How many batches were given out."""
+    return sum(isinstance(event, Queried) for event in events)
+
+
+def _left_over(pool: Pool) -> int:
+    """How many rows were never given out, labelled or skipped."""
+    asked, skipped, labelled = pool.asked, pool.skipped, pool.labelled
+    return len(pool) - len(np.unique(np.concatenate([asked, skipped, labelled])))
+
+
+def still_open(
+    files: ProjectFiles, events: Sequence[Event], pool: Pool, strategy: str
+) -> Batch | None:
+    """The open rows of earlier batches in the order in which they were given out, or None.
+
+    Args:
+        files: of the project.
+        events: of the journal.
+        pool: after these events.
+        strategy: what the picks are called where several strategies picked them.
+    """
+    left = set(pool.outstanding.tolist())
+    asked = [
+        event for event in events if isinstance(event, Queried) and not left.isdisjoint(event.rows)
+    ]
+    if not asked:
+        return None
+    rows = [row for event in asked for row in event.rows if row in left]
+    named = {event.facts.get("strategy", "") for event in asked}
+    picks = Picks(np.array(rows, dtype=np.int64), named.pop() if len(named) == 1 else strategy)
+    numbers = [event.cycle + 1 for event in asked]
+    shown = [path for number in numbers for path in (files.picks(number), files.sheet(number))]
+    return Batch(picks, tuple(shown), is_new=False)

@@ -1,0 +1,228 @@
+"""Opens what is to be labelled: a folder of images, a table, texts, or a pool of embeddings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from uwe._types import Progress
+from uwe.data import UNPREPARED, Preparation
+from uwe.data.labelled_rows import tf_idf
+from uwe.errors import DataError, InputError
+from uwe.pool_files import PoolFile, open_pool
+from uwe.project.digests import (
+    BLOCK,
+    block_digests,
+    chosen,
+    digest,
+    has_objects,
+    row_digests,
+    stamp,
+)
+from uwe.project.ids import Ids, Names, RowNumbers
+from uwe.project.images import images_in
+from uwe.project.items import Items, ItemsKind, no_column
+from uwe.selecting.items import Item, Text, Values
+from uwe.tables import ID_NAMES, LABEL_NAMES, TABLE_SUFFIXES, Table, open_table
+
+__all__ = ["handed_over", "open_items"]
+
+_SHOWN_NUMBERS = 12
+
+
+def open_items(
+    source: Path,
+    *,
+    label: str | None = None,
+    text: str | None = None,
+    image_size: int | None = None,
+) -> Items:
+    """Open what is to be labelled.
+
+    Args:
+        source: a folder of images, a table, or a pool file with embeddings.
+        label: the column of labels of a table, some or all of them empty; ``label`` by default.
+        text: the column of texts of a table; None for a table of numbers.
+        image_size: side of the square images that are learnt from; None for their own size.
+
+    Raises:
+        InputError: an option does not fit the source.
+        DataError: there is nothing of that kind, or it cannot be read.
+    """
+    if not source.exists():
+        raise DataError(
+            f"{source} does not exist; a source is a folder of images, a table or a pool"
+        )
+    if source.is_dir() and not any(source.glob("*.npy")):
+        for option, value in (("--text", text), ("--label", label)):
+            if value is not None:
+                raise InputError(f"{source} is a folder of images, so {option} is not used")
+        return images_in(source, image_size)
+    if image_size is not None:
+        raise InputError(f"--image-size is for images, and {source} is none; leave it out")
+    if source.suffix.lower() in TABLE_SUFFIXES:
+        table = open_table(source)
+        if text is not None:
+            return _texts(table, text, label)
+        if "features" not in table.columns and "features" not in table.blocks:
+            return _numbers(table, label)
+    if text is not None:
+        raise InputError(f"{source} is a pool of embeddings, so --text is not used; leave it out")
+    return _vectors(open_pool(source), source, label)
+
+
+def handed_over(pool: Any) -> Items:
+    """Items from Python: rows of numbers, a list of texts, or a `Dataset`.
+
+    Raises:
+        DataError: the pool is none of these.
+    """
+    x, ids, preparation = _as_rows(pool)
+    n = x.shape[0]
+    return Items(
+        "images" if preparation != UNPREPARED else "texts" if x.dtype == object else "vectors",
+        ids or RowNumbers(n),
+        {},
+        partial(block_digests if ids is None else row_digests, x),
+        _ready(lambda: _learnt(x)),
+        lambda row: _shown(x[row]),
+        no_column,
+        preparation=preparation,
+        block=BLOCK if ids is None else 1,
+    )
+
+
+def _texts(table: Table, text: str, label: str | None) -> Items:
+    texts = [_text(table, text, row, value) for row, value in enumerate(table.values(text))]
+    return _of_table(
+        "texts", table, label, _ready(lambda: tf_idf(texts)), lambda row: Text(texts[row])
+    )
+
+
+def _numbers(table: Table, label: str | None) -> Items:
+    left_out = {*ID_NAMES, *([label] if label else LABEL_NAMES)}
+    names = [name for name in table.columns if name not in left_out]
+    if not names:
+        raise DataError(f"{table.name} has no columns of numbers; --text COLUMN takes texts")
+    x = np.column_stack([table.numbers(name) for name in names]).astype(np.float64)
+    broken = np.argwhere(~np.isfinite(x))
+    if len(broken):
+        row = int(broken[0, 0])
+        raise DataError(f"{table.name}: {table.where(row)} holds NaN or infinity; correct the row")
+    return _of_table(
+        "rows", table, label, _ready(lambda: x),
+        lambda row: Values(table.at([row], names)[0]),
+    )  # fmt: skip
+
+
+def _of_table(
+    kind: ItemsKind,
+    table: Table,
+    label: str | None,
+    learn: Callable[[Path, Progress | None], Any],
+    preview: Callable[[int], Item],
+) -> Items:
+    ids = table.ids()
+    if label is not None:
+        table.require(label)
+    column = label or table.first(LABEL_NAMES)
+    told = [name for name in table.columns if name != column]
+    return Items(
+        kind,
+        RowNumbers(len(table)) if ids is None else Names(tuple(ids)),
+        {table.path.name: stamp(table.path)},
+        lambda rows, n: [
+            digest(json.dumps(values, default=str).encode())
+            for values in table.at(chosen(rows, n), told)
+        ],
+        learn,
+        preview,
+        table.values,
+        lambda: None if column is None else table.values(column),
+    )
+
+
+def _vectors(pool: PoolFile, path: Path, label: str | None) -> Items:
+    x = pool.read("features")
+    if x is None:
+        raise DataError(
+            f"{path} holds no features; its keys are {pool.shown()}. 'uwe embed' makes a pool of "
+            "images or texts"
+        )
+    table = pool.container.table
+    column = label if table is None else label or table.first(LABEL_NAMES)
+    if label is not None:
+        pool.values(label, "--label")
+    ids: Ids = Names(tuple(pool.ids(len(x)))) if "ids" in pool else RowNumbers(len(x))
+    return Items(
+        "vectors",
+        ids,
+        {file.name: stamp(file) for file in _files_of(path)},
+        partial(row_digests if isinstance(ids, Names) else block_digests, x),
+        _ready(lambda: _as_numpy(x)),
+        lambda row: _shown(x[row]),
+        lambda name: pool.values(name, "--with"),
+        lambda: None if column is None else pool.values(column, "--label"),
+        block=1 if isinstance(ids, Names) else BLOCK,
+    )
+
+
+def _text(table: Table, column: str, row: int, value: Any) -> str:
+    if not isinstance(value, str):
+        raise DataError(
+            f"{table.name}: {table.where(row)} of column {column} holds {value!r}, not text"
+        )
+    return value
+
+
+def _as_rows(pool: Any) -> tuple[Any, Ids | None, Preparation]:
+    if hasattr(pool, "train") and hasattr(pool, "preparation"):
+        return pool.train.x, Names(tuple(pool.ids)), pool.preparation
+    if hasattr(pool, "tocsr"):
+        return pool.tocsr(), None, UNPREPARED
+    array = np.asarray(pool)
+    if array.dtype.kind in "OUS":
+        texts = np.empty(len(array), dtype=object)
+        texts[:] = [str(each) for each in array.tolist()]
+        return texts, None, UNPREPARED
+    if array.ndim < 2 or array.dtype.kind not in "biuf":
+        raise DataError(
+            f"a pool is rows of numbers [n, d], a list of texts, a path or a Dataset, not an "
+            f"array of {array.dtype} {array.shape}"
+        )
+    return array, None, UNPREPARED
+
+
+def _ready(give: Callable[[], Any]) -> Callable[[Path, Progress | None], Any]:
+    """Rows that need no folder and no time."""
+
+    def learn(cache: Path, progress: Progress | None) -> Any:
+        del cache, progress
+        return give()
+
+    return learn
+
+
+def _learnt(x: Any) -> Any:
+    return tf_idf(x.tolist()) if has_objects(x) else x
+
+
+def _shown(row: Any) -> Item:
+    if isinstance(row, str):
+        return Text(row)
+    dense = row.toarray() if hasattr(row, "toarray") else np.asarray(row)
+    numbers = dense.ravel()[:_SHOWN_NUMBERS].tolist()
+    return Values({str(at): number for at, number in enumerate(numbers)})
+
+
+def _files_of(path: Path) -> list[Path]:
+    return sorted(path.glob("*.npy")) if path.is_dir() else [path]
+
+
+def _as_numpy(x: Any) -> Any:
+    return x.numpy() if hasattr(x, "numpy") else x

@@ -1,0 +1,86 @@
+"""Where a project stands, as one value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from uwe import journal
+from uwe.journal import Event, Queried
+from uwe.pool import Pool
+from uwe.project.training import last_training
+from uwe.tasks import Task
+
+__all__ = ["State", "state_of"]
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a project stands.
+
+    Attributes:
+        rows: items in the pool.
+        labelled: rows whose label counts.
+        outstanding: rows that were given out and are neither labelled nor skipped.
+        skipped: rows that were skipped.
+        unasked: of the labelled rows, those that were never given out.
+        disagreements: rows that people answered differently.
+        batches: how many batches were given out.
+        by_person: rows that each person answered.
+        by_class: labelled rows of each class; empty where there are no classes.
+        trained_on: labels that the last model was trained on; None without a model.
+        is_stale: whether labels, rows or classes changed since.
+    """
+
+    rows: int
+    labelled: int
+    outstanding: int
+    skipped: int
+    unasked: int
+    disagreements: int
+    batches: int
+    by_person: Mapping[str, int]
+    by_class: Mapping[str, int]
+    trained_on: int | None
+    is_stale: bool
+
+
+def state_of(events: Sequence[Event], pool: Pool, task: Task, *, is_stale: bool) -> State:
+    """Where a project stands.
+
+    Args:
+        events: of the journal.
+        pool: after these events.
+        task: what is labelled.
+        is_stale: whether the last model is out of date.
+    """
+    answers = journal.answers_by_row(events)
+    last = last_training(events)
+    return State(
+        rows=len(pool),
+        labelled=len(pool.labelled),
+        outstanding=len(pool.outstanding),
+        skipped=len(pool.skipped),
+        unasked=len(pool.unasked),
+        disagreements=sum(_differ(list(told.values())) for told in answers.values()),
+        batches=sum(isinstance(event, Queried) for event in events),
+        by_person=journal.answer_counts(events),
+        by_class=_by_class(pool, task),
+        trained_on=None if last is None else last.facts["n_labeled"],
+        is_stale=is_stale,
+    )
+
+
+def _differ(answers: Sequence[Any]) -> bool:
+    return any(answer != answers[0] for answer in answers[1:])
+
+
+def _by_class(pool: Pool, task: Task) -> dict[str, int]:
+    if not task.classes:
+        return {}
+    counts = Counter(each for value in pool.values for each in np.atleast_1d(value).tolist())
+    return {name: counts[at] for at, name in enumerate(task.classes)}
