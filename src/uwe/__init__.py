@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from uwe.learners.sklearn import SklearnLearner
     from uwe.points import Product
     from uwe.predictions import Predictions
+    from uwe.project import Project
     from uwe.runs import read_acc_files
     from uwe.selecting import Selection, query, select
     from uwe.selection import Plan, certify, k_center, k_means_pp, plan_selection
@@ -34,6 +35,7 @@ __all__ = [
     "Predictions",
     "Preparation",
     "Product",
+    "Project",
     "Result",
     "RunError",
     "Selection",
@@ -66,6 +68,7 @@ _HOMES = {
     "selecting": ("Selection", "query", "select"),
     "points": ("Product",),
     "predictions": ("Predictions",),
+    "project": ("Project",),
     "runs": ("read_acc_files",),
     "selection": ("Plan", "certify", "k_center", "k_means_pp", "plan_selection"),
     "learners.sklearn": ("SklearnLearner",),

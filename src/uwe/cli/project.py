@@ -34,6 +34,8 @@ __all__ = ["init_command", "next_command", "status_command", "tell_command"]
 _SEVERAL = Parameter(negative=())
 _PERSON = "annotator"
 _SHOWN_PROBLEMS = 20
+_OF_EXPERIMENTS = ("warm_start", "full_train")
+"""Options of networks that need test rows or the model of the cycle before."""
 
 _INIT: Mapping[str, tuple[Any, Any, str]] = {
     "task": (
@@ -284,7 +286,8 @@ def _signature() -> inspect.Signature:
         )
         for name, (of, default, doc) in _INIT.items()
     ]
-    return inspect.Signature([*first, *own, *network_parameters()])
+    network = [each for each in network_parameters() if each.name not in _OF_EXPERIMENTS]
+    return inspect.Signature([*first, *own, *network])
 
 
 init_command.__signature__ = _signature()  # type: ignore[attr-defined]
@@ -347,8 +350,8 @@ def _about_task(opened: Project) -> str:
 def _say_batch(
     project: Path, opened: Project, picks: Picks, *, again: bool, output: Path | None
 ) -> None:
-    number = opened.state().batches
-    written = [opened.files.picks(number), opened.files.sheet(number)]
+    batches = _batches_of(opened, picks)
+    written = [file for at in batches for file in (opened.files.picks(at), opened.files.sheet(at))]
     if output is not None:
         written.append(output)
     rows = f"{len(picks):,} {'row' if len(picks) == 1 else 'rows'}"
@@ -356,9 +359,26 @@ def _say_batch(
         print(f"{rows} of the last batches have no label yet, and are shown again; --more gives "
               "further ones.")  # fmt: skip
     else:
-        print(f"{rows} by {picks.strategy}.")
+        print(f"{rows} {_picked_by(opened, picks)}.")
     print("See: " + ", ".join(map(str, written)))
-    print(f"Fill the column label, then: uwe tell {project} {opened.files.picks(number)}")
+    for batch in batches:
+        print(f"Fill the column label, then: uwe tell {project} {opened.files.picks(batch)}")
+
+
+def _picked_by(opened: Project, picks: Picks) -> str:
+    trained_on = opened.state().trained_on
+    if trained_on is None:
+        return "drawn at random, as no model is trained yet"
+    return f"picked by {picks.strategy}, with a model trained on {trained_on:,} labels"
+
+
+def _batches_of(opened: Project, picks: Picks) -> list[int]:
+    """The numbers of the batches in which the picks were given out."""
+    from uwe.journal import Queried
+
+    rows = set(picks.rows.tolist())
+    queried = [event for event in opened.events() if isinstance(event, Queried)]
+    return [at for at, event in enumerate(queried, 1) if rows.intersection(event.rows)]
 
 
 def _say_added(opened: Project) -> None:
@@ -406,7 +426,7 @@ def _lines(opened: Project, state: State) -> list[tuple[str, str]]:
         lines.append(("not asked about", f"{state.unasked:,} of the labelled rows"))
     if len(state.by_person) > 1 or state.disagreements:
         people = ", ".join(f"{name} {count:,}" for name, count in state.by_person.items())
-        lines.append(("people", f"{people}; they differ about {state.disagreements:,} rows"))
+        lines.append(("people", f"{people}; rows on which they differ: {state.disagreements:,}"))
     return lines
 
 

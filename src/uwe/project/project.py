@@ -486,10 +486,10 @@ class Project:
         return explained(picks, self._strategy, question, progress=self._progress)
 
     def _write_picks(self, batch: int, picks: Picks) -> None:
-        rows = [{**row, "label": None} for row in pick_rows(picks, self.ids)]
+        rows = pick_rows(picks, self.ids)
         items = self.items
         shown = {self.ids[row]: items.preview(row) for row in picks}
-        write_text(self.files.picks(batch), picks_csv(rows))
+        write_text(self.files.picks(batch), picks_csv([{**row, "label": None} for row in rows]))
         write_bytes(self.files.sheet(batch), contact_sheet(rows, picks, shown).encode())
 
     def _given_out(self, events: Sequence[Event], pool: Pool) -> Picks:
