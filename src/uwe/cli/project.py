@@ -67,7 +67,7 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
         str | None,
         None,
         "A name of `uwe list models`; sklearn:CLASS; or MODULE:FACTORY. Default: resnet18 for "
-        "images; sklearn:logistic for features and texts, sklearn:forest for numbers.",
+        "images, sklearn:forest for regression, sklearn:logistic otherwise.",
     ),
     "model_option": (
         list[str] | None,
@@ -184,7 +184,9 @@ def next_command(
         before = opened.state().outstanding
         picks = opened.ask(k, more=more)
         if output is not None:
-            rows = pick_rows(picks, opened.ids, columns)
+            rows = [
+                {**row, "label": row.get("label")} for row in pick_rows(picks, opened.ids, columns)
+            ]
             write_bytes(output.expanduser(), encoded_picks(output, rows))
         return opened, picks, bool(before) and not more
 
