@@ -13,9 +13,17 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 SAYS = {
     "own_network": ["[20 40]"],
+    "label_in_terminal": ["no class 'town'", "30 rows, 5 labelled, 2 given out)"],
     "strategy_values": ["a value: [", "uncertain-half ["],
     "many_runs": ["uwe 1 [", "badge 2 [", "random 3 ["],
 }
+
+
+TYPED = {"label_in_terminal": "place\nperson\n\ndate\nplace\ntown\ndate\n"}
+"""What a person types."""
+
+LEAVES = {"label_in_terminal": {"texts.uwe"}}
+"""What a script leaves in the folder in which it runs."""
 
 
 def test_every_example_is_tested() -> None:
@@ -30,11 +38,12 @@ def test_an_example_runs(name: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / f"{name}.py")],
         capture_output=True, text=True, check=False, cwd=tmp_path, env=environment,
+        input=TYPED.get(name, ""),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     for words in SAYS[name]:
         assert words in done.stdout
-    assert not list(tmp_path.iterdir())
+    assert {path.name for path in tmp_path.iterdir()} == LEAVES.get(name, set())
 
 
 def test_the_example_of_a_network_is_a_model_of_the_command_line(tmp_path: Path) -> None:

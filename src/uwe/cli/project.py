@@ -86,7 +86,7 @@ def next_command(
 
     opened, batch = shown(work)
     say_added(opened)
-    say_batch(project, batch, k, output)
+    say_batch(opened, project, batch, k, output)
 
 
 def tell_command(

@@ -27,6 +27,9 @@ __all__ = ["init_command"]
 
 _SEVERAL = Parameter(negative=())
 
+_OF_EXPERIMENTS = ("warm_start", "full_train")
+"""Options of networks that need test rows or the model of the cycle before."""
+
 _INIT: Mapping[str, tuple[Any, Any, str]] = {
     "task": (
         str,
@@ -57,7 +60,7 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
         str | None,
         None,
         "A name of `uwe list models`; sklearn:CLASS; or MODULE:FACTORY. Default: resnet18 for "
-        "images; sklearn:logistic for features and texts, sklearn:forest for numbers.",
+        "images, sklearn:forest for regression, sklearn:logistic otherwise.",
     ),
     "model_option": (
         list[str] | None,
@@ -148,7 +151,8 @@ def _signature() -> inspect.Signature:
         )
         for name, (of, default, doc) in _INIT.items()
     ]
-    return inspect.Signature([*first, *own, *network_parameters()])
+    network = [each for each in network_parameters() if each.name not in _OF_EXPERIMENTS]
+    return inspect.Signature([*first, *own, *network])
 
 
 init_command.__signature__ = _signature()  # type: ignore[attr-defined]
@@ -170,7 +174,7 @@ def _update(project: Path, source: Path | None) -> None:
 
 
 def _default_model(source: Path, given: Mapping[str, Any]) -> str:
-    """A network for images, a linear model for features, a forest for numbers."""
+    """A network for images, a forest for regression, a linear model otherwise."""
     is_images = source.is_dir() and not any(source.glob("*.npy")) and not given.get("embed")
     if is_images:
         return "resnet18"

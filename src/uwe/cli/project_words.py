@@ -12,6 +12,7 @@ from uwe.tables import read_labels
 if TYPE_CHECKING:
     from uwe.project import Answer, Project, State, Told
     from uwe.project.picking import Batch
+    from uwe.strategies import Picks
 
 __all__ = [
     "about_task",
@@ -52,7 +53,7 @@ def about_task(opened: Project) -> str:
     return f"{opened.task.name} of {listed}" if classes else opened.task.name
 
 
-def say_batch(project: Path, batch: Batch, k: int, output: Path | None) -> None:
+def say_batch(opened: Project, project: Path, batch: Batch, k: int, output: Path | None) -> None:
     """Say which rows are given out, where they are shown, and what to do next."""
     picks = batch.picks
     rows = f"{len(picks):,} {'row' if len(picks) == 1 else 'rows'}"
@@ -60,13 +61,20 @@ def say_batch(project: Path, batch: Batch, k: int, output: Path | None) -> None:
         print(f"{rows} of earlier batches have no label yet, and are shown again; --more gives "
               "further ones.")  # fmt: skip
     elif len(picks) < k:
-        print(f"{rows} by {picks.strategy}: {k:,} were wanted, and no more are left.")
+        print(f"{rows} {_picked_by(opened, picks)}: {k:,} were wanted, and no more are left.")
     else:
-        print(f"{rows} by {picks.strategy}.")
+        print(f"{rows} {_picked_by(opened, picks)}.")
     files = [*batch.files, *([] if output is None else [output])]
     print("See: " + ", ".join(map(str, files)))
     table = output if output is not None and output.suffix != ".txt" else batch.files[0]
     print(f"Fill the column label, then: uwe tell {project} {table}")
+
+
+def _picked_by(opened: Project, picks: Picks) -> str:
+    trained_on = opened.state().trained_on
+    if trained_on is None:
+        return "drawn at random, as no model is trained yet"
+    return f"picked by {picks.strategy}, with a model trained on {trained_on:,} labels"
 
 
 def say_added(opened: Project) -> None:
@@ -117,7 +125,7 @@ def status_lines(opened: Project, state: State) -> list[tuple[str, str]]:
         lines.append(("never given out", f"{state.unasked:,} of the labelled rows"))
     if len(state.by_person) > 1 or state.disagreements:
         people = ", ".join(f"{name} {count:,}" for name, count in state.by_person.items())
-        lines.append(("people", f"{people}; they differ about {state.disagreements:,} rows"))
+        lines.append(("people", f"{people}; rows on which they differ: {state.disagreements:,}"))
     return lines
 
 

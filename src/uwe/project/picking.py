@@ -95,10 +95,10 @@ class Picker:
 
     def write(self, batch: int, picks: Picks) -> tuple[Path, ...]:
         """Write the table and the contact sheet of a batch; a table has an empty column label."""
-        rows = [{**row, "label": None} for row in pick_rows(picks, self.items.ids)]
+        rows = pick_rows(picks, self.items.ids)
         shown = {self.items.ids[row]: self.items.preview(row) for row in picks}
         table, sheet = self.files.picks(batch), self.files.sheet(batch)
-        write_text(table, picks_csv(rows))
+        write_text(table, picks_csv([{**row, "label": None} for row in rows]))
         write_bytes(sheet, contact_sheet(rows, picks, shown).encode())
         return table, sheet
 

@@ -109,7 +109,10 @@ def _numbers(table: Table, label: str | None) -> Items:
     names = [name for name in table.columns if name not in left_out]
     if not names:
         raise DataError(f"{table.name} has no columns of numbers; --text COLUMN takes texts")
-    x = np.column_stack([table.numbers(name) for name in names]).astype(np.float64)
+    try:
+        x = np.column_stack([table.numbers(name) for name in names]).astype(np.float64)
+    except DataError as error:
+        raise DataError(f"{error}, or name a column of texts with --text COLUMN") from error
     broken = np.argwhere(~np.isfinite(x))
     if len(broken):
         row = int(broken[0, 0])
@@ -215,9 +218,11 @@ def _learnt(x: Any) -> Any:
 def _shown(row: Any) -> Item:
     if isinstance(row, str):
         return Text(row)
-    dense = row.toarray() if hasattr(row, "toarray") else np.asarray(row)
-    numbers = dense.ravel()[:_SHOWN_NUMBERS].tolist()
-    return Values({str(at): number for at, number in enumerate(numbers)})
+    numbers = (row.toarray() if hasattr(row, "toarray") else np.asarray(row)).ravel()
+    if len(numbers) > _SHOWN_NUMBERS:
+        first = ", ".join(f"{number:.3g}" for number in numbers[:_SHOWN_NUMBERS].tolist())
+        return Text(f"{len(numbers):,} numbers: {first}, …")
+    return Values({str(at): number for at, number in enumerate(numbers.tolist())})
 
 
 def _files_of(path: Path) -> list[Path]:

@@ -158,7 +158,8 @@ def _uncertain(row: Mapping[str, Any]) -> str:
     percent = row["percentile"]
     return (
         f'<span class="bar" role="img" aria-label="percentile {percent:.1f}">'
-        f'<i style="width:{percent:.1f}%"></i></span>{row["uncertainty"]:.4g}'
+        f'<i style="width:{percent:.1f}%"></i></span>'
+        f'<span class="number">{row["uncertainty"]:.4g}</span>'
         f"<small> at least as uncertain as {percent:.3g} % of the unlabelled</small>"
     )
 
