@@ -475,3 +475,19 @@ def rows_in(report: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
         if table["name"] == name
     ]
     return list(rows)
+
+
+def test_a_strategy_that_needs_a_variance_is_refused_before_a_network_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network gives a number without a variance: the default says so and writes nothing."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "linear_net.py").write_text(
+        "import torch\ndef make(classes, shape):\n    return torch.nn.Linear(shape[0], classes)\n"
+    )
+    command = ["run", "sklearn:diabetes", "--model", "linear_net:make", "--epochs", "1"]
+    assert main([*command, "--budgets", "10,20", "--results", str(tmp_path / "results")]) == 2
+    assert "strategy uwe needs variance, which a network does not give; choose bald" in (
+        capsys.readouterr().err
+    )
+    assert not (tmp_path / "results").exists()

@@ -75,9 +75,9 @@ def test_the_reasons_of_a_refusal() -> None:
     """What the task lacks, or what its measures are."""
     with pytest.raises(InputError, match=r"no gradient embedding.*choose uwe, coreset or random"):
         find_strategy("badge").for_task(TASKS["regression"])
-    with pytest.raises(InputError, match="unknown uncertainty of regression 'bvsb'"):
+    with pytest.raises(InputError, match="regression has no measure 'bvsb'"):
         find_strategy("bvsb").for_task(TASKS["regression"])
-    with pytest.raises(InputError, match="unknown uncertainty of multilabel 'standard_deviation'"):
+    with pytest.raises(InputError, match="multilabel has no measure 'standard_deviation'"):
         find_strategy("uwe", uncertainty="standard_deviation").for_task(TASKS["multilabel"])
 
 

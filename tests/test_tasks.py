@@ -261,7 +261,7 @@ def test_tasks_are_found_by_name() -> None:
         (lambda: classification("abc"), "must be a list of names, not the text 'abc'"),
         (lambda: as_task(3), "not an object of type int"),
         (lambda: as_task(NUMBERS, unit="mm"), "unit beside it"),
-        (lambda: NUMBERS.measure("entropy"), "unknown uncertainty of regression 'entropy'"),
+        (lambda: NUMBERS.measure("entropy"), "regression has no measure 'entropy'"),
         (lambda: NUMBERS.metric("accuracy"), "unknown metric of regression 'accuracy'"),
         (lambda: replace(NUMBERS, metrics=()), "task regression has no metrics"),
     ],

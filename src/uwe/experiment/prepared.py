@@ -305,8 +305,23 @@ def _check_abilities(prepared: Prepared) -> None:
     """The learner can give what the strategy and the options ask for."""
     learner = prepared.learner
     require_passes(learner, prepared.strategy.needs.passes)
+    _check_outputs(prepared)
     if prepared.experiment.network.warm_start and not isinstance(learner, WarmStarts):
         raise InputError(f"{learner.name} cannot start from an earlier model; leave warm_start out")
+
+
+def _check_outputs(prepared: Prepared) -> None:
+    """A network gives one output, which must be all that the strategy reads."""
+    if not _is_network(prepared.learner):
+        return
+    given = {next(iter(prepared.dataset.task.outputs))}
+    lacking = sorted(prepared.strategy.needs.outputs - given)
+    if lacking:
+        raise InputError(
+            f"strategy {prepared.strategy.name} needs {lacking[0]}, which a network does not give; "
+            "choose bald, which compares dropout passes, a strategy that needs none, such as "
+            "coreset, or a model such as sklearn:forest"
+        )
 
 
 def _check_names(files: RunFiles) -> None:

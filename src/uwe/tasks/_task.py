@@ -206,7 +206,11 @@ class Task:
         Raises:
             InputError: the task has none of that name.
         """
-        return self.measures[require_known(name, self.measures, f"uncertainty of {self.name}")]
+        if name not in self.measures:
+            raise InputError(
+                f"{self.name} has no measure {name!r}; its measures are {', '.join(self.measures)}"
+            )
+        return self.measures[name]
 
     def metric(self, name: str) -> Metric:
         """The metric of that name.
