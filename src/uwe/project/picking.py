@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from uwe import journal
-from uwe._files import write_bytes, write_text
+from uwe._files import remove_unfinished, write_bytes, write_text
 from uwe._json import json_value
 from uwe._random import derive_seed
 from uwe._types import Progress
@@ -124,6 +124,8 @@ class Picker:
 def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
     """Pick rows, write them, and record them; again if others labelled or trained meanwhile.
 
+    The lock of those who ask is held.
+
     Args:
         ledger: of the project.
         picker: picks and writes.
@@ -133,6 +135,7 @@ def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
         InputError: no row is left.
         RunError: the predictions of the last model cannot be read.
     """
+    remove_unfinished(ledger.files.picks(1).parent, ".")  # of a process that was killed
     for _ in range(_TRIES):
         events = ledger.events()
         pool = ledger.pool(events)

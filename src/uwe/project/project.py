@@ -12,6 +12,7 @@ from typing import Any
 from filelock import Timeout
 
 from uwe import journal
+from uwe._files import remove_unfinished
 from uwe._types import Progress
 from uwe.errors import InputError, RunError
 from uwe.journal import Event, Settled, Skipped, Withdrawn
@@ -375,6 +376,8 @@ class Project:
             raise InputError("no row is labelled, so nothing can be trained; tell some answers")
         if not self._is_stale(events):
             return False
+        for folder in (self.files.cache, self.files.predictions(1).parent):
+            remove_unfinished(folder, ".")  # of a process that was killed
         items = self.items
         x = items.learn(self.files.cache, self._progress)
         learner = learner_of(self._learner, self.settings, self.files, items, self.task, x)
