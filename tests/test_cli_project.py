@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -406,7 +407,7 @@ def test_rows_are_added_without_ids_too(
     with source.open("a") as file:
         file.write("new,1,2,3\n" if ids else "1,2,3\n")
     assert "5 rows by random" in said("next", p, "-k", "9")
-    assert "1 rows added, 6 in all" in said("init", p, "--update").replace("rows 5 to 5", "1")
+    assert "1 row added, 6 in all" in said("init", p, "--update")
     assert "1 row by random" in said("next", p, "-k", "9", "--more")
 
 
@@ -508,6 +509,48 @@ def test_images_of_different_sizes_with_a_size(tmp_path: Path, said: Callable[..
     p = tmp_path / "p.uwe"
     said("init", p, of_two_sizes(tmp_path / "photos"), *SMALL, "--image-size", "8")
     assert "5 rows by random" in said("next", p, "-k", "5")
+
+
+@pytest.fixture
+def encoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module of encoders in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "my_encoders", raising=False)
+    (tmp_path / "my_encoders.py").write_text(
+        "import torch\n"
+        "def images():\n"
+        "    return lambda x: (None, x.mean((2, 3)))\n"
+        "def words():\n"
+        "    return lambda texts: (None, torch.tensor([[float(len(t)), 1.0] for t in texts]))\n"
+    )
+
+
+@pytest.mark.usefixtures("encoders")
+@pytest.mark.parametrize("kind", ["images", "words"])
+def test_features_of_a_pretrained_model(
+    kind: str, tmp_path: Path, said: Callable[..., str]
+) -> None:
+    """--embed computes features once, when they are first needed, in the order of the rows."""
+    p = tmp_path / "p.uwe"
+    if kind == "images":
+        said("init", p, photos(tmp_path / "photos"), *CROWS, "--embed", "my_encoders:images")
+    else:
+        source = texts(tmp_path / "t.jsonl")
+        said("init", p, source, *CROWS, "--text", "words", "--embed", "my_encoders:words")
+    assert not (p / "cache").exists()
+    said("next", p, "-k", "6")
+    said("tell", p, fill(p / "picks" / "round-1.csv", lambda at, _: "crow" if at % 2 else "rook"))
+    assert "3 rows by uwe" in said("next", p, "-k", "3")
+    [made] = (p / "cache").glob("embedding-*.safetensors")
+    before = made.stat().st_mtime_ns
+    opened = Project.open(p)
+    x = opened.items.learn(p / "cache", None)
+    assert made.stat().st_mtime_ns == before
+    assert x.shape[0] == len(opened.ids)
+    if kind == "words":
+        shown = [opened.items.preview(row).text for row in range(len(opened.ids))]
+        assert x[:, 0].tolist() == [len(text) for text in shown]
 
 
 def test_labels_that_there_are(tmp_path: Path, said: Callable[..., str]) -> None:

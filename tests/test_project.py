@@ -315,15 +315,16 @@ def test_rows_that_are_gained_are_taken_in_on_demand(tmp_path: Path) -> None:
     project.tell(rows, [bird(x[row]) for row in rows])
     project.train()
     grown = project_in(tmp_path, x)
-    assert grown.added == ("rows 60 to 79",)
+    assert grown.gained == 20
     assert len(grown.ids) == 60
     assert max(grown.ask(60)) < 60
     assert grown.update() == ("rows 60 to 79",)
     assert grown.update() == ()
     assert grown.state().is_stale
     assert sorted(grown.ask(99, more=True)) == list(range(60, 80))
-    with pytest.raises(uwe.RunError, match="open the project again"):
-        project.state()
+    for _ in range(2):
+        with pytest.raises(uwe.RunError, match="open the project again"):
+            project.state()
 
 
 def test_a_changed_row_is_found_although_rows_were_gained(tmp_path: Path) -> None:
@@ -546,6 +547,42 @@ def test_eight_processes_tell_at_once(tmp_path: Path) -> None:
     assert len(told) == len(set(told))
     assert set(told) == expected
     assert project.labels() == {str(row): "crow" if row % 2 else "rook" for row in range(80)}
+
+
+ASKER = """
+import sys
+from uwe.project import Project
+project = Project.open(sys.argv[1])
+sys.stdin.readline()
+print(*project.ask(7, more=sys.argv[2] == "more"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", ["more", "again"])
+def test_processes_that_ask_at_once(tmp_path: Path, more: str) -> None:
+    """With ``more`` no row goes to two of them; without it all get the one batch."""
+    source = npy_pool(tmp_path / "pool", rows_of_numbers())
+    project = project_in(tmp_path, source)
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", ASKER, str(project.files.folder), more],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    given = [process.communicate()[0].split() for process in started]
+    assert [len(rows) for rows in given] == [7, 7, 7]
+    batches = [event for event in project.events() if isinstance(event, Queried)]
+    assert len(batches) == (3 if more == "more" else 1)
+    assert len({row for rows in given for row in rows}) == 7 * len(batches)
+    for batch in batches:
+        with project.files.picks(batch.cycle + 1).open() as file:
+            assert [int(line.split(",")[1]) for line in file.readlines()[1:]] == list(batch.rows)
 
 
 SLOW_LEARNER = """

@@ -64,6 +64,9 @@ def next_command(
     force
         Overwrite an output file that exists.
     """
+    from uwe.project.picking import require_count
+
+    require_count(k)
     if output is not None:
         check_suffix(output)
         if output.exists() and not force:

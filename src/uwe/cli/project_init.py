@@ -105,6 +105,8 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
     parameters = key_values(given.get("model_option") or [], flag="--model-option")
     check_model(model, parameters, network)
     more = {name: given.get(name) for name in ("label", "text", "embed", "image_size")}
+    classes, labels = _names(given.get("classes")), _label_file(given.get("labels"))
+    task_options = key_values(given.get("task_option") or [], flag="--task-option")
 
     from uwe.project import Project
 
@@ -115,15 +117,15 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
             model,
             strategy=given.get("strategy", "uwe"),
             task=given.get("task", "classification"),
-            classes=_names(given.get("classes")),
-            labels=_label_file(given.get("labels")),
+            classes=classes,
+            labels=labels,
             seed=given.get("seed", 1),
             answers_per_row=given.get("answers", 1),
             progress=display,
             options=options,
             model_options=parameters,
             network=network,
-            task_options=key_values(given.get("task_option") or [], flag="--task-option"),
+            task_options=task_options,
             **more,
         )
     )
@@ -169,8 +171,10 @@ def _update(project: Path, source: Path | None) -> None:
     from uwe.project import Project
 
     opened = Project.open(project)
-    added = opened.update()
-    print(f"{project}: {len(added):,} rows added, {len(opened.ids):,} in all.")
+    gained = opened.gained
+    opened.update()
+    rows = "row" if gained == 1 else "rows"
+    print(f"{project}: {gained:,} {rows} added, {len(opened.ids):,} in all.")
 
 
 def _default_model(source: Path, given: Mapping[str, Any]) -> str:

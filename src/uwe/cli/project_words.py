@@ -79,10 +79,11 @@ def _picked_by(opened: Project, picks: Picks) -> str:
 
 def say_added(opened: Project) -> None:
     """Say that the source has gained rows."""
-    added = opened.added
-    if added:
+    gained = opened.gained
+    if gained:
         print(
-            f"{len(added):,} new rows are in {opened.settings.source}; 'uwe init "
+            f"{gained:,} new {'row is' if gained == 1 else 'rows are'} in "
+            f"{opened.settings.source}; 'uwe init "
             f"{opened.files.folder} --update' takes them in",
             file=sys.stderr,
         )

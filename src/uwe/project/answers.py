@@ -50,7 +50,7 @@ class Told:
         corrected: answers that replace an earlier one of the same person.
         known: answers that the journal already held.
         skipped: items that were skipped.
-        unasked: of the new answers, those about items that nobody asked about.
+        unasked: of the new answers, those about items that were never given out.
         empty: rows without a label.
         problems: a line for each answer that was not understood; nothing of it was recorded.
     """

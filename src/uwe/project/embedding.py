@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from uwe._files import make_folder
-from uwe._types import Progress
+from uwe._types import Progress, Rows
 from uwe.data import UNPREPARED
 from uwe.errors import InputError
 from uwe.pool_files import open_pool
@@ -64,7 +65,9 @@ def embedded(
         path = cache / f"embedding-{_key(items, model, image_size)}.safetensors"
         if not path.is_file():
             _embed(path, source, model, text, image_size, progress)
-        return open_pool(path).read("features").numpy()
+        pool = open_pool(path)
+        x = pool.read("features").numpy()
+        return x[_places(pool.ids(len(x)), items)]
 
     return replace(
         items,
@@ -92,6 +95,12 @@ def _embed(
     for other in path.parent.glob("embedding-*.safetensors"):
         if other != path:
             other.unlink(missing_ok=True)
+
+
+def _places(names: Sequence[str], items: Items) -> Rows:
+    """Where the rows of the items are in the embedding, which names its own rows."""
+    at = {name: row for row, name in enumerate(names)}
+    return np.array([at[name] for name in items.ids], dtype=np.int64)
 
 
 def _key(items: Items, model: str, image_size: int | None) -> str:

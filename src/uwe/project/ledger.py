@@ -74,6 +74,11 @@ class Ledger:
         """The pool, in the order of the project's rows."""
         return self._source.only(self.ids)
 
+    @property
+    def gained(self) -> int:
+        """How many rows the source has gained since the project took in its rows."""
+        return len(self._source.ids) - len(self.ids)
+
     def events(self) -> list[Event]:
         """The events of the journal so far.
 
@@ -174,12 +179,12 @@ class Ledger:
             if self.settings.classes != self.task.classes:
                 self.task = self.settings.make_task()
         if self._seen[self.files.rows] != _stamp(self.files.rows):
-            self._note(self.files.rows)
             if len(read_manifest(self.files.rows).ids) != len(self.ids):
                 raise RunError(
                     f"another process has taken in further rows of {self.files.folder}; open the "
                     "project again"
                 )
+            self._note(self.files.rows)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

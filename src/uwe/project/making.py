@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uwe import journal
-from uwe._files import make_folder
+from uwe._files import make_folder, remove_unfinished
 from uwe._json import json_value
 from uwe._types import Progress
 from uwe.errors import InputError
@@ -74,6 +74,7 @@ def create(
     with _undone_on_failure(files), waited(files.tell_lock):
         if files.settings.is_file():
             raise InputError(f"{files.folder} holds another project; choose another folder")
+        remove_unfinished(files.folder, ".")
         if items.sample is not None and settings.embed is None:  # names an image that is broken
             items.learn(files.cache, progress)
         files.journal.unlink(missing_ok=True)  # of a process that was killed

@@ -7,15 +7,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from uwe import journal
-from uwe._files import write_bytes, write_text
+from uwe._files import remove_unfinished, write_bytes, write_text
 from uwe._json import json_value
 from uwe._random import derive_seed
 from uwe._types import Progress
-from uwe.errors import InputError, RunError
+from uwe.errors import InputError, RunError, UweError
 from uwe.journal import Event, Queried
 from uwe.pool import Pool
 from uwe.project.files import ProjectFiles
@@ -25,13 +26,30 @@ from uwe.project.training import last_training, scope_of
 from uwe.selecting.sheet import contact_sheet
 from uwe.selecting.tables import pick_rows, picks_csv
 from uwe.strategies import Picks, Question, Strategy
+from uwe.tables import open_table
 from uwe.tasks import Task
 
-__all__ = ["Batch", "Picker", "batches_of", "new_batch", "require_left", "still_open"]
+__all__ = [
+    "Batch",
+    "Picker",
+    "batches_of",
+    "new_batch",
+    "require_count",
+    "require_left",
+    "still_open",
+]
 
 log = logging.getLogger("uwe")
 
 _TRIES = 5
+_REASONS = {
+    "uncertainty": ("uncertainty", "nan"),
+    "percentile": ("percentile", "nan"),
+    "distance": ("distance", "inf"),
+    "nearest_idx": ("nearest", "-1"),
+    "stands_for": ("stands_for", "0"),
+}
+"""By column of a table of picks: the field of `Picks`, and what an empty cell means."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +124,8 @@ class Picker:
 def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
     """Pick rows, write them, and record them; again if others labelled or trained meanwhile.
 
+    The lock of those who ask is held.
+
     Args:
         ledger: of the project.
         picker: picks and writes.
@@ -115,6 +135,7 @@ def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
         InputError: no row is left.
         RunError: the predictions of the last model cannot be read.
     """
+    remove_unfinished(ledger.files.picks(1).parent, ".")  # of a process that was killed
     for _ in range(_TRIES):
         events = ledger.events()
         pool = ledger.pool(events)
@@ -135,6 +156,16 @@ def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
                 journal.append(ledger.files.journal, query)
                 return Batch(picks, written, is_new=True)
     raise RunError(f"other processes labelled the picks {_TRIES} times over; ask again")
+
+
+def require_count(k: int) -> None:
+    """Refuse a number of rows below 1.
+
+    Raises:
+        InputError: it is, or it is no whole number.
+    """
+    if isinstance(k, bool | np.bool_) or not isinstance(k, int | np.integer) or k < 1:
+        raise InputError(f"the number of rows must be a whole number of at least 1, not {k!r}")
 
 
 def require_left(pool: Pool) -> None:
@@ -183,7 +214,37 @@ def still_open(
         return None
     rows = [row for event in asked for row in event.rows if row in left]
     named = {event.facts.get("strategy", "") for event in asked}
-    picks = Picks(np.array(rows, dtype=np.int64), named.pop() if len(named) == 1 else strategy)
+    name = named.pop() if len(named) == 1 else strategy
+    tables = [files.picks(event.cycle + 1) for event in asked]
+    picks = Picks(np.array(rows, dtype=np.int64), name, **_reasons(rows, tables))
     numbers = [event.cycle + 1 for event in asked]
     shown = [path for number in numbers for path in (files.picks(number), files.sheet(number))]
     return Batch(picks, tuple(shown), is_new=False)
+
+
+def _reasons(rows: Sequence[int], tables: Sequence[Path]) -> dict[str, Any]:
+    """The reasons for some rows, read back from tables of picks; none where a table was removed."""
+    cells: dict[int, dict[str, str]] = {}
+    try:
+        for path in tables:
+            table = open_table(path)
+            read = table.at(range(len(table)), ["idx", *_REASONS])
+            cells |= {int(each["idx"]): each for each in read}
+        columns = {
+            field: [cells[row][name] for row in rows] for name, (field, _) in _REASONS.items()
+        }
+        reasons = {
+            field: np.array([float(text or missing) for text in columns[field]])
+            for field, missing in _REASONS.values()
+        }
+    except (UweError, KeyError, ValueError):
+        return {}
+    known = {field for field, texts in columns.items() if all(texts)}
+    if "stands_for" in known:  # otherwise there were no features
+        known |= {"distance", "nearest"}
+    whole = ("nearest", "stands_for")
+    return {
+        field: values.astype(np.int64) if field in whole else values
+        for field, values in reasons.items()
+        if field in known
+    }

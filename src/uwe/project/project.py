@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from filelock import Timeout
 
 from uwe import journal
+from uwe._files import remove_unfinished
 from uwe._types import Progress
 from uwe.errors import InputError, RunError
 from uwe.journal import Event, Settled, Skipped, Withdrawn
@@ -32,7 +32,7 @@ from uwe.project.making import (
     require_same,
     with_classes,
 )
-from uwe.project.picking import Batch, Picker, new_batch, require_left, still_open
+from uwe.project.picking import Batch, Picker, new_batch, require_count, require_left, still_open
 from uwe.project.settings import ProjectSettings, read_settings
 from uwe.project.sources import handed_over
 from uwe.project.state import State, state_of
@@ -204,9 +204,9 @@ class Project:
         return self._ledger.items
 
     @property
-    def added(self) -> tuple[str, ...]:
-        """Rows that the source has gained, and that `update` would take in."""
-        return self._ledger.change.added
+    def gained(self) -> int:
+        """How many rows the source has gained, which `update` would take in."""
+        return self._ledger.gained
 
     def events(self) -> list[Event]:
         """The events of the journal so far.
@@ -240,7 +240,7 @@ class Project:
 
     def batch(self, k: int, *, more: bool = False) -> Batch:
         """As `ask`, with the files that show the rows, and whether the rows are new."""
-        _require_count(k)
+        require_count(k)
         if (again := self._still_open(more)) is not None:
             return again
         self._bring_up_to_date()  # without the lock: another process that asks need not wait
@@ -376,6 +376,8 @@ class Project:
             raise InputError("no row is labelled, so nothing can be trained; tell some answers")
         if not self._is_stale(events):
             return False
+        for folder in (self.files.cache, self.files.predictions(1).parent):
+            remove_unfinished(folder, ".")  # of a process that was killed
         items = self.items
         x = items.learn(self.files.cache, self._progress)
         learner = learner_of(self._learner, self.settings, self.files, items, self.task, x)
@@ -422,8 +424,3 @@ class Project:
 def _strategy_of(given: str | Strategy, settings: ProjectSettings, task: Task) -> Strategy:
     options = settings.options if isinstance(given, str) else None
     return as_strategy(given, options).for_task(task)
-
-
-def _require_count(k: int) -> None:
-    if isinstance(k, bool | np.bool_) or not isinstance(k, int | np.integer) or k < 1:
-        raise InputError(f"the number of rows must be a whole number of at least 1, not {k!r}")
