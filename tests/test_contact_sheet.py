@@ -140,7 +140,7 @@ def test_a_browser_shows_texts_and_values(tmp_path: Path, width: int, options: l
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_browser_shows_it(folder: Path, width: int) -> None:
-    """Every image is drawn, nothing sticks out, sorting sorts, and nothing is asked or wrong."""
+    """Every image is drawn whole, nothing sticks out, sorting sorts, nothing is asked or wrong."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed")
@@ -156,6 +156,9 @@ def test_a_browser_shows_it(folder: Path, width: int) -> None:
         page.goto(sheet.as_uri())
         drawn = page.eval_on_selector_all("img", "all => all.filter(i => i.naturalWidth).length")
         outside = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        cut = page.eval_on_selector_all(
+            "img", "all => all.filter(i => i.clientHeight > i.parentElement.clientHeight).length"
+        )
         page.select_option("#sort", "many")
         many = page.eval_on_selector_all(".card", "all => all.map(c => +c.dataset.many)")
         page.select_option("#sort", "rank")
@@ -164,6 +167,7 @@ def test_a_browser_shows_it(folder: Path, width: int) -> None:
             page.screenshot(path=f"{shots}/sheet-{width}.png", full_page=True)
         browser.close()
     assert drawn == 9
+    assert cut == 0
     assert outside <= 0
     assert many == sorted(many, reverse=True)
     assert order == list(range(9))

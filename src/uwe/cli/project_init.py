@@ -18,6 +18,7 @@ from uwe.errors import DataError, InputError, require_known
 from uwe.learners import NetworkOptions, check_model
 from uwe.project.files import ProjectFiles
 from uwe.strategies import find_strategy
+from uwe.tables import TABLE_SUFFIXES
 from uwe.tasks import task_names
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
         str | None,
         None,
         "A name of `uwe list models`; sklearn:CLASS; or MODULE:FACTORY. Default: resnet18 for "
-        "images, sklearn:forest for regression, sklearn:logistic otherwise.",
+        "images, sklearn:forest for regression, sklearn:logistic for tables; for embeddings "
+        "sklearn:linear_model.LogisticRegression, which takes them as they are.",
     ),
     "model_option": (
         list[str] | None,
@@ -101,8 +103,10 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
     network = {name: given[name] for name in vars(NetworkOptions()) if name in given}
     network = changed(NetworkOptions(**network))
     is_new = not ProjectFiles(project.expanduser()).settings.is_file()
-    model = given.get("model") or _default_model(source, given)
-    parameters = key_values(given.get("model_option") or [], flag="--model-option")
+    model, parameters = _default_model(source, given)
+    if given.get("model") is not None:
+        model, parameters = given["model"], {}
+    parameters |= key_values(given.get("model_option") or [], flag="--model-option")
     check_model(model, parameters, network)
     more = {name: given.get(name) for name in ("label", "text", "embed", "image_size")}
     classes, labels = _names(given.get("classes")), _label_file(given.get("labels"))
@@ -177,12 +181,20 @@ def _update(project: Path, source: Path | None) -> None:
     print(f"{project}: {gained:,} {rows} added, {len(opened.ids):,} in all.")
 
 
-def _default_model(source: Path, given: Mapping[str, Any]) -> str:
-    """A network for images, a forest for regression, a linear model otherwise."""
+def _default_model(source: Path, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A network for images, a forest for regression, a linear model otherwise.
+
+    Embeddings are learnt as they are: dividing each column by its deviation over a few labelled
+    rows would blow up the columns that say least.
+    """
     is_images = source.is_dir() and not any(source.glob("*.npy")) and not given.get("embed")
     if is_images:
-        return "resnet18"
-    return "sklearn:forest" if given.get("task") == "regression" else "sklearn:logistic"
+        return "resnet18", {}
+    if given.get("task") == "regression":
+        return "sklearn:forest", {}
+    if source.suffix.lower() in TABLE_SUFFIXES and not given.get("embed"):
+        return "sklearn:logistic", {}
+    return "sklearn:linear_model.LogisticRegression", {"max_iter": 1000}
 
 
 def _names(classes: str | None) -> tuple[str, ...]:

@@ -62,7 +62,8 @@ def make_sklearn(
     if dataset.preparation != UNPREPARED:
         raise InputError(
             f"{dataset.name} holds images, and {model} takes rows of numbers or texts; choose a "
-            "network, or a table such as sklearn:digits"
+            "network, or make features of the images with a pretrained model ('uwe embed', or --embed "
+            "of 'uwe init')"
         )
     return sklearn_learner(model, dataset.train.x, options, task=dataset.task)
 

@@ -77,4 +77,4 @@ def _as_features(array: np.ndarray[Any, Any]) -> torch.Tensor:
             f"the estimator's rows are {array.dtype} {array.shape}, not numbers [n, d]; put it "
             "into a pipeline behind a step that turns them into numbers"
         )
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    return torch.from_numpy(np.require(array, np.float32, ["C", "W"]))
