@@ -62,8 +62,8 @@ def make_sklearn(
     if dataset.preparation != UNPREPARED:
         raise InputError(
             f"{dataset.name} holds images, and {model} takes rows of numbers or texts; choose a "
-            "network, or make features of the images with a pretrained model ('uwe embed', or --embed "
-            "of 'uwe init')"
+            "network, or make features of the images by a pretrained model ('uwe embed', or "
+            "--embed of 'uwe init')"
         )
     return sklearn_learner(model, dataset.train.x, options, task=dataset.task)
 
