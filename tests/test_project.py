@@ -685,3 +685,17 @@ def test_the_journal_vouches_for_what_is_there(tmp_path: Path) -> None:
         project.tell(rows, [bird(x[row]) for row in rows])
         project.ask(6)
     assert named == ["Queried", "Answered", "Trained", "Queried"]
+
+
+def test_a_series_is_aligned_or_refused(tmp_path: Path) -> None:
+    """The index of a pandas Series must be the ids in the order of the rows, or positions."""
+    pandas = pytest.importorskip("pandas")
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    project = uwe.Project(tmp_path / "p", x, "sklearn:logistic", classes=["a", "b"])
+    names = ["4", "2", "7"]
+    assert project.tell(names, pandas.Series(["a", "b", "a"], index=names)).new == 3
+    assert project.tell(["1", "3"], pandas.Series(["a", "b"])).new == 2
+    turned = pandas.Series(["b", "a", "a"], index=["2", "4", "7"])
+    with pytest.raises(uwe.InputError, match="has '2' in place 0, where the rows have '4'"):
+        project.tell(names, turned)
+    assert project.labels() == {"1": "a", "2": "b", "3": "b", "4": "a", "7": "a"}

@@ -260,7 +260,7 @@ class Project:
         Args:
             rows: row numbers or ids.
             answers: a label for each: the name of a class, names of classes, or a number; None
-                where there is no label.
+                where there is no label. The index of a pandas Series must be the ids, or 0, 1, 2 …
             by: who answered.
             seconds: how long each answer took.
 
@@ -270,6 +270,7 @@ class Project:
         ids = self.ids.named(rows)
         if len(ids) != len(answers):
             raise InputError(f"{len(ids)} rows, but {len(answers)} answers; give one for each row")
+        _require_aligned(ids, answers)
         if seconds is not None and len(seconds) != len(ids):
             raise InputError(f"{len(ids)} rows, but {len(seconds)} seconds; give one for each row")
         given = [
@@ -424,3 +425,22 @@ class Project:
 def _strategy_of(given: str | Strategy, settings: ProjectSettings, task: Task) -> Strategy:
     options = settings.options if isinstance(given, str) else None
     return as_strategy(given, options).for_task(task)
+
+
+def _require_aligned(ids: Sequence[str], answers: Any) -> None:
+    """Refuse a Series whose index says that it is about other rows.
+
+    Raises:
+        InputError: the index is neither that of positions nor the ids, in their order.
+    """
+    index = getattr(answers, "index", None)
+    if index is None or callable(index):  # lists have a method of that name
+        return
+    names = [str(name) for name in index]
+    wanted = [list(ids), [str(at) for at in range(len(ids))]]
+    if names not in wanted:
+        at = next(at for at, name in enumerate(names) if name != ids[at])
+        raise InputError(
+            f"the index of the answers has {names[at]!r} in place {at}, where the rows have "
+            f"{ids[at]!r}; sort the answers like the rows, or give answers.to_numpy()"
+        )
