@@ -24,16 +24,10 @@ _TRUTH = {"1": 1, "0": 0, "true": 1, "false": 0, "yes": 1, "no": 0, "1.0": 1, "0
 
 
 @dataclass(frozen=True)
-class Classes:
-    """One class a row: int64 ``[n]``, -1 where missing.
-
-    Attributes:
-        names: of the classes.
-    """
+class _Named:
+    """Labels that are classes with names."""
 
     names: tuple[str, ...]
-
-    rule = "majority; of equal votes, the class that was answered first"
 
     @property
     def width(self) -> int:
@@ -43,6 +37,17 @@ class Classes:
     @cached_property
     def _number(self) -> dict[str, int]:
         return {name: at for at, name in enumerate(self.names)}
+
+
+@dataclass(frozen=True)
+class Classes(_Named):
+    """One class a row: int64 ``[n]``, -1 where missing.
+
+    Attributes:
+        names: of the classes.
+    """
+
+    rule = "majority; of equal votes, the class that was answered first"
 
     def encode(self, value: Any) -> int | None:
         """The number of a class that is given by its name.
@@ -108,7 +113,7 @@ class Classes:
 
 
 @dataclass(frozen=True)
-class Flags:
+class Flags(_Named):
     """Several classes a row, or none: int8 ``[n, c]`` of 0 and 1, -1 where missing.
 
     People write the classes of a row as a list, or separated by ``|`` or ``;``. No class at all is
@@ -118,18 +123,7 @@ class Flags:
         names: of the classes.
     """
 
-    names: tuple[str, ...]
-
     rule = "majority for each class; of equal votes, the class applies"
-
-    @property
-    def width(self) -> int:
-        """One number a class."""
-        return len(self.names)
-
-    @cached_property
-    def _number(self) -> dict[str, int]:
-        return {name: at for at, name in enumerate(self.names)}
 
     def encode(self, value: Any) -> list[int] | None:
         """The numbers of the classes of a row, rising.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from uwe.errors import InputError
 from uwe.pool import Pool
 from uwe.predictions import Predictions
 from uwe.strategies import Question, Strategy, as_strategy, describe_strategy
+from uwe.testing.claims import claim, claim_refusal
 from uwe.testing.pools import POOLS, generic
 
 __all__ = ["StrategyContract", "check_strategy"]
@@ -79,8 +81,8 @@ class StrategyContract:
         marks = _marks(pool_)
         _answer(made, Question(predictions, pool_, _SEED), 7, pool)
         for name, tensor in _tensors(predictions):
-            _claim(bool(torch.equal(tensor, before[name])), f"a query changes the {name} ({pool})")
-        _claim(_marks(pool_) == marks, f"a query changes the pool ({pool})")
+            claim(bool(torch.equal(tensor, before[name])), f"a query changes the {name} ({pool})")
+        claim(_marks(pool_) == marks, f"a query changes the pool ({pool})")
 
     def test_the_seed_decides(self) -> None:
         """The same seed gives the same rows, regardless of earlier draws."""
@@ -90,13 +92,16 @@ class StrategyContract:
             torch.manual_seed(noise)
             np.random.seed(noise)
             picks.append(_answer(made, question, 9).tolist())
-        _claim(picks[0] == picks[1], f"the same seed gives {picks[0]} and {picks[1]}")
+        claim(picks[0] == picks[1], f"the same seed gives {picks[0]} and {picks[1]}")
 
     def test_more_rows_than_are_left_are_refused(self) -> None:
         """An InputError, not fewer rows."""
         made = self.make()
         question = Question(_with_passes(generic(_N), made), _pool(8), _SEED)
-        _claim_refusal(lambda: made.query(question, 33), "33 of 32 unlabelled rows")
+        claim_refusal(
+            lambda: made.query(question, 33),
+            "33 of 32 unlabelled rows are accepted",
+        )
 
     def test_nan_is_refused(self) -> None:
         """NaN or infinity in a field that is needed is an InputError; nothing is ranked by it."""
@@ -107,7 +112,9 @@ class StrategyContract:
                 broken = predictions.field(name).clone()
                 broken[..., 17, 2] = value
                 question = Question(predictions.having(**{name: broken}), _pool(8), _SEED)
-                _claim_refusal(lambda: made.query(question, 3), f"{value} among the {name}")  # noqa: B023
+                claim_refusal(
+                    partial(made.query, question, 3), f"{value} in the {name} is accepted"
+                )
 
     def test_only_its_needs_change_its_picks(self) -> None:
         """Fields that are not among the needs may hold any numbers, NaN too."""
@@ -121,23 +128,23 @@ class StrategyContract:
             for changed in (tensor, torch.full_like(tensor, torch.nan)):
                 question = Question(predictions.having(**{name: changed}), _pool(8), _SEED)
                 rows = _answer(made, question, 9, f"other {name}").tolist()
-                _claim(rows == whole, f"the {name} are not among its needs, but change its picks")
+                claim(rows == whole, f"the {name} are not among its needs, but change its picks")
 
     def test_it_fits_a_record(self) -> None:
         """The options are JSON, and the measure is one number for each row."""
         made = self.make()
         record = json.loads(json.dumps(made.record))
-        _claim(record == made.record, f"the options change when written as JSON: {made.options}")
+        claim(record == made.record, f"the options change when written as JSON: {made.options}")
         scores = made.measure(_with_passes(generic(_N), made))
-        _claim(tuple(scores.shape) == (_N,), f"its measure gives an array of shape {scores.shape}")
+        claim(tuple(scores.shape) == (_N,), f"its measure gives an array of shape {scores.shape}")
 
     def test_it_is_described(self) -> None:
         """A strategy that is tested by name has a line that describes it, and a source."""
         if not isinstance(name := getattr(self, "strategy", None), str):
             return
         line, source = describe_strategy(name)
-        _claim(line.strip() != "", f"the docstring of {name} has no first line")
-        _claim(source != "", f"the docstring of {name} has no paragraph 'Source:'")
+        claim(line.strip() != "", f"the docstring of {name} has no first line")
+        claim(source != "", f"the docstring of {name} has no paragraph 'Source:'")
 
 
 def check_strategy(strategy: str | Strategy, **options: Any) -> None:
@@ -170,10 +177,10 @@ def check_strategy(strategy: str | Strategy, **options: Any) -> None:
 
 def _picks_are_valid(strategy: Strategy, question: Question, k: int, where: str) -> None:
     rows = _answer(strategy, question, k, f"k = {k}, {where}")
-    _claim(rows.dtype == np.int64, f"rows are {rows.dtype}, not int64 ({where})")
-    _claim(len(rows) == k, f"{len(rows)} rows for k = {k} ({where})")
-    _claim(len(np.unique(rows)) == k, f"rows are not distinct for k = {k} ({where})")
-    _claim(set(rows) <= set(question.candidates), f"a row is not a candidate ({where})")
+    claim(rows.dtype == np.int64, f"rows are {rows.dtype}, not int64 ({where})")
+    claim(len(rows) == k, f"{len(rows)} rows for k = {k} ({where})")
+    claim(len(np.unique(rows)) == k, f"rows are not distinct for k = {k} ({where})")
+    claim(set(rows) <= set(question.candidates), f"a row is not a candidate ({where})")
 
 
 def _answer(strategy: Strategy, question: Question, k: int, where: str = "") -> Rows:
@@ -211,16 +218,3 @@ def _marks(pool: Pool) -> tuple[object, ...]:
 def _tensors(predictions: Predictions) -> Iterator[tuple[str, torch.Tensor]]:
     for name in sorted(predictions.fields):
         yield name, predictions.field(name)
-
-
-def _claim(true: bool, otherwise: str) -> None:
-    if not true:
-        raise AssertionError(f"contract broken: {otherwise}")
-
-
-def _claim_refusal(work: Callable[[], Any], what: str) -> None:
-    try:
-        work()
-    except InputError:
-        return
-    raise AssertionError(f"contract broken: {what} are not refused with an InputError")

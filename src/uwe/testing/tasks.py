@@ -14,6 +14,7 @@ import torch
 from uwe.errors import InputError
 from uwe.predictions import Predictions
 from uwe.tasks import Metric, Task, as_task
+from uwe.testing.claims import claim, claim_refusal
 
 __all__ = ["TaskContract", "check_task"]
 
@@ -67,36 +68,36 @@ class TaskContract:
         task = self.make()
         for label in self.labels(task):
             value = task.targets.encode(label)
-            _claim(json.loads(json.dumps(value)) == value, f"{value!r} of {label!r} is not JSON")
+            claim(json.loads(json.dumps(value)) == value, f"{value!r} of {label!r} is not JSON")
             again = task.targets.encode(task.targets.decode(value))
-            _claim(again == value, f"{label!r} is encoded as {value!r}, and again as {again!r}")
+            claim(again == value, f"{label!r} is encoded as {value!r}, and again as {again!r}")
 
     def test_values_survive_the_array(self) -> None:
         """Values become an array and values again; None is missing, and the check agrees."""
         kind = self.make().targets
         values = [None, *map(kind.encode, self.labels(self.make())), None]
         array = kind.array(values)
-        _claim(kind.values(array) == values, f"{values} become {kind.values(array)}")
+        claim(kind.values(array) == values, f"{values} become {kind.values(array)}")
         known = [value is not None for value in values]
-        _claim(kind.known(array).tolist() == known, "known rows are not those with a label")
+        claim(kind.known(array).tolist() == known, "known rows are not those with a label")
         checked = kind.checked(array)
         same = checked.dtype == array.dtype and np.array_equal(
             checked, array, equal_nan=array.dtype.kind == "f"
         )
-        _claim(same, "checked() changes an array that array() made")
+        claim(same, "checked() changes an array that array() made")
 
     def test_no_label_is_missing(self) -> None:
         """None, NaN and an empty cell have no value."""
         kind = self.make().targets
         for nothing in (None, float("nan"), "", "  "):
             found = kind.encode(nothing)
-            _claim(found is None, f"{nothing!r} is encoded as {found!r}, not as missing")
+            claim(found is None, f"{nothing!r} is encoded as {found!r}, not as missing")
 
     def test_what_is_no_label_is_refused(self) -> None:
         """An object of a foreign type is an InputError."""
         kind = self.make().targets
-        _claim_refusal(lambda: kind.encode(object()), "an object is encoded as a label")
-        _claim_refusal(lambda: kind.checked([object()]), "an object passes the check of targets")
+        claim_refusal(lambda: kind.encode(object()), "an object is encoded as a label")
+        claim_refusal(lambda: kind.checked([object()]), "an object passes the check of targets")
 
     def test_answers_that_agree_are_settled(self) -> None:
         """One person's answer, or several equal ones, are the answer."""
@@ -104,12 +105,12 @@ class TaskContract:
         for value in map(task.targets.encode, self.labels(task)):
             for times in (1, 3):
                 settled = task.targets.settle([value] * times)
-                _claim(settled == value, f"{times} answers {value!r} are settled as {settled!r}")
+                claim(settled == value, f"{times} answers {value!r} are settled as {settled!r}")
 
     def test_the_best_target_is_predicted(self) -> None:
         """A model that knows the targets predicts them."""
         task, targets, perfect, _ = self._judged()
-        _claim(np.array_equal(task.predicted(perfect), targets), "predicted() is not the target")
+        claim(np.array_equal(task.predicted(perfect), targets), "predicted() is not the target")
 
     def test_metrics_have_bounds_and_a_direction(self) -> None:
         """Perfect predictions are at least as good as wrong ones; of the headline, better."""
@@ -117,24 +118,24 @@ class TaskContract:
         for metric in task.metrics:
             best, worst = _value(metric, perfect, targets), _value(metric, wrong, targets)
             least, most = metric.bounds
-            _claim(least <= min(best, worst) and max(best, worst) <= most, _outside(metric))
+            claim(least <= min(best, worst) and max(best, worst) <= most, _outside(metric))
             gain = metric.sign * (best - worst)
-            _claim(gain >= 0, f"{metric.name} is {best:g} for perfect and {worst:g} for wrong ones")
+            claim(gain >= 0, f"{metric.name} is {best:g} for perfect and {worst:g} for wrong ones")
             tells = gain > 0 or metric != task.headline
-            _claim(tells, f"{metric.name} does not tell good from bad")
+            claim(tells, f"{metric.name} does not tell good from bad")
         none = np.zeros(0, dtype=np.int64)
         for metric in task.metrics:
             found = metric.of(perfect.take(none), targets[none])
-            _claim(found is None, f"{metric.name} of no rows is {found}, not None")
+            claim(found is None, f"{metric.name} of no rows is {found}, not None")
 
     def test_the_mean_loss_is_lower_for_better_predictions(self) -> None:
         """It is a finite number, and None without rows."""
         task, targets, perfect, wrong = self._judged()
         best, worst = task.mean_loss(perfect, targets), task.mean_loss(wrong, targets)
-        _claim(best is not None and worst is not None, "the mean loss of some rows is None")
-        _claim(float(best or 0) < float(worst or 0), f"the loss is {best} right and {worst} wrong")
+        claim(best is not None and worst is not None, "the mean loss of some rows is None")
+        claim(float(best or 0) < float(worst or 0), f"the loss is {best} right and {worst} wrong")
         none = np.zeros(0, dtype=np.int64)
-        _claim(task.mean_loss(perfect.take(none), targets[none]) is None, "a loss of no rows")
+        claim(task.mean_loss(perfect.take(none), targets[none]) is None, "a loss of no rows")
 
     def test_a_measure_judges_each_row_alone(self) -> None:
         """A measure gives finite float64 ``[n]``; the order and the other rows change nothing."""
@@ -143,12 +144,12 @@ class TaskContract:
             for predictions in (perfect, wrong):
                 scores = torch.as_tensor(measure(predictions))
                 fits = scores.shape == (len(predictions),) and scores.dtype == torch.float64
-                _claim(fits, f"{name} gives {scores.dtype} of shape {tuple(scores.shape)}")
-                _claim(bool(scores.isfinite().all()), f"{name} is NaN or infinite")
+                claim(fits, f"{name} gives {scores.dtype} of shape {tuple(scores.shape)}")
+                claim(bool(scores.isfinite().all()), f"{name} is NaN or infinite")
                 rows = np.array([5, 2, 9])
                 alone = torch.as_tensor(measure(predictions.take(rows)))
                 same = torch.allclose(alone, scores[rows], rtol=_NEAR, atol=_NEAR)
-                _claim(same, f"{name} of a row depends on the other rows")
+                claim(same, f"{name} of a row depends on the other rows")
 
     def test_the_training_loss_falls_towards_the_targets(self) -> None:
         """Steps along its gradient lower it, and the outputs have the width of the task."""
@@ -163,8 +164,8 @@ class TaskContract:
             (slope,) = torch.autograd.grad(loss, raw)
             losses.append(float(loss.detach()))
             raw = (raw - slope).detach().requires_grad_()
-        _claim(all(map(math.isfinite, losses)), "the training loss is NaN or infinite")
-        _claim(losses[-1] < losses[0], f"the training loss goes from {losses[0]} to {losses[-1]}")
+        claim(all(map(math.isfinite, losses)), "the training loss is NaN or infinite")
+        claim(losses[-1] < losses[0], f"the training loss goes from {losses[0]} to {losses[-1]}")
 
     def test_it_travels_to_other_processes(self) -> None:
         """It can be pickled, as the processes of ``--jobs`` need."""
@@ -180,7 +181,7 @@ class TaskContract:
             same = json.loads(json.dumps(record)) == record
         except (TypeError, ValueError) as error:
             raise AssertionError(f"contract broken: its record is not JSON: {error}") from error
-        _claim(same, f"the record changes when written as JSON: {record}")
+        claim(same, f"the record changes when written as JSON: {record}")
 
     def _judged(self) -> tuple[Task, Any, Predictions, Predictions]:
         """The task, targets, perfect predictions, and those of targets that are not these."""
@@ -253,22 +254,9 @@ _PERFECT: dict[str, Callable[[Task, Any], Predictions]] = {
 
 def _value(metric: Metric, predictions: Predictions, targets: Any) -> float:
     found = metric.of(predictions, targets)
-    _claim(found is not None and not math.isnan(found), f"{metric.name} is {found}")
+    claim(found is not None and not math.isnan(found), f"{metric.name} is {found}")
     return float(found or 0.0)
 
 
 def _outside(metric: Metric) -> str:
     return f"{metric.name} is outside its bounds {metric.bounds}"
-
-
-def _claim(true: bool, otherwise: str) -> None:
-    if not true:
-        raise AssertionError(f"contract broken: {otherwise}")
-
-
-def _claim_refusal(work: Callable[[], Any], what: str) -> None:
-    try:
-        work()
-    except InputError:
-        return
-    raise AssertionError(f"contract broken: {what}")
