@@ -139,8 +139,8 @@ WRONG = {
     "the same seed gives": wrong(by_chance),
     "changes the features": wrong(spoils, needs=Needs({"logits"}, features=True)),
     "the logits are not among its needs": wrong(lambda q, k: falling(q)[:k], needs=Needs()),
-    "nan among the logits are not refused": Careless(lambda q, k: falling(q)[:k], needs=LOGITS),
-    "33 of 32 unlabelled rows are not refused": Careless(
+    "nan in the logits is accepted": Careless(lambda q, k: falling(q)[:k], needs=LOGITS),
+    "33 of 32 unlabelled rows are accepted": Careless(
         lambda q, k: falling(q)[:k], needs=LOGITS, options={"finite": True}
     ),
     "the options change when written as JSON": wrong(
