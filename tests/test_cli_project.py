@@ -142,10 +142,12 @@ def test_two_rounds_of_every_kind_of_source(
     p = tmp_path / "p.uwe"
     printed = said("init", p, make(tmp_path / kind), "--classes", "crow,jay,rook", *options)
     assert "0 labelled; classification of crow, jay, rook" in printed
-    assert "6 rows by random." in said("next", p, "-k", "6")
+    assert "6 rows drawn at random, as no model is trained yet." in said("next", p, "-k", "6")
     first = fill(p / "picks" / "round-1.csv", some_bird)
     assert "6 new. 6 of " in said("tell", p, first, "--by", "ann")
-    assert "4 rows by uwe" in said("next", p, "-k", "4", "-o", tmp_path / "copy.csv")
+    assert "4 rows picked by uwe, with a model trained on " in said(
+        "next", p, "-k", "4", "-o", tmp_path / "copy.csv"
+    )
     assert (p / "picks" / "round-2.html").is_file()
     told = said("status", p, "--labels", tmp_path / "labels.csv")
     assert "trained on 6 labels" in told
@@ -173,7 +175,7 @@ def test_other_tasks(
          "--model-option", "n_estimators=5")  # fmt: skip
     said("next", p, "-k", "6")
     said("tell", p, fill(p / "picks" / "round-1.csv", lambda at, _: labels[at]))
-    assert "3 rows by uwe" in said("next", p, "-k", "3")
+    assert "3 rows picked by uwe, with a model trained on " in said("next", p, "-k", "3")
     said("status", p, "--labels", tmp_path / "labels.csv")
     assert "0 new, 6 known already" in said("tell", p, tmp_path / "labels.csv")
 
@@ -198,8 +200,9 @@ def test_a_batch_is_shown_until_it_is_answered(project: Path, said: Callable[...
 def test_more_rows_than_are_left(project: Path, said: Callable[..., str], refusal: Any) -> None:
     """What is left is given, and it is said; then none is left."""
     said("next", project, "-k", "25")
-    assert "5 rows by random: 10 were wanted, and no more are left." in said(
-        "next", project, "-k", "10", "--more"
+    assert (
+        "5 rows drawn at random, as no model is trained yet: 10 were wanted, and no more are left."
+        in said("next", project, "-k", "10", "--more")
     )
     assert "no row is left" in refusal("next", project, "--more")
 
@@ -227,7 +230,7 @@ def test_answers_of_several_people(tmp_path: Path, said: Callable[..., str]) -> 
     printed = said("tell", p, tmp_path / "labels.csv", "--by", "eve")
     assert "3 new, 1 skipped, 3 of rows that were never given out" in printed
     status = said("status", p)
-    assert "ann 2, bob 1; they differ about 1 rows" in status
+    assert "ann 2, bob 1; rows on which they differ: 1" in status
     assert "1 of the labelled rows" in status
     assert Project.open(p).labels() == {"bird1": "crow"}
 
@@ -275,7 +278,7 @@ def test_a_new_class_when_it_is_named(
     opened = Project.open(project)
     assert opened.task.classes == (*BIRDS, "owl")
     assert opened.labels() == {"bird1": "owl", "bird2": "crow", "bird3": "jay"}
-    assert "4 rows by uwe" in said("next", project, "-k", "4")
+    assert "4 rows picked by uwe, with a model trained on " in said("next", project, "-k", "4")
 
 
 def test_strict_refuses_rows_that_were_never_given_out(
@@ -406,9 +409,9 @@ def test_rows_are_added_without_ids_too(
     said("init", p, source, "--classes", "crow,rook")
     with source.open("a") as file:
         file.write("new,1,2,3\n" if ids else "1,2,3\n")
-    assert "5 rows by random" in said("next", p, "-k", "9")
+    assert "5 rows drawn at random" in said("next", p, "-k", "9")
     assert "1 row added, 6 in all" in said("init", p, "--update")
-    assert "1 row by random" in said("next", p, "-k", "9", "--more")
+    assert "1 row drawn at random" in said("next", p, "-k", "9", "--more")
 
 
 def test_copying_the_images_changes_nothing(tmp_path: Path, said: Callable[..., str]) -> None:
@@ -508,7 +511,7 @@ def test_images_of_different_sizes_with_a_size(tmp_path: Path, said: Callable[..
     """--image-size makes them equal."""
     p = tmp_path / "p.uwe"
     said("init", p, of_two_sizes(tmp_path / "photos"), *SMALL, "--image-size", "8")
-    assert "5 rows by random" in said("next", p, "-k", "5")
+    assert "5 rows drawn at random" in said("next", p, "-k", "5")
 
 
 @pytest.fixture
@@ -541,7 +544,7 @@ def test_features_of_a_pretrained_model(
     assert not (p / "cache").exists()
     said("next", p, "-k", "6")
     said("tell", p, fill(p / "picks" / "round-1.csv", lambda at, _: "crow" if at % 2 else "rook"))
-    assert "3 rows by uwe" in said("next", p, "-k", "3")
+    assert "3 rows picked by uwe, with a model trained on " in said("next", p, "-k", "3")
     [made] = (p / "cache").glob("embedding-*.safetensors")
     before = made.stat().st_mtime_ns
     opened = Project.open(p)
@@ -558,7 +561,9 @@ def test_labels_that_there_are(tmp_path: Path, said: Callable[..., str]) -> None
     lines = ["id,a,label", *(f"x{at},{at},{BIRDS[at % 3] if at < 6 else ''}" for at in range(20))]
     source = with_labels(*lines)(tmp_path / "t")
     assert "6 labelled; classification of crow, jay, rook" in said("init", tmp_path / "p", source)
-    assert "3 rows by uwe" in said("next", tmp_path / "p", "-k", "3")
+    assert "3 rows picked by uwe, with a model trained on " in said(
+        "next", tmp_path / "p", "-k", "3"
+    )
     told = labels_file(tmp_path, "x1,rook", "x2,jay")
     plain = with_labels("id,a", *(f"x{at},{at}" for at in range(20)))(tmp_path / "plain")
     assert "2 labelled" in said("init", tmp_path / "q", plain, "--labels", told)

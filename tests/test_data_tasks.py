@@ -139,7 +139,7 @@ def test_a_task_is_guessed_where_there_is_no_doubt(
     """Text is classes, fractions are numbers, and many whole numbers are asked about."""
     given = table(tmp_path, "x,label\n" + "".join(f"0,{cell}\n" for cell in cells))
     if task is None:
-        with pytest.raises(InputError, match=why):
+        with pytest.raises(uwe.UweError, match=why):
             read_targets([given], LabelSource(), [None])
         return
     found = read_targets([given], LabelSource(), [None])

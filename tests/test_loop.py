@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.ensemble import RandomForestRegressor
 
 import uwe
 from uwe import journal
@@ -319,3 +320,15 @@ def test_fit_takes_classes_and_seed(data: uwe.Dataset, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="fit of Short cannot be called"):
         uwe.loop(Short(), data, "random", (6, 12), results=tmp_path / "r")
     assert not (tmp_path / "r").exists()
+
+
+def test_the_result_of_numbers_has_values_and_no_accuracy(tmp_path: Path) -> None:
+    """`Result.values` is the headline metric of any task; `accuracy` refuses another one."""
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    y = x.sum(1)
+    data = uwe.Dataset.from_rows("sums", (x, y), (x[:9], y[:9]), task="regression")
+    result = uwe.loop(RandomForestRegressor(20), data, "uwe", (6, 12), results=tmp_path)
+    assert result.values.tolist() == [row["te_rmse"] for row in result.rows]
+    assert not result.metric.higher_is_better
+    with pytest.raises(InputError, match="the metric of this run is rmse, not accuracy"):
+        _ = result.accuracy

@@ -500,7 +500,9 @@ def test_networks_of_changing_shapes_are_refused(digits: Dataset) -> None:
 
 def test_images_are_no_rows_for_scikit_learn(digits: Dataset) -> None:
     """Said before anything is written, with what to do."""
-    with pytest.raises(InputError, match=r"digits holds images.*such as sklearn:digits"):
+    with pytest.raises(
+        InputError, match=r"digits holds images.*choose a network, or make features"
+    ):
         make_learner("sklearn:logistic", digits)
 
 

@@ -66,8 +66,9 @@ def say_batch(opened: Project, project: Path, batch: Batch, k: int, output: Path
         print(f"{rows} {_picked_by(opened, picks)}.")
     files = [*batch.files, *([] if output is None else [output])]
     print("See: " + ", ".join(map(str, files)))
-    table = output if output is not None and output.suffix != ".txt" else batch.files[0]
-    print(f"Fill the column label, then: uwe tell {project} {table}")
+    has_all = output is not None and output.suffix != ".txt"
+    for table in [output] if has_all else [file for file in batch.files if file.suffix == ".csv"]:
+        print(f"Fill the column label, then: uwe tell {project} {table}")
 
 
 def _picked_by(opened: Project, picks: Picks) -> str:

@@ -26,6 +26,7 @@ from uwe.runs import has_own_cycle0
 from uwe.runs.cycles import cycle_rows
 from uwe.runs.lock import held, waited_for
 from uwe.runs.log_file import logged_to
+from uwe.tasks import Metric, metric_of_column
 
 __all__ = ["Result", "initialize", "run", "run_cycle0", "supervise"]
 
@@ -52,9 +53,34 @@ class Result:
         return np.array([row["n_labeled"] for row in self.rows], dtype=np.int64)
 
     @property
+    def metric(self) -> Metric:
+        """The headline metric of the task: its column, unit and direction.
+
+        Raises:
+            InputError: the run was made with a task that is not installed.
+        """
+        found = metric_of_column(list(self.rows[0]))
+        if found is None:
+            raise InputError(f"{self.table} has no metric of a known task; install its package")
+        return found
+
+    @property
+    def values(self) -> FloatArray:
+        """The headline metric on the test rows after each cycle, as stored: shares in 0..1."""
+        return np.array([row[self.metric.test_column] for row in self.rows], dtype=np.float64)
+
+    @property
     def accuracy(self) -> FloatArray:
-        """Test accuracy after each cycle, 0..1."""
-        return np.array([row["te_accuracy"] for row in self.rows], dtype=np.float64)
+        """Test accuracy after each cycle, 0..1.
+
+        Raises:
+            InputError: the task has another metric, which `values` gives.
+        """
+        if self.metric.name != "accuracy":
+            raise InputError(
+                f"the metric of this run is {self.metric.name}, not accuracy; read result.values"
+            )
+        return self.values
 
 
 def run(

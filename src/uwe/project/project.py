@@ -75,6 +75,7 @@ class Project:
         DataError: the pool cannot be read, or has lost or changed rows since the project was made.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> x = np.random.default_rng(0).normal(size=(40, 2))
     >>> project = Project(Path(tempfile.mkdtemp()) / "mine.uwe", x, "sklearn:logistic",
     ...                   classes=["left", "right"])
