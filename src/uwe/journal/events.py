@@ -35,7 +35,7 @@ class _Stamped:
 
 @dataclass(frozen=True)
 class Queried(_Stamped):
-    """Rows were chosen in a cycle, and somebody is to label them.
+    """Rows were chosen in a cycle, and people or an oracle are asked for their labels.
 
     Attributes:
         cycle: of the query, from 0.

@@ -31,7 +31,7 @@ def replay(
 
     A person's later answer replaces their own earlier one. A row is labelled as soon as ``answers``
     people have answered it. A row that somebody skipped is not labelled, however many answered it.
-    A settled value counts whatever people answer or skip.
+    A settled value counts, also where people answer or skip otherwise.
 
     Args:
         events: in the order of the journal.

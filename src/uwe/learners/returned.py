@@ -1,4 +1,4 @@
-"""What somebody's own ``predict`` returns, as `Predictions` of a task."""
+"""What an object's own ``predict`` returns, as `Predictions` of a task."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _NUMBERS = frozenset({"mean"})
 def scale_of(y: Targets) -> Scale:
     """What is subtracted from the labels in training, and what they are divided by.
 
-    A recipe's learning rate is made for outputs of size one, whatever the unit of the numbers.
+    A recipe's learning rate is made for outputs of size one, and numbers may have any unit.
     """
     if y.dtype.kind != "f" or not len(y):
         return (0.0, 1.0)

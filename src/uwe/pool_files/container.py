@@ -1,4 +1,4 @@
-"""A file or a folder that holds named arrays, whatever its format."""
+"""A file or a folder that holds named arrays, in any format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table as named columns, whatever its format."""
+"""A table as named columns, in any format."""
 
 from __future__ import annotations
 
