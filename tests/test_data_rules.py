@@ -15,10 +15,10 @@ import pytest
 import uwe.data
 from uwe._types import Images, Stage
 from uwe.data import dataset_lines, dataset_names, load_dataset
-from uwe.data.dataset import fingerprint_of
 from uwe.data.images import decode_image, fit_image
 from uwe.data.request import Request
 from uwe.data.source import EncodedRows, Source, as_lazy, as_source, fitted, held_out
+from uwe.data.splits import fingerprint_of
 from uwe.errors import DataError, InputError
 
 Image = pytest.importorskip("PIL.Image")

@@ -22,9 +22,10 @@ from filelock import FileLock
 
 from uwe._files import write_text
 from uwe._types import Labels
-from uwe.data.dataset import Dataset, Preparation, Split, fingerprint_of
+from uwe.data.dataset import Dataset
 from uwe.data.request import Request
 from uwe.data.source import Source, fitted
+from uwe.data.splits import Preparation, Split, fingerprint_of
 from uwe.errors import DataError, UweError
 from uwe.tasks import classification
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from uwe._types import Images, Labels
 from uwe.data.cache import load_cached, stamps
-from uwe.data.dataset import Dataset, Preparation
+from uwe.data.dataset import Dataset
 from uwe.data.hub import load_from_hub
 from uwe.data.parquet import parquet_splits, parquet_table
 from uwe.data.request import Request
 from uwe.data.source import EncodedRows, LazyImage, Source, as_lazy, as_source
+from uwe.data.splits import Preparation
 from uwe.data.table import Columns, Table, read_tables, require_columns
 from uwe.data.unpickle import read_pickle
 from uwe.errors import DataError

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from uwe._types import Images
-from uwe.data.dataset import Dataset, Preparation, Split, fingerprint_of
+from uwe.data.dataset import Dataset
 from uwe.data.request import Request
 from uwe.data.source import EncodedRows, Source, as_lazy, as_source, fitted
+from uwe.data.splits import Preparation, Split, fingerprint_of
 from uwe.errors import InputError
 from uwe.tasks import classification
 

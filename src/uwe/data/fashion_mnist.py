@@ -10,10 +10,11 @@ import numpy as np
 
 from uwe._types import Images
 from uwe.data.cache import load_cached, stamps
-from uwe.data.dataset import Dataset, Preparation
+from uwe.data.dataset import Dataset
 from uwe.data.hub import load_from_hub
 from uwe.data.request import Request
 from uwe.data.source import EncodedRows, Source, as_lazy, as_source
+from uwe.data.splits import Preparation
 from uwe.data.table import Columns
 from uwe.errors import DataError
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from uwe.data.cache import load_cached, stamps
-from uwe.data.dataset import IMAGENET, Dataset
+from uwe.data.dataset import Dataset
 from uwe.data.images import decode_image
 from uwe.data.label_columns import require_ids
 from uwe.data.request import Request
 from uwe.data.source import EncodedRows, LazyImage, Source, as_source
+from uwe.data.splits import IMAGENET
 from uwe.data.table import train_and_test
 from uwe.errors import DataError, InputError
 from uwe.tables import read_labels

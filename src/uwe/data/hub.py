@@ -8,10 +8,11 @@ from typing import Any
 
 from uwe._optional import optional
 from uwe.data.cache import cache_folder, load_cached, stamps
-from uwe.data.dataset import IMAGENET, Dataset, Preparation
+from uwe.data.dataset import Dataset
 from uwe.data.parquet import parquet_splits, parquet_table
 from uwe.data.request import Request
 from uwe.data.source import Source
+from uwe.data.splits import IMAGENET, Preparation
 from uwe.data.table import Columns, Table, find_columns, read_tables, train_and_test
 from uwe.errors import DataError, InputError
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from uwe._types import Images
 from uwe.data.cache import load_cached, stamps
-from uwe.data.dataset import IMAGENET, Dataset
+from uwe.data.dataset import Dataset
 from uwe.data.request import Request
 from uwe.data.source import EncodedRows, LazyImage, Source, as_lazy
+from uwe.data.splits import IMAGENET
 from uwe.data.unpickle import read_pickle
 from uwe.errors import DataError
 

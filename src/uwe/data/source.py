@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from uwe._types import Images, Labels, Stage
-from uwe.data.dataset import check_limits
 from uwe.data.images import fit_image
 from uwe.data.request import Request
+from uwe.data.splits import check_limits
 from uwe.errors import DataError
 
 __all__ = ["EncodedRows", "LazyImage", "Source", "as_lazy", "as_source", "fitted", "held_out"]
