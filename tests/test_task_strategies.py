@@ -139,3 +139,18 @@ def test_badge_picks_labels_by_their_gradients() -> None:
     wide = (points.a[:, :, None] * points.b[:, None, :]).flatten(1)[asked.candidates]
     at = k_means_pp(Dense(wide), 6, seed=3)
     assert list(find_strategy("badge").query(asked, 6)) == asked.candidates[at].tolist()
+
+
+FORMER = {
+    "uwe": {"uncertainty": "entropy", "selection": "k_center"},
+    "bald": {"mc_passes": 5},
+}
+"""Options as the records of earlier versions have them; other strategies have none."""
+
+
+@pytest.mark.parametrize("name", strategy_names())
+def test_the_options_of_classification_are_those_of_former_records(name: str) -> None:
+    """A run of an earlier version goes on: its record must not gain or lose an option."""
+    bound = find_strategy(name).for_task(classification(3))
+    assert bound.options == FORMER.get(name, {})
+    assert (bound.name, bound.needs) == (name, find_strategy(name).needs)

@@ -113,8 +113,10 @@ class Strategy:
         if not made.is_measured and made.measure is entropy:
             name = task.default_measure
             made = replace(made, measure=task.measures[name], measure_name=name)
-        given = {name: value for name, value in self.options.items() if value is not None}
-        options = {**self.options, **made.options, **given}
+        options = {
+            name: made.options.get(name) if value is None else value
+            for name, value in self.options.items()
+        }
         return replace(made, name=self.name, options=options, adapt=self.adapt)
 
     def query(self, question: Question, k: int) -> Picks:
