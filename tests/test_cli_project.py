@@ -304,12 +304,12 @@ def test_strict_refuses_rows_that_were_never_given_out(
     ],
 )
 def test_a_file_that_cannot_be_read_as_labels(
-    content: str, words: str, project: Path, tmp_path: Path, refused: Callable[..., str]
+    content: str, words: str, project: Path, tmp_path: Path, refusal: Callable[..., str]
 ) -> None:
     """One line, and nothing of it is recorded."""
     (tmp_path / "labels.csv").write_text(content)
     before = (project / "journal.jsonl").read_bytes()
-    assert words in refused(["tell", str(project), str(tmp_path / "labels.csv")])
+    assert words in refusal("tell", project, tmp_path / "labels.csv")
     assert (project / "journal.jsonl").read_bytes() == before
 
 
@@ -581,3 +581,100 @@ def test_an_output_that_exists(
     assert Project.open(project).state().batches == 0
     said(*arguments, "--force", "--with", "a")
     assert {"id", "a", "label"} <= set(read(tmp_path / "out.csv")[0])
+
+
+def labelled_table(folder: Path) -> Path:
+    """60 rows, of which the first ten have the labels a and b."""
+    path = folder / "t.csv"
+    lines = [f"r{row},{row},{'ab'[row % 2] if row < 10 else ''}" for row in range(60)]
+    path.write_text("\n".join(["id,x,label", *lines]) + "\n")
+    return path
+
+
+def test_a_missing_journal_is_no_empty_project(tmp_path: Path, said, refusal) -> None:
+    """Without its journal a project has lost its answers, and says so."""
+    said("init", tmp_path / "p", labelled_table(tmp_path))
+    (tmp_path / "p" / "journal.jsonl").unlink()
+    assert "journal.jsonl is missing, and with it the answers" in refusal("status", tmp_path / "p")
+
+
+def test_labels_of_a_table_and_of_a_file_are_both_taken(tmp_path: Path, said, refusal) -> None:
+    """--labels adds to the column of labels; where they contradict each other, nothing is made."""
+    path, more = labelled_table(tmp_path), tmp_path / "more.csv"
+    more.write_text("id,label\nr1,b\nr20,c\n")
+    assert "60 rows, 11 labelled; classification of a, b, c" in said(
+        "init", tmp_path / "p", path, "--labels", more
+    )
+    more.write_text("id,label\nr1,a\n")
+    assert "the item 'r1' has two answers of import" in refusal(
+        "init", tmp_path / "q", path, "--labels", more
+    )
+    assert not (tmp_path / "q").exists()
+
+
+def test_labels_for_a_project_that_is_there_are_told(tmp_path: Path, said, refusal) -> None:
+    """init does not drop labels: those that the project holds are fine, others are refused."""
+    path, more = labelled_table(tmp_path), tmp_path / "more.csv"
+    more.write_text("id,label\nr20,a\n")
+    said("init", tmp_path / "p", path)
+    assert "labels are given that it does not hold; record them with 'uwe tell'" in refusal(
+        "init", tmp_path / "p", path, "--labels", more
+    )
+    said("tell", tmp_path / "p", more, "--by", "import")
+    said("init", tmp_path / "p", path, "--labels", more)
+
+
+def test_an_update_takes_the_labels_of_the_source(tmp_path: Path, said) -> None:
+    """New rows come with their labels, and so do labels that were filled in since."""
+    path = labelled_table(tmp_path)
+    said("init", tmp_path / "p", path)
+    path.write_text(path.read_text().replace("r30,30,\n", "r30,30,b\n") + "n1,1,a\n")
+    assert "1 row added, 61 in all; 2 new labels of the source" in said(
+        "init", tmp_path / "p", "--update"
+    )
+    assert "12 (a 6, b 6)" in said("status", tmp_path / "p")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["0.5", "1.5", "2"], "numbers with fractions, such as '0.5'; give --task regression"),
+        (["a", "a|b", "b"], "the label 'a|b' names several classes; give --task multilabel"),
+    ],
+)
+def test_labels_of_another_task_are_asked_about(
+    tmp_path: Path, refusal, labels: list[str], message: str
+) -> None:
+    """Numbers and lists of classes are not taken as class names without a word."""
+    path = tmp_path / "t.csv"
+    path.write_text("x,label\n" + "".join(f"{row},{label}\n" for row, label in enumerate(labels)))
+    assert message in refusal("init", tmp_path / "p", path)
+
+
+def test_labels_outlive_their_source(tmp_path: Path, said, refusal) -> None:
+    """The labels can be written although the source is gone."""
+    path = labelled_table(tmp_path)
+    said("init", tmp_path / "p", path)
+    path.unlink()
+    line = refusal("status", tmp_path / "p", "--labels", tmp_path / "labels.csv")
+    assert "t.csv" in line
+    assert len((tmp_path / "labels.csv").read_text().splitlines()) == 11
+
+
+def test_rows_that_are_not_understood_leave_the_others(tmp_path: Path, said, capsys) -> None:
+    """A strange skip, a strange time and two labels of one person are named; the rest counts."""
+    project, told = tmp_path / "p", tmp_path / "told.csv"
+    said("init", project, labelled_table(tmp_path))
+    told.write_text(
+        "id,label,seconds,skip\nr20,a,1,\nr21,a,x,\nr22,b,,maybe\nr23,a,,\nr23,b,,\nr24,b,2,\n"
+    )
+    assert main(["tell", str(project), str(told), "--by", " ann "]) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("2 new,")
+    assert "line 3 holds 'x' as seconds" in err
+    assert "line 4 holds 'maybe' as skip" in err
+    assert "the id 'r23' has the label 'a' in line 5 and 'b' in line 6" in err
+    assert "3 of 5 rows were not understood" in err
+    assert "ann 2, import 10" in said("status", project) or "import 10, ann 2" in said(
+        "status", project
+    )

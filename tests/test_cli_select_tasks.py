@@ -105,3 +105,14 @@ def test_what_does_not_fit_is_one_line(
     assert main(["select", str(path), "-k", "2", *arguments]) == 2
     [line] = capsys.readouterr().err.strip().splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize("given", [{"std": STD}, {"variance": STD**2}, {"mc_mean": MEANS}])
+def test_numbers_without_features_are_ranked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: dict[str, Any]
+) -> None:
+    """Nothing but an uncertainty is known: the most uncertain rows, from Python and the shell."""
+    deviation = MEANS.std(0) if "mc_mean" in given else STD
+    expected = np.argsort(-deviation, kind="stable")[:4].tolist()
+    assert uwe.select(None, 4, **given).rows.tolist() == expected
+    assert picked(capsys, pool(tmp_path, **given), "-k", 4) == expected

@@ -699,3 +699,24 @@ def test_a_series_is_aligned_or_refused(tmp_path: Path) -> None:
     with pytest.raises(uwe.InputError, match="has '2' in place 0, where the rows have '4'"):
         project.tell(names, turned)
     assert project.labels() == {"1": "a", "2": "b", "3": "b", "4": "a", "7": "a"}
+
+
+def test_what_is_no_time_no_person_and_no_row_is_refused(tmp_path: Path) -> None:
+    """Negative seconds, an empty name, a bare text and a stranger's withdrawal change nothing."""
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    project = uwe.Project(tmp_path / "p", x, classes=["a", "b"])
+    for work, message in (
+        (lambda: project.tell([1], ["a"], seconds=[-5]), "seconds must be a number of at least 0"),
+        (lambda: project.tell([1], ["a"], seconds=[float("nan")]), "not nan"),
+        (lambda: project.skip([1], by=" "), "who answered is empty"),
+        (lambda: project.skip("12"), "must be a list of row numbers or ids, not the text '12'"),
+        (lambda: project.withdraw([1], by=""), "who answered is empty"),
+        (
+            lambda: project.tell([1], {1: "a"}),
+            "must be a list in the order of the rows, not a dict",
+        ),
+        (lambda: project.add_classes(["c,d"]), "the class 'c,d' holds a comma"),
+    ):
+        with pytest.raises(uwe.InputError, match=message):
+            work()
+    assert project.events() == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,10 +22,12 @@ from uwe.cli.project_words import (
     written_label,
 )
 from uwe.cli.speaking import shown
-from uwe.errors import InputError
+from uwe.errors import DataError, InputError
 from uwe.project.files import ProjectFiles
+from uwe.project.state import recorded_labels
 from uwe.runs.cycles import csv_text
 from uwe.selecting.tables import check_suffix, encoded_picks, pick_rows
+from uwe.tables import readable_labels
 
 if TYPE_CHECKING:
     from uwe.project import Project
@@ -117,7 +119,8 @@ def tell_command(
         A class to add to the project; may be given several times.
     """
     ProjectFiles(project.expanduser()).require()
-    answers = answers_in(labels, by=by)
+    rows = readable_labels(labels.expanduser())
+    answers = answers_in(rows, by=by)
 
     from uwe.project import Project
 
@@ -127,7 +130,8 @@ def tell_command(
     told = opened.take(answers, strict=strict)
     print(told_line(told, opened.state()))
     say_added(opened)
-    _refuse(told.problems, len(answers))
+    problems = [*rows.problems, *told.problems]
+    _refuse(problems, len(answers) + len(rows.problems))
 
 
 def status_command(
@@ -156,7 +160,14 @@ def status_command(
 
     from uwe.project import Project
 
-    opened = Project.open(project)
+    try:
+        opened = Project.open(project)
+    except DataError as error:  # the source is gone or changed; the labels are not
+        if labels is not None:
+            _write_labels(labels, recorded_labels(ProjectFiles(project.expanduser())))
+        raise DataError(
+            f"{error}. 'uwe status {project} --labels FILE' writes the labels all the same"
+        ) from error
     state = opened.state()
     table = Table(show_header=False, box=None)
     for name, value in status_lines(opened, state):
@@ -164,9 +175,13 @@ def status_command(
     wide_console().print(table)
     say_added(opened)
     if labels is not None:
-        rows = [(name, written_label(label)) for name, label in opened.labels().items()]
-        write_text(labels.expanduser(), csv_text(("id", "label"), rows))
-        print(f"{len(rows):,} labels. Written: {labels}")
+        _write_labels(labels, opened.labels())
+
+
+def _write_labels(path: Path, labels: Mapping[str, Any]) -> None:
+    rows = [(name, written_label(label)) for name, label in labels.items()]
+    write_text(path.expanduser(), csv_text(("id", "label"), rows))
+    print(f"{len(rows):,} labels. Written: {path}")
 
 
 def _refuse(problems: Sequence[str], rows: int) -> None:

@@ -18,7 +18,7 @@ from uwe.errors import DataError, InputError, require_known
 from uwe.learners import NetworkOptions, check_model
 from uwe.project.files import ProjectFiles
 from uwe.strategies import find_strategy
-from uwe.tables import TABLE_SUFFIXES
+from uwe.tables import TABLE_SUFFIXES, read_labels
 from uwe.tasks import task_names
 
 if TYPE_CHECKING:
@@ -175,10 +175,14 @@ def _update(project: Path, source: Path | None) -> None:
     from uwe.project import Project
 
     opened = Project.open(project)
-    gained = opened.gained
+    gained, before = opened.gained, opened.state().labelled
     opened.update()
     rows = "row" if gained == 1 else "rows"
-    print(f"{project}: {gained:,} {rows} added, {len(opened.ids):,} in all.")
+    labels = opened.state().labelled - before
+    told = (
+        f"; {labels:,} new {'label' if labels == 1 else 'labels'} of the source" if labels else ""
+    )
+    print(f"{project}: {gained:,} {rows} added, {len(opened.ids):,} in all{told}.")
 
 
 def _default_model(source: Path, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -212,4 +216,4 @@ def _label_file(path: Path | None) -> list[Answer] | None:
     """The labels that there are already, as answers."""
     if path is None:
         return None
-    return answers_in(path, by="import")
+    return answers_in(read_labels(path.expanduser()), by="import")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uwe.tables import read_labels
+from uwe.tables import LabelRows
 
 if TYPE_CHECKING:
     from uwe.project import Answer, Project, State, Told
@@ -25,19 +25,13 @@ __all__ = [
 ]
 
 
-def answers_in(path: Path, *, by: str) -> list[Answer]:
+def answers_in(rows: LabelRows, *, by: str) -> list[Answer]:
     """The answers in a file of labels.
 
     Args:
-        path: of the file.
+        rows: of the file.
         by: who answered, for rows that do not say it.
-
-    Raises:
-        InputError: the suffix is not known.
-        DataError: the file cannot be read.
     """
-    rows = read_labels(path.expanduser())
-
     from uwe.project import Answer
 
     return [
@@ -58,8 +52,8 @@ def say_batch(opened: Project, project: Path, batch: Batch, k: int, output: Path
     picks = batch.picks
     rows = f"{len(picks):,} {'row' if len(picks) == 1 else 'rows'}"
     if not batch.is_new:
-        print(f"{rows} of earlier batches have no label yet, and are shown again; --more gives "
-              "further ones.")  # fmt: skip
+        print(f"{rows} of earlier batches have no label yet, and are shown again; --more -k N "
+              "gives further ones.")  # fmt: skip
     elif len(picks) < k:
         print(f"{rows} {_picked_by(opened, picks)}: {k:,} were wanted, and no more are left.")
     else:

@@ -17,7 +17,7 @@ from uwe.cli.display import Display
 from uwe.cli.options import Whole, key_values, texts_by_name
 from uwe.errors import InputError, require_known
 from uwe.selecting.files import (
-    has_uncertainty_alone,
+    arrays_to_rank_by,
     needed_arrays,
     pool_rows,
     task_of_pool,
@@ -70,8 +70,8 @@ def select_command(
     k
         How many rows to pick.
     strategy
-        A name of `uwe list strategies`. Default: uwe; for a pool that holds an uncertainty and no
-        features, the most uncertain rows.
+        A name of `uwe list strategies`. Default: uwe; for a pool that holds an uncertainty, or
+        numbers with a variance, and no features, the most uncertain rows.
     output
         A file .csv, .jsonl, .parquet or .txt (ids); - is standard output, as CSV.
     seed
@@ -130,8 +130,9 @@ def select_command(
 
     source = open_pool(pool.expanduser(), names)
     learnt = task_of_pool(source, task, key_values(task_option or [], flag="--task-option"))
-    if strategy is None and not options and has_uncertainty_alone(source):
-        given = {name: source.read(name) for name in ("features", "uncertainty", "labelled")}
+    ranked_by = arrays_to_rank_by(source) if strategy is None and not options else None
+    if ranked_by is not None:
+        given = ranked_by
     else:
         strategy = strategy or "uwe"
         given = needed_arrays(source, strategy, made.for_task(learnt), options)

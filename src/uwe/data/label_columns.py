@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,7 @@ def _guessed(table: str, what: str, values: Sequence[Any], *, has_names: bool) -
     numbers = [_number(value) for value in distinct]
     classes = f"{len(distinct)} class{'es' if len(distinct) != 1 else ''}"
     if has_names or any(number is None for number in numbers):
-        return "classification", classes
+        return "classification", classes + _hint(distinct)
     if any(not float(number or 0).is_integer() for number in numbers):
         return "regression", "numbers with fractions"
     if len(distinct) <= min(_MOST_CLASSES, len(known) / 2):
@@ -132,6 +132,14 @@ def _guessed(table: str, what: str, values: Sequence[Any], *, has_names: bool) -
         f"{table}: {what} holds {len(distinct):,} different whole numbers in {len(known):,} rows, "
         "which may be classes or amounts; give --task classification or --task regression"
     )
+
+
+def _hint(distinct: Collection[Any]) -> str:
+    """What to do where the names of classes may be lists of classes."""
+    joined = [name for name in distinct if isinstance(name, str) and "|" in name]
+    if any(part.strip() in distinct for name in joined for part in name.split("|")):
+        return f" such as {min(joined)!r}; --task multilabel reads several classes a row"
+    return ""
 
 
 def _number(value: Any) -> float | None:

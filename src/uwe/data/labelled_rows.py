@@ -152,10 +152,10 @@ def _by_class(task: Task, targets: Array) -> Labels:
 
 def _test_rows(path: Path, y: Labels, fraction: Fraction) -> BoolArray:
     is_test = held_out(y, fraction)
-    tests = int(is_test.sum())
+    tests, known = int(is_test.sum()), int((y >= 0).sum())
     if not 0 < tests < len(is_test):
         raise DataError(
-            f"of {len(is_test)} rows of {path} {tests} would be test rows, since a share of each "
+            f"of {known} rows of {path} {tests} would be test rows, since a share of each "
             "class is held out; add rows of each label"
         )
     return is_test

@@ -9,6 +9,7 @@ import numpy as np
 
 from uwe.errors import DataError, InputError
 from uwe.tasks import Array, Task, is_missing
+from uwe.tasks.targets import as_name, names_in
 
 __all__ = ["as_targets", "checked_targets", "classes_of"]
 
@@ -28,9 +29,11 @@ def classes_of(labels: Sequence[Any], task: str) -> tuple[str, ...]:
         return ()
     if arrays and len(arrays) == len(labels):
         flags = [each.shape[1] for each in arrays if each.ndim == 2]
-        tops = [int(each.max()) + 1 for each in arrays if each.ndim == 1 and each.size]
+        known = (each[~np.isnan(each)] if each.dtype.kind == "f" else each for each in arrays)
+        tops = [int(each.max()) + 1 for each in known if each.ndim == 1 and each.size]
         return tuple(map(str, range(max([*flags, *tops], default=0))))
-    names = {name for each in labels for value in each for name in _names_in(value)}
+    read = _several if task == "multilabel" else _one
+    names = {name for each in labels for value in each for name in read(value)}
     return tuple(sorted(names))
 
 
@@ -83,9 +86,9 @@ def _are_rows(values: Sequence[Any]) -> bool:
     return len(rows) == len(values) and numbers and len({len(each) for each in rows}) == 1
 
 
-def _names_in(value: Any) -> list[str]:
-    if is_missing(value):
-        return []
-    if isinstance(value, list | tuple | set | frozenset):
-        return [str(each).strip() for each in value]
-    return [str(value).strip()]
+def _several(value: Any) -> list[str]:
+    return names_in(value) or []
+
+
+def _one(value: Any) -> list[str]:
+    return [] if is_missing(value) else [as_name(value)]

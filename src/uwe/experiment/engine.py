@@ -26,7 +26,7 @@ from uwe.runs import has_own_cycle0
 from uwe.runs.cycles import cycle_rows
 from uwe.runs.lock import held, waited_for
 from uwe.runs.log_file import logged_to
-from uwe.tasks import Metric, metric_of_column
+from uwe.tasks import Metric
 
 __all__ = ["Result", "initialize", "run", "run_cycle0", "supervise"]
 
@@ -41,28 +41,18 @@ class Result:
         experiment: what was run.
         table: its CSV, one row a cycle.
         rows: the content of that CSV.
+        metric: the headline metric of the task: its column, unit and direction.
     """
 
     experiment: Experiment
     table: Path
     rows: list[dict[str, Any]]
+    metric: Metric
 
     @property
     def labels(self) -> IntArray:
         """Labelled rows after each cycle."""
         return np.array([row["n_labeled"] for row in self.rows], dtype=np.int64)
-
-    @property
-    def metric(self) -> Metric:
-        """The headline metric of the task: its column, unit and direction.
-
-        Raises:
-            InputError: the run was made with a task that is not installed.
-        """
-        found = metric_of_column(list(self.rows[0]))
-        if found is None:
-            raise InputError(f"{self.table} has no metric of a known task; install its package")
-        return found
 
     @property
     def values(self) -> FloatArray:
@@ -135,7 +125,12 @@ def run_cycle0(
     [prepared] = _prepared(experiment, dataset, progress)
     require_disk_space(make_plan([prepared])[:1])
     events = ensure_cycle0(prepared, progress)
-    return Result(prepared.experiment, prepared.cycle0_files.table, cycle_rows(events))
+    return Result(
+        prepared.experiment,
+        prepared.cycle0_files.table,
+        cycle_rows(events),
+        prepared.dataset.task.headline,
+    )
 
 
 def initialize(
@@ -167,7 +162,9 @@ def supervise(
         opening = Opening(name, prepared.run.supervised(), (n,), prepared.first_settings(n))
         opened = open_run(prepared, opening, initial=np.arange(n), progress=progress)
         events = opened.finish(opened.events(()), (n,))
-    return Result(prepared.experiment, files.table, cycle_rows(events))
+    return Result(
+        prepared.experiment, files.table, cycle_rows(events), prepared.dataset.task.headline
+    )
 
 
 def run_one(prepared: Prepared, progress: Progress | None = None) -> Result:
@@ -188,7 +185,9 @@ def run_one(prepared: Prepared, progress: Progress | None = None) -> Result:
             if not own:
                 _check_same_cycle0(events, cycle0, prepared)
             events = opened.finish(events, labels[:stop])
-    return Result(prepared.experiment, files.table, cycle_rows(events))
+    return Result(
+        prepared.experiment, files.table, cycle_rows(events), prepared.dataset.task.headline
+    )
 
 
 def ensure_cycle0(prepared: Prepared, progress: Progress | None = None) -> list[Event]:

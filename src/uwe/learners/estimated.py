@@ -171,7 +171,16 @@ def _takes_return_std(estimator: Any) -> bool:
 
 
 def _members(estimator: Any) -> list[Any]:
-    """The members of an ensemble that each predict the number; stages of boosting do not."""
+    """The members of an ensemble whose mean is the prediction: forests, bagging, equal votes."""
+    ensemble = optional("sklearn.ensemble", PURPOSE)
+    kinds = (
+        ensemble.BaggingRegressor,
+        ensemble.RandomForestRegressor,
+        ensemble.ExtraTreesRegressor,
+    )
+    is_vote = isinstance(estimator, ensemble.VotingRegressor) and estimator.weights is None
+    if not isinstance(estimator, kinds) and not is_vote:
+        return []
     members = getattr(estimator, "estimators_", None)
     is_regressor = optional("sklearn.base", PURPOSE).is_regressor
     found = isinstance(members, list) and all(map(is_regressor, members))

@@ -53,4 +53,4 @@ def unscaled(raw: torch.Tensor, output: str, scale: Scale) -> torch.Tensor:
     """A network's output in the labels' unit; a mean ``[..., 1]`` becomes ``[...]``."""
     if output not in _NUMBERS:
         return raw
-    return raw.squeeze(-1).double().mul(scale[1]).add(scale[0]).float()
+    return raw.squeeze(-1).double().mul(scale[1]).add(scale[0])

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 _FOLDS = 5
+_NUMBERS = ("mean", "variance")  # of any size: float32 has seven digits
 
 log = logging.getLogger("uwe")
 
@@ -156,7 +157,10 @@ class SklearnLearner:
         del progress
         with _one_line(f"{self.name} cannot predict {x.shape[0]} rows"):
             found = model.outputs(x)
-        outputs = {name: torch.from_numpy(values).float() for name, values in found.items()}
+        outputs = {
+            name: torch.from_numpy(values).to(torch.float64 if name in _NUMBERS else torch.float32)
+            for name, values in found.items()
+        }
         if model.is_fitted and hasattr(model.estimator, "steps"):
             features, _ = features_of(model.estimator, x)
         else:

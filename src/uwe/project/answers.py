@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from uwe.errors import InputError
-from uwe.journal import Answered, Event, Queried, Skipped, answers_by_row
+from uwe.journal import Answered, Event, Queried, Settled, Skipped, answers_by_row
 from uwe.project.ids import Ids
 from uwe.tasks import Task
 
-__all__ = ["Answer", "Told", "events_of"]
+__all__ = ["Answer", "Told", "events_of", "person"]
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,17 @@ def events_of(
     return [*_answered(fresh, known.asked), *_skips(fresh, known.asked)], told
 
 
+def person(name: str) -> str:
+    """The name of a person, without blanks around it.
+
+    Raises:
+        InputError: it is empty.
+    """
+    if not name.strip():
+        raise InputError("who answered is empty; give a name")
+    return name.strip()
+
+
 def _read(answer: Answer, ids: Ids, task: Task) -> _Read | None:
     """The row and the value of an answer; None where there is no label.
 
@@ -165,8 +176,7 @@ def _read(answer: Answer, ids: Ids, task: Task) -> _Read | None:
         InputError: there is no such item, or it is no label of the task.
     """
     row = ids.require(answer.id)
-    if not answer.by.strip():
-        raise InputError("who answered is empty; give a name")
+    answer = replace(answer, by=person(answer.by))
     if answer.skip:
         return _Read(row, None, answer)
     if isinstance(answer.label, float | np.floating) and math.isnan(answer.label):
@@ -250,6 +260,6 @@ def _skipped_by(events: Sequence[Event]) -> dict[int, set[str]]:
         for row in getattr(event, "rows", ()):
             if isinstance(event, Skipped):
                 found.setdefault(row, set()).add(event.by)
-            elif by is not None:
+            elif by is not None and not isinstance(event, Settled):
                 found.get(row, set()).discard(by)
     return found

@@ -43,6 +43,8 @@ class Ids(Sequence[str]):
         >>> RowNumbers(9).named([3, "4"])
         ['3', '4']
         """
+        if isinstance(rows, str):
+            raise InputError(f"rows must be a list of row numbers or ids, not the text {rows!r}")
         return [each if isinstance(each, str) else self[self._within(each)] for each in rows]
 
     def _within(self, number: Any) -> int:

@@ -83,9 +83,14 @@ class Ledger:
         """The events of the journal so far.
 
         Raises:
-            RunError: another process has taken in further rows since the project was opened.
+            RunError: the journal is missing or damaged, or another process has taken in further
+                rows since the project was opened.
         """
         self._refresh()
+        if not self.files.journal.is_file():
+            raise RunError(
+                f"{self.files.journal} is missing, and with it the answers; restore it from a copy"
+            )
         return journal.read(self.files.journal)
 
     def pool(self, events: Sequence[Event] | None = None) -> Pool:
@@ -124,6 +129,10 @@ class Ledger:
             raise InputError(f"{self.task.name} has no classes, so none can be added")
         if not all(name.strip() for name in names):
             raise InputError("the name of a class is empty; give a name")
+        if joined := [name for name in names if "," in name]:
+            raise InputError(
+                f"the class {joined[0]!r} holds a comma; give each class by itself, without one"
+            )
         with waited(self.files.tell_lock):
             there = read_settings(self.files.settings)
             new = dict.fromkeys(name.strip() for name in names)

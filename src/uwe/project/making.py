@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,14 +23,22 @@ from uwe.project.locks import waited
 from uwe.project.manifest import Manifest, taken_in, write_manifest
 from uwe.project.settings import ProjectSettings, read_settings, write_settings
 from uwe.tasks import Flags, Task, find_task, is_missing
-from uwe.tasks.targets import names_in
+from uwe.tasks.targets import as_name, names_in
 
 if TYPE_CHECKING:
     from uwe.learners import Learner
 
-__all__ = ["create", "initial_answers", "learner_of", "require_same", "with_classes"]
+__all__ = [
+    "create",
+    "given_answers",
+    "initial_answers",
+    "learner_of",
+    "own_answers",
+    "require_same",
+    "with_classes",
+]
 
-_IMPORT = "import"
+IMPORT = "import"
 
 
 def create(
@@ -121,21 +130,27 @@ def learner_of(
 def initial_answers(
     items: Items, labels: Mapping[str, Any] | Sequence[Answer] | None
 ) -> list[Answer]:
-    """The labels that there are when a project is made.
+    """The labels that there are when a project is made: those of the pool, and those given.
 
     Args:
         items: the pool, which may have labels of its own.
-        labels: by id, or as answers; None for those of the pool.
+        labels: further ones, by id or as answers.
     """
-    if labels is None:
-        own = items.labels()
-        labels = {} if own is None else dict(zip(items.ids, own, strict=True))
-        labels = {name: label for name, label in labels.items() if not is_missing(label)}
+    return [*own_answers(items), *given_answers(labels)]
+
+
+def given_answers(labels: Mapping[str, Any] | Sequence[Answer] | None) -> list[Answer]:
+    """Labels by id as answers of an import; answers as they are."""
     if isinstance(labels, Mapping):
-        return [
-            Answer(name, label, _IMPORT, where=f"item {name!r}") for name, label in labels.items()
-        ]
-    return list(labels)
+        return [Answer(name, label, IMPORT) for name, label in labels.items()]
+    return list(labels or ())
+
+
+def own_answers(items: Items) -> list[Answer]:
+    """The labels that the source itself has, as answers of an import."""
+    own = items.labels()
+    named = [] if own is None else zip(items.ids, own, strict=True)
+    return [Answer(name, label, IMPORT) for name, label in named if not is_missing(label)]
 
 
 def with_classes(settings: ProjectSettings, initial: Sequence[Answer]) -> ProjectSettings:
@@ -151,13 +166,44 @@ def with_classes(settings: ProjectSettings, initial: Sequence[Answer]) -> Projec
         found = {name for answer in initial for name in names_in(answer.label) or ()}
     else:
         labels = (answer.label for answer in initial)
-        found = {str(label).strip() for label in labels if not is_missing(label)}
+        found = {as_name(label) for label in labels if not is_missing(label)}
+        _refuse_other_task(found)
     if not found:
         raise InputError(
             "no item has a label yet, so the classes are not known; name them, such as --classes "
             "crow,rook"
         )
     return replace(settings, classes=tuple(sorted(found)))
+
+
+def _refuse_other_task(names: set[str]) -> None:
+    """Refuse labels that are numbers or lists of classes, where single classes are learnt.
+
+    Raises:
+        InputError: they are; both ways to go on are named.
+    """
+    if any(_is_fraction(name) for name in names) and all(_is_number(name) for name in names):
+        raise InputError(
+            f"the labels are numbers with fractions, such as {min(names)!r}; give --task "
+            "regression, or name the classes with --classes"
+        )
+    joined = sorted(name for name in names if "|" in name)
+    if any(part.strip() in names for name in joined for part in name.split("|")):
+        raise InputError(
+            f"the label {joined[0]!r} names several classes; give --task multilabel, or name the "
+            "classes with --classes"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _is_fraction(text: str) -> bool:
+    return _is_number(text) and not float(text).is_integer()
 
 
 def require_same(files: ProjectFiles, given: ProjectSettings) -> ProjectSettings:

@@ -160,7 +160,9 @@ def read_manifest(path: Path) -> Manifest:
             content["block"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} does not list the rows of a project: {error}") from error
+        raise RunError(
+            f"{path} is missing or damaged ({type(error).__name__}); restore it from a copy"
+        ) from error
 
 
 def _listed(known: Manifest, items: Items) -> tuple[tuple[str, ...], ...]:

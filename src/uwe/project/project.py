@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from uwe.errors import InputError, RunError
 from uwe.journal import Event, Settled, Skipped, Withdrawn
 from uwe.learners import model_name
 from uwe.pool import Pool
-from uwe.project.answers import Answer, Told, events_of
+from uwe.project.answers import Answer, Told, events_of, person
 from uwe.project.embedding import items_of
 from uwe.project.files import ProjectFiles
 from uwe.project.ids import Ids
@@ -27,15 +28,17 @@ from uwe.project.ledger import Ledger
 from uwe.project.locks import waited
 from uwe.project.making import (
     create,
+    given_answers,
     initial_answers,
     learner_of,
+    own_answers,
     require_same,
     with_classes,
 )
 from uwe.project.picking import Batch, Picker, new_batch, require_count, require_left, still_open
 from uwe.project.settings import ProjectSettings, read_settings
 from uwe.project.sources import handed_over
-from uwe.project.state import State, state_of
+from uwe.project.state import State, labels_in, state_of
 from uwe.project.training import is_stale, scope_of
 from uwe.runs.lock import held
 from uwe.strategies import Picks, Strategy, as_strategy
@@ -111,6 +114,7 @@ class Project:
             task_options=more.pop("task_options", {}) if isinstance(task, str) else task.options,
             model=model_name(learner),
             strategy=strategy if isinstance(strategy, str) else strategy.name,
+            options=_options_of(strategy, more.pop("options", {})),
             seed=seed,
             answers=answers_per_row,
             **more,
@@ -130,6 +134,8 @@ class Project:
             create(files, settings, items, made, learner, passes=passes, initial=initial,
                    progress=progress)  # fmt: skip
         self._begin(Ledger(files, settings, made, items), learner, strategy, progress)
+        if not is_new and labels is not None:
+            self._require_known(given_answers(labels))
 
     @classmethod
     def open(
@@ -171,6 +177,15 @@ class Project:
         self._learner = learner
         self._given_strategy = strategy
         self._progress = progress
+
+    def _require_known(self, answers: Sequence[Answer]) -> None:
+        """Refuse labels that the project did not get when it was made."""
+        new, told = events_of(answers, self.events(), ids=self.ids, task=self.task, strict=False)
+        if new or told.problems:
+            raise InputError(
+                f"{self.files.folder} is a project already, and labels are given that it does not "
+                "hold; record them with 'uwe tell' or Project.tell"
+            )
 
     def __repr__(self) -> str:
         state = self.state()
@@ -269,13 +284,15 @@ class Project:
             InputError: an answer is not understood; nothing is recorded.
         """
         ids = self.ids.named(rows)
+        _require_aligned(ids, answers)
         if len(ids) != len(answers):
             raise InputError(f"{len(ids)} rows, but {len(answers)} answers; give one for each row")
-        _require_aligned(ids, answers)
         if seconds is not None and len(seconds) != len(ids):
             raise InputError(f"{len(ids)} rows, but {len(seconds)} seconds; give one for each row")
         given = [
-            Answer(name, label, by, seconds=None if seconds is None else float(seconds[at]))
+            Answer(
+                name, label, by, seconds=None if seconds is None else _seconds(list(seconds)[at])
+            )
             for at, (name, label) in enumerate(zip(ids, answers, strict=True))
         ]
         return self.take(given, whole=True)
@@ -301,12 +318,20 @@ class Project:
     def skip(
         self, rows: Sequence[int] | Sequence[str], reason: str = "", *, by: str = _PERSON
     ) -> None:
-        """Never give ``rows`` out again; they do not count as labelled."""
-        self._ledger.append(Skipped(self._ledger.rows_of(rows), by, reason))
+        """Never give ``rows`` out again; they do not count as labelled.
+
+        Raises:
+            InputError: there is no such row, or ``by`` is empty.
+        """
+        self._ledger.append(Skipped(self._ledger.rows_of(rows), person(by), reason))
 
     def withdraw(self, rows: Sequence[int] | Sequence[str], *, by: str = _PERSON) -> None:
-        """Take back what a person said about ``rows``."""
-        self._ledger.append(Withdrawn(self._ledger.rows_of(rows), by))
+        """Take back what a person said about ``rows``.
+
+        Raises:
+            InputError: there is no such row, or ``by`` is empty.
+        """
+        self._ledger.append(Withdrawn(self._ledger.rows_of(rows), person(by)))
 
     def settle(
         self, rows: Sequence[int] | Sequence[str], answers: Sequence[Any], *, by: str = _PERSON
@@ -317,6 +342,7 @@ class Project:
             InputError: an answer is not a label of the task.
         """
         settled = self._ledger.rows_of(rows)
+        _require_aligned(self.ids.named(rows), answers)
         with self._ledger.telling():
             values = tuple(self.task.targets.encode(answer) for answer in answers)
             if None in values:
@@ -343,10 +369,7 @@ class Project:
 
     def labels(self) -> dict[str, Any]:
         """The labels that count, by id, as people write them."""
-        pool = self.pool()
-        decode = self.task.targets.decode
-        named = zip(pool.labelled.tolist(), pool.values, strict=True)
-        return {self.ids[row]: decode(value) for row, value in named}
+        return labels_in(self.pool(), self.ids, self.task)
 
     def add_classes(self, names: Sequence[str]) -> None:
         """Add classes behind those that there are; labels keep their meaning.
@@ -357,8 +380,10 @@ class Project:
         self._ledger.add_classes(names)
 
     def update(self) -> tuple[str, ...]:
-        """Take in the rows that the source has gained; returns their ids."""
-        return self._ledger.update()
+        """Take in the rows and the labels that the source has gained; returns the rows' ids."""
+        added = self._ledger.update()
+        self.take(own_answers(self.items))
+        return added
 
     @property
     def _strategy(self) -> Strategy:
@@ -428,19 +453,46 @@ def _strategy_of(given: str | Strategy, settings: ProjectSettings, task: Task) -
     return as_strategy(given, options).for_task(task)
 
 
-def _require_aligned(ids: Sequence[str], answers: Any) -> None:
-    """Refuse a Series whose index says that it is about other rows.
+def _options_of(strategy: str | Strategy, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options that are recorded: those given, or those of a value that differ from none."""
+    if isinstance(strategy, str):
+        return options
+    return {name: value for name, value in strategy.options.items() if value is not None}
+
+
+def _seconds(value: Any) -> float:
+    """A time in seconds.
 
     Raises:
-        InputError: the index is neither that of positions nor the ids, in their order.
+        InputError: it is none.
     """
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise InputError(f"seconds must be a number of at least 0, not {value!r}")
+    return seconds
+
+
+def _require_aligned(ids: Sequence[str], answers: Any) -> None:
+    """Refuse answers that are about other rows, or whose order says nothing.
+
+    Raises:
+        InputError: they are a mapping or a set, or a Series whose index is neither that of
+            positions nor the ids in their order.
+    """
+    if isinstance(answers, Mapping | Set | str):
+        raise InputError(
+            f"answers must be a list in the order of the rows, not a {type(answers).__name__}"
+        )
     index = getattr(answers, "index", None)
     if index is None or callable(index):  # lists have a method of that name
         return
     names = [str(name) for name in index]
-    wanted = [list(ids), [str(at) for at in range(len(ids))]]
-    if names not in wanted:
-        at = next(at for at, name in enumerate(names) if name != ids[at])
+    by_position = names == [str(at) for at in range(len(ids))] and set(names) != set(ids)
+    if names != list(ids) and not by_position:
+        at = next((at for at, name in enumerate(names) if name != ids[at]), 0)
         raise InputError(
             f"the index of the answers has {names[at]!r} in place {at}, where the rows have "
             f"{ids[at]!r}; sort the answers like the rows, or give answers.to_numpy()"

@@ -88,7 +88,9 @@ def read_settings(path: Path) -> ProjectSettings:
         content = json.loads(path.read_text(encoding="utf-8"))
         found = content.pop("format")
     except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise RunError(f"{path} is not the file of a project: {error}") from error
+        raise RunError(
+            f"{path} is damaged ({type(error).__name__}); restore it from a copy"
+        ) from error
     if found != _FORMAT:
         raise RunError(
             f"{path} has format {found}, and this version reads {_FORMAT}; use the version of uwe "
@@ -100,4 +102,6 @@ def read_settings(path: Path) -> ProjectSettings:
     try:
         return ProjectSettings(**{**content, "classes": tuple(content["classes"])})
     except (KeyError, TypeError) as error:
-        raise RunError(f"{path} is not the file of a project: {error}") from error
+        raise RunError(
+            f"{path} is damaged ({type(error).__name__}); restore it from a copy"
+        ) from error

@@ -105,6 +105,8 @@ def _texts(table: Table, text: str, label: str | None) -> Items:
 
 
 def _numbers(table: Table, label: str | None) -> Items:
+    if label is not None:
+        table.require(label)
     left_out = {*ID_NAMES, *([label] if label else LABEL_NAMES)}
     names = [name for name in table.columns if name not in left_out]
     if not names:

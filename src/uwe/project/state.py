@@ -12,10 +12,14 @@ import numpy as np
 from uwe import journal
 from uwe.journal import Event, Queried
 from uwe.pool import Pool
+from uwe.project.files import ProjectFiles
+from uwe.project.ids import Ids
+from uwe.project.manifest import read_manifest
+from uwe.project.settings import read_settings
 from uwe.project.training import last_training
 from uwe.tasks import Task
 
-__all__ = ["State", "state_of"]
+__all__ = ["State", "labels_in", "recorded_labels", "state_of"]
 
 
 @dataclass(frozen=True)
@@ -84,3 +88,23 @@ def _by_class(pool: Pool, task: Task) -> dict[str, int]:
         return {}
     counts = Counter(each for value in pool.values for each in np.atleast_1d(value).tolist())
     return {name: counts[at] for at, name in enumerate(task.classes)}
+
+
+def labels_in(pool: Pool, ids: Ids, task: Task) -> dict[str, Any]:
+    """The labels that count, by id, as people write them."""
+    named = zip(pool.labelled.tolist(), pool.values, strict=True)
+    return {ids[row]: task.targets.decode(value) for row, value in named}
+
+
+def recorded_labels(files: ProjectFiles) -> dict[str, Any]:
+    """The labels of a project, of which the source may be gone.
+
+    Raises:
+        RunError: a file of the project is missing or damaged.
+    """
+    settings, ids = read_settings(files.settings), read_manifest(files.rows).ids
+    task = settings.make_task()
+    pool = journal.replay(
+        journal.read(files.journal), len(ids), settle=task.targets.settle, answers=settings.answers
+    )
+    return labels_in(pool, ids, task)

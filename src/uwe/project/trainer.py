@@ -159,4 +159,4 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def _tensors(predictions: Predictions) -> dict[str, Any]:
-    return {name: predictions.field(name) for name in predictions.fields}
+    return {name: predictions.field(name).clone() for name in predictions.fields}

@@ -81,7 +81,7 @@ def select(
             ``max`` or ``sum``.
         strategy: a name of ``uwe list strategies``, or a value such as
             ``uwe.strategies.badge()``; None is ``uwe``, or the most uncertain rows if there is
-            nothing but an uncertainty of your own.
+            nothing but an uncertainty of your own, or numbers without features.
         labelled: a mask ``[n]`` of booleans, or row numbers; these are not picked, and strategies
             that spread their picks keep away from them.
         exclude: a mask ``[n]`` of booleans, or row numbers; these are only not picked.
@@ -143,7 +143,9 @@ def select(
 
 
 def _by_default(offer: Offer) -> Strategy:
-    """``uwe``, unless the owner's own uncertainty is all that is known."""
+    """``uwe``, unless an uncertainty is all that is known: the owner's, or that of numbers."""
+    if offer.uncertainty is None and offer.features is None and "variance" in offer.known():
+        return ranked("standard_deviation").named("most-uncertain")
     if offer.uncertainty is None or offer.known():
         return _strategy("uwe", offer, {})
     return ranked(Given(offer.uncertainty)).named("most-uncertain")

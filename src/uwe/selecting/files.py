@@ -12,7 +12,7 @@ from uwe.tasks import Task, find_task
 if TYPE_CHECKING:
     from uwe.pool_files import PoolFile
 
-__all__ = ["has_uncertainty_alone", "needed_arrays", "pool_rows", "task_of_pool"]
+__all__ = ["arrays_to_rank_by", "needed_arrays", "pool_rows", "task_of_pool"]
 
 
 def task_of_pool(source: PoolFile, name: str | None, options: Mapping[str, Any]) -> Task:
@@ -22,21 +22,25 @@ def task_of_pool(source: PoolFile, name: str | None, options: Mapping[str, Any])
     return find_task(name or own, (), **options)
 
 
-def has_uncertainty_alone(source: PoolFile) -> bool:
-    """Whether the pool holds an uncertainty, and nothing else that could be picked by."""
-    return "uncertainty" in source and not any(
-        name in source
-        for name in (
-            "features",
-            "probs",
-            "logits",
-            "mean",
-            "variance",
-            "std",
-            "mc_probs",
-            "mc_mean",
-        )
-    )
+_CHOSEN_BY = ("probs", "logits", "mc_probs")
+_OF_NUMBERS = ("mean", "variance", "std", "mc_mean", "mc_variance")
+
+
+def arrays_to_rank_by(source: PoolFile) -> dict[str, Any] | None:
+    """All arrays of a pool that can be ranked by an uncertainty alone; None for any other pool.
+
+    Such a pool has an uncertainty, or numbers with a variance, and nothing else to pick by.
+    """
+    if "features" in source or any(name in source for name in _CHOSEN_BY):
+        return None
+    if "uncertainty" in source and not any(name in source for name in _OF_NUMBERS):
+        wanted: tuple[str, ...] = ("uncertainty",)
+    elif any(name in source for name in ("variance", "std", "mc_mean")):
+        wanted = _OF_NUMBERS
+    else:
+        return None
+    read = {name: source.read(name) for name in (*wanted, "labelled")}
+    return {"features": None, **{name: of for name, of in read.items() if of is not None}}
 
 
 def needed_arrays(

@@ -92,26 +92,26 @@ def mix(shares: Mapping[str | Strategy, float]) -> Strategy:
         _require_share(share, "mix")
     if abs((total := math.fsum(shares.values())) - 1) > _ROUNDING:
         raise InputError(f"the shares of mix sum to {total:.6g}, not to 1")
-    exact = tuple(_exact(share) for share in shares.values())
+    return _mixed(list(zip(parts, shares.values(), strict=True)))
+
+
+def _mixed(shared: Sequence[tuple[Strategy, float]]) -> Strategy:
+    """The mixture of strategies with checked shares."""
+    parts = [part for part, _ in shared]
     return Strategy(
-        _Mix(tuple(parts), exact),
+        _Mix(tuple(parts), tuple(_exact(share) for _, share in shared)),
         name="-".join(["mix", *(part.name for part in parts)]),
-        options={
-            "parts": [
-                {"strategy": part, "share": share}
-                for part, share in zip(parts, shares.values(), strict=True)
-            ]
-        },
+        options={"parts": [{"strategy": part, "share": share} for part, share in shared]},
         needs=_needs(parts),
         measure=parts[0].measure,
         measure_name=parts[0].measure_name,
         is_measured=any(part.is_measured for part in parts),
-        adapt=partial(_mix_for, tuple(zip(parts, shares.values(), strict=True))),
+        adapt=partial(_mix_for, tuple(shared)),
     )
 
 
-def _mix_for(parts: Sequence[tuple[Strategy, float]], task: Task) -> Strategy:
-    return replace(mix({part.for_task(task): share for part, share in parts}), options={})
+def _mix_for(shared: Sequence[tuple[Strategy, float]], task: Task) -> Strategy:
+    return replace(_mixed([(part.for_task(task), share) for part, share in shared]), options={})
 
 
 def switch(first: str | Strategy, until: int, then: str | Strategy) -> Strategy:

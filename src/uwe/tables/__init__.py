@@ -5,7 +5,7 @@ items, and lists of items. `PICK_COLUMNS` is the schema of picks.
 """
 
 from uwe.tables.ids import read_ids
-from uwe.tables.labels import LabelRow, LabelRows, read_labels
+from uwe.tables.labels import LabelRow, LabelRows, read_labels, readable_labels
 from uwe.tables.opening import TABLE_SUFFIXES, open_shards, open_table
 from uwe.tables.picks import PICK_COLUMNS
 from uwe.tables.table import ID_NAMES, LABEL_NAMES, Table, blocks_of
@@ -23,4 +23,5 @@ __all__ = [
     "open_table",
     "read_ids",
     "read_labels",
+    "readable_labels",
 ]

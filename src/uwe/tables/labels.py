@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from uwe.errors import DataError
 from uwe.tables.opening import open_table
 from uwe.tables.table import ID_NAMES, LABEL_NAMES, Table, shown
 
-__all__ = ["TRUTH", "LabelRow", "LabelRows", "read_labels"]
+__all__ = ["TRUTH", "LabelRow", "LabelRows", "read_labels", "readable_labels"]
 
 TRUTH: Mapping[str, bool] = {
     "1": True,
@@ -56,11 +56,13 @@ class LabelRows:
         path: the file.
         rows: in the order of the file.
         unit: ``line`` or ``row``: what ``LabelRow.line`` counts.
+        problems: a line for each row, or pair of rows, that was not understood.
     """
 
     path: Path
     rows: tuple[LabelRow, ...]
     unit: str = "line"
+    problems: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -94,6 +96,22 @@ def read_labels(path: Path) -> LabelRows:
     >>> [(row.id, row.label, row.by, row.line) for row in read_labels(path)]
     [('a', 'cat', 'Ada', 2), ('b', None, 'Ada', 3)]
     """
+    found = readable_labels(path)
+    if found.problems:
+        raise DataError(found.problems[0])
+    return found
+
+
+def readable_labels(path: Path) -> LabelRows:
+    """As `read_labels`, but rows that cannot be understood are left out and named in ``problems``.
+
+    Args:
+        path: as in `read_labels`.
+
+    Raises:
+        InputError: the suffix is another.
+        DataError: it cannot be read, or a column is missing.
+    """
     table = open_table(path)
     label = table.first(LABEL_NAMES)
     ids = table.ids()
@@ -102,47 +120,52 @@ def read_labels(path: Path) -> LabelRows:
         raise DataError(
             f"{table.name} has no column {lacking}; its columns are {shown(table.columns)}"
         )
-    optional = {
-        name: _read(table, name, of) for name, of in _OPTIONAL.items() if name in table.columns
-    }
-    labels = map(_label, table.values(label))
-    rows = [
-        LabelRow(id_, value, line, **{name: of[row] for name, of in optional.items()})
-        for row, (id_, value, line) in enumerate(zip(ids, labels, table.lines, strict=True))
-    ]
-    return LabelRows(path, tuple(_once(table, rows)), table.unit)
+    given = {name: table.values(name) for name in _OPTIONAL if name in table.columns}
+    problems: list[str] = []
+    rows: list[LabelRow] = []
+    for row, (id_, value) in enumerate(zip(ids, table.values(label), strict=True)):
+        try:
+            more = {name: _read(name, of[row]) for name, of in given.items()}
+            if not id_.strip():
+                raise ValueError("has no id; add it")
+        except ValueError as error:
+            problems.append(f"{table.name}: {table.where(row)} {error}")
+        else:
+            rows.append(LabelRow(id_, _label(value), table.lines[row], **more))
+    agreed = list(_agreed(table, rows, problems))
+    return LabelRows(path, tuple(agreed), table.unit, tuple(problems))
 
 
-def _once(table: Table, rows: list[LabelRow]) -> Iterator[LabelRow]:
-    """The first row of each id and person; ids must not be empty, and their labels must agree."""
+def _agreed(table: Table, rows: Sequence[LabelRow], problems: list[str]) -> Iterator[LabelRow]:
+    """The first row of each id and person; of labels that contradict each other, none."""
     first: dict[tuple[str, str | None], LabelRow] = {}
+    against: set[tuple[str, str | None]] = set()
     for row in rows:
-        if not row.id.strip():
-            raise DataError(f"{table.name}: {table.unit} {row.line} has no id; add it")
-        earlier = first.setdefault((row.id, row.by), row)
-        if earlier is row:
-            yield row
-        elif (earlier.label, earlier.skip) != (row.label, row.skip):
-            raise DataError(
+        key = (row.id, row.by)
+        earlier = first.setdefault(key, row)
+        if (earlier.label, earlier.skip) != (row.label, row.skip) and key not in against:
+            against.add(key)
+            problems.append(
                 f"{table.name}: the id {row.id!r} has the label {earlier.label!r} in {table.unit} "
                 f"{earlier.line} and {row.label!r} in {table.unit} {row.line}; keep one"
             )
+    yield from (row for key, row in first.items() if key not in against)
 
 
 def _label(value: Any) -> Any:
     return None if value is None or (isinstance(value, str) and not value.strip()) else value
 
 
-def _read(table: Table, name: str, convert: Callable[[Any], Any]) -> list[Any]:
-    found = []
-    for row, value in enumerate(table.values(name)):
-        try:
-            found.append(convert(value))
-        except (TypeError, ValueError, KeyError):
-            raise DataError(
-                f"{table.name}: {table.where(row)} holds {value!r} as {name}; {_EXPECTED[name]}"
-            ) from None
-    return found
+def _read(name: str, value: Any) -> Any:
+    """The value of an optional column.
+
+    Raises:
+        ValueError: it is none of this column; the text follows the number of the row.
+    """
+    try:
+        return _OPTIONAL[name](value)
+    except (TypeError, ValueError, KeyError):
+        raise ValueError(f"holds {value!r} as {name}; {_EXPECTED[name]}") from None
 
 
 def _text(value: Any) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from uwe.errors import InputError
 
 __all__ = ["named"]
@@ -15,8 +17,10 @@ def named(classes: Sequence[str] | int) -> tuple[str, ...]:
     Raises:
         InputError: a name repeats, is empty or is no text.
     """
-    if isinstance(classes, int):
-        return tuple(map(str, range(classes)))
+    if isinstance(classes, int | np.integer):
+        if classes < 0:
+            raise InputError(f"the number of classes is {classes}; it must be at least 0")
+        return tuple(map(str, range(int(classes))))
     if isinstance(classes, str):
         raise InputError(f"classes must be a list of names, not the text {classes!r}")
     names = tuple(classes)

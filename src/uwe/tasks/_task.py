@@ -137,7 +137,7 @@ class TargetKind(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Task:
     """What is learnt. Tables, curves, report and page derive their columns from it.
 
@@ -184,6 +184,15 @@ class Task:
 
     def __hash__(self) -> int:
         return hash((self.name, self.classes))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Task):
+            return NotImplemented
+        mine, theirs = (
+            (each.name, each.classes, dict(each.options), list(each.measures), each.metrics)
+            for each in (self, other)
+        )
+        return [*mine[:4], [m.name for m in mine[4]]] == [*theirs[:4], [m.name for m in theirs[4]]]
 
     @property
     def headline(self) -> Metric:
@@ -235,4 +244,6 @@ def is_missing(value: Any) -> bool:
     """Whether a cell says that there is no label: None, NaN or an empty text."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return True
-    return isinstance(value, float | np.floating) and math.isnan(float(value))
+    if isinstance(value, float | np.floating):
+        return math.isnan(float(value))
+    return type(value).__name__ in ("NAType", "NaTType")  # of pandas, which is not imported

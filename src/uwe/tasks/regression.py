@@ -87,8 +87,9 @@ def r2(mean: FloatArray, y: Array) -> float | None:
     >>> r2(np.array([1.0, 5.0]), np.array([1.0, 3.0]))
     -1.0
     """
-    total = float(np.sum((y - np.mean(y)) ** 2)) if len(y) else 0.0
-    return 1.0 - float(np.sum((y - mean) ** 2)) / total if total > 0 else None
+    if not len(y) or np.ptp(y) == 0:
+        return None
+    return 1.0 - float(np.sum((y - mean) ** 2)) / float(np.sum((y - np.mean(y)) ** 2))
 
 
 def mean_squared_error(mean: FloatArray, y: Array) -> float | None:

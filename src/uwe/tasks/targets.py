@@ -16,11 +16,10 @@ from uwe._types import BoolArray
 from uwe.errors import InputError, close_matches
 from uwe.tasks._task import Array, is_missing
 
-__all__ = ["Classes", "Flags", "Reals", "names_in"]
+__all__ = ["Classes", "Flags", "Reals", "as_name", "names_in"]
 
 _NONE = -1
 _SEPARATORS = ("|", ";")
-_TRUTH = {"1": 1, "0": 0, "true": 1, "false": 0, "yes": 1, "no": 0, "1.0": 1, "0.0": 0}
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Classes(_Named):
         """
         if is_missing(value):
             return None
-        name = _as_name(value)
+        name = as_name(value)
         if name in self._number:
             return self._number[name]
         raise InputError(_unknown(name, self.names))
@@ -285,8 +284,12 @@ class Reals:
         return math.fsum(values) / len(values)
 
 
-def _as_name(value: Any) -> str:
-    """The name of a class: text, a whole number, or a truth value, as it is printed."""
+def as_name(value: Any) -> str:
+    """The name of a class: text, a whole number, or a truth value, as it is printed.
+
+    >>> as_name(" rook"), as_name(1.0)
+    ('rook', '1')
+    """
     if isinstance(value, bool | np.bool_ | int | np.integer):
         return str(value)
     if isinstance(value, float | np.floating) and float(value).is_integer():
@@ -301,12 +304,12 @@ def names_in(value: Any) -> list[str] | None:
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, list | tuple | set | frozenset):
-        return [_as_name(each) for each in value]
+        return [as_name(each) for each in value]
     if is_missing(value):
         return None
     if isinstance(value, str):
         return _separated(value.strip())
-    return [_as_name(value)]
+    return [as_name(value)]
 
 
 def _separated(text: str) -> list[str]:
@@ -315,10 +318,13 @@ def _separated(text: str) -> list[str]:
             listed = json.loads(text)
         except ValueError as error:
             raise InputError(f"{text!r} is not a list of classes in JSON: {error}") from error
-        return [_as_name(each) for each in listed]
+        return [as_name(each) for each in listed]
     for separator in _SEPARATORS:
         text = text.replace(separator, "\0")
-    return [name for part in text.split("\0") if (name := part.strip())]
+    names = [name for part in text.split("\0") if (name := part.strip())]
+    if not names:
+        raise InputError("separators alone name no class; write [] where no class applies")
+    return names
 
 
 def _unknown(name: str, names: Sequence[str]) -> str:
