@@ -44,7 +44,7 @@ def project_in(
 
 
 class Nearest:
-    """A learner of somebody's own: the class of the nearest labelled row."""
+    """An own learner: the class of the nearest labelled row."""
 
     name = "nearest"
 

@@ -220,7 +220,7 @@ def test_the_majority_settles_a_class(votes: list[int]) -> None:
 
 @given(st.lists(st.sets(st.integers(0, 2)), min_size=1, max_size=9))
 def test_half_of_the_people_settle_a_label(votes: list[set[int]]) -> None:
-    """Each label on its own: it applies where at least half of the people named it."""
+    """A label applies where at least half of the people named it."""
     settled = Flags(BIRDS).settle([sorted(vote) for vote in votes])
     assert settled == [at for at in range(3) if 2 * sum(at in v for v in votes) >= len(votes)]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from uwe.cli.display import Display
-from uwe.cli.options import Whole
+from uwe.cli.options import Whole, refuse_existing
 from uwe.errors import InputError
 from uwe.learners import check_device_name
 
@@ -60,8 +60,7 @@ def embed_command(
     output = output.expanduser()
     if output.suffix != ".safetensors":
         raise InputError(f"{output} must end in .safetensors")
-    if output.exists() and not force:
-        raise InputError(f"{output} exists; choose another name, or --force overwrites it")
+    refuse_existing(output, force=force)
     check_device_name(device)
 
     from uwe.embedder import embed, load_encoder, open_source

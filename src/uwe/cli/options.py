@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
@@ -17,7 +18,7 @@ from uwe.strategies import shared_options, strategy_names
 _MOST_SEEDS = 1_000
 _SEED = re.compile("[0-9]{1,15}")
 
-__all__ = ["SHORT_FORMS", "Whole", "expand", "key_values", "parse_seeds"]
+__all__ = ["SHORT_FORMS", "Whole", "expand", "key_values", "parse_seeds", "refuse_existing"]
 
 
 def _whole(kind: type[int], tokens: Sequence[Token]) -> int:
@@ -82,6 +83,16 @@ def texts_by_name(pairs: Sequence[str], *, flag: str) -> dict[str, str]:
             raise InputError(f"{flag} {name} is given twice: {found[name]!r} and {text.strip()!r}")
         found[name] = text.strip()
     return found
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Refuse an output file that exists, unless it may be overwritten.
+
+    Raises:
+        InputError: it exists.
+    """
+    if path.expanduser().exists() and not force:
+        raise InputError(f"{path} exists; choose another name, or --force overwrites it")
 
 
 def expand(

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from uwe._files import write_bytes, write_text
 from uwe.cli.display import wide_console
-from uwe.cli.options import Whole
+from uwe.cli.options import Whole, refuse_existing
 from uwe.cli.project_words import (
     answers_in,
     say_added,
@@ -71,8 +71,7 @@ def next_command(
     require_count(k)
     if output is not None:
         check_suffix(output)
-        if output.exists() and not force:
-            raise InputError(f"{output} exists; choose another name, or --force overwrites it")
+        refuse_existing(output, force=force)
     if with_ and output is None:
         raise InputError("--with is for the file of --output; give -o FILE, too")
 
@@ -154,8 +153,7 @@ def status_command(
     if labels is not None:
         if labels.suffix.lower() != ".csv":
             raise InputError(f"labels are written as .csv, so {labels} must end in .csv")
-        if labels.exists() and not force:
-            raise InputError(f"{labels} exists; choose another name, or --force overwrites it")
+        refuse_existing(labels, force=force)
     ProjectFiles(project.expanduser()).require()
 
     from uwe.project import Project

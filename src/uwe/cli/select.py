@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from uwe._files import write_bytes
 from uwe._types import Rows
 from uwe.cli.display import Display
-from uwe.cli.options import Whole, key_values, texts_by_name
+from uwe.cli.options import Whole, key_values, refuse_existing, texts_by_name
 from uwe.errors import InputError, require_known
 from uwe.selecting.files import (
     arrays_to_rank_by,
@@ -225,8 +225,8 @@ def _check_outputs(output: Path, html: Path | None, *, force: bool) -> None:
     if html is not None and html == output:
         raise InputError(f"{html} is to be both the picks and the contact sheet; name two files")
     for path in (output, html):
-        if path is not None and path != _STANDARD_OUTPUT and path.exists() and not force:
-            raise InputError(f"{path} exists; choose another name, or --force overwrites it")
+        if path is not None and path != _STANDARD_OUTPUT:
+            refuse_existing(path, force=force)
 
 
 def _check_shown(html: Path | None, images: Path | None, text: str | None) -> None:

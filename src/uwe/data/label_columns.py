@@ -14,7 +14,7 @@ from uwe.errors import DataError, InputError, close_matches
 from uwe.tables import LABEL_NAMES, Table, read_labels
 from uwe.tasks import Array, Task, find_task, is_missing
 
-__all__ = ["LabelSource", "TableTargets", "read_targets"]
+__all__ = ["LabelSource", "TableTargets", "joined_names", "number_in", "read_targets"]
 
 _MOST_CLASSES = 100
 _SHOWN = 3
@@ -120,7 +120,7 @@ def _guessed(table: str, what: str, values: Sequence[Any], *, has_names: bool) -
     if any(isinstance(value, list | tuple | np.ndarray) for value in known):
         return "multilabel", "lists"
     distinct = {value.strip() if isinstance(value, str) else value for value in known}
-    numbers = [_number(value) for value in distinct]
+    numbers = [number_in(value) for value in distinct]
     classes = f"{len(distinct)} class{'es' if len(distinct) != 1 else ''}"
     if has_names or any(number is None for number in numbers):
         return "classification", classes + _hint(distinct)
@@ -136,14 +136,29 @@ def _guessed(table: str, what: str, values: Sequence[Any], *, has_names: bool) -
 
 def _hint(distinct: Collection[Any]) -> str:
     """What to do where the names of classes may be lists of classes."""
-    joined = [name for name in distinct if isinstance(name, str) and "|" in name]
-    if any(part.strip() in distinct for name in joined for part in name.split("|")):
-        return f" such as {min(joined)!r}; --task multilabel reads several classes a row"
-    return ""
+    joined = joined_names(distinct)
+    if not joined:
+        return ""
+    return f" such as {joined[0]!r}; --task multilabel reads several classes a row"
 
 
-def _number(value: Any) -> float | None:
-    """The number that a cell holds; None where it holds none."""
+def joined_names(names: Collection[Any]) -> list[str]:
+    """The names that seem to list several of the others; empty where no part is a name itself.
+
+    >>> joined_names({"a", "b", "a|b"}), joined_names({"a|b", "c"})
+    (['a|b'], [])
+    """
+    joined = sorted(name for name in names if isinstance(name, str) and "|" in name)
+    parts = {part.strip() for name in joined for part in name.split("|")}
+    return joined if parts & set(names) else []
+
+
+def number_in(value: Any) -> float | None:
+    """The number that a cell holds; None where it holds none.
+
+    >>> number_in(" 1.5"), number_in("crow"), number_in("nan")
+    (1.5, None, None)
+    """
     if isinstance(value, bool | np.bool_):
         return None
     try:
@@ -172,7 +187,8 @@ def _classes(
         ) from error
     known = {value: at for at, value in enumerate(distinct)}
     for table, of in zip(tables, values, strict=True):
-        row = next((row for row, value in enumerate(of) if value not in {**known, None: 0}), None)
+        unknown = (row for row, value in enumerate(of) if value is not None and value not in known)
+        row = next(unknown, None)
         if row is not None:
             raise DataError(
                 f"{table.name}: the label {of[row]!r} of row {row} is none of the "
@@ -254,7 +270,7 @@ def _flag_column(table: Table, name: str) -> Array:
     for row, value in enumerate(table.values(name)):
         if is_missing(value):
             continue
-        number = _number(value) if not isinstance(value, bool) else float(value)
+        number = number_in(value) if not isinstance(value, bool) else float(value)
         if number not in (0.0, 1.0):
             raise DataError(
                 f"{table.name}: {table.where(row)} of column {name} holds {value!r}, which is "

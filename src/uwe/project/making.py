@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from uwe import journal
 from uwe._files import make_folder, remove_unfinished
 from uwe._json import json_value
 from uwe._types import Progress
+from uwe.data.label_columns import joined_names, number_in
 from uwe.errors import InputError
 from uwe.learners import make_learner
 from uwe.project.answers import Answer, events_of
@@ -182,28 +182,18 @@ def _refuse_other_task(names: set[str]) -> None:
     Raises:
         InputError: they are; both ways to go on are named.
     """
-    if any(_is_fraction(name) for name in names) and all(_is_number(name) for name in names):
+    numbers = [number_in(name) for name in names]
+    known = [number for number in numbers if number is not None]
+    if len(known) == len(names) and not all(number.is_integer() for number in known):
         raise InputError(
             f"the labels are numbers with fractions, such as {min(names)!r}; give --task "
             "regression, or name the classes with --classes"
         )
-    joined = sorted(name for name in names if "|" in name)
-    if any(part.strip() in names for name in joined for part in name.split("|")):
+    if joined := joined_names(names):
         raise InputError(
             f"the label {joined[0]!r} names several classes; give --task multilabel, or name the "
             "classes with --classes"
         )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _is_fraction(text: str) -> bool:
-    return _is_number(text) and not float(text).is_integer()
 
 
 def require_same(files: ProjectFiles, given: ProjectSettings) -> ProjectSettings:

@@ -289,11 +289,10 @@ class Project:
             raise InputError(f"{len(ids)} rows, but {len(answers)} answers; give one for each row")
         if seconds is not None and len(seconds) != len(ids):
             raise InputError(f"{len(ids)} rows, but {len(seconds)} seconds; give one for each row")
+        times = [None] * len(ids) if seconds is None else [_seconds(each) for each in seconds]
         given = [
-            Answer(
-                name, label, by, seconds=None if seconds is None else _seconds(list(seconds)[at])
-            )
-            for at, (name, label) in enumerate(zip(ids, answers, strict=True))
+            Answer(name, label, by, seconds=time)
+            for name, label, time in zip(ids, answers, times, strict=True)
         ]
         return self.take(given, whole=True)
 
