@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -74,17 +75,28 @@ def test_a_full_disk_while_writing(
     outcome: Callable[[Path], dict[str, object]],
 ) -> None:
     """A disk that is full in the middle of a file leaves no part of it behind."""
-    opened = Path.open
+    opened, made = os.fdopen, os.open
+    names: dict[int, str] = {}
 
-    def full(self: Path, mode: str = "r", *args: Any, **keywords: Any) -> Any:
-        if "w" in mode and kind in self.name:
-            with opened(self, "wb") as file:
-                file.write(b"half")
+    class Full(io.BufferedWriter):
+        def write(self, content: Any) -> int:
+            super().write(content[:4])
+            self.flush()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return opened(self, mode, *args, **keywords)
+
+    def named(path: Any, *args: Any, **keywords: Any) -> int:
+        descriptor = made(path, *args, **keywords)
+        names[descriptor] = str(path)
+        return descriptor
+
+    def full(descriptor: int, *args: Any, **keywords: Any) -> Any:
+        if kind in Path(names.get(descriptor, "")).name:
+            return Full(io.FileIO(descriptor, "wb"))  # type: ignore[arg-type]
+        return opened(descriptor, *args, **keywords)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "open", full)
+        patched.setattr(os, "open", named)
+        patched.setattr(os, "fdopen", full)
         assert "the disk is full" in stopped(small_run(tmp_path))
     assert not [name for name in contents(tmp_path) if name.endswith(".part") or kind in name]
     assert main(small_run(tmp_path)) == 0

@@ -16,6 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from uwe._files import expanded
 from uwe.errors import InputError, require_known
 
 __all__ = [
@@ -195,7 +196,7 @@ def _whole(name: str, value: Any) -> int:
 def _path(name: str, value: Any) -> Path:
     if not isinstance(value, str | PathLike):
         raise InputError(f"{name} must be a path, not {value!r}")
-    return Path(value).expanduser()
+    return expanded(value)
 
 
 def _text(name: str, value: Any) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from uwe import __version__
-from uwe._files import write_text
+from uwe._files import expanded, write_text
 from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import wide_console
 from uwe.cli.embed import embed_command
@@ -105,10 +105,10 @@ def results_command(folder: Path, *, output: Path | None = None) -> None:
     from uwe.report import plot_curves, summary_csv
     from uwe.runs import bounds_of, by_study, find_bounds, find_curves
 
-    folder = folder.expanduser()
+    folder = expanded(folder)
     curves, bounds = find_curves(folder), find_bounds(folder)
     show(curves, bounds)
-    target = folder if output is None else output.expanduser()
+    target = folder if output is None else expanded(output)
     write_text(target / "curves.csv", summary_csv([*curves, *bounds]))
     written = [target / "curves.csv"]
     for study in by_study(curves):

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from uwe._files import expanded
 from uwe.errors import InputError, require_known
 
 __all__ = ["named_files", "read_options"]
@@ -22,7 +23,7 @@ def named_files(tokens: Sequence[str]) -> list[Path]:
     """
     paths = [token.partition("=")[2] for token in tokens if token.startswith("--config=")]
     paths += [after for token, after in pairwise(tokens) if token == "--config"]
-    return [Path(path).expanduser() for path in paths]
+    return [expanded(path) for path in paths]
 
 
 def read_options(path: Path, known: Collection[str], repeated: Collection[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from uwe._files import expanded
 from uwe.cli.display import Display
 from uwe.cli.options import Whole, refuse_existing
 from uwe.errors import InputError
@@ -57,7 +58,7 @@ def embed_command(
     force
         Overwrite an output file that exists.
     """
-    output = output.expanduser()
+    output = expanded(output)
     if output.suffix != ".safetensors":
         raise InputError(f"{output} must end in .safetensors")
     refuse_existing(output, force=force)

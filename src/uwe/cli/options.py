@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
 
+from uwe._files import expanded
 from uwe._settings import value_of
 from uwe.errors import InputError, require_known
 from uwe.experiment import Experiment
@@ -91,7 +92,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     Raises:
         InputError: it exists.
     """
-    if path.expanduser().exists() and not force:
+    if expanded(path).exists() and not force:
         raise InputError(f"{path} exists; choose another name, or --force overwrites it")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from rich.table import Table
 
-from uwe._files import write_bytes, write_text
+from uwe._files import expanded, write_bytes, write_text
 from uwe.cli.display import wide_console
 from uwe.cli.options import Whole, refuse_existing
 from uwe.cli.project_words import (
@@ -75,7 +75,7 @@ def next_command(
     if with_ and output is None:
         raise InputError("--with is for the file of --output; give -o FILE, too")
 
-    ProjectFiles(project.expanduser()).require()
+    ProjectFiles(expanded(project)).require()
 
     from uwe.project import Project
 
@@ -85,7 +85,7 @@ def next_command(
         batch = opened.batch(k, more=more)
         if output is not None:
             rows = [{**row, "label": None} for row in pick_rows(batch.picks, opened.ids, columns)]
-            write_bytes(output.expanduser(), encoded_picks(output, rows))
+            write_bytes(expanded(output), encoded_picks(output, rows))
         return opened, batch
 
     opened, batch = shown(work)
@@ -117,8 +117,8 @@ def tell_command(
     add_class
         A class to add to the project; may be given several times.
     """
-    ProjectFiles(project.expanduser()).require()
-    rows = readable_labels(labels.expanduser())
+    ProjectFiles(expanded(project)).require()
+    rows = readable_labels(expanded(labels))
     answers = answers_in(rows, by=by)
 
     from uwe.project import Project
@@ -154,7 +154,7 @@ def status_command(
         if labels.suffix.lower() != ".csv":
             raise InputError(f"labels are written as .csv, so {labels} must end in .csv")
         refuse_existing(labels, force=force)
-    ProjectFiles(project.expanduser()).require()
+    ProjectFiles(expanded(project)).require()
 
     from uwe.project import Project
 
@@ -162,7 +162,7 @@ def status_command(
         opened = Project.open(project)
     except DataError as error:  # the source is gone or changed; the labels are not
         if labels is not None:
-            _write_labels(labels, recorded_labels(ProjectFiles(project.expanduser())))
+            _write_labels(labels, recorded_labels(ProjectFiles(expanded(project))))
         raise DataError(
             f"{error}. 'uwe status {project} --labels FILE' writes the labels all the same"
         ) from error
@@ -178,7 +178,7 @@ def status_command(
 
 def _write_labels(path: Path, labels: Mapping[str, Any]) -> None:
     rows = [(name, written_label(label)) for name, label in labels.items()]
-    write_text(path.expanduser(), csv_text(("id", "label"), rows))
+    write_text(expanded(path), csv_text(("id", "label"), rows))
     print(f"{len(rows):,} labels. Written: {path}")
 
 

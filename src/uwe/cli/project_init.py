@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from uwe._files import expanded
 from uwe._settings import changed
 from uwe.cli.flags import network_parameters
 from uwe.cli.options import Whole, key_values
@@ -94,7 +95,7 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
         return
     if source is None:
         raise InputError("name what is to be labelled: uwe init PROJECT SOURCE")
-    source = source.expanduser()
+    source = expanded(source)
     if not source.exists():
         raise DataError(f"{source} does not exist; SOURCE is a folder of images, a table or a pool")
     options = key_values(given.get("option") or [])
@@ -102,7 +103,7 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
     require_known(given.get("task", "classification"), task_names(), "task")
     network = {name: given[name] for name in vars(NetworkOptions()) if name in given}
     network = changed(NetworkOptions(**network))
-    is_new = not ProjectFiles(project.expanduser()).settings.is_file()
+    is_new = not ProjectFiles(expanded(project)).settings.is_file()
     model, parameters = _default_model(source, given)
     if given.get("model") is not None:
         model, parameters = given["model"], {}
@@ -170,7 +171,7 @@ init_command.__annotations__ = {
 def _update(project: Path, source: Path | None) -> None:
     if source is not None:
         raise InputError("--update reads the source that the project has; leave SOURCE out")
-    ProjectFiles(project.expanduser()).require()
+    ProjectFiles(expanded(project)).require()
 
     from uwe.project import Project
 
@@ -216,4 +217,4 @@ def _label_file(path: Path | None) -> list[Answer] | None:
     """The labels that there are already, as answers."""
     if path is None:
         return None
-    return answers_in(read_labels(path.expanduser()), by="import")
+    return answers_in(read_labels(expanded(path)), by="import")

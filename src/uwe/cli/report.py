@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from uwe._files import expanded
 from uwe.cli.display import wide_console
 from uwe.errors import InputError, UweError
 
@@ -65,11 +66,11 @@ def report_command(
 
     from uwe.report import build_report, write_report
 
-    curves, bounds = _read([path.expanduser() for path in paths])
+    curves, bounds = _read([expanded(path) for path in paths])
     report = build_report(
         curves, bounds, scale=scale, level=level, target=target, data_dir=data_dir
     )
-    written = _written(paths[0].expanduser(), output, html, formats)
+    written = _written(expanded(paths[0]), output, html, formats)
     for path in written:
         write_report(report, path)
     print_report(report)
@@ -162,10 +163,10 @@ def _check_distinct(curves: Sequence[Curve]) -> None:
 def _written(
     first: Path, output: Path | None, html: Path | None, formats: Sequence[str]
 ) -> list[Path]:
-    folder = (first if first.is_dir() else first.parent) if output is None else output.expanduser()
+    folder = (first if first.is_dir() else first.parent) if output is None else expanded(output)
     named = {name: folder / f"report.{name}" for name in formats}
     if html is not None:
         if html.suffix != ".html":
             raise InputError(f"--html is {html}; a page's name ends in .html")
-        named["html"] = html.expanduser()
+        named["html"] = expanded(html)
     return list(named.values())

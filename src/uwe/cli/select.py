@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
-from uwe._files import write_bytes
+from uwe._files import expanded, write_bytes
 from uwe._types import Rows
 from uwe.cli.display import Display
 from uwe.cli.options import Whole, key_values, refuse_existing, texts_by_name
@@ -128,7 +128,7 @@ def select_command(
     from uwe.pool_files import open_pool
     from uwe.selecting import select
 
-    source = open_pool(pool.expanduser(), names)
+    source = open_pool(expanded(pool), names)
     learnt = task_of_pool(source, task, key_values(task_option or [], flag="--task-option"))
     ranked_by = arrays_to_rank_by(source) if strategy is None and not options else None
     if ranked_by is not None:
@@ -166,7 +166,7 @@ def _rows_named(
     row_of = {name: row for row, name in enumerate(ids)} if files else {}
     rows: set[int] = set()
     for file in files or ():
-        names = read_ids(file.expanduser())
+        names = read_ids(expanded(file))
         unknown = [name for name in names if name not in row_of]
         if unknown:
             others = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
@@ -207,7 +207,7 @@ def _items(
 ) -> Mapping[str, Item]:
     """What the contact sheet shows of each pick."""
     if images is not None:
-        return thumbnails(rows, images.expanduser())
+        return thumbnails(rows, expanded(images))
     if texts is not None:
         return {row["id"]: Text(_as_text(texts[row["idx"]])) for row in rows}
     values = source.plain_rows([row["idx"] for row in rows])
@@ -239,7 +239,7 @@ def _check_shown(html: Path | None, images: Path | None, text: str | None) -> No
             f"the contact sheet shows images or texts, but --images {images} and --text {text} are "
             "given; leave one out"
         )
-    if images is not None and not images.expanduser().is_dir():
+    if images is not None and not expanded(images).is_dir():
         raise InputError(f"there is no folder {images}; --images must name one")
 
 
@@ -253,9 +253,9 @@ def _write(
     """Make the content of every file before the first is written."""
     contents: dict[Path, bytes] = {}
     if output != _STANDARD_OUTPUT:
-        contents[output.expanduser()] = encoded_picks(output, rows)
+        contents[expanded(output)] = encoded_picks(output, rows)
     if html is not None:
-        contents[html.expanduser()] = contact_sheet(rows, picks, items).encode()
+        contents[expanded(html)] = contact_sheet(rows, picks, items).encode()
     for path, content in contents.items():
         write_bytes(path, content)
     if output == _STANDARD_OUTPUT:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import logging
 import os
 import re
+import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,13 +22,13 @@ import numpy as np
 import platformdirs
 
 from uwe import _locks
-from uwe._files import write_text
+from uwe._files import expanded, write_text
 from uwe._types import Labels
 from uwe.data.dataset import Dataset
 from uwe.data.request import Request
 from uwe.data.source import Source, fitted
 from uwe.data.splits import Preparation, Split, fingerprint_of
-from uwe.errors import DataError, UweError
+from uwe.errors import DataError, RunError, UweError
 from uwe.tasks import classification
 
 __all__ = ["cache_folder", "load_cached", "stamps"]
@@ -38,9 +40,21 @@ _log = logging.getLogger("uwe.data")
 
 
 def cache_folder() -> Path:
-    """Where decoded data is kept: ``UWE_CACHE_DIR``, else the user's cache folder."""
+    """Where decoded data is kept: ``UWE_CACHE_DIR``, else the user's cache folder.
+
+    Raises:
+        UweError: there is no home folder.
+    """
     chosen = os.environ.get("UWE_CACHE_DIR")
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("uwe"))
+    if chosen:
+        return expanded(chosen)
+    try:
+        return Path(platformdirs.user_cache_dir("uwe"))
+    except RuntimeError as error:  # neither HOME nor an entry of the user in passwd
+        raise UweError(
+            "no home folder is known, so there is no place for decoded images; set UWE_CACHE_DIR "
+            "to a folder that you may write to"
+        ) from error
 
 
 def stamps(folder: Path, files: Iterable[Path]) -> list[list[object]]:
@@ -90,10 +104,23 @@ def load_cached(
             return cached
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        with _locks.held(Path(f"{entry}.lock"), patience=None):
+        with _held(Path(f"{entry}.lock")):
             return _built(entry, request, open_source, preparation)
     except OSError as error:
         raise _not_written(error, entry.parent) from error
+
+
+@contextmanager
+def _held(lock: Path) -> Iterator[None]:
+    """Hold the lock of an entry, as soon as no other process does."""
+    try:
+        held = _locks.acquire(lock, patience=None)
+    except RunError as error:
+        raise UweError(f"{error}; UWE_CACHE_DIR names the folder of decoded images") from error
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def _built(
@@ -146,8 +173,9 @@ def _read_array(entry: Path, name: str, meta: dict[str, Any]) -> np.ndarray[Any,
 
 
 def _build(entry: Path, source: Source, request: Request) -> None:
-    part = entry.with_name(f".{entry.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
+    for left in entry.parent.glob(f".{glob.escape(entry.name)}*.part"):  # by a killed process
+        shutil.rmtree(left, ignore_errors=True)
+    part = entry.with_name(f".{entry.name}.{secrets.token_hex(8)}.part")
     _log.info(
         "decoding %s: %d images into %s", request.name, len(source.rows), entry,
         extra={"screen": True},
@@ -215,8 +243,8 @@ def _sync(part: Path) -> None:
 
 def _not_written(error: OSError, folder: Path) -> UweError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    reason = "the disk is full" if full else error.strerror or str(error)
+    reason = "the disk is full; free some space" if full else error.strerror or str(error)
     return UweError(
-        f"cannot write the cache {folder}: {reason}; free some space or set UWE_CACHE_DIR to "
+        f"cannot write the cache {folder}: {reason}{' or' if full else ';'} set UWE_CACHE_DIR to "
         "another folder"
     )

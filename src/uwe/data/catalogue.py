@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+from uwe._files import expanded
 from uwe._plugins import loaded, plugins
 from uwe._types import Progress
 from uwe.data.dataset import Dataset
@@ -82,13 +83,13 @@ def load_dataset(
     """
     request = Request(
         name=name,
-        data_dir=None if data_dir is None else Path(data_dir).expanduser(),
+        data_dir=None if data_dir is None else expanded(data_dir),
         image_size=image_size,
         test_fraction=test_fraction,
         pool_size=pool_size,
         test_size=test_size,
         progress=progress,
-        labels=None if labels is None else Path(labels).expanduser(),
+        labels=None if labels is None else expanded(labels),
     )
     load = _resolved(request, label, text, task, task_options)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from uwe._files import expanded
 from uwe._optional import optional
 from uwe.data.cache import cache_folder, load_cached, stamps
 from uwe.data.dataset import Dataset
@@ -63,7 +64,7 @@ def load_from_hub(
 def _local_folder(request: Request, name: str) -> Path | None:
     if request.data_dir is not None:
         return _below(request.data_dir, name)
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if folder.is_dir():
         if not parquet_splits(folder):
             raise DataError(

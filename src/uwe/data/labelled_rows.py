@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from uwe._files import expanded
 from uwe._optional import optional
 from uwe._types import BoolArray, Labels
 from uwe.data.dataset import Dataset
@@ -214,7 +215,7 @@ def _place(name: str, data_dir: Path | None) -> Path:
 
 
 def _places(name: str, data_dir: Path | None) -> list[Path]:
-    here = Path(name).expanduser()
+    here = expanded(name)
     return [here] if data_dir is None else [data_dir / name, here]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from uwe._files import expanded
 from uwe._optional import optional
 from uwe.data import load_dataset
 from uwe.data.folder import SUFFIXES, images_below
@@ -82,7 +83,7 @@ def open_source(
         raise InputError(f"--label {label} is for a table of texts; give --text COLUMN, too")
     if name.startswith(_HUB):
         return _data_set(name, data_dir, image_size)
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if not folder.is_dir():
         raise DataError(
             f"there is no folder {folder} of images; texts need --text COLUMN, a data set of the "
@@ -115,7 +116,7 @@ def _data_set(name: str, data_dir: Path | None, size: int | None) -> EncoderInpu
 
 
 def _texts(name: str, column: str, label: str | None, data_dir: Path | None) -> EncoderInput:
-    path = Path(name.removeprefix(_HUB)).expanduser()
+    path = expanded(name.removeprefix(_HUB))
     if data_dir is not None and (data_dir / path).exists():
         path = data_dir / path
     table = _table(path, name)

@@ -197,12 +197,11 @@ def _finish(
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
 
-    def write(beside: Path) -> None:
-        with beside.open("wb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            for name in widths:
-                _copy(folder / f"{name}.f32", file)
-            file.write(labelled)
+    def write(file: BinaryIO) -> None:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in widths:
+            _copy(folder / f"{name}.f32", file)
+        file.write(labelled)
 
     write_whole(output, write)
 

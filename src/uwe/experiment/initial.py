@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from uwe._files import remove_unfinished, write_text
+from uwe._files import remove_unfinished_of, write_text
 from uwe._random import derive_seed
 from uwe._types import Rows
 from uwe.errors import RunError
@@ -46,7 +46,7 @@ def initial_rows(prepared: Prepared) -> Rows:
         "seed": experiment.seed,
         "rows of cycle 0": experiment.labels[0],
     }
-    remove_unfinished(path.parent, path.stem)
+    remove_unfinished_of(path, path.with_suffix(".json"))
     open_record(
         path.with_suffix(".json"),
         settings,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from uwe import _locks
-from uwe._files import append_bytes, write_bytes
+from uwe._files import append_bytes, remove_unfinished_of, write_bytes
 from uwe.errors import RunError
 from uwe.journal.events import Event
 from uwe.journal.lines import FORMER, decode, decode_former, encode, format_of, header, summed
@@ -92,6 +92,7 @@ def read(path: Path) -> list[Event]:
 
 def _created(path: Path, events: Iterable[Event]) -> list[Event]:
     stamped = _stamped(list(events), after=0)
+    remove_unfinished_of(path)
     write_bytes(path, header() + b"\n" + _lines(stamped))
     return stamped
 

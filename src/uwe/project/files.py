@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from uwe.errors import InputError
 
 __all__ = ["ProjectFiles"]
+
+_OWN = re.compile(
+    r"project\.json|rows\.json|journal\.jsonl|round-[0-9]+\.(?:csv|html)|\.[a-z]+\.owner"
+    r"|training-[0-9]+\.safetensors|(?:images|embedding)-.+\.(?:npy|safetensors)"
+)
+"""Names of the files that projects write."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,10 @@ class ProjectFiles:
     def model(self, training: int) -> Path:
         """The model of a training, where the learner keeps its models."""
         return self.folder / "models" / f"training-{training}.safetensors"
+
+    def owns(self, name: str) -> bool:
+        """Whether a file of this name is one that projects write."""
+        return _OWN.fullmatch(name) is not None
 
     def require(self) -> None:
         """Refuse a folder that holds no project.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def _decoded(
     path = cache / f"images-{size or 'own'}-{key}.npy"
     if not path.is_file():
         make_folder(cache)
-        write_whole(path, lambda beside: _write_images(beside, files, size, progress))
+        write_whole(path, lambda out: _write_images(out, files, size, progress))
         for earlier in cache.glob("images-*.npy"):
             if earlier != path:
                 earlier.unlink(missing_ok=True)
@@ -70,24 +70,23 @@ def _decoded(
 
 
 def _write_images(
-    path: Path, files: Sequence[Path], size: int | None, progress: Progress | None
+    out: BinaryIO, files: Sequence[Path], size: int | None, progress: Progress | None
 ) -> None:
-    with path.open("wb") as out:
-        shape: tuple[int, ...] | None = None
-        for at, image in enumerate(_fitted(files, size)):
-            if shape is None:
-                shape = image.shape
-                header = {"descr": "|u1", "fortran_order": False, "shape": (len(files), *shape)}
-                np.lib.format.write_array_header_1_0(out, header)
-            if image.shape != shape:
-                raise DataError(
-                    f"images differ in size: {files[0].name} is {shape[1]}x{shape[0]}, "
-                    f"{files[at].name} is {image.shape[1]}x{image.shape[0]}; make the project with "
-                    "--image-size N"
-                )
-            out.write(np.ascontiguousarray(image).data)
-            if progress is not None:
-                progress(Stage("", 0, "decode images", at + 1, len(files)))
+    shape: tuple[int, ...] | None = None
+    for at, image in enumerate(_fitted(files, size)):
+        if shape is None:
+            shape = image.shape
+            header = {"descr": "|u1", "fortran_order": False, "shape": (len(files), *shape)}
+            np.lib.format.write_array_header_1_0(out, header)
+        if image.shape != shape:
+            raise DataError(
+                f"images differ in size: {files[0].name} is {shape[1]}x{shape[0]}, "
+                f"{files[at].name} is {image.shape[1]}x{image.shape[0]}; make the project with "
+                "--image-size N"
+            )
+        out.write(np.ascontiguousarray(image).data)
+        if progress is not None:
+            progress(Stage("", 0, "decode images", at + 1, len(files)))
 
 
 def _fitted(files: Sequence[Path], size: int | None) -> Iterator[Any]:

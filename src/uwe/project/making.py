@@ -83,7 +83,7 @@ def create(
     with _undone_on_failure(files), waited(files.tell_lock):
         if files.settings.is_file():
             raise InputError(f"{files.folder} holds another project; choose another folder")
-        remove_unfinished(files.folder, ".")
+        remove_unfinished(files.folder, files.owns)
         if items.sample is not None and settings.embed is None:  # names an image that is broken
             items.learn(files.cache, progress)
         files.journal.unlink(missing_ok=True)  # of a process that was killed

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from uwe._files import write_text
+from uwe._files import remove_unfinished_of, write_text
 from uwe.errors import DataError, RunError
 from uwe.project.ids import Ids, Names, RowNumbers
 from uwe.project.items import Items
@@ -124,7 +124,8 @@ def extended(known: Manifest, items: Items) -> Manifest:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write the rows of a project, whole or not at all."""
+    """Write the rows of a project, whole or not at all; the lock of those who tell is held."""
+    remove_unfinished_of(path)
     numbered = isinstance(manifest.ids, RowNumbers)
     content = {
         "format": _FORMAT,

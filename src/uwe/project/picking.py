@@ -135,7 +135,8 @@ def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
         InputError: no row is left.
         RunError: the predictions of the last model cannot be read.
     """
-    remove_unfinished(ledger.files.picks(1).parent, ".")  # of a process that was killed
+    files = ledger.files
+    remove_unfinished(files.picks(1).parent, files.owns)  # of a process that was killed
     for _ in range(_TRIES):
         events = ledger.events()
         pool = ledger.pool(events)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from uwe import journal
-from uwe._files import remove_unfinished
+from uwe._files import expanded, remove_unfinished
 from uwe._locks import Busy
 from uwe._types import Progress
 from uwe.errors import InputError
@@ -104,10 +104,10 @@ class Project:
         progress: Progress | None = None,
         **more: Any,
     ) -> None:
-        files = ProjectFiles(Path(folder).expanduser())
+        files = ProjectFiles(expanded(folder))
         is_path = isinstance(pool, str | Path)
         settings = ProjectSettings(
-            source=str(Path(pool).expanduser().resolve()) if is_path else "",
+            source=str(expanded(pool).resolve()) if is_path else "",
             task=task if isinstance(task, str) else task.name,
             classes=tuple(classes) if isinstance(task, str) else task.classes,
             task_options=more.pop("task_options", {}) if isinstance(task, str) else task.options,
@@ -151,7 +151,7 @@ class Project:
             InputError: the folder holds no project, or its pool was handed over from Python.
             DataError: the source has lost or changed rows.
         """
-        files = ProjectFiles(Path(folder).expanduser())
+        files = ProjectFiles(expanded(folder))
         files.require()
         settings = read_settings(files.settings)
         if not settings.source:
@@ -402,7 +402,7 @@ class Project:
         if not self._is_stale(events):
             return False
         for folder in (self.files.cache, self.files.predictions(1).parent):
-            remove_unfinished(folder, ".")  # of a process that was killed
+            remove_unfinished(folder, self.files.owns)  # of a process that was killed
         items = self.items
         x = items.learn(self.files.cache, self._progress)
         learner = learner_of(self._learner, self.settings, self.files, items, self.task, x)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from uwe._files import write_json
+from uwe._files import remove_unfinished_of, write_json
 from uwe._json import json_value
 from uwe.errors import InputError, RunError
 from uwe.tasks import Task, find_task
@@ -74,7 +74,8 @@ class ProjectSettings:
 
 
 def write_settings(path: Path, settings: ProjectSettings) -> None:
-    """Write the settings, whole or not at all."""
+    """Write the settings, whole or not at all; the lock of those who tell is held."""
+    remove_unfinished_of(path)
     write_json(path, {"format": _FORMAT, **json_value(asdict(settings))})
 
 

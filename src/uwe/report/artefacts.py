@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from uwe import journal
-from uwe._files import read_tensors
+from uwe._files import expanded, read_tensors
 from uwe._types import FloatArray
 from uwe.data import Dataset, dataset_names, load_dataset
 from uwe.errors import DataError, UweError
@@ -172,7 +172,7 @@ def _on_this_machine(made: Mapping[str, Any]) -> bool:
         return Path(made["data_dir"]).is_dir()
     if name in dataset_names():
         return name == "digits" or (name in _LOCAL and _DEBIAN.is_dir())
-    return name.startswith(_BUNDLED) or Path(name).expanduser().exists()
+    return name.startswith(_BUNDLED) or expanded(name).exists()
 
 
 def _number(table: Path, line: int, name: str, text: str) -> float:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from uwe import _locks
-from uwe._files import write_text
+from uwe._files import remove_unfinished_of, write_text
 from uwe._locks import Busy, is_held
 
 __all__ = ["held", "is_held", "waited_for"]
@@ -32,6 +32,7 @@ def held(lock: Path, what: str) -> Iterator[None]:
         raise Busy(f"{what} is being worked on by {_owner(lock)}; wait for it or end it") from error
     try:
         _owner_file(lock).unlink(missing_ok=True)  # of a process that was killed
+        remove_unfinished_of(_owner_file(lock))
         write_text(_owner_file(lock), f"process {os.getpid()} on {socket.gethostname()}")
         yield
     finally:

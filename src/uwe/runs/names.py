@@ -27,6 +27,12 @@ _TABLE = "al_cycle_result"
 _CYCLE0 = "initialize"
 _SUPERVISED = "supervised"
 
+_ENDS = re.compile(
+    r"\.json|\.log|\.journal\.jsonl|\.owner|_result\.csv|_al_cycle_result\.csv"
+    r"|(?:_cycle[0-9]+)?_(?:query\.csv|tr_info\.csv|model\.safetensors|(?:tr|te)[^.]*\.safetensors)"
+)
+"""What follows the stem in the names of a run's files."""
+
 
 @dataclass(frozen=True)
 class RunFiles:
@@ -97,6 +103,18 @@ class RunFiles:
     def training(self, cycle: int) -> Path:
         """Loss and accuracy of every epoch of that training."""
         return self._of_cycle("train", cycle, "tr_info.csv")
+
+    def owns(self, name: str) -> bool:
+        """Whether a file of this name is one of the run's; other runs' names may begin alike.
+
+        >>> files = RunName("run", "digits", "small", 1, 9, "20-40", "uwe").files(Path("r"))
+        >>> files.owns(files.query(3).name)
+        True
+        >>> files.owns("digits_al_modsmall_s1_ne9_bid20-40-60_muwe.json")
+        False
+        """
+        own = name.removeprefix(".").removeprefix(self.stem)
+        return len(own) < len(name) and _ENDS.fullmatch(own) is not None
 
     def _of_cycle(self, subfolder: str, cycle: int, what: str) -> Path:
         if self.cycles:

@@ -39,7 +39,7 @@ class RunStore:
 
         What a killed process left unfinished is removed.
         """
-        remove_unfinished(self.files.folder, self.files.stem)
+        remove_unfinished(self.files.folder, self.files.owns)
         if not self.files.journal.exists():
             return journal.create(self.files.journal, first)
         return self.events()
