@@ -87,15 +87,12 @@ def as_ids(
     return ids
 
 
-def checked_ids(
-    ids: Sequence[str], owner: str, where: Callable[[int], str] = "row {}".format
-) -> Sequence[str]:
+def checked_ids(ids: Sequence[str], owner: str) -> Sequence[str]:
     """The same ids, of which each can be written, read back and told from every other.
 
     Args:
         ids: one a row.
         owner: what an error calls them, such as ``pool.csv: id``.
-        where: what an error calls a row.
 
     Raises:
         DataError: an id is empty, is not UTF-8 or repeats; the rows are named.
@@ -107,17 +104,17 @@ def checked_ids(
     for row, name in enumerate(ids):
         if not name.strip():
             raise DataError(
-                f"{owner} is empty in {where(row)} (the first such row); every row needs an id"
+                f"{owner} is empty in row {row} (the first such row); every row needs an id"
             )
         if not _is_utf8(name):
             raise DataError(
-                f"{owner} is not UTF-8 in {where(row)} (the first such row): "
+                f"{owner} is not UTF-8 in row {row} (the first such row): "
                 f"{_clipped(ascii(name))}; rename it"
             )
         if (earlier := first.setdefault(name, row)) != row:
             raise DataError(
-                f"{owner}: {_clipped(repr(name))} repeats, in {where(earlier)} and {where(row)}; "
-                "ids must differ"
+                f"{owner}: the id {_clipped(repr(name))} repeats, in rows {earlier} and {row}; ids "
+                "must differ"
             )
     return ids
 

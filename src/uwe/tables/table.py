@@ -193,7 +193,7 @@ class Table:
         ids = self.ids(name)
         if ids is not None:
             column = name or id_column(self.columns, self.name)
-            checked_ids(ids, f"{self.name}: {column}", self.where)
+            checked_ids(ids, f"{self.name}: {column}")
         return ids
 
     def first(self, names: Sequence[str]) -> str | None:
