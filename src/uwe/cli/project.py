@@ -26,7 +26,7 @@ from uwe.errors import DataError, InputError
 from uwe.project.files import ProjectFiles
 from uwe.project.state import recorded_labels
 from uwe.runs.cycles import csv_text
-from uwe.selecting.tables import check_suffix, encoded_picks, pick_rows
+from uwe.selecting.tables import check_ids, check_suffix, encoded_picks, pick_rows
 from uwe.tables import readable_labels
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def next_command(
     def work(display: Any) -> tuple[Project, Batch]:
         opened = Project.open(project, progress=display)
         columns = {name: opened.items.column(name) for name in with_ or []}
+        if output is not None:
+            check_ids(output, opened.ids)
         batch = opened.batch(k, more=more)
         if output is not None:
             rows = [{**row, "label": None} for row in pick_rows(batch.picks, opened.ids, columns)]

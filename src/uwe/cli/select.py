@@ -23,9 +23,16 @@ from uwe.selecting.files import (
     task_of_pool,
 )
 from uwe.selecting.sheet import Item, Text, Values, contact_sheet, thumbnails
-from uwe.selecting.tables import check_further, check_suffix, encoded_picks, pick_rows, picks_csv
+from uwe.selecting.tables import (
+    check_further,
+    check_ids,
+    check_suffix,
+    encoded_picks,
+    pick_rows,
+    picks_csv,
+)
 from uwe.strategies import Picks, find_strategy
-from uwe.tables import read_ids
+from uwe.tables import matched, read_ids
 from uwe.tasks import task_names
 
 if TYPE_CHECKING:
@@ -139,6 +146,7 @@ def select_command(
         given["task"] = learnt
     n = pool_rows(given, source)
     ids = source.ids(n)
+    check_ids(output, ids)
     more = {name: source.values(name, "--with") for name in columns or []}
     texts = None if text is None else source.values(text, "--text")
     done = _rows_named("--labelled", labelled, ids, source)
@@ -163,18 +171,18 @@ def _rows_named(
     Raises:
         InputError: an id is not in the pool.
     """
-    row_of = {name: row for row, name in enumerate(ids)} if files else {}
     rows: set[int] = set()
     for file in files or ():
         names = read_ids(expanded(file))
-        unknown = [name for name in names if name not in row_of]
+        found = list(matched(names, ids))
+        unknown = [name for name, row in zip(names, found, strict=True) if row is None]
         if unknown:
             others = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
             raise InputError(
                 f"{flag} {file} has the id {unknown[0]!r}{others}, but {source.container.path} "
                 f"has no such id; {_hint(unknown[0], ids)}"
             )
-        rows.update(row_of[name] for name in names)
+        rows.update(row for row in found if row is not None)
     return np.array(sorted(rows), dtype=np.int64)
 
 

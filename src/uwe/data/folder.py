@@ -13,13 +13,13 @@ import numpy as np
 from uwe.data.cache import load_cached, stamps
 from uwe.data.dataset import Dataset
 from uwe.data.images import decode_image
-from uwe.data.label_columns import require_ids
+from uwe.data.label_columns import class_name, labels_by_row
 from uwe.data.request import Request
 from uwe.data.source import EncodedRows, LazyImage, Source, as_source
 from uwe.data.splits import IMAGENET
 from uwe.data.table import train_and_test
 from uwe.errors import DataError, InputError
-from uwe.tables import read_labels
+from uwe.tasks import is_missing
 
 __all__ = ["SUFFIXES", "images_below", "load_folder"]
 
@@ -59,11 +59,11 @@ def _labelled_by_file(request: Request, root: Path, labels: Path) -> Dataset:
     if not files:
         raise DataError(f"there are no images ({', '.join(sorted(SUFFIXES))}) below {root}")
     ids = tuple(_id(file, root) for file in files)
-    rows = {row.id: row.label for row in read_labels(labels)}
-    require_ids(labels, list(rows), set(ids))
-    classes = tuple(sorted({str(label) for label in rows.values() if label is not None}))
+    [values] = labels_by_row(labels, [ids])
+    names = [None if is_missing(label) else class_name(label) for label in values]
+    classes = tuple(sorted({name for name in names if name is not None}))
     number = {name: at for at, name in enumerate(classes)}
-    y = np.array([number.get(str(rows.get(name)), -1) for name in ids], dtype=np.int64)
+    y = np.array([-1 if name is None else number[name] for name in names], dtype=np.int64)
     origin = [*stamps(root, files), hashlib.blake2b(labels.read_bytes()).hexdigest()]
     encoded = EncodedRows(y, ids, lambda: _images(files))
     opened = partial(as_source, request, classes, encoded, None)

@@ -11,13 +11,23 @@ from typing import Any
 import numpy as np
 
 from uwe.errors import DataError, InputError, close_matches
-from uwe.tables import LABEL_NAMES, Table, read_labels
+from uwe.tables import LABEL_NAMES, IdRows, Table, read_labels
 from uwe.tasks import Array, Task, find_task, is_missing
+from uwe.tasks.targets import as_name
 
-__all__ = ["LabelSource", "TableTargets", "joined_names", "number_in", "read_targets"]
+__all__ = [
+    "LabelSource",
+    "TableTargets",
+    "class_name",
+    "joined_names",
+    "labels_by_row",
+    "number_in",
+    "read_targets",
+]
 
 _MOST_CLASSES = 100
 _SHOWN = 3
+_COMPARED = 10_000
 
 
 @dataclass(frozen=True)
@@ -168,6 +178,17 @@ def number_in(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def class_name(value: Any) -> str:
+    """The name of the class that a cell of a table holds: ``1``, ``1.0`` and ``"1"`` are one class.
+
+    >>> class_name(" rook"), class_name(1.0), class_name(0.5)
+    ('rook', '1', '0.5')
+    """
+    if isinstance(value, float | np.floating) and not float(value).is_integer():
+        return str(float(value))
+    return as_name(value)
+
+
 def _classes(
     tables: Sequence[Table],
     values: Sequence[Sequence[Any]],
@@ -284,34 +305,51 @@ def _from_file(
     path: Path, tables: Sequence[Table], ids: Sequence[Sequence[str] | None]
 ) -> list[list[Any]]:
     """The labels of a file for the rows of each table, by id."""
-    rows = read_labels(path)
-    label_of: dict[str, Any] = {}
-    for row in rows:
-        if label_of.setdefault(row.id, row.label) != row.label:
-            raise DataError(f"{rows.where(row)}: the id {row.id!r} has two labels; keep one")
-    known: set[str] = set()
-    values = []
+    lists: list[Sequence[str]] = []
     for table, names in zip(tables, ids, strict=True):
         if names is None:
             raise DataError(
                 f"{table.name} has no column id or ids, so the labels of {path} cannot be joined"
             )
-        values.append([label_of.get(name) for name in names])
-        known.update(names)
-    require_ids(path, list(label_of), known)
+        lists.append(names)
+    return labels_by_row(path, lists)
+
+
+def labels_by_row(path: Path, lists: Sequence[Sequence[str]]) -> list[list[Any]]:
+    """The labels of a file of ids and labels, one for each id of each list; None where it has none.
+
+    Args:
+        path: of the file.
+        lists: ids of the rows, each list without repeats.
+
+    Raises:
+        DataError: the file cannot be read, an id has two labels, or no row has it.
+    """
+    rows = read_labels(path)
+    finders = [IdRows(ids) for ids in lists]
+    values: list[list[Any]] = [[None] * len(ids) for ids in lists]
+    told: set[tuple[int, int]] = set()
+    unknown = []
+    for row in rows:
+        places = [(at, place) for at, of in enumerate(finders)
+                  if (place := of.row_of(row.id)) is not None]  # fmt: skip
+        if not places:
+            unknown.append(row.id)
+        for at, place in places:
+            if (at, place) in told and values[at][place] != row.label:
+                raise DataError(f"{rows.where(row)}: the id {row.id!r} has two labels; keep one")
+            told.add((at, place))
+            values[at][place] = row.label
+    _require_ids(path, unknown, lists)
     return values
 
 
-def require_ids(path: Path, ids: Sequence[str], known: set[str]) -> None:
-    """Refuse ids of a file that no item has.
-
-    Raises:
-        DataError: there are some; the first are named, with a close match.
-    """
-    unknown = [name for name in ids if name not in known]
+def _require_ids(path: Path, unknown: Sequence[str], lists: Sequence[Sequence[str]]) -> None:
+    """Refuse ids of a file that no item has; the first are named, with a close match."""
     if unknown:
+        known = [name for ids in lists for name in ids[:_COMPARED]]
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
-        close = close_matches(unknown[0], list(known)[:10_000])
+        close = close_matches(unknown[0], known[:_COMPARED])
         hint = f"; did you mean {close[0]!r}?" if close else ""
         named = ", ".join(map(repr, unknown[:_SHOWN]))
         raise DataError(f"{path} has labels for {named}{more}, which the data does not hold{hint}")

@@ -81,7 +81,7 @@ def load_labelled_rows(
         raise InputError(f"{path} has a test split; leave --test-fraction out")
     tables = [table for table in (train, test) if table is not None]
     source = LabelSource(label, labels, task, task_options)
-    ids = [_ids(table) for table in tables]
+    ids = [table.checked_ids() for table in tables]
     found = read_targets(tables, source, ids)
     left_out = set(source.columns(train))
     rows = [_texts(table, text) if text else _numbers(table, left_out) for table in tables]
@@ -267,11 +267,6 @@ def _texts(table: Table, name: str) -> Any:
     texts = np.empty(len(values), dtype=object)
     texts[:] = values
     return texts
-
-
-def _ids(table: Table) -> list[str] | None:
-    name = table.first(ID_NAMES)
-    return None if name is None else [str(value) for value in table.values(name)]
 
 
 def _tf_idf(rows: Sequence[Any]) -> list[Any]:

@@ -11,7 +11,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from uwe.errors import DataError, damaged
-from uwe.pool_files.container import Container, as_ids
+from uwe.pool_files.container import Container, ids_in
+from uwe.tables import ID_NAMES, as_ids
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +22,6 @@ __all__ = ["open_npy", "open_npy_folder", "open_npz", "open_safetensors"]
 Array = np.ndarray[Any, Any]
 
 _LOCAL_HEADER = 30  # bytes before a member's name in a zip file
-_IDS = "ids"
 
 
 def open_npy(path: Path) -> Container:
@@ -35,11 +35,12 @@ def open_npy_folder(path: Path) -> Container:
     files = {file.stem: file for file in sorted(path.glob("*.npy"))}
     if not files:
         raise DataError(f"{path} holds no .npy files; features.npy is looked for, for one")
-    text = path / "ids.txt"
-    if text.is_file():
-        if _IDS in files:
-            raise DataError(f"{path} holds both ids.npy and ids.txt; remove one")
-        files[_IDS] = text
+    for name in ID_NAMES:
+        text = path / f"{name}.txt"
+        if text.is_file():
+            if name in files:
+                raise DataError(f"{path} holds both {name}.npy and {name}.txt; remove one")
+            files[name] = text
     return _container(path, files)
 
 
@@ -54,7 +55,7 @@ def open_npz(path: Path) -> Container:
     def read(name: str) -> Array:
         return _member(path, f"{name}.npy")
 
-    return Container(path, tuple(names), read, read, lambda name: as_ids(path, name, read(name)))
+    return Container(path, tuple(names), read, read, lambda name: ids_in(path, name, read(name)))
 
 
 def open_safetensors(path: Path) -> Container:
@@ -71,11 +72,19 @@ def open_safetensors(path: Path) -> Container:
             return tensor
 
     def read_ids(name: str) -> list[str]:
-        if name in tensors:
-            return as_ids(path, name, read(name).numpy())
-        return _listed(path, metadata[name])
+        if name not in tensors:
+            return _listed(path, name, metadata[name])
+        if name in metadata:
+            raise DataError(
+                f"{path} holds {name!r} as a tensor and in its metadata; remove one, or name other "
+                "ids with --key ids=NAME"
+            )
+        tensor = read(name)
+        if tensor.is_floating_point() or tensor.is_complex():
+            raise DataError(f"{path}: {name} must be whole numbers or text, not {tensor.dtype}")
+        return ids_in(path, name, tensor.numpy())
 
-    listed = [_IDS] if _IDS in metadata and _IDS not in tensors else []
+    listed = [name for name in ID_NAMES if name in metadata and name not in tensors]
     return Container(path, (*tensors, *listed), read, read, read_ids, task=metadata.get("task"))
 
 
@@ -83,7 +92,7 @@ def _container(path: Path, files: dict[str, Path]) -> Container:
     def read_ids(name: str) -> list[str]:
         if files[name].suffix == ".txt":
             return _lines(files[name])
-        return as_ids(path, name, _mapped(files[name]))
+        return ids_in(path, name, _mapped(files[name]))
 
     def read(name: str) -> Array:
         return _mapped(files[name])
@@ -161,21 +170,23 @@ def _pickled(path: Path, name: str = "") -> DataError:
     )
 
 
-def _listed(path: Path, text: str) -> list[str]:
+def _listed(path: Path, name: str, text: str) -> list[str]:
     try:
         ids = json.loads(text)
     except ValueError as error:
         raise damaged(path, error) from error
     if not isinstance(ids, list):
-        raise DataError(f"{path}: the ids in the metadata are no list")
-    return [str(each) for each in ids]
+        raise DataError(f"{path}: {name} in the metadata is no list of ids")
+    return as_ids(ids, f"{path}: {name}")
 
 
 def _lines(path: Path) -> list[str]:
+    """The ids of a text file, one a line; only a line feed ends one, with or without a return."""
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise damaged(path, error) from error
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _is_npy(name: str) -> bool:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from uwe.errors import DataError
-from uwe.tables import Table
+from uwe.tables import Table, as_ids
 
-__all__ = ["Container"]
+__all__ = ["Container", "ids_in"]
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,14 @@ class Container:
     task: str | None = None
 
 
-def as_ids(path: Path, name: str, values: Any) -> list[str]:
-    """Whole numbers or text as text.
+def ids_in(path: Path, name: str, array: np.ndarray[Any, Any]) -> list[str]:
+    """Ids ``[n]`` of an array: whole numbers to the digit, or text.
 
     Raises:
-        DataError: they are anything else.
+        DataError: it holds anything else.
     """
-    array = np.asarray(values)
-    if array.ndim != 1 or array.dtype.kind not in "iuU":
+    if array.ndim != 1 or array.dtype.kind not in "iufUS":
         raise DataError(
             f"{path}: {name} must be whole numbers or text [n], not {array.dtype} {array.shape}"
         )
-    return [str(value) for value in array.tolist()]
+    return as_ids(array if array.dtype.kind == "f" else array.tolist(), f"{path}: {name}")

@@ -13,7 +13,7 @@ from uwe.errors import DataError, InputError, require_known
 from uwe.pool_files.arrays import open_npy, open_npy_folder, open_npz, open_safetensors
 from uwe.pool_files.columns import open_columns
 from uwe.pool_files.container import Container
-from uwe.tables import ID_NAMES, TABLE_SUFFIXES
+from uwe.tables import TABLE_SUFFIXES, checked_ids, id_column
 
 __all__ = ["KEYS", "PoolFile", "open_pool"]
 
@@ -32,9 +32,6 @@ KEYS = (
     "labelled",
 )
 """What is looked for in a pool."""
-
-_ALSO = {"ids": ID_NAMES}
-"""Other names under which a key is looked for."""
 
 _FORMATS: dict[str, Callable[[Path], Container]] = {
     ".npy": open_npy,
@@ -74,20 +71,14 @@ class PoolFile:
         """What people call each of the ``n`` rows; their numbers where there are no ids.
 
         Raises:
-            DataError: there are more or fewer, or one repeats.
+            DataError: there are more or fewer; one is empty, is not UTF-8 or repeats.
         """
         if "ids" not in self.found:
             return [str(row) for row in range(n)]
         ids = self.container.read_ids(self.found["ids"])
         if len(ids) != n:
             raise DataError(f"{self.container.path} has {n} rows, but {len(ids)} ids")
-        first: dict[str, int] = {}
-        for row, name in enumerate(ids):
-            if (earlier := first.setdefault(name, row)) != row:
-                raise DataError(
-                    f"{self.container.path}: the id {name!r} repeats, in rows {earlier} and {row}; "
-                    "ids must differ"
-                )
+        checked_ids(ids, f"{self.container.path}: {self.found['ids']}")
         return ids
 
     def values(self, name: str, flag: str) -> list[Any]:
@@ -146,7 +137,8 @@ def open_pool(path: Path, keys: Mapping[str, str] | None = None) -> PoolFile:
 
     Raises:
         InputError: the format or one of the keys is not known.
-        DataError: it cannot be read, or lacks a name that ``keys`` gives.
+        DataError: it cannot be read, lacks a name that ``keys`` gives, or has both ``ids`` and
+            ``id``.
 
     >>> import tempfile
     >>> import numpy as np
@@ -169,7 +161,7 @@ def open_pool(path: Path, keys: Mapping[str, str] | None = None) -> PoolFile:
 
 def _usual(key: str, container: Container) -> str:
     """The name of ``key`` in a container whose owner says nothing else."""
-    return next((name for name in _ALSO.get(key, ()) if name in container.names), key)
+    return (id_column(container.names, str(container.path)) if key == "ids" else None) or key
 
 
 def _opened(path: Path) -> Container:

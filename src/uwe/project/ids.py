@@ -9,7 +9,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from uwe.errors import DataError, InputError, close_matches
+from uwe.errors import InputError, close_matches
+from uwe.tables import IdRows, checked_ids
 
 __all__ = ["Ids", "Names", "RowNumbers"]
 
@@ -103,7 +104,7 @@ class Names(Ids):
         names: in the order of the rows.
 
     Raises:
-        DataError: an id is empty or repeats.
+        DataError: an id is empty, is not UTF-8 or repeats.
 
     >>> Names(("a.jpg", "b.jpg")).row_of("b.jpg")
     1
@@ -112,14 +113,7 @@ class Names(Ids):
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        first: dict[str, int] = {}
-        for row, name in enumerate(self.names):
-            if not name:
-                raise DataError(f"the id of row {row} is empty; every row needs an id")
-            if (earlier := first.setdefault(name, row)) != row:
-                raise DataError(
-                    f"the id {name!r} repeats, in rows {earlier} and {row}; ids must differ"
-                )
+        checked_ids(self.names, "ids")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -132,12 +126,12 @@ class Names(Ids):
         return self.names[at]
 
     @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {name: row for row, name in enumerate(self.names)}
+    def _rows(self) -> IdRows:
+        return IdRows(self.names)
 
     def row_of(self, name: str) -> int | None:
-        """The row of that name."""
-        return self._rows.get(name)
+        """The row of that name, however its letters are composed."""
+        return self._rows.row_of(name)
 
     def hint(self, name: str) -> str:
         """Close matches."""

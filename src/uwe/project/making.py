@@ -22,6 +22,7 @@ from uwe.project.items import Items
 from uwe.project.locks import waited
 from uwe.project.manifest import Manifest, taken_in, write_manifest
 from uwe.project.settings import ProjectSettings, read_settings, write_settings
+from uwe.tables import as_ids
 from uwe.tasks import Flags, Task, find_task, is_missing
 from uwe.tasks.targets import as_name, names_in
 
@@ -142,7 +143,9 @@ def initial_answers(
 def given_answers(labels: Mapping[str, Any] | Sequence[Answer] | None) -> list[Answer]:
     """Labels by id as answers of an import; answers as they are."""
     if isinstance(labels, Mapping):
-        return [Answer(name, label, IMPORT) for name, label in labels.items()]
+        names = as_ids(labels, "the ids of labels")
+        return [Answer(name, label, IMPORT)
+                for name, label in zip(names, labels.values(), strict=True)]  # fmt: skip
     return list(labels or ())
 
 

@@ -132,7 +132,7 @@ def _of_table(
     learn: Callable[[Path, Progress | None], Any],
     preview: Callable[[int], Item],
 ) -> Items:
-    ids = table.ids()
+    ids = table.checked_ids()
     if label is not None:
         table.require(label)
     column = label or table.first(LABEL_NAMES)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from uwe._files import write_text
 from uwe.journal import Event, Queried, Trained
 from uwe.pool import Pool
 from uwe.runs.metric import DEFAULT_TASK
+from uwe.tables.csv_text import csv_text
 from uwe.tasks import Task
 
 __all__ = [
@@ -127,12 +126,3 @@ def write_query(
         for rank, (row, label) in enumerate(zip(query.rows, labels, strict=True))
     )
     write_text(path, csv_text(_QUERY_COLUMNS, rows))
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A CSV file's text; None is empty, a float has all its digits."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,11 +14,25 @@ from uwe._optional import optional
 from uwe.errors import InputError
 from uwe.strategies import Picks
 from uwe.tables import PICK_COLUMNS
+from uwe.tables.csv_text import csv_text, say_formulas
 
-__all__ = ["COLUMNS", "check_further", "check_suffix", "encoded_picks", "pick_rows", "picks_csv"]
+__all__ = [
+    "COLUMNS",
+    "check_further",
+    "check_ids",
+    "check_suffix",
+    "encoded_picks",
+    "pick_rows",
+    "picks_csv",
+]
 
 COLUMNS = tuple(PICK_COLUMNS)
 """The columns of every table of picks, in order."""
+
+
+_LIST_OF_IDS = ".txt"
+_BYTE_ORDER_MARK = "\ufeff"
+_SHOWN = 80
 
 
 def pick_rows(
@@ -77,13 +90,10 @@ def check_further(names: Iterable[str]) -> None:
 
 
 def picks_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows as CSV."""
-    text = io.StringIO()
+    """The rows as CSV; the log says where a spreadsheet would compute an id."""
     names = list(rows[0]) if rows else list(COLUMNS)
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _as_cell(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
+    say_formulas("id", (row[name] for row in rows for name in ("id", "nearest_id")))
+    return csv_text(names, ([_as_cell(value) for value in row.values()] for row in rows))
 
 
 def check_suffix(path: Path) -> None:
@@ -96,6 +106,27 @@ def check_suffix(path: Path) -> None:
         raise InputError(
             f"the format of {path} is not known; picks are written as {', '.join(_FORMATS)}"
         )
+
+
+def check_ids(path: Path, ids: Sequence[str]) -> None:
+    """Refuse before the work ids that the format of ``path`` could not give back.
+
+    A list of ids has one on each line, so an id with a line break would be read as several.
+
+    Raises:
+        InputError: an id does not fit; its row is named.
+    """
+    if path.suffix.lower() != _LIST_OF_IDS:
+        return
+    for row, name in enumerate(ids):
+        if "\n" in name or "\r" in name or name.startswith(_BYTE_ORDER_MARK):
+            what = "begins with a byte-order mark" if name[0] == _BYTE_ORDER_MARK else (
+                "holds a line break"
+            )  # fmt: skip
+            raise InputError(
+                f"{path} holds one id a line, but the id {name[:_SHOWN]!r} of row {row} {what}; "
+                "write .csv, .jsonl or .parquet"
+            )
 
 
 def encoded_picks(path: Path, rows: Sequence[dict[str, Any]]) -> bytes:
@@ -150,6 +181,7 @@ def _inferred(arrow: Any, name: str, values: list[Any]) -> Any:
 
 
 def _ids(rows: Sequence[dict[str, Any]]) -> bytes:
+    check_ids(Path(f"picks{_LIST_OF_IDS}"), [row["id"] for row in rows])
     return "".join(f"{row['id']}\n" for row in rows).encode()
 
 
@@ -157,5 +189,5 @@ _FORMATS: dict[str, Callable[[Sequence[dict[str, Any]]], bytes]] = {
     ".csv": lambda rows: picks_csv(rows).encode(),
     ".jsonl": _json_lines,
     ".parquet": _parquet,
-    ".txt": _ids,
+    _LIST_OF_IDS: _ids,
 }

@@ -12,11 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from uwe.errors import DataError
+from uwe.tables.ids import ID_NAMES, as_ids, checked_ids, id_column
 
 __all__ = ["ID_NAMES", "LABEL_NAMES", "Cells", "Listed", "Table", "blocks_of"]
-
-ID_NAMES = ("ids", "id")
-"""Names of the column of ids; the first that a table has is taken."""
 
 LABEL_NAMES = ("label", "labels")
 """Names of the column of labels; the first that a table has is taken."""
@@ -173,25 +171,30 @@ class Table:
         return self.cells.classes(name)
 
     def ids(self, name: str | None = None) -> list[str] | None:
-        """The ids as text: whole numbers or text; None where there is no column ``ids`` or ``id``.
+        """The ids as text, ``""`` where one is empty; None where no column is called ids or id.
 
         Args:
             name: another column to take.
 
         Raises:
-            DataError: an id is empty or is anything else.
+            DataError: a value is no id, or the table has both ``ids`` and ``id``.
         """
-        column = self.first(ID_NAMES) if name is None else name
+        column = id_column(self.columns, self.name) if name is None else name
         if column is None:
             return None
-        values = self.values(column)
-        for row, value in enumerate(values):
-            if isinstance(value, bool) or not isinstance(value, int | str):
-                raise DataError(
-                    f"{self.name}: {column} must be whole numbers or text, but {self.where(row)} "
-                    f"{_found(value)}"
-                )
-        return [str(value) for value in values]
+        return as_ids(self.values(column), f"{self.name}: {column}", self.where)
+
+    def checked_ids(self, name: str | None = None) -> list[str] | None:
+        """As `ids`, with every id there, in UTF-8 and unlike all others.
+
+        Raises:
+            DataError: an id is not; the row is named.
+        """
+        ids = self.ids(name)
+        if ids is not None:
+            column = name or id_column(self.columns, self.name)
+            checked_ids(ids, f"{self.name}: {column}")
+        return ids
 
     def first(self, names: Sequence[str]) -> str | None:
         """The first of ``names`` that is a column, or None."""
