@@ -67,12 +67,12 @@ X, Y = np.array([[0.0, 1], [1, 0], [8, 9], [9, 8]]), np.array([0, 0, 1, 1])
 
 
 def test_fit_and_predict_are_enough() -> None:
-    """The pair becomes float32 predictions; name and settings are those of the type."""
+    """The pair becomes predictions, float64 as given; name and settings are those of the type."""
     learner = as_learner(Mean())
     model = learner.fit(X, Y, task=TWO, seed=1)
     said = learner.predict(model, X)
     assert said.predicted().tolist() == [0, 0, 1, 1]
-    assert (said.logits.dtype, said.features.dtype) == (torch.float32, torch.float32)
+    assert (said.logits.dtype, said.features.dtype) == (torch.float64, torch.float64)
     assert (learner.name, learner.settings) == ("Mean", {"model": "Mean"})
     for ability in (Keeps, Stochastic, WarmStarts, Measured):
         assert not isinstance(learner, ability)
@@ -99,7 +99,7 @@ def test_abilities_are_found(tmp_path: Path) -> None:
         learner.predict_passes(model, X, passes=3, seed=seed).mc_logits for seed in (1, 1, 2)
     )
     assert first is not None
-    assert (first.shape, first.dtype) == ((3, 4, 2), torch.float32)
+    assert (first.shape, first.dtype) == ((3, 4, 2), torch.float64)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     learner.save(model, tmp_path / "m.json")

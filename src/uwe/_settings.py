@@ -230,8 +230,19 @@ def _check_range(name: str, value: float, option: Setting) -> None:
     )
     asked = [(limit, fits, words) for limit, fits, words in limits if limit is not None]
     if not all(fits(value, limit) for limit, fits, _ in asked):
-        wanted = " and ".join(f"{words} {limit:g}" for limit, _, words in asked)
-        raise InputError(f"{name} must be {wanted}, not {value:g}")
+        wanted = " and ".join(f"{words} {_digits(limit)}" for limit, _, words in asked)
+        raise InputError(f"{name} must be {wanted}, not {_digits(value)}")
+
+
+def _digits(value: float) -> str:
+    """A number with every digit that decides; one that is too long to be read, short."""
+    if not isinstance(value, int):
+        return f"{value:g}"
+    bits = value.bit_length()
+    return str(value) if bits <= _LONGEST else f"a number of {bits} bits"
+
+
+_LONGEST = 64  # bits of a number that is printed in full
 
 
 def _members(kind: Any) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from uwe._random import derive_seed
+from uwe._random import as_seed, derive_seed
 from uwe._types import Labels, Rows
 from uwe.errors import InputError
 from uwe.tasks import Array, Task
@@ -81,7 +81,7 @@ def check_noise(task: Task, noise: float) -> None:
 
 
 def _with_errors(y: Array, classes: int, noise: float, seed: int) -> Labels:
-    rng = np.random.default_rng(derive_seed(seed, 0, "label noise"))
+    rng = np.random.default_rng(derive_seed(as_seed(seed), 0, "label noise"))
     wrong = rng.random(len(y)) < noise
     others = rng.integers(1, classes, len(y))
     answers: Labels = np.where(wrong, (y + others) % classes, y)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 import torch
 
+from uwe._arrays import odd_value
 from uwe._types import Labels, Logits, Rows
 from uwe.errors import InputError
 
@@ -27,15 +28,15 @@ class Predictions:
     ``variance`` ``[n]`` (regression).
 
     Attributes:
-        outputs: float32 ``[n, ...]`` by name.
-        features: float32 ``[n, d]``, the input of the last layer; or None.
-        passes: float32 ``[t, n, ...]`` of t stochastic passes or members of an ensemble, by the
+        outputs: float32 or float64 ``[n, ...]`` by name.
+        features: float32 or float64 ``[n, d]``, the input of the last layer; or None.
+        passes: floating ``[t, n, ...]`` of t stochastic passes or members of an ensemble, by the
             name of the output.
 
     Args:
-        logits: float32 ``[n, c]``, short for ``outputs={"logits": ...}``.
-        features: float32 ``[n, d]``, or None.
-        mc_logits: float32 ``[t, n, c]``, short for ``passes={"logits": ...}``.
+        logits: floating ``[n, c]``, short for ``outputs={"logits": ...}``.
+        features: floating ``[n, d]``, or None.
+        mc_logits: floating ``[t, n, c]``, short for ``passes={"logits": ...}``.
         outputs: other outputs by name.
         passes: passes of other outputs by name.
         rows: number of rows, where nothing else says it.
@@ -161,6 +162,22 @@ class Predictions:
             rows=len(rows),
         )
 
+    def rounded(self, *, keep: Set[str] = frozenset()) -> Predictions:
+        """The same predictions in float32, apart from the outputs ``keep``.
+
+        >>> Predictions(torch.zeros(2, 3, dtype=torch.float64)).rounded().logits.dtype
+        torch.float32
+        """
+        return Predictions(
+            outputs={
+                name: tensor if name in keep else tensor.float()
+                for name, tensor in self.outputs.items()
+            },
+            features=None if self.features is None else self.features.float(),
+            passes={name: tensor.float() for name, tensor in self.passes.items()},
+            rows=self.rows,
+        )
+
     def predicted(self) -> Labels:
         """The most probable class of each row, int64 ``[n]``; of equals, the lower."""
         labels: Labels = self.logits.argmax(1).cpu().numpy()
@@ -187,6 +204,20 @@ class Predictions:
             if len(broken):
                 return start + int(broken[0, 0])
         return None
+
+    def odd_output(self, row: int, fields: Iterable[str] | None = None) -> str:
+        """What of a row is not finite, and how, in words; "nothing" where all of it is finite.
+
+        >>> Predictions(torch.zeros(2, 3), torch.tensor([[0.0], [torch.inf]])).odd_output(1)
+        'infinity in its features'
+        """
+        wanted = self.fields if fields is None else set(fields)
+        for name, tensor in self._by_row():
+            values = tensor[row].flatten()
+            broken = values[~values.isfinite()]
+            if name in wanted and len(broken):
+                return f"{odd_value(float(broken[0]))} in its {name}"
+        return "nothing"
 
 
 def _one_length(lengths: Mapping[str, int]) -> int:

@@ -19,7 +19,7 @@ from uwe.experiment.settings import as_json
 from uwe.experiment.steps import Choose, Chooser, Draw, Fit, after_cycle_0
 from uwe.learners import Measured
 from uwe.runs import RunFiles, RunName, RunStore
-from uwe.runs.record import OTHER_FOLDER, OTHER_TAG, Record
+from uwe.runs.record import FLOAT_BITS, OTHER_FOLDER, OTHER_TAG, Record, fixed_number
 from uwe.strategies import Strategy
 
 __all__ = ["Opening", "open_run"]
@@ -69,7 +69,7 @@ def open_run(
     experiment, dataset = prepared.experiment, prepared.dataset
     files = opening.run.files(experiment.run.results)
     store = RunStore(opening.run, files)
-    threads = _threads_of(_recorded(prepared, opening, store), prepared)
+    threads = _threads_of(_recorded(prepared, opening, store, base), prepared)
     passes = Passes(
         opening.name, prepared.learner, dataset, files.record, experiment.seed, progress
     )
@@ -108,7 +108,9 @@ def open_run(
     )
 
 
-def _recorded(prepared: Prepared, opening: Opening, store: RunStore) -> Record:
+def _recorded(
+    prepared: Prepared, opening: Opening, store: RunStore, base: RunFiles | None
+) -> Record:
     """The record of the run, made now or compared."""
     learner, experiment = prepared.learner, prepared.experiment
     return store.open_record(
@@ -117,6 +119,7 @@ def _recorded(prepared: Prepared, opening: Opening, store: RunStore) -> Record:
         fixed={
             "threads": experiment.run.threads or torch.get_num_threads(),
             "inference_batch": learner.fitted_batch() if isinstance(learner, Measured) else 1,
+            FLOAT_BITS: 64 if base is None else fixed_number(base.record, FLOAT_BITS),
         },
         measure=prepared.dataset.task.default_measure
         if opening.strategy is None

@@ -11,11 +11,19 @@ from uwe._random import derive_seed
 from uwe._types import Progress, Stage
 from uwe.data import Dataset
 from uwe.errors import InputError, RunError
-from uwe.learners import Learner, Measured, Stochastic, is_out_of_memory
+from uwe.learners import (
+    Learner,
+    Measured,
+    Stochastic,
+    in_former_precision,
+    is_out_of_memory,
+)
 from uwe.predictions import Predictions
-from uwe.runs.record import fix_anew, fixed_number
+from uwe.runs.record import FLOAT_BITS, fix_anew, fixed_number
 
 __all__ = ["Passes", "SplitName"]
+
+_FLOAT64 = 64
 
 log = logging.getLogger("uwe")
 
@@ -65,7 +73,7 @@ class Passes:
                     raise
                 self._halve(split, cycle, batch, self.learner.device_name, error)
             else:
-                return self._checked(split, cycle, predictions)
+                return self._checked(split, cycle, self._in_precision(predictions))
 
     def _pass(
         self, split: SplitName, cycle: int, model: Any, batch: int, mc_passes: int
@@ -83,6 +91,13 @@ class Passes:
         assert isinstance(learner, Stochastic)
         seed = derive_seed(self.seed, cycle, "dropout passes")
         return learner.predict_passes(model, rows.x, passes=mc_passes, seed=seed, progress=note)
+
+    def _in_precision(self, predictions: Predictions) -> Predictions:
+        """A run that an earlier version began goes on in float32, as it began."""
+        whole = fixed_number(self.record, FLOAT_BITS) == _FLOAT64
+        if whole or not isinstance(predictions, Predictions):
+            return predictions
+        return in_former_precision(self.learner, predictions)
 
     def _require_shape(self, split: SplitName, predictions: Predictions) -> None:
         """A row for each row, the axes that the task says, and features in columns."""
@@ -127,16 +142,11 @@ class Passes:
         self._require_shape(split, predictions)
         row = predictions.first_not_finite()
         if row is not None:
-            broken = (
-                output
-                for output, tensor in predictions.outputs.items()
-                if not tensor[row].isfinite().all()
-            )
-            what = next(broken, "features")
             network = isinstance(self.learner, Measured)
             why = "; the training diverged" if network else ""
             raise RunError(
                 f"{self.run}, cycle {cycle}: the model's output for {split} row {row} is NaN or "
-                f"infinite (the first such row, in its {what}){why}. Every finished cycle is kept"
+                f"infinite (the first such row: {predictions.odd_output(row)}){why}. Every "
+                "finished cycle is kept"
             )
         return predictions

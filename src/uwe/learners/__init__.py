@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         resolve_device,
         resolve_precision,
     )
+    from uwe.learners.former import in_former_precision
     from uwe.learners.memory import (
         fitted_batch,
         give_back_memory,
@@ -67,6 +68,7 @@ __all__ = [
     "fitted_batch",
     "give_back_memory",
     "has_bf16",
+    "in_former_precision",
     "is_out_of_memory",
     "keep_freed_memory",
     "make_learner",
@@ -102,6 +104,7 @@ __getattr__, __dir__ = lazily(
             "resolve_device",
             "resolve_precision",
         ],
+        "former": ["in_former_precision"],
         "memory": [
             "fitted_batch",
             "give_back_memory",

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from uwe._optional import optional
 from uwe._types import FloatArray
-from uwe.errors import InputError
+from uwe.errors import InputError, UweError
 from uwe.learners.estimators import PURPOSE
+from uwe.learners.inside import searched
 
 __all__ = [
     "class_probabilities",
@@ -26,6 +28,7 @@ __all__ = [
     "logits_of_probabilities",
     "mean_and_variance",
     "numbers_a_row",
+    "one_line",
     "takes_several_labels",
 ]
 
@@ -49,10 +52,8 @@ def class_probabilities(estimator: Any, x: Any) -> Any:
             f"{type(estimator).__name__} has no predict_proba; wrap it in scikit-learn's "
             "CalibratedClassifierCV, or choose a strategy that needs no probabilities"
         )
-    try:
+    with one_line(estimator):
         return estimator.predict_proba(x)
-    except optional("sklearn.exceptions", PURPOSE).NotFittedError as error:
-        raise _not_fitted(estimator) from error
 
 
 def numbers_a_row(estimator: Any, x: Any) -> int:
@@ -65,10 +66,8 @@ def numbers_a_row(estimator: Any, x: Any) -> int:
     >>> numbers_a_row(DummyRegressor().fit([[0.0]], [1.0]), [[0.0]])
     0
     """
-    try:
+    with one_line(estimator):
         first = estimator.predict(x[:1])
-    except optional("sklearn.exceptions", PURPOSE).NotFittedError as error:
-        raise _not_fitted(estimator) from error
     return int(first.shape[1]) if len(np.shape(first)) == _AXES or hasattr(first, "tocsr") else 0
 
 
@@ -119,7 +118,8 @@ def label_logits(estimator: Any, x: Any) -> FloatArray:
             f"{type(estimator).__name__} has neither predict_proba nor decision_function, so its "
             "uncertainty is not known; choose another classifier"
         )
-    return np.asarray(estimator.decision_function(x), dtype=np.float64)
+    with one_line(estimator):
+        return np.asarray(estimator.decision_function(x), dtype=np.float64)
 
 
 def logits_of_probabilities(no: FloatArray, yes: FloatArray) -> FloatArray:
@@ -144,10 +144,8 @@ def mean_and_variance(estimator: Any, x: Any) -> tuple[FloatArray, FloatArray | 
     >>> mean.shape, bool((variance > 0).all())
     ((4,), True)
     """
-    try:
-        return _mean_and_variance(estimator, x)
-    except optional("sklearn.exceptions", PURPOSE).NotFittedError as error:
-        raise _not_fitted(estimator) from error
+    with one_line(estimator):
+        return _mean_and_variance(searched(estimator), x)
 
 
 def _mean_and_variance(estimator: Any, x: Any) -> tuple[FloatArray, FloatArray | None]:
@@ -232,5 +230,24 @@ def _pair(probs: Any, values: Any, label: int) -> tuple[FloatArray, FloatArray]:
     return both[:, 0], both[:, 1]
 
 
-def _not_fitted(estimator: Any) -> InputError:
-    return InputError(f"{type(estimator).__name__} is not fitted; call its fit first")
+@contextmanager
+def one_line(estimator: Any) -> Iterator[None]:
+    """Turn what an estimator raises about itself or the rows into one line.
+
+    Raises:
+        InputError: it is not fitted, or cannot take the rows.
+    """
+    not_fitted = optional("sklearn.exceptions", PURPOSE).NotFittedError
+    try:
+        yield
+    except UweError:
+        raise
+    except not_fitted as error:
+        raise InputError(f"{type(estimator).__name__} is not fitted; call its fit first") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # estimators raise errors of many kinds about rows
+        why = " ".join(str(error).split())
+        raise InputError(
+            f"{type(estimator).__name__} cannot predict the rows: {type(error).__name__}: {why}"
+        ) from error

@@ -10,6 +10,7 @@ import numpy as np
 
 from uwe._optional import optional
 from uwe._types import FloatArray, IntArray, Labels
+from uwe.errors import InputError
 from uwe.learners.estimated import (
     label_logits,
     logits_of_probabilities,
@@ -22,6 +23,7 @@ __all__ = [
     "OfClasses",
     "OfLabels",
     "OfNumbers",
+    "classes_of",
     "of_several_labels",
     "softmax_of_decisions",
     "wants_columns",
@@ -36,19 +38,69 @@ class OfClasses:
 
     Attributes:
         probabilities: rows to probabilities ``[n, len(seen)]``.
-        seen: classes that were labelled, rising.
+        seen: the class of each column.
         classes: number of classes.
+        name: of the model, for errors.
     """
 
     probabilities: Callable[[Any], FloatArray]
     seen: Labels
     classes: int
+    name: str = "the model"
 
     def __call__(self, x: Any) -> Mapping[str, FloatArray]:
-        """Logarithms of the probabilities, ``logits`` ``[n, c]``."""
-        probs = np.full((x.shape[0], self.classes), 0.0)
-        probs[:, self.seen] = self.probabilities(x)
-        return {"logits": np.log(np.maximum(probs, _LEAST))}
+        """Logarithms of the probabilities, ``logits`` ``[n, c]``.
+
+        Raises:
+            InputError: they are no probabilities, or of another number of rows or classes.
+        """
+        n, seen = x.shape[0], len(self.seen)
+        found = np.asarray(self.probabilities(x), dtype=np.float64)
+        if found.shape != (n, seen):
+            raise InputError(
+                f"predict_proba of {self.name} gave an array of shape {list(found.shape)} for {n} "
+                f"rows and {seen} classes; it must be [{n}, {seen}]"
+            )
+        _require_probabilities(self.name, found)
+        if seen == self.classes and bool((self.seen == np.arange(seen)).all()):
+            logits = np.maximum(found, _LEAST)
+        else:
+            logits = np.full((n, self.classes), _LEAST)
+            logits[:, self.seen] = np.maximum(found, _LEAST)
+        return {"logits": np.log(logits, out=logits)}
+
+
+def classes_of(fitted: Any, seen: Labels) -> Labels:
+    """The class of each column of a fitted classifier, by its ``classes_``; else rising.
+
+    Raises:
+        InputError: its classes are not those of the labels.
+    """
+    own = getattr(fitted, "classes_", None)
+    if own is None:
+        return seen
+    classes = np.asarray(own)
+    if classes.dtype.kind in "iufb" and np.array_equal(np.sort(classes), seen):
+        return classes.astype(np.int64)
+    raise InputError(
+        f"{type(fitted).__name__} was fitted on the classes {seen.tolist()}, but its classes_ are "
+        f"{classes.tolist()}"
+    )
+
+
+def _require_probabilities(name: str, found: FloatArray) -> None:
+    """Refuse what cannot be probabilities; what is not finite is found by the run itself."""
+    with np.errstate(invalid="ignore"):
+        wrong = (found < -_ROUNDING).any(1) | (abs(found.sum(1) - 1) > _SUM_ROUNDING)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise InputError(
+            f"predict_proba of {name} gave no probabilities for row {row} (the first such row): "
+            f"the least is {found[row].min():.6g} and their sum {found[row].sum():.6g}"
+        )
+
+
+_ROUNDING, _SUM_ROUNDING = 1e-6, 1e-3
 
 
 @dataclass(frozen=True)

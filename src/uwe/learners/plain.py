@@ -18,7 +18,7 @@ from uwe.learners.sklearn import SklearnLearner, is_estimator
 from uwe.predictions import Predictions
 from uwe.tasks import Task
 
-__all__ = ["as_learner"]
+__all__ = ["as_learner", "is_plain"]
 
 _PASSES_OF = {
     "logits": "mc_logits [passes, rows, classes]",
@@ -118,7 +118,7 @@ class _Plain:
         return _Fitted(fit(x, y, **what, seed=seed, **_progress_for(fit, progress)), task)
 
     def predict(self, model: _Fitted, x: Any, *, progress: Progress | None = None) -> Predictions:
-        """The outputs and the features in float32 on the CPU."""
+        """The outputs and the features on the CPU, in float32, or in float64 if they are so."""
         out = self.own.predict(model.own, x, **_progress_for(self.own.predict, progress))
         return as_predictions(out, row_count(x), name=self.name, task=model.task)
 
@@ -178,6 +178,11 @@ _KINDS: dict[tuple[bool, bool], type[_Plain]] = {
     (True, True): _KeepingStochastic,
 }
 """Adapters by the object's abilities: keeps its models, makes stochastic passes."""
+
+
+def is_plain(learner: object) -> bool:
+    """Whether it is an adapter that `as_learner` made of an object with fit and predict."""
+    return isinstance(learner, _Plain)
 
 
 def _is_full(value: Any) -> bool:

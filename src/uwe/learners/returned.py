@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
+from uwe._arrays import as_tensor
 from uwe.errors import InputError
 from uwe.predictions import Predictions
 from uwe.tasks import Task
@@ -14,6 +16,7 @@ from uwe.tasks import Task
 __all__ = ["as_predictions", "first_output"]
 
 _PAIR = 2
+_SHOWN = 5
 _WORDS = {
     "logits": "logits [n, c]",
     "binary_logits": "logits of the labels [n, c]",
@@ -27,7 +30,9 @@ def first_output(task: Task | None) -> str:
 
 
 def as_predictions(out: Any, n: int, *, name: str, task: Task | None) -> Predictions:
-    """Predictions in float32 on the CPU, of what ``predict()`` of learner ``name`` returned.
+    """Predictions on the CPU, of what ``predict()`` of learner ``name`` returned.
+
+    Float64 stays float64; any other numbers become float32.
 
     Args:
         out: `Predictions`, a pair (outputs, features) of which the features may be None, or outputs
@@ -79,7 +84,7 @@ def _parts(out: Any, name: str, task: Task | None) -> tuple[dict[str, Any], Any]
         return {first: out}, None
     if not isinstance(out, tuple | list) or len(out) != _PAIR:
         raise InputError(
-            f"predict() of {name} returned a {type(out).__name__}; it returns Predictions, or "
+            f"predict() of {name} returned {_described(out)}; it returns Predictions, or "
             f"a pair ({_WORDS.get(first, first)}, features [n, d] or None)"
         )
     outputs, features = out
@@ -89,13 +94,26 @@ def _parts(out: Any, name: str, task: Task | None) -> tuple[dict[str, Any], Any]
     return {first: outputs}, features
 
 
+def _described(out: Any) -> str:
+    """What was returned, in words that follow "returned"."""
+    if isinstance(out, tuple | list):
+        return f"a {type(out).__name__} of {len(out)}"
+    if isinstance(out, Mapping):
+        keys = ", ".join(repr(key) for key in list(out)[:_SHOWN])
+        return f"a {type(out).__name__}{f' with the keys {keys}' if keys else ''}"
+    return "None" if out is None else f"a {type(out).__name__}"
+
+
 def _second_output(task: Task | None) -> str | None:
     names = [] if task is None else list(task.outputs)
     return names[1] if len(names) == _PAIR else None
 
 
 def _is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray | torch.Tensor)
+    """Whether it is one array: no pair, no text, no mapping."""
+    if isinstance(value, list) and len(value) != _PAIR:
+        return not any(hasattr(each, "__array__") for each in value)
+    return isinstance(value, np.ndarray | torch.Tensor) or hasattr(value, "__array__")
 
 
 def _shaped(
@@ -108,15 +126,26 @@ def _shaped(
     flat = task is not None and task.outputs.get(output, "n c") == "n"
     shaped = _flat(tensor, passes) if flat else _in_columns(tensor, passes, output, task)
     columns = [] if flat else ["c" if task is None else task.width]
-    axes = [*(["passes"] if passes else []), "n", *columns]
+    axes: list[str | int] = [*(["passes"] if passes else []), "n", *columns]
     fits = shaped.ndim == len(axes) and (task is None or flat or shaped.shape[-1] == task.width)
     if not fits:
         classes = "" if task is None or flat else f" and {task.width} classes"
         raise InputError(
             f"predict() of {name} returned {output} of shape {list(tensor.shape)} for {n} items"
             f"{classes}; expected is [{', '.join(map(str, axes))}]"
+            + (_why_classes_lack(output, shaped, task) if shaped.ndim == len(axes) else "")
         )
     return shaped
+
+
+def _why_classes_lack(output: str, shaped: torch.Tensor, task: Task | None) -> str:
+    found, wanted = shaped.shape[-1], 0 if task is None else task.width
+    if not 1 < found < wanted:
+        return ""
+    return (
+        f". These are {output} of {found} classes, but there are {wanted}: fit() may see labels of "
+        f"some classes only, so give each of the {wanted} classes its column"
+    )
 
 
 def _flat(tensor: torch.Tensor, passes: int) -> torch.Tensor:
@@ -161,11 +190,11 @@ def _require_rows(name: str, rows: int, n: int) -> None:
 
 
 def _tensor(name: str, what: str, values: Any) -> torch.Tensor:
-    if isinstance(values, torch.Tensor):
-        return values.detach().cpu().float()
+    """Float64 as it is; any other numbers in float32."""
     try:
-        return torch.from_numpy(np.asarray(values, dtype=np.float32))
-    except (TypeError, ValueError) as error:
+        tensor = as_tensor(what, values)
+    except InputError as error:
         raise InputError(
             f"predict() of {name} returned {what} that are no numbers [n, ...]: {error}"
         ) from error
+    return tensor if tensor.dtype == torch.float64 else tensor.float()

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from uwe._arrays import as_floating, as_tensor, odd_value
 from uwe._optional import optional
 from uwe.errors import InputError
 from uwe.learners.estimators import PURPOSE
+from uwe.learners.inside import fitted_inside
 
 __all__ = ["COMPONENTS", "SVD_SEED", "Reduced", "features_of"]
 
@@ -44,25 +46,34 @@ class Reduced:
 
 
 def features_of(estimator: Any, x: Any) -> tuple[torch.Tensor, str]:
-    """Features of the rows ``x`` in float32, and a few words on their source.
+    """Features of the rows ``x``, and a few words on their source.
+
+    They are the rows, or what the steps of fitted pipelines before the last one give; a search and
+    a calibrated or a target-transforming model stand for the fitted model inside. Float64 stays.
+
+    Raises:
+        InputError: they are no numbers, or one of them is NaN or infinite.
 
     >>> from sklearn.naive_bayes import GaussianNB
     >>> features_of(GaussianNB(), np.ones((2, 3)))[1]
     'the rows'
     """
-    source = "the rows"
-    steps = getattr(estimator, "steps", None)
-    if steps is not None and len(steps) > 1:
-        x = estimator[:-1].transform(x)
-        source = f"step {steps[-2][0]!r}"
+    words: list[str] = []
+    inner, more = fitted_inside(estimator)
+    while getattr(inner, "steps", None) is not None:
+        steps = inner.steps
+        if len(steps) > 1:
+            x = inner[:-1].transform(x)
+            words = [f"step {steps[-2][0]!r}{more}"]
+        inner, more = fitted_inside(steps[-1][1])
     features, how = _dense(x)
-    return features, source + how
+    return features, "".join([*(words or ["the rows"]), how])
 
 
 def _dense(x: Any) -> tuple[torch.Tensor, str]:
     """Rows as a tensor; sparse ones are reduced."""
     if not hasattr(x, "tocsr"):
-        return _as_features(np.asarray(x)), ""
+        return _as_features(x), ""
     components = min(COMPONENTS, min(x.shape) - 1)
     if components < 1:
         return _as_features(x.toarray()), ""
@@ -71,10 +82,27 @@ def _dense(x: Any) -> tuple[torch.Tensor, str]:
     return _as_features(svd.fit_transform(x)), how
 
 
-def _as_features(array: np.ndarray[Any, Any]) -> torch.Tensor:
-    if array.dtype.kind not in "biuf" or array.ndim != 2:
+def _as_features(given: Any) -> torch.Tensor:
+    shape = np.shape(given)
+    if len(shape) != _AXES:
         raise InputError(
-            f"the estimator's rows are {array.dtype} {array.shape}, not numbers [n, d]; put it "
-            "into a pipeline behind a step that turns them into numbers"
+            f"the estimator's rows are of shape {shape}, not numbers [n, d]; {_BEHIND}"
         )
-    return torch.from_numpy(np.require(array, np.float32, ["C", "W"]))
+    try:
+        features = as_floating(as_tensor("the array of the estimator's rows", given))
+    except InputError as error:
+        raise InputError(f"{error}; {_BEHIND}") from error
+    odd = (~features.isfinite()).nonzero()
+    if len(odd):
+        row, column = odd[0].tolist()
+        what = odd_value(float(features[row, column]))
+        raise InputError(
+            f"the estimator's rows are no features: row {row} holds {what} (the first such row); "
+            "put the estimator into a pipeline behind a step that fills it, such as SimpleImputer, "
+            "or choose a strategy that needs no features"
+        )
+    return features.contiguous()
+
+
+_AXES = 2
+_BEHIND = "put it into a pipeline behind a step that turns them into numbers"

@@ -24,10 +24,12 @@ from uwe.learners.fitted import (
     OfClasses,
     OfLabels,
     OfNumbers,
+    classes_of,
     of_several_labels,
     softmax_of_decisions,
     wants_columns,
 )
+from uwe.learners.inside import fitted_inside, has_inner_steps
 from uwe.learners.protocol import Targets
 from uwe.learners.row_features import COMPONENTS, SVD_SEED, Reduced, features_of
 from uwe.predictions import Predictions
@@ -41,7 +43,6 @@ __all__ = [
 ]
 
 _FOLDS = 5
-_NUMBERS = ("mean", "variance")  # of any size: float32 has seven digits
 
 log = logging.getLogger("uwe")
 
@@ -120,7 +121,7 @@ class SklearnLearner:
         kind = "regression" if self._is_regressor else name
         own = {
             **_described(self.estimator),
-            "features": f"sparse: truncated SVD, {COMPONENTS} components, seed {SVD_SEED}",
+            "features": _source_of_features(self.estimator),
             **_OWN_SETTINGS.get(kind, _no_settings)(self),
         }
         return {"model": self.name, **{f"learner's {key}": value for key, value in own.items()}}
@@ -149,23 +150,29 @@ class SklearnLearner:
             return _FITS[output](self, x, y, task, seed)
 
     def predict(self, model: _Trained, x: Any, *, progress: Progress | None = None) -> Predictions:
-        """The task's outputs, and the features.
+        """The task's outputs, and the features; None where the rows are no finite numbers.
+
+        Float64 stays float64.
 
         Raises:
-            RunError: scikit-learn cannot predict these rows.
+            RunError: scikit-learn cannot predict these rows, or gives no numbers.
         """
         del progress
         with _one_line(f"{self.name} cannot predict {x.shape[0]} rows"):
             found = model.outputs(x)
-        outputs = {
-            name: torch.from_numpy(values).to(torch.float64 if name in _NUMBERS else torch.float32)
-            for name, values in found.items()
-        }
-        if model.is_fitted and hasattr(model.estimator, "steps"):
-            features, _ = features_of(model.estimator, x)
-        else:
-            features = self._reduced.of(x)
-        return Predictions(outputs=outputs, features=features)
+        outputs = {name: torch.from_numpy(values) for name, values in found.items()}
+        return Predictions(outputs=outputs, features=self._features(model, x))
+
+    def _features(self, model: _Trained, x: Any) -> torch.Tensor | None:
+        """The features; None, with a word in the log, where there are none."""
+        try:
+            if model.is_fitted and _is_composed(model.estimator):
+                with _one_line(f"{self.name} cannot transform {x.shape[0]} rows"):
+                    return features_of(model.estimator, x)[0]
+            return self._reduced.of(x)
+        except InputError as error:
+            log.warning("%s gives no features: %s", self.name, error)
+            return None
 
     @property
     def _is_regressor(self) -> bool:
@@ -175,12 +182,13 @@ class SklearnLearner:
         seen = np.unique(y)
         if len(seen) == 1:
             log.warning("all %d labels are of one class; the model predicts that class", len(y))
-            only = OfClasses(lambda rows: np.ones((rows.shape[0], 1)), seen, task.width)
+            only = OfClasses(lambda rows: np.ones((rows.shape[0], 1)), seen, task.width, self.name)
             return _Trained(self.estimator, only, is_fitted=False)
         estimator = self._seeded(x, y, seed)
         if has_probabilities(estimator):
             fitted = estimator.fit(x, y)
-            return _Trained(fitted, OfClasses(fitted.predict_proba, seen, task.width))
+            classes = classes_of(fitted, seen)
+            return _Trained(fitted, OfClasses(fitted.predict_proba, classes, task.width, self.name))
         return self._calibrated(estimator, x, y, classes=task.width, seed=seed)
 
     def _fit_labels(self, x: Any, y: Targets, task: Task, seed: int) -> _Trained:
@@ -237,8 +245,12 @@ class SklearnLearner:
             )  # fmt: skip
             fitted = estimator.fit(x, y)
             return _Trained(
-                fitted, OfClasses(lambda rows: softmax_of_decisions(fitted, rows), seen, classes)
-            )
+                fitted,
+                OfClasses(
+                    lambda rows: softmax_of_decisions(fitted, rows),
+                    classes_of(fitted, seen), classes, self.name,
+                ),
+            )  # fmt: skip
         folds = optional("sklearn.model_selection", PURPOSE).StratifiedKFold(
             min(_FOLDS, int(counts.min())), shuffle=True, random_state=seed % 2**32
         )
@@ -246,7 +258,17 @@ class SklearnLearner:
         calibrated = calibration.CalibratedClassifierCV(estimator, ensemble=False, cv=folds)
         calibrated.fit(x, y)
         fitted = calibrated.calibrated_classifiers_[0].estimator
-        return _Trained(fitted, OfClasses(calibrated.predict_proba, seen, classes))
+        return _Trained(fitted, OfClasses(calibrated.predict_proba, seen, classes, self.name))
+
+
+def _source_of_features(estimator: Any) -> str:
+    reduced = f"sparse: truncated SVD, {COMPONENTS} components, seed {SVD_SEED}"
+    return f"of the pipeline inside; {reduced}" if has_inner_steps(estimator) else reduced
+
+
+def _is_composed(estimator: Any) -> bool:
+    """Whether its features are not the rows themselves: a pipeline, or one in a search."""
+    return hasattr(fitted_inside(estimator)[0], "steps")
 
 
 def is_estimator(value: Any) -> bool:

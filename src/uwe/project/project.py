@@ -67,7 +67,7 @@ class Project:
         classes: names of the classes, for a task that is given by name.
         labels: what is labelled already: a mapping from id to label, or `Answer`; by default the
             column of labels of a table.
-        seed: of every draw, at least 1.
+        seed: of every draw, from 1 to 2³² - 1.
         answers_per_row: how many people must answer a row before its label counts.
         more: further fields of `ProjectSettings`: ``label``, ``text``, ``embed``, ``image_size``,
             ``model_options``, ``network``, ``options``, ``task_options``.

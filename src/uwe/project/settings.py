@@ -10,6 +10,7 @@ from typing import Any
 
 from uwe._files import remove_unfinished_of, write_json
 from uwe._json import json_value
+from uwe._random import as_seed
 from uwe.errors import InputError, RunError
 from uwe.tasks import Task, find_task
 
@@ -32,7 +33,7 @@ class ProjectSettings:
         network: options of a network that differ from the defaults.
         strategy: name of the strategy.
         options: options of the strategy.
-        seed: of every draw.
+        seed: of every draw, from 1 to 2³² - 1.
         answers: how many people must answer a row before it counts as labelled.
         rule: how several answers become one.
         label: the source's column of labels, or None.
@@ -59,8 +60,8 @@ class ProjectSettings:
     image_size: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("seed", "answers"):
-            value = getattr(self, name)
+        object.__setattr__(self, "seed", as_seed(self.seed))
+        for name, value in (("seed", self.seed), ("answers", self.answers)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")
 

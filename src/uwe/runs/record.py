@@ -22,6 +22,7 @@ from uwe.runs.former import former_name
 from uwe.runs.names import RunFiles, RunName
 
 __all__ = [
+    "FLOAT_BITS",
     "OTHER_FOLDER",
     "OTHER_TAG",
     "Record",
@@ -119,6 +120,13 @@ def records_in(folder: Path) -> Iterator[Record]:
             continue
 
 
+FLOAT_BITS = "float_bits"
+"""Name of the fixed number that says in how many bits a model's float64 outputs are kept."""
+
+_OF_FORMER_RUNS = {FLOAT_BITS: 32}
+"""Fixed numbers that records of earlier versions lack."""
+
+
 def open_record(
     path: Path,
     settings: Mapping[str, Any],
@@ -183,8 +191,8 @@ def recorded_setting(path: Path, name: str) -> object:
 
 
 def fixed_number(path: Path, name: str) -> int:
-    """The threads or the inference batch in the record of a run."""
-    return int(read_record(path).fixed[name])
+    """The threads, the inference batch or the bits of a number in the record of a run."""
+    return int({**_OF_FORMER_RUNS, **read_record(path).fixed}[name])
 
 
 def fix_anew(path: Path, **changes: int) -> None:
@@ -202,7 +210,8 @@ def _read_same(
 ) -> Record:
     record = read_record(path)
     _compare(path, record.settings, settings, remedy)
-    if lacking := [name for name in fixed if not isinstance(record.fixed.get(name), int)]:
+    there = {**_OF_FORMER_RUNS, **record.fixed}
+    if lacking := [name for name in fixed if not isinstance(there.get(name), int)]:
         raise RunError(f"{path} is not the record of a run: it lacks {lacking[0]!r}; {remedy}")
     return record
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from uwe._random import as_seed
 from uwe._types import Progress
 from uwe.errors import InputError
 from uwe.selecting.offer import ArrayLike, Offer, offered
@@ -24,7 +25,7 @@ from uwe.strategies import (
 )
 from uwe.tasks import Task
 
-__all__ = ["select", "uses_a_measure"]
+__all__ = ["picked", "select", "uses_a_measure"]
 
 
 def select(
@@ -59,10 +60,13 @@ def select(
     Formula: that of the strategy; distances are ``‖x_i - x_j‖`` in ``features`` for all of them.
 
     Args:
-        features: ``[n, d]`` of any numeric type, in memory or memory-mapped; or None.
+        features: ``[n, d]`` of any numeric type, in memory or memory-mapped; or None. Distances of
+            float64 rows are computed in float64; sparse and masked arrays are refused.
         k: how many rows to pick.
-        probs: ``[n, c]``, rows that sum to one; or, of two classes, ``[n]`` or ``[n, 1]``: the
-            probability of the second. With ``task="multilabel"``, each from 0 to 1.
+        probs: ``[n, c]``, rows that sum to one within 1e-3 (1e-2 in 16 bits); a number that
+            rounding put below 0 or above 1, by 1e-6 at most (1e-3), counts as 0 or 1.
+            Or, of two classes, ``[n]`` or ``[n, 1]``: the probability of the second. With
+            ``task="multilabel"``, each from 0 to 1.
         logits: ``[n, c]``, before the softmax, instead of ``probs``; or ``[n]`` or ``[n, 1]``,
             before a sigmoid. With ``task="multilabel"``, each before a sigmoid.
         uncertainty: ``[n]`` of your own, higher is more uncertain: a regressor's variance, a
@@ -85,7 +89,7 @@ def select(
         labelled: a mask ``[n]`` of booleans, or row numbers; these are not picked, and strategies
             that spread their picks keep away from them.
         exclude: a mask ``[n]`` of booleans, or row numbers; these are only not picked.
-        seed: of every draw.
+        seed: of every draw, from 0 to 2³² - 1.
         progress: called with a `Stage` while the work goes on.
         options: options of a strategy that is given by name.
 
@@ -94,8 +98,9 @@ def select(
 
     Raises:
         InputError: something that the strategy needs is not given; lengths disagree; a number is
-            NaN; probabilities do not sum to one; more picks than unlabelled rows; an uncertainty
-            that the strategy would not use; the strategy does not serve the task.
+            NaN, infinite, or too large to be squared; probabilities do not sum to one; more picks
+            than unlabelled rows; an uncertainty that the strategy would not use; the strategy does
+            not serve the task.
 
     Source: the strategy's, see ``uwe list strategies``.
 
@@ -127,10 +132,36 @@ def select(
     )
     if isinstance(uncertainty, str):
         options["uncertainty"] = uncertainty
+    return picked(offer, k, strategy=strategy, seed=seed, progress=progress, options=options)
+
+
+def picked(
+    offer: Offer,
+    k: int,
+    *,
+    strategy: str | Strategy | None,
+    seed: int,
+    progress: Progress | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Picks:
+    """`select` for what has been checked already.
+
+    Args:
+        offer: what is known of the pool.
+        k: how many rows to pick.
+        strategy: as in `select`.
+        seed: of every draw.
+        progress: called with a `Stage` while the work goes on.
+        options: of a strategy that is given by name.
+
+    Raises:
+        InputError: as `select`.
+    """
+    seed = as_seed(seed)
     if strategy is None and not options:
         chosen = _by_default(offer)
     else:
-        chosen = _strategy("uwe" if strategy is None else strategy, offer, options)
+        chosen = _strategy("uwe" if strategy is None else strategy, offer, options or {})
     chosen = chosen.for_task(offer.task)
     _require_needs(chosen, offer)
     _require_count(k, offer)

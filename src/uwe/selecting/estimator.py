@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from uwe._optional import optional
 from uwe._types import Progress
 from uwe.errors import InputError
@@ -14,11 +16,12 @@ from uwe.learners.estimated import (
     label_logits,
     mean_and_variance,
     numbers_a_row,
+    one_line,
 )
 from uwe.learners.estimators import PURPOSE
 from uwe.learners.row_features import features_of
-from uwe.selecting.arrays import select
-from uwe.selecting.offer import ArrayLike
+from uwe.selecting.arrays import picked
+from uwe.selecting.offer import ArrayLike, offered
 from uwe.strategies import Picks, Strategy, as_strategy
 from uwe.tasks import Task, find_task
 
@@ -45,8 +48,11 @@ def query(
     regression, with the variance that ``predict(x, return_std=True)`` or the members of an ensemble
     give.
 
-    Features are ``x`` itself, or what a pipeline's last step but one gives; sparse ones go through
-    a truncated SVD of 256 components with a fixed seed. ``Picks.source`` says which.
+    Features are ``x`` itself, or what a pipeline's last step but one gives, also of the pipeline
+    that a search chose or that is calibrated; sparse ones go through a truncated SVD of 256
+    components with a fixed seed. ``Picks.source`` says which. A strategy that needs no features
+    takes rows of any kind: texts, categories, gaps; ``source`` is then "none", and the picks have
+    no distances.
 
     Args:
         estimator: fitted, a classifier with ``predict_proba`` or a regressor; a pipeline, too.
@@ -58,7 +64,7 @@ def query(
             ``uwe.strategies.badge()``.
         reduce: with several labels a row, how their uncertainties become one: ``mean``, ``max`` or
             ``sum``.
-        seed: of every draw.
+        seed: of every draw, from 0 to 2³² - 1.
         progress: called with a `Stage` while the work goes on.
         options: options of a strategy that is given by name.
 
@@ -66,8 +72,9 @@ def query(
         As `uwe.select`.
 
     Raises:
-        InputError: as `uwe.select`, or the estimator has no ``predict_proba``, is not fitted, or
-            states no variance and the strategy needs one.
+        InputError: as `uwe.select`, or the estimator has no ``predict_proba``, is not fitted,
+            cannot predict the rows, knows one class only, or states no variance and the strategy
+            needs one; the strategy needs features and the rows are no finite numbers.
 
     Source: as `uwe.select`.
 
@@ -78,7 +85,9 @@ def query(
     >>> len(query(forest, x, 5, labelled=range(0, 178, 9)))
     5
     """
+    x = x.tocsr() if hasattr(x, "tocsr") else x
     chosen = as_strategy(strategy, options)
+    n = _rows_of(x)
     task = _task(estimator, x, {} if reduce is None else {"reduce": reduce})
     needs = chosen.for_task(task).needs
     if needs.passes:
@@ -90,33 +99,61 @@ def query(
     said = _READERS[task.name](estimator, x) if wanted else {}
     if "variance" in needs.fields and said.get("variance") is None:
         raise InputError(_without_variance(estimator, chosen))
-    features, source = features_of(estimator, x)
-    picks = select(
+    features, source = _features(estimator, x, needed="features" in needs.fields)
+    offer = offered(
         features,
-        k,
+        arrays=said,
+        uncertainty=None,
         labelled=labelled,
         exclude=exclude,
         task=task,
-        strategy=chosen,
-        seed=seed,
-        progress=progress,
-        **said,
+        rows=n,
     )
+    picks = picked(offer, k, strategy=chosen, seed=seed, progress=progress)
     return replace(picks, source=source)
+
+
+def _rows_of(x: Any) -> int:
+    """How many rows there are."""
+    shape = getattr(x, "shape", None)
+    try:
+        return len(x) if shape is None else int(shape[0])
+    except (TypeError, IndexError):
+        raise InputError(
+            f"x must hold one row after another, [n, ...]; {type(x).__name__} has no length"
+        ) from None
+
+
+def _features(estimator: Any, x: Any, *, needed: bool) -> tuple[Any, str]:
+    """The features and their source; None where the strategy needs none and there are none."""
+    try:
+        with one_line(estimator):
+            return features_of(estimator, x)
+    except InputError:
+        if needed:
+            raise
+        return None, "none"
 
 
 def _task(estimator: Any, x: Any, options: dict[str, Any]) -> Task:
     """Regression for a regressor; else multi-label if it predicts an array ``[n, c]``."""
+    labels = numbers_a_row(estimator, x)
     if optional("sklearn.base", PURPOSE).is_regressor(estimator):
         return find_task("regression", (), **options)
-    labels = numbers_a_row(estimator, x)
     if labels:
         return find_task("multilabel", labels, **options)
     return find_task("classification", (), **options)
 
 
 def _of_classes(estimator: Any, x: Any) -> dict[str, Any]:
-    return {"probs": class_probabilities(estimator, x)}
+    probs = class_probabilities(estimator, x)
+    if len(np.shape(probs)) == _AXES and np.shape(probs)[1] == 1:
+        raise InputError(
+            f"{type(estimator).__name__} was fitted on one class only, so it is sure of every row; "
+            "fit it on labels of two classes, or choose a strategy that needs no probabilities, "
+            "such as coreset or random"
+        )
+    return {"probs": probs}
 
 
 def _of_labels(estimator: Any, x: Any) -> dict[str, Any]:
@@ -128,6 +165,8 @@ def _of_numbers(estimator: Any, x: Any) -> dict[str, Any]:
     return {"mean": mean, "variance": variance}
 
 
+_AXES = 2
+
 _READERS: dict[str, Callable[[Any, Any], dict[str, Any]]] = {
     "classification": _of_classes,
     "multilabel": _of_labels,
@@ -136,13 +175,8 @@ _READERS: dict[str, Callable[[Any, Any], dict[str, Any]]] = {
 
 
 def _without_variance(estimator: Any, strategy: Strategy) -> str:
-    what = "a model that states one (RandomForestRegressor, GaussianProcessRegressor, "
-    instead = (
-        "its best_estimator_"
-        if hasattr(estimator, "best_estimator_")
-        else f"{what}BayesianRidge), or a strategy that needs none, such as coreset"
-    )
     return (
         f"{type(estimator).__name__} states no variance, which strategy {strategy.name} needs; "
-        f"use {instead}"
+        "use a model that states one (RandomForestRegressor, GaussianProcessRegressor, "
+        "BayesianRidge), or a strategy that needs none, such as coreset"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -10,11 +9,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
+from uwe._arrays import as_array, as_floating, as_tensor, odd_value
 from uwe._types import Rows, Scores
 from uwe.errors import InputError
 from uwe.pool import Pool
 from uwe.predictions import Predictions
-from uwe.selecting.outputs import AXES, Said, first_row, said, task_of
+from uwe.selecting.outputs import AXES, BLOCK, Said, first_row, said, task_of
 from uwe.tasks import Task
 
 __all__ = ["ArrayLike", "Offer", "marked_rows", "offered"]
@@ -22,7 +22,10 @@ __all__ = ["ArrayLike", "Offer", "marked_rows", "offered"]
 ArrayLike: TypeAlias = Any  # an array, a tensor, a memory map, a data frame, nested lists
 
 _NUMBERS = frozenset({"mean", "variance", "std", "mc_mean", "mc_variance"})
-_EXACT_IN_FLOAT32 = 2  # bytes of an integer that float32 holds exactly, at most
+_LARGEST, _LEAST = 1e150, 1e-150
+"""Sizes of numbers between which float64 can square and add them."""
+_FLOAT64 = 8
+_REDUCED = ", or give uwe.query the estimator and the sparse rows, which it reduces"
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def offered(
     exclude: ArrayLike | None = None,
     task: str | Task | None = None,
     options: Mapping[str, object] | None = None,
+    rows: int | None = None,
 ) -> Offer:
     """Check the arrays, and view them as tensors; nothing large is copied.
 
@@ -86,6 +90,7 @@ def offered(
         labelled: a mask or row numbers, or None.
         task: what is learnt, as in `task_of`.
         options: of the task.
+        rows: number of rows, where it is known.
 
     Raises:
         InputError: lengths disagree, a type or a shape does not fit, a number is NaN or infinite,
@@ -100,13 +105,15 @@ def offered(
         if value is not None
     }
     marks = {
-        name: _as_array(name, value)
+        name: as_array(name, value)
         for name, value in (("labelled", labelled), ("exclude", exclude))
         if value is not None
     }
-    n = _length(tensors, marks)
+    n = _length(tensors, marks, rows)
     for name, tensor in tensors.items():
         _require_finite(name, tensor)
+    if "features" in tensors:
+        _require_squares("features", tensors["features"])
     found = task_of(task, tensors, options or {})
     return Offer(
         n=n,
@@ -119,24 +126,8 @@ def offered(
     )
 
 
-def _as_array(name: str, value: ArrayLike) -> np.ndarray[Any, Any]:
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # nested lists of differing lengths
-        raise InputError(f"{name} is no array: its rows differ in length ({error})") from error
-    if array.dtype.kind not in "biuf":
-        raise InputError(
-            f"{name} holds {_KINDS.get(array.dtype.kind, array.dtype.name)}, not numbers alone; "
-            "give an array of one numeric type"
-        )
-    return array
-
-
-_KINDS = {"O": "objects or mixed types", "U": "text", "S": "bytes", "c": "complex numbers"}
-
-
 def _as_tensor(name: str, value: ArrayLike, axes: Sequence[str]) -> torch.Tensor:
-    tensor = value.detach().cpu() if isinstance(value, torch.Tensor) else _viewed(name, value)
+    tensor = as_tensor(name, value, instead=_REDUCED if name == "features" else "")
     if axes[-1] == "c" and tensor.ndim == len(axes) - 1:  # one output a row
         tensor = tensor[..., None]
     if name in _NUMBERS and tensor.ndim == len(axes) + 1 and tensor.shape[-1] == 1:
@@ -145,27 +136,16 @@ def _as_tensor(name: str, value: ArrayLike, axes: Sequence[str]) -> torch.Tensor
         raise InputError(f"{name} must be [{', '.join(axes)}], not of shape {tuple(tensor.shape)}")
     if 0 in tensor.shape:
         raise InputError(f"{name} is empty, of shape {tuple(tensor.shape)}")
-    return tensor if tensor.is_floating_point() else _floating(tensor)
+    return as_floating(tensor)
 
 
-def _viewed(name: str, value: ArrayLike) -> torch.Tensor:
-    """A tensor on the array's own memory, wherever torch can have one."""
-    array = _as_array(name, value)
-    if array.dtype.itemsize > 8 or not array.dtype.isnative:
-        array = array.astype(np.float64)
-    if any(stride < 0 for stride in array.strides):
-        array = np.ascontiguousarray(array)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the memory is read-only; nothing is written to it
-        return torch.from_numpy(array)
-
-
-def _floating(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.float() if tensor.element_size() <= _EXACT_IN_FLOAT32 else tensor.double()
-
-
-def _length(tensors: Mapping[str, torch.Tensor], marks: Mapping[str, np.ndarray[Any, Any]]) -> int:
-    lengths = {
+def _length(
+    tensors: Mapping[str, torch.Tensor],
+    marks: Mapping[str, np.ndarray[Any, Any]],
+    rows: int | None,
+) -> int:
+    lengths = {} if rows is None else {"the pool": rows}
+    lengths |= {
         name: tensor.shape[1] if AXES[name][0] == "t" else len(tensor)
         for name, tensor in tensors.items()
     }
@@ -184,7 +164,28 @@ def _length(tensors: Mapping[str, torch.Tensor], marks: Mapping[str, np.ndarray[
 def _require_finite(name: str, tensor: torch.Tensor) -> None:
     row = first_row(name, tensor, lambda block: ~block.isfinite())
     if row is not None:
-        raise InputError(f"{name}: row {row} holds NaN or infinity (the first such row)")
+        values = tensor.select(AXES[name].index("n"), row).flatten()
+        what = odd_value(float(values[~values.isfinite()][0]))
+        raise InputError(f"{name}: row {row} holds {what} (the first such row)")
+
+
+def _require_squares(name: str, tensor: torch.Tensor) -> None:
+    """Refuse what float64 cannot square: distances would be infinite, or all of them 0."""
+    row = first_row(name, tensor, lambda block: block.abs() > _LARGEST)
+    if row is not None:
+        value = float(tensor[row][tensor[row].abs().argmax()])
+        raise InputError(
+            f"{name}: row {row} is too large ({value:.6g}, the first such row); distances are "
+            f"computed up to {_LARGEST:g}, so scale {name} down"
+        )
+    if tensor.element_size() < _FLOAT64:
+        return  # its least number can be squared
+    largest = max(float(block.abs().max()) for block in torch.split(tensor, BLOCK))
+    if 0 < largest < _LEAST:
+        raise InputError(
+            f"{name} is too small: its largest number is {largest:.6g}, whose square is 0 in "
+            f"float64; scale {name} up"
+        )
 
 
 def _pool(n: int, mask: np.ndarray[Any, Any] | None) -> Pool:

@@ -34,7 +34,9 @@ _OF_NUMBERS = ("mean", "variance", "std", "mc_mean", "mc_variance")
 _USED = {"logits": _OF_CLASSES, "binary_logits": _OF_CLASSES, "mean": _OF_NUMBERS}
 _SUM_TOLERANCE = {2: 1e-2}  # by bytes of a number; wider ones below
 _WIDE_TOLERANCE = 1e-3
-_LEAST = torch.finfo(torch.float32).tiny
+_ROUNDING = {2: 1e-3}  # how far below 0 or above 1 rounding puts a probability, as above
+_WIDE_ROUNDING = 1e-6
+_FLOAT64 = 8  # bytes
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -124,7 +126,7 @@ def _classes(tensors: Tensors) -> Said:
     if "mc_probs" in wide:
         passes["logits"] = _logs("mc_probs", wide["mc_probs"])
     if "logits" in wide:
-        outputs["logits"] = wide["logits"].float()
+        outputs["logits"] = _precise(wide["logits"])
     elif "probs" in wide:
         outputs["logits"] = _logs("probs", wide["probs"])
     elif "mc_probs" in wide:
@@ -141,7 +143,7 @@ def _labels(tensors: Tensors) -> Said:
     if "mc_probs" in tensors:
         passes["binary_logits"] = _blockwise(tensors["mc_probs"], _log_odds)
     if "logits" in tensors:
-        outputs["binary_logits"] = tensors["logits"].float()
+        outputs["binary_logits"] = _precise(tensors["logits"])
     elif "probs" in tensors:
         outputs["binary_logits"] = _blockwise(tensors["probs"], _log_odds)
     elif "mc_probs" in tensors:
@@ -162,12 +164,26 @@ def _numbers(tensors: Tensors) -> Said:
     outputs = {name: tensors[name].double() for name in ("mean", "variance") if name in tensors}
     if "std" in tensors:
         outputs["variance"] = tensors["std"].double().square()
+        _require_no_overflow("std", outputs["variance"], tensors["std"])
     if "mc_mean" not in tensors:
         return Said(outputs)
     means = tensors["mc_mean"].double()
     within = tensors["mc_variance"].double().mean(0) if "mc_variance" in tensors else 0.0
     derived = {"mean": means.mean(0), "variance": means.var(0, correction=0) + within}
+    for value in derived.values():
+        _require_no_overflow("mc_mean", value, means.abs().amax(0))
     return Said({**derived, **outputs}, {"mean": means})
+
+
+def _require_no_overflow(name: str, computed: torch.Tensor, given: torch.Tensor) -> None:
+    """Refuse numbers that are finite, and whose squares or sums are not."""
+    broken = (~computed.isfinite()).nonzero()
+    if len(broken):
+        row = int(broken[0, 0])
+        raise InputError(
+            f"{name}: row {row} is too large ({float(given[row]):.6g}, the first such row): its "
+            "variance is beyond float64; scale the numbers down"
+        )
 
 
 _READERS: dict[str, Callable[[Tensors], Said]] = {
@@ -189,43 +205,56 @@ def _of_two_classes(name: str, tensor: torch.Tensor) -> torch.Tensor:
     if name == "logits":
         return torch.cat([torch.zeros_like(tensor), tensor], -1)
     _require_unit_interval(name, tensor, "one probability a row")
-    return torch.cat([1 - tensor.double(), tensor.double()], -1)
+    yes = tensor.double().clamp(0.0, 1.0)
+    return torch.cat([1 - yes, yes], -1)
+
+
+def _precise(logits: torch.Tensor) -> torch.Tensor:
+    """Logits in float32; in float64 where they are given in it."""
+    return logits if logits.element_size() == _FLOAT64 else logits.float()
 
 
 def _logs(name: str, probs: torch.Tensor) -> torch.Tensor:
-    """Logarithms of probabilities in float32; that of 0 is the least float32 can have."""
+    """Logarithms of probabilities; that of 0 is the logarithm of the type's least number."""
     _require_probabilities(name, probs)
     return _blockwise(probs, _log)
 
 
-def _log(probs: torch.Tensor) -> torch.Tensor:
-    return probs.double().clamp_min(_LEAST).log()
+def _log(probs: torch.Tensor, least: float) -> torch.Tensor:
+    return probs.double().clamp(least, 1.0).log()
 
 
-def _log_odds(probs: torch.Tensor) -> torch.Tensor:
-    yes = probs.double()
-    return yes.clamp_min(_LEAST).log() - (1 - yes).clamp_min(_LEAST).log()
+def _log_odds(probs: torch.Tensor, least: float) -> torch.Tensor:
+    yes = probs.double().clamp(0.0, 1.0)
+    return yes.clamp_min(least).log() - (1 - yes).clamp_min(least).log()
 
 
 def _blockwise(
-    tensor: torch.Tensor, convert: Callable[[torch.Tensor], torch.Tensor]
+    tensor: torch.Tensor, convert: Callable[[torch.Tensor, float], torch.Tensor]
 ) -> torch.Tensor:
-    """``[..., n, c]`` converted in float64 and kept in float32, some rows at a time."""
-    converted = torch.empty(tensor.shape)
+    """``[..., n, c]`` converted in float64, some rows at a time, and kept as `_precise` says."""
+    kind = torch.float64 if tensor.element_size() == _FLOAT64 else torch.float32
+    converted = torch.empty(tensor.shape, dtype=kind)
+    least = torch.finfo(kind).tiny
     for start in range(0, tensor.shape[-2], BLOCK):
         span = (..., slice(start, start + BLOCK), slice(None))
-        converted[span] = convert(tensor[span])
+        converted[span] = convert(tensor[span], least)
     return converted
 
 
+def _rounding(tensor: torch.Tensor) -> float:
+    return _ROUNDING.get(tensor.element_size(), _WIDE_ROUNDING)
+
+
 def _require_unit_interval(name: str, tensor: torch.Tensor, what: str) -> None:
-    row = first_row(name, tensor, lambda block: (block < 0) | (block > 1))
+    most = _rounding(tensor)
+    row = first_row(name, tensor, lambda block: (block < -most) | (block > 1 + most))
     if row is not None:
         values = tensor[..., row, :].flatten()
-        value = float(values[(values < 0) | (values > 1)][0])
+        value = float(values[(values < -most) | (values > 1 + most)][0])
         raise InputError(
-            f"{name}: row {row} is {value:.6g} (the first such row); {what} must be from 0 to 1. "
-            "Is this a logit?"
+            f"{name}: row {row} is {value:.6g} (the first such row); {what} must be from 0 to 1, "
+            f"within {most:g}. Is this a logit?"
         )
 
 
@@ -239,11 +268,13 @@ def _require_not_negative(name: str, tensor: torch.Tensor) -> None:
 
 
 def _require_probabilities(name: str, probs: torch.Tensor) -> None:
-    row = first_row(name, probs, lambda block: block < 0)
+    most = _rounding(probs)
+    row = first_row(name, probs, lambda block: block < -most)
     if row is not None:
+        value = float(probs[..., row, :].min())
         raise InputError(
-            f"{name}: row {row} holds a negative number (the first such row); probabilities are "
-            "at least 0. Are these logits?"
+            f"{name}: row {row} holds a negative number, {value:.6g} (the first such row); "
+            f"probabilities are at least 0, within {most:g}. Are these logits?"
         )
     tolerance = _SUM_TOLERANCE.get(probs.element_size(), _WIDE_TOLERANCE)
     row = first_row(name, probs, lambda block: (block.double().sum(-1) - 1).abs() > tolerance)

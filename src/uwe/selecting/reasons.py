@@ -16,9 +16,17 @@ import torch
 from uwe._types import FloatArray, IntArray, Progress, Rows, Scores, Stage
 from uwe.strategies import Picks, Question, Strategy, needs_of
 
-__all__ = ["explained", "nearest_before", "percentiles", "stands_for"]
+__all__ = [
+    "assigned",
+    "distances_between",
+    "explained",
+    "nearest_before",
+    "percentiles",
+    "stands_for",
+]
 
 _ROWS_AT_ONCE = 4096
+_SQUARED = 1e-12, 1e12  # sizes of numbers that float32 can square and add
 _ROUNDING = {torch.float32: 2.0**-23, torch.float64: 2.0**-52}
 
 
@@ -48,8 +56,10 @@ def explained(
     if predictions.features is not None:
         x = predictions.features
         apart, nearest = nearest_before(x, picks.rows, pool.labelled)
-        counts = stands_for(x, picks.rows, progress=progress)
+        near = assigned(x, picks.rows, progress=progress)
+        counts = np.bincount(near, minlength=len(picks))
         reasons |= {"distance": apart, "nearest": nearest, "stands_for": counts}
+        reasons["assigned"] = picks.rows[near]
     return replace(picks, measure=measure, n=len(pool), **reasons)
 
 
@@ -115,7 +125,7 @@ def stands_for(x: torch.Tensor, picks: Rows, *, progress: Progress | None = None
     Args:
         x: features ``[n, d]``.
         picks: ``[k]``, in the order of picking.
-        progress: called with a `Stage` "compare": rows done, and n.
+        progress: as in `assigned`.
 
     Returns:
         int64 ``[k]``, n in all.
@@ -123,19 +133,58 @@ def stands_for(x: torch.Tensor, picks: Rows, *, progress: Progress | None = None
     >>> stands_for(torch.tensor([[0.0], [1.0], [5.0], [6.0]]), np.array([0, 3])).tolist()
     [2, 2]
     """
+    return np.bincount(assigned(x, picks, progress=progress), minlength=len(picks))
+
+
+def assigned(x: torch.Tensor, picks: Rows, *, progress: Progress | None = None) -> IntArray:
+    """The nearest pick of each row of ``x``, as its place among the picks; of equals, the earlier.
+
+    Args:
+        x: features ``[n, d]``.
+        picks: ``[k]``, in the order of picking.
+        progress: called with a `Stage` "compare": rows done, and n.
+
+    Returns:
+        int64 ``[n]``.
+
+    >>> assigned(torch.tensor([[0.0], [1.0], [5.0], [6.0]]), np.array([3, 0])).tolist()
+    [1, 1, 0, 0]
+    """
     origin = _rows(x, picks).double().mean(0)
     exact = _rows(x, picks).double() - origin
-    centres = exact.float()
-    counts = np.zeros(len(picks), dtype=np.int64)
+    scale = _scale(x, origin)
+    centres = (exact * scale).float()
+    nearest = np.empty(len(x), dtype=np.int64)
     for start in range(0, len(x), _ROWS_AT_ONCE):
-        rows = (x[start : start + _ROWS_AT_ONCE].double() - origin).float()
+        block = slice(start, start + _ROWS_AT_ONCE)
+        rows = ((x[block].double() - origin) * scale).float()
         near, close = _screened(rows, centres)
         if len(close):
             near[close] = _first_within(_rows(x, start + close.numpy()).double() - origin, exact)
-        counts += np.bincount(near.numpy(), minlength=len(picks))
+        nearest[block] = near.numpy()
         if progress is not None:
             progress(Stage("", 0, "compare", min(start + _ROWS_AT_ONCE, len(x)), len(x)))
-    return counts
+    return nearest
+
+
+def distances_between(x: torch.Tensor, rows: Rows, others: Rows) -> FloatArray:
+    """Euclidean distance of each of ``rows`` to the row of ``others`` beside it, float64.
+
+    >>> distances_between(torch.tensor([[0.0], [3.0]]), np.array([0, 1]), np.array([1, 1])).tolist()
+    [3.0, 0.0]
+    """
+    starts = range(0, len(rows), _ROWS_AT_ONCE)
+    spans = [slice(start, start + _ROWS_AT_ONCE) for start in starts]
+    return np.concatenate([np.zeros(0), *(_distances(x, rows[at], others[at]) for at in spans)])
+
+
+def _scale(x: torch.Tensor, origin: torch.Tensor) -> float:
+    """1 where float32 can square the rows' distances to the origin, else a power of two for it."""
+    largest = max(float(block.abs().max()) for block in torch.split(x, _ROWS_AT_ONCE))
+    size = largest + float(origin.abs().max())
+    if size == 0.0 or _SQUARED[0] < size < _SQUARED[1]:
+        return 1.0
+    return float(2.0 ** -np.rint(np.log2(size)))
 
 
 def _screened(x: torch.Tensor, centres: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -39,6 +39,8 @@ class Picks:
         nearest: int64 ``[k]``, that row; -1 where there is none; None without features.
         stands_for: int64 ``[k]``, how many rows of the pool, labelled ones and itself included, are
             nearest to this pick among the picks; None without features.
+        assigned: int64 ``[n]``, for every row of the pool the row of its nearest pick; of equals,
+            the earlier. It says whose label a row would inherit. None without features.
         source: where the features come from.
         seconds: what each part of the query took: ``representation``, ``selection``.
         n: rows of the pool, or None where they are not known.
@@ -52,6 +54,7 @@ class Picks:
     distance: FloatArray | None = None
     nearest: IntArray | None = None
     stands_for: IntArray | None = None
+    assigned: IntArray | None = None
     source: str = "as given"
     seconds: Mapping[str, float] = field(default_factory=dict)
     n: int | None = None

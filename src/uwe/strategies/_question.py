@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from uwe._random import as_seed
 from uwe._types import Progress, Rows
 from uwe.errors import InputError
 from uwe.pool import Pool
@@ -69,7 +70,7 @@ class Question:
     Attributes:
         predictions: of every row of the pool, in pool order.
         pool: which rows are labelled.
-        seed: of every draw.
+        seed: of every draw, from 0 to 2³² - 1.
         progress: called with a `Stage` while the rows are picked, or None.
         restricted: the only rows that may be picked, or None for all unlabelled rows.
         taken: rows that another strategy has already picked in the same query, or None. They
@@ -84,6 +85,9 @@ class Question:
     restricted: Rows | None = None
     taken: Rows | None = None
     task: Task | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", as_seed(self.seed))
 
     def __repr__(self) -> str:
         candidates, n = len(self.candidates), len(self.pool)

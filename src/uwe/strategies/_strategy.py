@@ -186,7 +186,8 @@ def _require_answerable(strategy: Strategy, question: Question, k: int) -> None:
     row = predictions.first_not_finite(strategy.needs.fields)
     if row is not None:
         raise InputError(
-            f"the model's output for pool row {row} is NaN or infinite; no rows can be chosen"
+            f"the model's output for pool row {row} is NaN or infinite "
+            f"({predictions.odd_output(row, strategy.needs.fields)}); no rows can be chosen"
         )
 
 

@@ -248,7 +248,7 @@ def _in_turn(
     answers: list[Picks] = []
     done, total = 0, int(counts.sum())
     for at, (part, count) in enumerate(zip(parts, counts.tolist(), strict=True)):
-        seed = question.seed if at == 0 else derive_seed(question.seed % 2**64, at, "part")
+        seed = question.seed if at == 0 else derive_seed(question.seed, at, "part")
         asked = replace(
             question,
             seed=seed,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from uwe._json import json_value
+from uwe._random import LARGEST_SEED
 from uwe._settings import check_settings, documented, recorded, setting
 from uwe.errors import InputError, require_known
 from uwe.experiment.settings.parts import (
@@ -50,7 +51,7 @@ class Experiment:
     Attributes:
         strategy: name of ``uwe list strategies``, or a strategy value.
         options: options of a strategy that is given by name, such as ``{"uncertainty": "bvsb"}``.
-        seed: at least 1; everything random follows from it.
+        seed: from 1 to 2³² - 1; everything random follows from it.
         budgets: labelled rows after each cycle, rising; or a name of ``uwe list budgets``.
         data: the data set.
         learner: the model.
@@ -79,7 +80,12 @@ class Experiment:
         {}, "NAME=VALUE, an option of the strategy.", flags=("--option",), repeated=True
     )
     seed: int = setting(
-        1, "One seed or several: 3, 1-3, 1,5.", at_least=1, record="seed", flags=("--seeds",)
+        1,
+        "One seed or several: 3, 1-3, 1,5; from 1 to 4294967295.",
+        at_least=1,
+        at_most=LARGEST_SEED,
+        record="seed",
+        flags=("--seeds",),
     )
     budgets: str | tuple[int, ...] = setting(
         "exp05k",

@@ -1,0 +1,242 @@
+"""Numbers from any library as arrays and tensors of this one: viewed, converted or refused.
+
+Every array that a user or a model gives comes through `as_tensor` or `as_array`, so that all of
+them take and refuse the same things, with the array's name in the message.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from uwe.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["as_array", "as_floating", "as_tensor", "odd_value"]
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+_NUMERIC = "biuf"
+_KINDS = {"O": "objects", "U": "text", "S": "bytes", "M": "dates", "m": "durations", "V": "bytes"}
+_WIDEST = 8  # bytes of a number that torch has
+_EXACT_IN_FLOAT32 = 2  # bytes of an integer that float32 holds exactly, at most
+_ONE_BYTE = 1
+_SHOWN = 40  # characters of a value in an error
+_UNSIGNED = {"uint16": "float32", "uint32": "float64", "uint64": "float64"}
+"""What unsigned numbers of 16 bits and more become, since torch computes little with them."""
+
+
+def as_tensor(name: str, value: Any, *, instead: str = "") -> torch.Tensor:
+    """The numbers of ``value`` on the CPU, on its own memory wherever torch can have it.
+
+    Taken are arrays and tensors of booleans, whole and floating numbers of any size, byte order and
+    layout, nested lists, data frames, and what exports its memory (``__array__``, ``__dlpack__``).
+    Floating numbers of 8 bits become float32, which holds them exactly.
+
+    Args:
+        name: what an error calls the array.
+        value: the array.
+        instead: what else to do with a sparse array, besides making it dense.
+
+    Raises:
+        InputError: it is sparse, masked, complex, structured, quantised, or has no values; it holds
+            something else than numbers; its rows differ in length.
+
+    >>> as_tensor("features", [[1.0, 2.0]])
+    tensor([[1., 2.]], dtype=torch.float64)
+    """
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        array = as_array(name, value, instead=instead)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the memory is read-only; nothing is written
+            return torch.from_numpy(_fit_for_torch(array))
+    tensor = _on_host(name, value, instead)
+    wide = _UNSIGNED.get(_type_of(tensor))
+    return tensor if wide is None else tensor.to(getattr(torch, wide))
+
+
+def as_floating(tensor: torch.Tensor) -> torch.Tensor:
+    """Floating numbers as they are; whole numbers in the type that holds them, booleans as 0 and 1.
+
+    >>> import torch
+    >>> as_floating(torch.ones(2, dtype=torch.uint8)).dtype, as_floating(torch.arange(2)).dtype
+    (torch.float32, torch.float64)
+    """
+    if tensor.is_floating_point():
+        return tensor
+    return tensor.float() if tensor.element_size() <= _EXACT_IN_FLOAT32 else tensor.double()
+
+
+def as_array(name: str, value: Any, *, instead: str = "") -> Array:
+    """The numbers of ``value`` as an array of booleans, whole or floating numbers; as `as_tensor`.
+
+    >>> as_array("labelled", (True, False)).dtype
+    dtype('bool')
+    """
+    if _is_tensor(value):
+        tensor = _on_host(name, value, instead)
+        host: Array = (tensor.float() if _type_of(tensor) == "bfloat16" else tensor).numpy()
+        return host
+    _refuse_sparse(name, value, instead)
+    if isinstance(value, np.ma.MaskedArray):
+        value = _unmasked(name, value)
+    array = _exported(name, value)
+    if array.dtype.kind in _NUMERIC:
+        return array
+    if array.dtype.names is not None:
+        raise InputError(
+            f"{name} is an array of records with the fields {', '.join(array.dtype.names)}; "
+            "give one of its fields"
+        )
+    if array.dtype.kind == "O":
+        raise _objects(name, array)
+    if array.dtype.kind == "V" and array.dtype.type is not np.void:  # ml_dtypes: bfloat16, float8
+        return array.astype(np.float32)
+    if array.dtype.kind == "c":
+        raise InputError(f"{name} holds complex numbers, which have no order; give real numbers")
+    held = _KINDS.get(array.dtype.kind, array.dtype.name)
+    raise InputError(f"{name} holds {held}, not numbers; give an array of one numeric type")
+
+
+def odd_value(value: float) -> str | None:
+    """What is wrong with a number that is not finite, in words; None where nothing is.
+
+    >>> odd_value(float("-inf")), odd_value(1.0)
+    ('minus infinity', None)
+    """
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "infinity" if value > 0 else "minus infinity"
+    return None
+
+
+def _is_tensor(value: Any) -> bool:
+    if not hasattr(value, "layout"):
+        return False
+    import torch
+
+    return isinstance(value, torch.Tensor)
+
+
+def _on_host(name: str, tensor: torch.Tensor, instead: str) -> torch.Tensor:
+    """A dense tensor of real numbers of 16 bits or more, or whole numbers, on the CPU."""
+    fault = _fault_of_tensor(tensor, instead)
+    if fault is not None:
+        raise InputError(f"{name} is {fault}")
+    try:
+        host = tensor.detach().cpu().resolve_neg()
+        host.flatten()[:1].double()  # types that torch stores, but computes nothing with
+        return host.float() if _is_short(host) else host
+    except (RuntimeError, NotImplementedError, TypeError) as error:
+        raise InputError(
+            f"{name} is a tensor of {_type_of(tensor)}, which torch cannot convert; give float32"
+        ) from error
+
+
+def _type_of(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _fault_of_tensor(tensor: torch.Tensor, instead: str) -> str | None:
+    """Why a tensor cannot be taken, in words that follow "is"."""
+    layout = str(tensor.layout).removeprefix("torch.")
+    faults: tuple[tuple[Callable[[], bool], str], ...] = (
+        (lambda: tensor.is_meta, "on the device meta and so has no values; give its values"),
+        (
+            lambda: layout.startswith("sparse"),
+            f"sparse ({layout}); give it dense (to_dense()){instead}",
+        ),
+        (lambda: layout != "strided" or tensor.is_nested, f"of layout {layout}; give it dense"),
+        (lambda: tensor.is_quantized, f"quantised ({_type_of(tensor)}); give dequantize() of it"),
+        (tensor.is_complex, "complex, and complex numbers have no order; give real numbers"),
+    )
+    return next((text for found, text in faults if found()), None)
+
+
+def _is_short(tensor: torch.Tensor) -> bool:
+    """Whether it holds floating numbers of 8 bits, with which torch computes nothing."""
+    return tensor.is_floating_point() and tensor.element_size() <= _ONE_BYTE
+
+
+def _refuse_sparse(name: str, value: Any, instead: str) -> None:
+    if hasattr(value, "tocsr") or (hasattr(value, "todense") and hasattr(value, "nnz")):
+        raise InputError(
+            f"{name} is sparse ({type(value).__name__}); give it dense (toarray()){instead}"
+        )
+
+
+def _unmasked(name: str, value: np.ma.MaskedArray[Any, Any]) -> Array:
+    hidden = np.argwhere(np.ma.getmaskarray(value))
+    if len(hidden):
+        raise InputError(
+            f"{name} is a masked array, and row {hidden[0][0] if value.ndim else 0} is masked; "
+            "fill the masked values or leave the rows out"
+        )
+    return np.asarray(value.data)
+
+
+def _exported(name: str, value: Any) -> Array:
+    """Any object as an array, on its own memory if it has one."""
+    if isinstance(value, list | tuple) and value and all(map(_is_tensor, value)):
+        value = [as_array(name, each) for each in value]
+    try:
+        if not hasattr(value, "__array__") and hasattr(value, "__dlpack__"):
+            return np.from_dlpack(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return np.asarray(value)
+    except Exception as error:  # what exports its memory raises errors of many kinds
+        if isinstance(value, list | tuple):
+            raise InputError(
+                f"{name} is no array: its rows differ in length or kind ({_line(error)})"
+            ) from error
+        raise InputError(
+            f"{name} is a {type(value).__name__}, which is no array of numbers on this machine's "
+            f"memory ({_line(error)}); give a NumPy array"
+        ) from error
+
+
+def _objects(name: str, array: Array) -> InputError:
+    """Objects are refused even where they are numbers: a gap or a text would not show."""
+    if array.ndim == 0:
+        return InputError(f"{name} is a {type(array.item()).__name__}, not an array of numbers")
+    odd = next((at for at, value in np.ndenumerate(array) if not _is_number(value)), None)
+    where = "" if odd is None else f": row {odd[0]} has {repr(array[odd])[:_SHOWN]}"
+    return InputError(
+        f"{name} holds objects or mixed types, not numbers alone{where}; give an array of one "
+        "numeric type, such as astype(float)"
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real | np.bool_)
+
+
+def _fit_for_torch(array: Array) -> Array:
+    """The array in a type and a layout that torch can view; itself where it can."""
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if size > _WIDEST:
+        with np.errstate(over="ignore"):
+            return array.astype(np.float64)
+    if kind == "u" and size > _ONE_BYTE:
+        return array.astype(np.float32 if size <= _EXACT_IN_FLOAT32 else np.float64)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    odd = any(stride < 0 or stride % size for stride in array.strides)
+    return np.array(array, order="C") if odd or not array.flags.aligned else array
+
+
+def _line(error: Exception) -> str:
+    """The first line of an error, cut."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:120]
