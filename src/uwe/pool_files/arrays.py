@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from uwe.errors import DataError, damaged
 from uwe.pool_files.container import Container, as_ids
+from uwe.pool_files.long_texts import names_of, unpacked
 
 if TYPE_CHECKING:
     import torch
@@ -70,13 +71,27 @@ def open_safetensors(path: Path) -> Container:
             tensor: torch.Tensor = opened.get_tensor(name)
             return tensor
 
+    long = names_of(_IDS)
+    in_tensors = set(long) <= set(tensors) and _IDS not in tensors
+
     def read_ids(name: str) -> list[str]:
+        if name == _IDS and in_tensors:
+            return _unpacked(path, *(read(part) for part in long))
         if name in tensors:
             return as_ids(path, name, read(name).numpy())
         return _listed(path, metadata[name])
 
-    listed = [_IDS] if _IDS in metadata and _IDS not in tensors else []
+    listed = [_IDS] if (_IDS in metadata or in_tensors) and _IDS not in tensors else []
     return Container(path, (*tensors, *listed), read, read, read_ids, task=metadata.get("task"))
+
+
+def _unpacked(path: Path, utf8: torch.Tensor, ends: torch.Tensor) -> list[str]:
+    if [str(each.dtype) for each in (utf8, ends)] != ["torch.uint8", "torch.int64"]:
+        raise DataError(
+            f"{path}: ids.utf8 and ids.ends must be uint8 and int64, not {utf8.dtype} and "
+            f"{ends.dtype}"
+        )
+    return unpacked(utf8.numpy(), ends.numpy(), f"{path}: ids")
 
 
 def _container(path: Path, files: dict[str, Path]) -> Container:
