@@ -311,11 +311,10 @@ def test_photographs_are_turned_upright(tmp_path: Path) -> None:
     assert decode_image(file, "RGB", "x").shape == (8, 4, 3)
 
 
-def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
-    """An image with more than 8 bits a channel is an error, not silently clipped."""
+def test_sixteen_bits_are_scaled_by_their_range(tmp_path: Path) -> None:
+    """A 16-bit image keeps its upper 8 bits: it is neither clipped to white nor cut to black."""
     file = saved(tmp_path / "x.png", Image.fromarray(np.full((2, 2), 40000, dtype=np.uint16)))
-    with pytest.raises(DataError, match=r"x\.png has more than 8 bits a channel \(mode I;16"):
-        decode_image(file, "RGB", "x.png")
+    assert decode_image(file, "RGB", "x.png").tolist() == [[[40000 // 256] * 3] * 2] * 2
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + b"\0" * 20])

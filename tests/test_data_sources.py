@@ -645,7 +645,8 @@ def test_the_hub_is_asked_once(
     """CIFAR-10 without data_dir comes from the hub, and later from the cache, offline."""
     calls: list[tuple[str, str]] = []
 
-    def load(name: str, *, cache_dir: str) -> Any:
+    def load(name: str, *, cache_dir: str, trust_remote_code: bool) -> Any:
+        assert not trust_remote_code
         calls.append((name, cache_dir))
         return hub_of(train=(cifar_images[:50], LABELS[:50]), test=(cifar_images[50:], LABELS[50:]))
 
@@ -661,7 +662,7 @@ def test_the_hub_is_asked_once(
 def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong at the hub is one line that says what to do."""
 
-    def fail(name: str, *, cache_dir: str) -> Any:
+    def fail(name: str, **_: Any) -> Any:
         raise ConnectionError("Couldn't reach it\non the Hub")
 
     monkeypatch.setattr(datasets, "load_dataset", fail)
@@ -691,7 +692,7 @@ def test_fashion_mnist_from_the_hub_is_grey(
         )
         for name, images in (("train", train), ("test", test))
     }
-    monkeypatch.setattr(datasets, "load_dataset", lambda name, cache_dir: splits)
+    monkeypatch.setattr(datasets, "load_dataset", lambda name, **_: splits)
     monkeypatch.setattr(fashion_mnist, "_DEBIAN", tmp_path / "nowhere")
     data = load_dataset("fashion_mnist")
     assert data.image_shape == (28, 28, 1)

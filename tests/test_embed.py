@@ -73,7 +73,9 @@ def test_a_killed_process_goes_on_where_it_was(
     monkeypatch.undo()
     asked: list[int] = []
     embed(texts(), encoder(asked), out, batch=4)
-    assert len(asked) == 6 - at
+    assert len(asked) == 6 - at + (
+        at > 0
+    )  # the first batch again, to see that the model is the same
     assert out.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
 
 

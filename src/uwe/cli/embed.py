@@ -27,6 +27,7 @@ def embed_command(
     batch: Whole = 32,
     device: str = "auto",
     data_dir: Path | None = None,
+    skip_broken: Annotated[bool, Parameter(negative=())] = False,
     force: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Make a pool of your images or texts: features, and probabilities if the model classifies.
@@ -55,6 +56,9 @@ def embed_command(
         auto, cpu, cuda, cuda:1 or mps.
     data_dir
         Folder of a data set of the hub; without it the data is downloaded.
+    skip_broken
+        Leave out images that cannot be decoded, and list them. Without it the first one ends the
+        command.
     force
         Overwrite an output file that exists.
     """
@@ -68,8 +72,10 @@ def embed_command(
     from uwe.learners import resolve_device
 
     where = resolve_device(device)
-    items = open_source(source, text=text, label=label, data_dir=data_dir, image_size=image_size)
-    encoder = load_encoder(model, items.kind, device=where)
     with Display() as display:
-        embed(items, encoder, output, batch=batch, progress=display)
-    print(f"{len(items.ids):,} {items.kind} by {model}. Written: {output}")
+        items = open_source(
+            source, text=text, label=label, data_dir=data_dir, image_size=image_size
+        )
+        encoder = load_encoder(model, items.kind, device=where)
+        done = embed(items, encoder, output, batch=batch, skip_broken=skip_broken, progress=display)
+    print(f"{done.rows:,} {items.kind} by {model}. Written: {output}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,15 @@ import numpy as np
 
 from uwe.data.cache import load_cached, stamps
 from uwe.data.dataset import Dataset
+from uwe.data.image_files import (
+    SUFFIXES,
+    FoundImages,
+    all_of,
+    find_images,
+    image_id,
+    images_beside,
+    leads_up,
+)
 from uwe.data.images import decode_image
 from uwe.data.label_columns import class_name, labels_by_row
 from uwe.data.request import Request
@@ -21,11 +30,8 @@ from uwe.data.table import train_and_test
 from uwe.errors import DataError, InputError
 from uwe.tasks import is_missing
 
-__all__ = ["SUFFIXES", "images_below", "load_folder"]
+__all__ = ["load_folder"]
 
-SUFFIXES = frozenset(
-    [".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"]
-)
 _SPLITS = ("train", "test", "val", "valid", "validation")
 
 
@@ -55,18 +61,21 @@ def load_folder(request: Request) -> Dataset:
 
 def _labelled_by_file(request: Request, root: Path, labels: Path) -> Dataset:
     """Images whose labels stand in a file; those that it does not name have none."""
-    files = images_below(root)
-    if not files:
-        raise DataError(f"there are no images ({', '.join(sorted(SUFFIXES))}) below {root}")
-    ids = tuple(_id(file, root) for file in files)
+    found = find_images(root).required(root)
+    files = found.files
+    ids = tuple(image_id(file, root) for file in files)
     [values] = labels_by_row(labels, [ids])
     names = [None if is_missing(label) else class_name(label) for label in values]
     classes = tuple(sorted({name for name in names if name is not None}))
     number = {name: at for at, name in enumerate(classes)}
     y = np.array([-1 if name is None else number[name] for name in names], dtype=np.int64)
-    origin = [*stamps(root, files), hashlib.blake2b(labels.read_bytes()).hexdigest()]
+    origin = [
+        *stamps(root, files),
+        hashlib.blake2b(labels.read_bytes()).hexdigest(),
+        found.notes(root),
+    ]
     encoded = EncodedRows(y, ids, lambda: _images(files))
-    opened = partial(as_source, request, classes, encoded, None)
+    opened = partial(as_source, request, classes, encoded, None, found.notes(root))
     return load_cached(request, origin, opened, IMAGENET)
 
 
@@ -87,52 +96,52 @@ class _Layout:
 
 def _layout(root: Path) -> _Layout:
     """A folder ``train`` is a split if it holds folders, and a class if it holds images."""
+    beside = images_beside(root)
+    stray = f"{len(beside.files)} images lie in {root} itself and are left out"
+    notes = ((stray,) if beside.files else ()) + replace(beside, files=[]).notes(root)
     if not _folders(root / "train"):
-        return _Layout(root, _files_by_class(root), None, _stray(root))
+        found = _found_by_class(root)
+        return _Layout(root, _files(found), None, notes + _notes(root, found))
     there = {name: root / name for name in _SPLITS if (root / name).is_dir()}
-    train, test, notes = train_and_test(there, str(root))
-    by_class = None if test is None else _files_by_class(test)
-    return _Layout(root, _files_by_class(train), by_class, notes)
+    train, test, unused = train_and_test(there, str(root))
+    splits = [_found_by_class(split) for split in (train, test) if split is not None]
+    notes += unused + tuple(note for found in splits for note in _notes(root, found))
+    return _Layout(root, _files(splits[0]), None if test is None else _files(splits[1]), notes)
 
 
-def _stray(root: Path) -> tuple[str, ...]:
-    images = sum(_is_image(path) for path in root.iterdir())
-    return (f"{images} images lie in {root} itself and are left out",) if images else ()
+def _files(found: Mapping[str, FoundImages]) -> dict[str, list[Path]]:
+    return {name: of.files for name, of in found.items()}
 
 
-def _files_by_class(root: Path) -> dict[str, list[Path]]:
-    files = {folder.name: images_below(folder) for folder in _folders(root)}
-    if not any(files.values()):
+def _notes(root: Path, found: Mapping[str, FoundImages]) -> tuple[str, ...]:
+    return all_of(list(found.values())).notes(root)
+
+
+def _found_by_class(root: Path) -> dict[str, FoundImages]:
+    found = {folder.name: find_images(folder) for folder in _folders(root)}
+    if not any(of.files for of in found.values()):
         raise DataError(
             f"there are no images in folders below {root}; put each class's images "
             f"({', '.join(sorted(SUFFIXES))}) into a folder of its own, or name their labels with "
             "--labels FILE"
         )
-    empty = next((name for name, of in files.items() if not of), None)
+    empty = next((name for name, of in found.items() if not of.files), None)
     if empty is not None:
-        raise DataError(f"there are no images in {root / empty}; add some or remove the folder")
-    return files
+        also = "".join(f"; {note}" for note in found[empty].notes(root))
+        raise DataError(
+            f"there are no images in {root / empty}; add some or remove the folder{also}"
+        )
+    return found
 
 
 def _folders(root: Path) -> list[Path]:
+    """The folders of classes; a link to a folder above is none."""
     if not root.is_dir():
         return []
     return sorted(
-        path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")
-    )
-
-
-def images_below(folder: Path) -> list[Path]:
-    """The images in a folder and below, sorted; what is hidden is left out."""
-    return sorted(path for path in folder.rglob("*") if _is_image(path, folder))
-
-
-def _is_image(path: Path, below: Path | None = None) -> bool:
-    parts = path.relative_to(below).parts if below else (path.name,)
-    return (
-        path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in parts)
+        path
+        for path in root.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and not leads_up(path, root)
     )
 
 
@@ -155,18 +164,9 @@ def _rows(root: Path, classes: Sequence[str], split: dict[str, list[Path]]) -> E
     labels = [classes.index(name) for name, of in split.items() for _ in of]
     return EncodedRows(
         np.array(labels, dtype=np.int64),
-        tuple(_id(file, root) for file in files),
+        tuple(image_id(file, root) for file in files),
         lambda: _images(files),
     )
-
-
-def _id(file: Path, root: Path) -> str:
-    name = file.relative_to(root).as_posix()
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(f"the file name {name!a} is not UTF-8; rename it") from error
-    return name
 
 
 def _images(files: Sequence[Path]) -> Iterator[LazyImage]:

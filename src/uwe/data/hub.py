@@ -98,7 +98,9 @@ def _open_folder(request: Request, folder: Path) -> Source:
 def _open_hub(request: Request, name: str, columns: Callable[[Table], Columns]) -> Source:
     datasets = optional("datasets", _PURPOSE)
     try:
-        splits = datasets.load_dataset(name, cache_dir=str(cache_folder() / "hub"))
+        splits = datasets.load_dataset(
+            name, cache_dir=str(cache_folder() / "hub"), trust_remote_code=False
+        )
     except Exception as error:  # whatever the network, the hub and the data set's files raise
         raise _not_loaded(name, error) from error
     train, test, notes = train_and_test(
@@ -108,7 +110,16 @@ def _open_hub(request: Request, name: str, columns: Callable[[Table], Columns]) 
 
 
 def _hub_table(name: str, split: Any) -> Table:
-    return Table(name, split.features.to_dict(), lambda column: _values(split, column))
+    features = split.features.to_dict()
+    return Table(name, features, lambda column: _values(split, column), _downloads())
+
+
+def _downloads() -> tuple[Path, ...]:
+    """The folders into which the library of the hub downloads and unpacks files."""
+    config = optional("datasets.config", _PURPOSE)
+    hub = optional("huggingface_hub.constants", _PURPOSE)
+    caches = (cache_folder() / "hub", config.HF_DATASETS_CACHE, hub.HF_HUB_CACHE)
+    return tuple(Path(folder).absolute() for folder in caches)
 
 
 def _values(split: Any, column: str) -> Iterator[Any]:

@@ -90,7 +90,7 @@ class Source:
             raise DataError(
                 f"label {self.rows.y[row]} of {self.name_of(row)} is outside the "
                 f"{len(self.classes)} classes (0 to {len(self.classes) - 1}); "
-                "mend or remove the row"
+                "repair or remove the row"
             )
 
     def limited(self, request: Request) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -35,11 +36,14 @@ class Table:
         name: what an error calls it.
         features: the description of each column, in the hub's form.
         values: gives the values of a column, one after another.
+        downloads: folders to which the library of the hub downloads; a path in a column of images
+            is followed into these alone, and nowhere in a file of somebody else's.
     """
 
     name: str
     features: Mapping[str, Any]
     values: Callable[[str], Iterator[Any]]
+    downloads: tuple[Path, ...] = ()
 
     def columns(self) -> str:
         """The columns and what they hold, for an error."""
@@ -146,21 +150,37 @@ def _rows(table: Table, columns: Columns, y: Labels) -> EncodedRows:
 
 def _images(table: Table, columns: Columns) -> Iterator[LazyImage]:
     for row, value in enumerate(table.values(columns.image)):
-        yield partial(_image, value, columns.mode, f"in row {row} of {table.name}")
+        name = f"in row {row} of {table.name}"
+        yield partial(_image, value, columns.mode, name, table.downloads)
 
 
-def _image(value: Any, mode: str, name: str) -> Images:
-    return decode_image(_encoded(value, name), mode, name)
+def _image(value: Any, mode: str, name: str, downloads: Sequence[Path]) -> Images:
+    return decode_image(_encoded(value, name, downloads), mode, name)
 
 
-def _encoded(value: Any, name: str) -> bytes | Path:
+def _encoded(value: Any, name: str, downloads: Sequence[Path]) -> bytes | Path:
     if isinstance(value, bytes):
         return value
     if isinstance(value, dict) and value.get("bytes") is not None:
         return bytes(value["bytes"])
     if isinstance(value, dict) and value.get("path"):
-        return Path(value["path"])
-    raise DataError(f"there is no image {name}; mend or remove the row")
+        return _downloaded(str(value["path"]), name, downloads)
+    raise DataError(f"there is no image {name}; repair or remove the row")
+
+
+def _downloaded(path: str, name: str, downloads: Sequence[Path]) -> Path:
+    """A file that the hub's library downloaded.
+
+    Raises:
+        DataError: it is anywhere else; a table could name any file of this machine.
+    """
+    whole = Path(os.path.normpath(path))
+    if not any(whole.is_relative_to(folder) for folder in downloads):
+        raise DataError(
+            f"the image {name} is only a path, {path!r}, which is not followed; write the images' "
+            "bytes into the column"
+        )
+    return whole
 
 
 def _classes(
@@ -179,7 +199,7 @@ def _labels(table: Table, known: Mapping[Any, int], values: Sequence[Any]) -> La
     if unknown is not None:
         raise DataError(
             f"row {unknown} of {table.name} has the label {values[unknown]!r}, which is none of "
-            f"the {len(known)} classes; mend or remove the row"
+            f"the {len(known)} classes; repair or remove the row"
         )
     return np.array([known[value] for value in values], dtype=np.int64)
 

@@ -2,6 +2,6 @@
 
 from uwe.embedder.encoders import Encoder, load_encoder
 from uwe.embedder.sources import EncoderInput, open_source
-from uwe.embedder.work import embed
+from uwe.embedder.work import Embedded, embed
 
-__all__ = ["Encoder", "EncoderInput", "embed", "load_encoder", "open_source"]
+__all__ = ["Embedded", "Encoder", "EncoderInput", "embed", "load_encoder", "open_source"]

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from uwe._files import expanded
 from uwe._optional import optional
+from uwe._types import Progress, Stage
 from uwe.data import load_dataset
-from uwe.data.folder import SUFFIXES, images_below
-from uwe.data.images import decode_image, fit_image
+from uwe.data.image_files import find_images, image_id
+from uwe.data.images import decode_image, fit_image, size_of_image
 from uwe.data.parquet import parquet_splits
 from uwe.data.table import train_and_test
+from uwe.embedder.digests import json_digest
+from uwe.embedder.ids import check_ids
 from uwe.errors import DataError, InputError
 from uwe.tables import (
-    ID_NAMES,
     LABEL_NAMES,
     TABLE_SUFFIXES,
     Table,
@@ -30,6 +30,7 @@ from uwe.tables.table import Listed
 __all__ = ["EncoderInput", "open_source"]
 
 _HUB = "hub:"
+_ROWS_A_REPORT = 256
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,13 @@ class EncoderInput:
         stamp: tells whether the items are still the same.
         labels: the label of each item as text, None where it has none; None where no labels are
             known.
+        parts: what ``stamp`` is about, by name: values, or digests of long ones.
+        check: gives, by row, why an item cannot be read, as far as can be told quickly; None where
+            all of them are read already.
+        notes: what people should know of the items.
+
+    Raises:
+        DataError: an id is empty, holds a line break, is not UTF-8 or repeats.
     """
 
     kind: str
@@ -50,6 +58,12 @@ class EncoderInput:
     fetch: Callable[[int, int], list[Any]]
     stamp: str
     labels: Sequence[str | None] | None = None
+    parts: Mapping[str, object] = field(default_factory=dict)
+    check: Callable[[Progress | None], dict[int, str]] | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_ids(self.ids)
 
 
 def open_source(
@@ -95,23 +109,49 @@ def open_source(
 
 
 def _images(folder: Path, size: int | None) -> EncoderInput:
-    paths = images_below(folder)
-    if not paths:
-        raise DataError(f"there are no images ({', '.join(sorted(SUFFIXES))}) below {folder}")
-    ids = [path.relative_to(folder).as_posix() for path in paths]
+    found = find_images(folder).required(folder)
+    paths = found.files
+    ids = [image_id(path, folder) for path in paths]
     states = [(path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
     def fetch(start: int, end: int) -> list[Any]:
         return [fit_image(decode_image(path, "RGB", str(path)), size) for path in paths[start:end]]
 
-    return EncoderInput("images", ids, fetch, _stamp([ids, states, size]))
+    parts = {"image size": size, "ids": json_digest(ids), "images": json_digest(states)}
+    return EncoderInput(
+        "images",
+        ids,
+        fetch,
+        json_digest([ids, states, size]),
+        parts=parts,
+        check=lambda progress: _broken(paths, progress),
+        notes=found.notes(folder),
+    )
+
+
+def _broken(paths: Sequence[Path], progress: Progress | None) -> dict[int, str]:
+    """Why images cannot be opened, by row, as their headers tell."""
+    reasons: dict[int, str] = {}
+    for row, path in enumerate(paths):
+        try:
+            size_of_image(path, str(path))
+        except DataError as error:
+            reasons[row] = str(error)
+        if progress is not None and (row + 1) % _ROWS_A_REPORT == 0:
+            progress(Stage("", 0, "look at images", row + 1, len(paths)))
+    return reasons
 
 
 def _data_set(name: str, data_dir: Path | None, size: int | None) -> EncoderInput:
     data = load_dataset(name, data_dir=data_dir, image_size=size)
     x = data.train.x
     return EncoderInput(
-        "images", data.ids, lambda start, end: list(x[start:end]), _stamp([data.fingerprint, size])
+        "images",
+        data.ids,
+        lambda start, end: list(x[start:end]),
+        json_digest([data.fingerprint, size]),
+        parts={"image size": size, "data set": data.fingerprint, "ids": json_digest(data.ids)},
+        notes=data.notes,
     )
 
 
@@ -124,19 +164,17 @@ def _texts(name: str, column: str, label: str | None, data_dir: Path | None) -> 
     row = next((row for row, text in enumerate(texts) if not isinstance(text, str)), None)
     if row is not None:
         raise DataError(f"{name}: row {row} of column {column} holds {texts[row]!r}, no text")
-    ids = _ids(table) or [str(number) for number in range(len(texts))]
+    ids = table.ids() or [str(number) for number in range(len(texts))]
+    labels = _labels(table, label)
+    parts = {
+        "column of texts": column,
+        "texts": json_digest(texts),
+        "ids": json_digest(ids),
+        "labels": json_digest(labels),
+    }
     return EncoderInput(
-        "texts",
-        ids,
-        lambda start, end: texts[start:end],
-        _stamp([column, texts, ids]),
-        _labels(table, label),
+        "texts", ids, lambda start, end: texts[start:end], json_digest(parts), labels, parts
     )
-
-
-def _ids(table: Table) -> list[str] | None:
-    column = table.first(ID_NAMES)
-    return None if column is None else [str(value) for value in table.values(column)]
 
 
 def _labels(table: Table, name: str | None) -> list[str | None] | None:
@@ -177,12 +215,8 @@ def _hub_table(path: Path, name: str) -> Table:
 def _hub_split(name: str) -> Any:
     datasets = optional("datasets", "loading data sets of the hub")
     try:
-        splits = datasets.load_dataset(name)
+        splits = datasets.load_dataset(name, trust_remote_code=False)
     except Exception as error:  # whatever the network and the hub raise
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(f"cannot load {name} from the hub: {reason}") from error
     return train_and_test(splits, name)[0]
-
-
-def _stamp(what: object) -> str:
-    return hashlib.blake2b(json.dumps(what).encode(), digest_size=16).hexdigest()

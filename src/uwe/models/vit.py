@@ -86,13 +86,21 @@ def load_vit(weights: str) -> nn.Module:
     except ImportError as error:
         raise InputError("model 'vit' needs the extra 'vit': pip install 'uwe[vit]'") from error
     try:
-        model: nn.Module = ViTModel.from_pretrained(weights, add_pooling_layer=False)
+        loaded: Any = ViTModel.from_pretrained(
+            weights, add_pooling_layer=False, output_loading_info=True, trust_remote_code=False
+        )
     except (OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(
             f"the weights {weights!r} of model 'vit' cannot be loaded: {reason} "
             "(--vit-weights takes a hub name or a local folder)"
         ) from error
+    model: nn.Module = loaded[0]
+    if lacking := sorted(loaded[1]["missing_keys"]):
+        raise InputError(
+            f"the weights {weights!r} of model 'vit' lack {len(lacking)} parts, such as "
+            f"{lacking[0]}, which would be drawn at random; give a checkpoint of ViT"
+        )
     return model
 
 

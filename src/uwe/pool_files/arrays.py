@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from uwe.errors import DataError, damaged
 from uwe.pool_files.container import Container, ids_in
+from uwe.pool_files.long_texts import names_of, unpacked
 from uwe.tables import ID_NAMES, as_ids
 
 if TYPE_CHECKING:
@@ -71,7 +72,12 @@ def open_safetensors(path: Path) -> Container:
             tensor: torch.Tensor = opened.get_tensor(name)
             return tensor
 
+    long = names_of(_IDS)
+    in_tensors = set(long) <= set(tensors) and _IDS not in tensors
+
     def read_ids(name: str) -> list[str]:
+        if name == _IDS and in_tensors:
+            return _unpacked(path, *(read(part) for part in long))
         if name not in tensors:
             return _listed(path, name, metadata[name])
         if name in metadata:
@@ -85,7 +91,17 @@ def open_safetensors(path: Path) -> Container:
         return ids_in(path, name, tensor.numpy())
 
     listed = [name for name in ID_NAMES if name in metadata and name not in tensors]
+    listed += [_IDS] if in_tensors and _IDS not in listed else []
     return Container(path, (*tensors, *listed), read, read, read_ids, task=metadata.get("task"))
+
+
+def _unpacked(path: Path, utf8: torch.Tensor, ends: torch.Tensor) -> list[str]:
+    if [str(each.dtype) for each in (utf8, ends)] != ["torch.uint8", "torch.int64"]:
+        raise DataError(
+            f"{path}: ids.utf8 and ids.ends must be uint8 and int64, not {utf8.dtype} and "
+            f"{ends.dtype}"
+        )
+    return unpacked(utf8.numpy(), ends.numpy(), f"{path}: ids")
 
 
 def _container(path: Path, files: dict[str, Path]) -> Container:

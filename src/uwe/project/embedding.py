@@ -91,7 +91,7 @@ def _embed(
     make_folder(path.parent)
     given = open_source(str(source), text=text, image_size=image_size)
     encoder = load_encoder(model, given.kind, device=resolve_device("auto"))
-    embed(given, encoder, path, progress=progress)
+    embed(replace(given, notes=()), encoder, path, progress=progress)
     for other in path.parent.glob("embedding-*.safetensors"):
         if other != path:
             other.unlink(missing_ok=True)

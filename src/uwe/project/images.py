@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,11 +11,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from uwe._files import make_folder, write_whole
-from uwe._optional import optional
 from uwe._types import Progress, Stage
 from uwe.data import IMAGENET
-from uwe.data.folder import images_below
-from uwe.data.images import decode_image, fit_image
+from uwe.data.image_files import find_images, image_id
+from uwe.data.images import decode_image, fit_image, size_of_image
 from uwe.errors import DataError
 from uwe.project.digests import chosen, digest, stamp
 from uwe.project.ids import Names
@@ -24,33 +24,36 @@ from uwe.selecting.sheet import thumbnail
 
 __all__ = ["check_images", "images_in"]
 
+_log = logging.getLogger("uwe.project")
 
-def images_in(folder: Path, image_size: int | None) -> Items:
+
+def images_in(folder: Path, side: int | None) -> Items:
     """The images in a folder and below; an id is the path below the folder.
 
     Args:
         folder: of the images.
-        image_size: side of the square that is learnt from; None for the images' own size.
+        side: of the square that is learnt from; None for the images' own size.
 
     Raises:
         DataError: there are no images.
     """
-    files = images_below(folder)
-    if not files:
-        raise DataError(f"there are no images below {folder}")
-    names = [file.relative_to(folder).as_posix() for file in files]
+    found = find_images(folder).required(folder)
+    for note in found.notes(folder):
+        _log.info("%s", note, extra={"screen": True})
+    files = found.files
+    names = [image_id(file, folder) for file in files]
     ids = Names(tuple(names))
     return Items(
         "images",
         ids,
         {name: stamp(file) for name, file in zip(names, files, strict=True)},
         lambda rows, n: [digest(files[row].read_bytes()) for row in chosen(rows, n)],
-        lambda cache, progress: _decoded(files, cache, image_size, progress),
+        lambda cache, progress: _decoded(files, cache, side, progress),
         lambda row: Image(thumbnail(files[row])),
         no_column,
         preparation=IMAGENET,
-        check=lambda: check_images(files, image_size),
-        sample=lambda: next(_fitted(files, image_size))[None],
+        check=lambda: check_images(files, side),
+        sample=lambda: next(_fitted(files, side))[None],
     )
 
 
@@ -100,15 +103,9 @@ def check_images(files: Sequence[Path], size: int | None) -> None:
     Raises:
         DataError: one cannot be opened, or two differ in size and no size is given.
     """
-    pillow = optional("PIL.Image", "reading images")
     first: tuple[int, int] | None = None
     for file in files:
-        try:
-            with pillow.open(file) as image:
-                found = image.size
-        except Exception as error:  # each of Pillow's many decoders raises errors of its own
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise DataError(f"cannot read the image {file}: {reason}; remove it") from error
+        found = size_of_image(file, str(file))
         first = first or found
         if size is None and found != first:
             raise DataError(

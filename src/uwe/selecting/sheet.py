@@ -7,11 +7,12 @@ import io
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from string import Template
 from typing import Any
 
-from uwe._optional import optional
+from uwe.data.image_files import find_images, seen_as
+from uwe.data.images import as_image, decode_image
 from uwe.errors import DataError
 from uwe.selecting.items import Image, Item, Text, Values, item_html, value_text
 from uwe.strategies import Picks
@@ -21,7 +22,6 @@ __all__ = ["Image", "Item", "Text", "Values", "contact_sheet", "thumbnail", "thu
 
 _SIDE = 360  # pixels of a thumbnail's longer side, at most
 _QUALITY = 85
-_PURPOSE = "reading images"
 
 
 def contact_sheet(
@@ -57,14 +57,14 @@ def thumbnails(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Ima
     An id is a path below ``folder``, with its suffix or without.
 
     Raises:
-        DataError: an image is missing, is outside the folder or cannot be decoded.
+        DataError: an id leads out of the folder, or an image is missing or cannot be decoded.
     """
-    stems: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            name = path.relative_to(folder)
-            stems.setdefault(name.with_suffix("").as_posix(), path)
-    return {row["id"]: Image(thumbnail(_found(row["id"], folder, stems))) for row in rows}
+    paths = {row["id"]: _at(row["id"], folder) for row in rows}
+    by_name = _by_name(folder) if None in paths.values() else {}
+    return {
+        name: Image(thumbnail(path or _found(name, folder, by_name)))
+        for name, path in paths.items()
+    }
 
 
 def _about(picks: Picks) -> str:
@@ -79,15 +79,43 @@ def _measure(measure: str | None) -> str:
     return own.get(measure, f"Uncertainty: {measure.replace('_', ' ')}.")
 
 
-def _found(name: str, folder: Path, stems: Mapping[str, Path]) -> Path:
-    whole = folder / name
-    path = whole if whole.is_file() else stems.get(name)
-    if path is None or not path.resolve().is_relative_to(folder.resolve()):
+def _at(name: str, folder: Path) -> Path | None:
+    """The file whose path below the folder is the id; links in the folder may lead elsewhere."""
+    inside = PurePosixPath(name)
+    if inside.is_absolute() or ".." in inside.parts:
+        raise DataError(
+            f"the id {name!r} leads out of {folder}; an id must be a file's path there, without .."
+        )
+    path = folder / inside
+    try:
+        return path if path.is_file() else None
+    except (OSError, ValueError):  # longer than a name may be, or with a null character
+        return None
+
+
+def _by_name(folder: Path) -> dict[str, list[Path]]:
+    """The images by what people see of their ids, with the suffix and without."""
+    found: dict[str, list[Path]] = {}
+    for file in find_images(folder).files:
+        name = file.relative_to(folder)
+        for each in dict.fromkeys([name.as_posix(), name.with_suffix("").as_posix()]):
+            found.setdefault(seen_as(each), []).append(file)
+    return found
+
+
+def _found(name: str, folder: Path, by_name: Mapping[str, Sequence[Path]]) -> Path:
+    files = by_name.get(seen_as(name), ())
+    if not files:
         raise DataError(
             f"there is no image of id {name!r} in {folder}; an id must be a file's path there, "
             "with its suffix or without"
         )
-    return path
+    if len(files) > 1:
+        raise DataError(
+            f"the id {name!r} may be {files[0].name} or {files[1].name} in {folder}; use ids with "
+            "suffixes"
+        )
+    return files[0]
 
 
 def thumbnail(path: Path) -> str:
@@ -96,17 +124,8 @@ def thumbnail(path: Path) -> str:
     Raises:
         DataError: it cannot be decoded.
     """
-    pillow = optional("PIL.Image", _PURPOSE)
-    operations = optional("PIL.ImageOps", _PURPOSE)
-    try:
-        with pillow.open(path) as image:
-            small = operations.exif_transpose(image).convert("RGB")
-            small.thumbnail((_SIDE, _SIDE))
-    except Exception as error:  # each of Pillow's many decoders raises errors of its own
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(
-            f"cannot decode the image {path}: {reason}; replace or remove it"
-        ) from error
+    small = as_image(decode_image(path, "RGB", str(path)))
+    small.thumbnail((_SIDE, _SIDE))
     encoded = io.BytesIO()
     small.save(encoded, "JPEG", quality=_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()

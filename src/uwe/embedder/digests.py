@@ -1,0 +1,65 @@
+"""Digests that tell whether a model, texts or a batch are still the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+__all__ = ["digest_of", "is_digest", "json_digest", "state_digest"]
+
+_BYTES = 16
+
+
+def digest_of(parts: Iterable[bytes]) -> str:
+    """One digest of several parts, which are read one after another."""
+    digest = hashlib.blake2b(digest_size=_BYTES)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def json_digest(value: object) -> str:
+    """A digest of what JSON can hold."""
+    return digest_of([json.dumps(value).encode()])
+
+
+def is_digest(value: object) -> bool:
+    """Whether a value looks like a digest, which says nothing to people.
+
+    >>> is_digest(json_digest([1, 2])), is_digest("bert")
+    (True, False)
+    """
+    return isinstance(value, str) and len(value) == 2 * _BYTES and set(value) <= set(_HEX)
+
+
+_HEX = "0123456789abcdef"
+
+
+def state_digest(model: torch.nn.Module) -> str:
+    """A digest of a network's weights and buffers, in the order of their names.
+
+    One tensor after another is read, where it is in memory; no copy of the network is made.
+    """
+    digest = hashlib.blake2b(digest_size=_BYTES)
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(f"{name} {_kind(value)} ".encode())
+        digest.update(_content(value))
+    return digest.hexdigest()
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"{value.dtype} {tuple(value.shape)}"
+    return type(value).__name__
+
+
+def _content(value: Any) -> Any:
+    """The bytes of a tensor; of anything else what it prints."""
+    try:
+        return value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+    except (AttributeError, RuntimeError, TypeError, NotImplementedError):  # sparse, or no tensor
+        return repr(value).encode()

@@ -1,0 +1,81 @@
+"""A model of one's own: what ``module:factory`` gives."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from uwe.embedder.digests import state_digest
+from uwe.embedder.encoders import Encoder
+from uwe.errors import DataError, InputError, UweError
+from uwe.learners.making import add_working_folder
+
+__all__ = ["of_factory"]
+
+
+def of_factory(name: str, kind: str, device: torch.device) -> Encoder:
+    """``factory()`` gives what takes images ``[b, 3, h, w]`` in 0..1, or a list of texts.
+
+    Raises:
+        InputError: it cannot be imported, fails, or gives nothing that can be called.
+    """
+    model = _made(name)
+    if not isinstance(model, torch.nn.Module):
+        return Encoder(name, _encode(model, kind, device))
+    model = model.to(device).eval()
+    weights = next(iter(model.parameters()), None)
+    kept = {} if weights is None else {"dtype": str(weights.dtype)}
+    identity = {**kept, "weights": state_digest(model)}
+    return Encoder(name, _encode(model, kind, device), identity=identity)
+
+
+def _made(name: str) -> Any:
+    module, _, factory = name.partition(":")
+    add_working_folder()
+    try:
+        make = getattr(importlib.import_module(module), factory)
+    except (Exception, SystemExit) as error:  # whatever the module does when it is imported
+        raise InputError(f"cannot import {name}: {_reason(error)}") from error
+    if not callable(make):
+        raise InputError(
+            f"{name} is of type {type(make).__name__}; it must be a function or a class that makes "
+            "a model"
+        )
+    try:
+        model = make()
+    except UweError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever the factory does
+        raise InputError(f"{name}() failed: {_reason(error)}") from error
+    if not callable(model):
+        raise InputError(
+            f"{name}() gave {type(model).__name__}; it must give a function of a batch of items"
+        )
+    return model
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _encode(model: Any, kind: str, device: torch.device) -> Callable[[list[Any]], Any]:
+    prepare: dict[str, Callable[[list[Any]], Any]] = {
+        "images": lambda items: _stacked(items).to(device),
+        "texts": lambda items: items,
+    }
+    return lambda items: model(prepare[kind](items))
+
+
+def _stacked(images: Sequence[np.ndarray[Any, Any]]) -> torch.Tensor:
+    shapes = {image.shape for image in images}
+    if len(shapes) > 1:
+        first, other, *_ = sorted(shapes)
+        raise DataError(
+            f"images differ in size ({first[1]}x{first[0]} and {other[1]}x{other[0]}); give "
+            "--image-size N to make them equal"
+        )
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
