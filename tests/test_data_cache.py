@@ -272,7 +272,7 @@ def test_a_cache_that_can_only_be_read_serves(
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    monkeypatch.setattr(cache, "FileLock", refuse)
+    monkeypatch.setattr(cache._locks, "acquire", refuse)
     assert len(load(pictures).train) == 8
 
 

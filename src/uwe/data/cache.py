@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import platformdirs
-from filelock import FileLock
 
+from uwe import _locks
 from uwe._files import write_text
 from uwe._types import Labels
 from uwe.data.dataset import Dataset
@@ -90,7 +90,7 @@ def load_cached(
             return cached
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{entry}.lock"):
+        with _locks.held(Path(f"{entry}.lock"), patience=None):
             return _built(entry, request, open_source, preparation)
     except OSError as error:
         raise _not_written(error, entry.parent) from error

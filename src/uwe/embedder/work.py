@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from filelock import FileLock, Timeout
 
+from uwe import _locks
 from uwe._files import make_folder, write_json, write_whole
 from uwe._types import Progress, Stage
 from uwe.embedder.encoders import Encoder
@@ -59,12 +59,12 @@ def embed(
     folder = output.with_name(f".{output.name}.embedding")
     make_folder(folder)
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with _locks.held(folder / ".lock"):
             record = _record(folder, source, encoder, batch)
             record = _fill(folder, source, encoder, record, progress)
             _finish(folder, output, source, encoder, record)
-    except Timeout as error:
-        raise RunError(f"another process is embedding into {output}; wait for it") from error
+    except _locks.Busy as error:
+        raise _locks.Busy(f"another process is embedding into {output}; wait for it") from error
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -19,7 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from uwe._files import append_bytes, make_folder, write_bytes
+from uwe import _locks
+from uwe._files import append_bytes, write_bytes
 from uwe.errors import RunError
 from uwe.journal.events import Event
 from uwe.journal.lines import (
@@ -295,19 +296,13 @@ def _locked(path: Path) -> Iterator[None]:
     Raises:
         RunError: another process does not let go of it, or it cannot be made.
     """
-    from filelock import FileLock, Timeout  # readers do not need it
-
-    make_folder(path.parent)
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    file = path.with_name(f".{path.name}.lock")
     try:
-        lock.acquire(timeout=_PATIENCE_SECONDS, poll_interval=_POLL_SECONDS)
-    except Timeout as error:
-        raise RunError(
-            f"another process has held {lock.lock_file} for {_PATIENCE_SECONDS} seconds; "
-            "end it and try again"
+        lock = _locks.acquire(file, patience=_PATIENCE_SECONDS, poll_seconds=_POLL_SECONDS)
+    except _locks.Busy as error:
+        raise _locks.Busy(
+            f"another process has held {file} for {_PATIENCE_SECONDS} seconds; end it and try again"
         ) from error
-    except OSError as error:
-        raise RunError(f"cannot lock {lock.lock_file}: {error.strerror or error}") from error
     try:
         yield
     finally:

@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
-
-from uwe._files import make_folder
-from uwe.errors import RunError
+from uwe import _locks
 
 __all__ = ["waited"]
 
@@ -23,13 +20,5 @@ def waited(lock: Path) -> Iterator[None]:
     Raises:
         RunError: it cannot be made.
     """
-    make_folder(lock.parent)
-    handle = FileLock(lock)
-    try:
-        handle.acquire(poll_interval=_POLL_SECONDS)
-    except OSError as error:
-        raise RunError(f"cannot lock {lock}: {error.strerror or error}") from error
-    try:
+    with _locks.held(lock, patience=None, poll_seconds=_POLL_SECONDS):
         yield
-    finally:
-        handle.release()

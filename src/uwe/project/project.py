@@ -10,12 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
-
 from uwe import journal
 from uwe._files import remove_unfinished
+from uwe._locks import Busy
 from uwe._types import Progress
-from uwe.errors import InputError, RunError
+from uwe.errors import InputError
 from uwe.journal import Event, Settled, Skipped, Withdrawn
 from uwe.learners import model_name
 from uwe.pool import Pool
@@ -429,9 +428,7 @@ class Project:
         with ExitStack() as stack:
             try:
                 stack.enter_context(held(self.files.trainer_lock, self._training))
-            except RunError as error:
-                if not isinstance(error.__cause__, Timeout):
-                    raise
+            except Busy:
                 log.warning("another process is training; the last model decides")
                 return
             self._trained()

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from uwe._files import make_folder, write_text
-from uwe.errors import RunError
+from uwe import _locks
+from uwe._files import write_text
+from uwe._locks import Busy, is_held
 
 __all__ = ["held", "is_held", "waited_for"]
 
@@ -24,18 +23,13 @@ def held(lock: Path, what: str) -> Iterator[None]:
     """Hold the lock of a run.
 
     Raises:
-        RunError: another process holds it; its number is named.
+        Busy: another process holds it; its number is named.
+        RunError: it cannot be made.
     """
-    make_folder(lock.parent)
-    handle = FileLock(lock)
     try:
-        handle.acquire(timeout=0)
-    except Timeout as error:
-        raise RunError(
-            f"{what} is being worked on by {_owner(lock)}; wait for it or end it"
-        ) from error
-    except OSError as error:
-        raise RunError(f"cannot lock {lock}: {error.strerror or error}") from error
+        handle = _locks.acquire(lock)
+    except Busy as error:
+        raise Busy(f"{what} is being worked on by {_owner(lock)}; wait for it or end it") from error
     try:
         _owner_file(lock).unlink(missing_ok=True)  # of a process that was killed
         write_text(_owner_file(lock), f"process {os.getpid()} on {socket.gethostname()}")
@@ -43,19 +37,6 @@ def held(lock: Path, what: str) -> Iterator[None]:
     finally:
         _owner_file(lock).unlink(missing_ok=True)
         handle.release()
-
-
-def is_held(lock: Path) -> bool:
-    """Whether a process holds the lock at this moment."""
-    if not lock.exists():
-        return False
-    handle = FileLock(lock)
-    try:
-        handle.acquire(timeout=0)
-    except (Timeout, OSError):
-        return True
-    handle.release()
-    return False
 
 
 @contextmanager
@@ -74,10 +55,8 @@ def waited_for(lock: Path, what: str, *, tell: Callable[[str], None]) -> Iterato
 def _try_to_hold(stack: ExitStack, lock: Path, what: str) -> bool:
     try:
         stack.enter_context(held(lock, what))
-    except RunError as error:
-        if isinstance(error.__cause__, Timeout):
-            return False
-        raise
+    except Busy:
+        return False
     return True
 
 
