@@ -6,8 +6,9 @@ import errno
 import glob
 import json
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +19,43 @@ if TYPE_CHECKING:
 
 __all__ = [
     "append_bytes",
+    "guarded",
     "make_folder",
     "nearest_existing",
     "read_tensors",
     "remove_unfinished",
+    "require_own",
     "write_bytes",
     "write_json",
     "write_tensors",
     "write_text",
     "write_whole",
 ]
+
+
+_CHECKS: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("checks", default=())
+
+
+@contextmanager
+def guarded(check: Callable[[], None]) -> Iterator[None]:
+    """Call ``check`` before a file is renamed into place, appended to, or its folder is made.
+
+    A process that holds the lock of some files passes a check that the lock is still its own.
+
+    Args:
+        check: raises an error where nothing more may be written.
+    """
+    token = _CHECKS.set((*_CHECKS.get(), check))
+    try:
+        yield
+    finally:
+        _CHECKS.reset(token)
+
+
+def require_own() -> None:
+    """Call the checks of `guarded`, innermost first."""
+    for check in reversed(_CHECKS.get()):
+        check()
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -43,6 +71,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         make_folder(path.parent)
         write(beside)
         _sync(beside)
+        require_own()
         beside.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
@@ -102,6 +131,7 @@ def append_bytes(path: Path, content: bytes, *, at: int) -> None:
     Raises:
         RunError: the disk is full or the file cannot be written.
     """
+    require_own()
     try:
         descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
         try:
@@ -132,6 +162,7 @@ def make_folder(folder: Path) -> None:
     Raises:
         RunError: it cannot be made.
     """
+    require_own()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

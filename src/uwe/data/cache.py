@@ -20,7 +20,7 @@ import numpy as np
 import platformdirs
 
 from uwe import _locks
-from uwe._files import write_text
+from uwe._files import guarded, require_own, write_text
 from uwe._types import Labels
 from uwe.data.dataset import Dataset
 from uwe.data.request import Request
@@ -90,7 +90,10 @@ def load_cached(
             return cached
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        with _locks.held(Path(f"{entry}.lock"), patience=None):
+        with (
+            _locks.held(Path(f"{entry}.lock"), patience=None) as lock,
+            guarded(lock.require_ours),
+        ):
             return _built(entry, request, open_source, preparation)
     except OSError as error:
         raise _not_written(error, entry.parent) from error
@@ -157,6 +160,7 @@ def _build(entry: Path, source: Source, request: Request) -> None:
         part.mkdir()
         _fill(part, source, request)
         _sync(part)
+        require_own()
         shutil.rmtree(entry, ignore_errors=True)
         part.rename(entry)
     finally:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import torch
 
 from uwe import _locks
-from uwe._files import make_folder, write_json, write_whole
+from uwe._files import guarded, make_folder, require_own, write_json, write_whole
 from uwe._types import Progress, Stage
 from uwe.embedder.encoders import Encoder
 from uwe.embedder.sources import EncoderInput
@@ -59,7 +59,7 @@ def embed(
     folder = output.with_name(f".{output.name}.embedding")
     make_folder(folder)
     try:
-        with _locks.held(folder / ".lock"):
+        with _locks.held(folder / ".lock") as lock, guarded(lock.require_ours):
             record = _record(folder, source, encoder, batch)
             record = _fill(folder, source, encoder, record, progress)
             _finish(folder, output, source, encoder, record)
@@ -159,6 +159,7 @@ def _rows_done(folder: Path, widths: Mapping[str, int] | None, batch: int) -> in
 
 def _append(folder: Path, tensors: Mapping[str, torch.Tensor], start: int) -> None:
     """Write a batch at its place; what a killed process left behind it is cut off."""
+    require_own()
     try:
         for name, tensor in tensors.items():
             path = folder / f"{name}.f32"

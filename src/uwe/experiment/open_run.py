@@ -95,7 +95,7 @@ class OpenRun:
 
     def ask(self, events: Sequence[Event], query: Query) -> Event:
         """Choose the rows of a query, and note it in the journal."""
-        return self.store.append(self.choose(events, query))
+        return self.store.append(self.choose(events, query), events)
 
     def tell(
         self,
@@ -118,14 +118,14 @@ class OpenRun:
         asked = _last_query(events)
         query = None if asked is None else asked.id or None
         told = Answered(tuple(rows), tuple(values), by, query, seconds)
-        event = self.store.append(told)
+        event = self.store.append(told, events)
         if asked is not None:
             self._write_query([*events, event], asked)
         return event
 
     def train(self, events: Sequence[Event], training: Train) -> Event:
         """Train and measure the model of a cycle, note it in the journal, and write the table."""
-        event = self.store.append(self.fit(events, training))
+        event = self.store.append(self.fit(events, training), events)
         write_cycles(self.store.files.table, [*events, event], task=self.dataset.task)
         return event
 

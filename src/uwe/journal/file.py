@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from uwe import _locks
-from uwe._files import append_bytes, write_bytes
+from uwe._files import append_bytes, guarded, write_bytes
 from uwe.errors import RunError
 from uwe.journal.events import Event
 from uwe.journal.lines import (
@@ -304,7 +304,8 @@ def _locked(path: Path) -> Iterator[None]:
             f"another process has held {file} for {_PATIENCE_SECONDS} seconds; end it and try again"
         ) from error
     try:
-        yield
+        with guarded(lock.require_ours):
+            yield
     finally:
         lock.release()
 
