@@ -10,6 +10,7 @@ from uwe.journal.events import (
     Withdrawn,
 )
 from uwe.journal.file import append, create, read, require_last
+from uwe.journal.fitting import require_fitting
 from uwe.journal.replay import Settle, answer_counts, answers_by_row, replay
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "create",
     "read",
     "replay",
+    "require_fitting",
     "require_last",
 ]

@@ -87,7 +87,8 @@ def has_own_cycle0(files: RunFiles) -> bool:
     """Whether a strategy's run made its cycle 0 itself, as `uwe.loop` did in earlier versions."""
     if not files.journal.exists():
         return False
-    began = any(isinstance(event, Trained) for event in journal.read(files.journal))
+    events = journal.read(files.journal, run=files.stem)
+    began = any(isinstance(event, Trained) for event in events)
     return not began or files.model(0).exists()
 
 
