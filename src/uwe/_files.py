@@ -17,6 +17,7 @@ import secrets
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
 __all__ = [
     "append_bytes",
     "expanded",
+    "guarded",
     "make_folder",
     "nearest_existing",
     "read_tensors",
     "remove_unfinished",
     "remove_unfinished_of",
+    "require_own",
     "target_of",
     "write_bytes",
     "write_json",
@@ -46,6 +49,31 @@ _LONGEST_NAME = 255  # bytes, on every file system in use
 _TOKEN_BYTES = 8
 _UNFINISHED = re.compile(rf"\.(.+)\.(?:[0-9a-f]{{{2 * _TOKEN_BYTES}}}|[0-9]+)\.part", re.DOTALL)
 """The name of an unfinished file; earlier versions had the number of the process as the token."""
+
+
+_CHECKS: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("checks", default=())
+
+
+@contextmanager
+def guarded(check: Callable[[], None]) -> Iterator[None]:
+    """Call ``check`` before a file is renamed into place, appended to, or its folder is made.
+
+    A process that holds the lock of some files passes a check that the lock is still its own.
+
+    Args:
+        check: raises an error where nothing more may be written.
+    """
+    token = _CHECKS.set((*_CHECKS.get(), check))
+    try:
+        yield
+    finally:
+        _CHECKS.reset(token)
+
+
+def require_own() -> None:
+    """Call the checks of `guarded`, innermost first."""
+    for check in reversed(_CHECKS.get()):
+        check()
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
@@ -70,6 +98,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
             file.flush()
             os.fsync(file.fileno())
             file.close()
+            require_own()
             beside.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
@@ -181,7 +210,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write ``value`` as indented JSON, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # of a file name that is not UTF-8
+        text = json.dumps(value, indent=2)
+    write_text(path, text + "\n")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -215,6 +249,7 @@ def append_bytes(path: Path, content: bytes, *, at: int) -> None:
     Raises:
         RunError: the disk is full or the file cannot be written.
     """
+    require_own()
     try:
         descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
         try:
@@ -245,6 +280,7 @@ def make_folder(folder: Path) -> None:
     Raises:
         RunError: it cannot be made.
     """
+    require_own()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

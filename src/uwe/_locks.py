@@ -60,6 +60,19 @@ class Lock:
         except OSError:
             return False
 
+    def require_ours(self) -> None:
+        """Refuse to write where the path no longer names the file that is held.
+
+        Raises:
+            RunError: it does not.
+        """
+        if not self.is_ours():
+            raise RunError(
+                f"{self.path} was removed or replaced while this process held it, so another "
+                "process may work on the same files; this one stops and writes nothing more. Give "
+                "the same command again"
+            )
+
     def release(self) -> None:
         """Let go of the lock; the file stays."""
         self._handle.release()

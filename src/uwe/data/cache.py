@@ -22,7 +22,7 @@ import numpy as np
 import platformdirs
 
 from uwe import _locks
-from uwe._files import expanded, write_text
+from uwe._files import expanded, guarded, require_own, write_text
 from uwe._types import Labels
 from uwe.data.dataset import Dataset
 from uwe.data.request import Request
@@ -104,21 +104,21 @@ def load_cached(
             return cached
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        with _held(Path(f"{entry}.lock")):
+        with _held(Path(f"{entry}.lock")) as lock, guarded(lock.require_ours):
             return _built(entry, request, open_source, preparation)
     except OSError as error:
         raise _not_written(error, entry.parent) from error
 
 
 @contextmanager
-def _held(lock: Path) -> Iterator[None]:
+def _held(lock: Path) -> Iterator[_locks.Lock]:
     """Hold the lock of an entry, as soon as no other process does."""
     try:
         held = _locks.acquire(lock, patience=None)
     except RunError as error:
         raise UweError(f"{error}; UWE_CACHE_DIR names the folder of decoded images") from error
     try:
-        yield
+        yield held
     finally:
         held.release()
 
@@ -149,7 +149,7 @@ def _entry_name(request: Request, origin: Sequence[object]) -> str:
 
 def _read(entry: Path, request: Request, preparation: Preparation) -> Dataset | None:
     try:
-        meta = json.loads((entry / "meta.json").read_text(encoding="utf-8"))
+        meta = _read_meta(entry)
         arrays = {name: _read_array(entry, name, meta) for name in _ARRAYS}
         return Dataset(
             name=request.name,
@@ -161,15 +161,51 @@ def _read(entry: Path, request: Request, preparation: Preparation) -> Dataset | 
             fingerprint=str(meta["fingerprint"]),
             notes=tuple(meta["notes"]),
         )
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
+def _read_meta(entry: Path) -> dict[str, Any]:
+    """What stands beside the arrays; ValueError where it does not fit its digest."""
+    meta: dict[str, Any] = json.loads((entry / "meta.json").read_text(encoding="utf-8"))
+    if "digest" in meta and meta.pop("digest") != _digest_of_meta(meta):
+        raise ValueError("meta.json does not fit its digest")
+    return meta
+
+
 def _read_array(entry: Path, name: str, meta: dict[str, Any]) -> np.ndarray[Any, Any]:
+    _require_unchanged(entry / f"{name}.npy", name, meta)
     array: np.ndarray[Any, Any] = np.load(entry / f"{name}.npy", mmap_mode="r")
     if list(array.shape) != meta["shapes"][name]:
         raise ValueError(f"{name} is {array.shape}, not {meta['shapes'][name]}")
     return array
+
+
+def _require_unchanged(path: Path, name: str, meta: dict[str, Any]) -> None:
+    """ValueError where an array is not the one that was written.
+
+    A file whose size and times are those of its writing is taken as unchanged; any other, such as
+    one that was copied, is read and compared by its digest. Entries of earlier versions lack both.
+    """
+    if "digests" not in meta or _stamp(path) == meta["stamps"][name]:
+        return
+    if _digest_of(path) != meta["digests"][name]:
+        raise ValueError(f"{path} does not fit its digest")
+
+
+def _stamp(path: Path) -> list[int]:
+    """Size and times; the time of the last change of state cannot be set back by a program."""
+    state = path.stat()
+    return [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _digest_of_meta(meta: dict[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(meta).encode(), digest_size=16).hexdigest()
 
 
 def _build(entry: Path, source: Source, request: Request) -> None:
@@ -185,6 +221,7 @@ def _build(entry: Path, source: Source, request: Request) -> None:
         part.mkdir()
         _fill(part, source, request)
         _sync(part)
+        require_own()
         shutil.rmtree(entry, ignore_errors=True)
         part.rename(entry)
     finally:
@@ -208,8 +245,10 @@ def _fill(part: Path, source: Source, request: Request) -> None:
             source.classes,
         ),
         "shapes": {name: array.shape for name, array in arrays.items()},
+        "digests": {name: _digest_of(part / f"{name}.npy") for name in _ARRAYS},
+        "stamps": {name: _stamp(part / f"{name}.npy") for name in _ARRAYS},
     }
-    write_text(part / "meta.json", json.dumps(meta))
+    write_text(part / "meta.json", json.dumps({**meta, "digest": _digest_of_meta(meta)}))
 
 
 def _write_images(part: Path, source: Source, request: Request) -> None:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
+from uwe._files import require_own
 from uwe.embedder.digests import digest_of
 from uwe.errors import RunError
 
@@ -51,8 +52,9 @@ def append_batch(folder: Path, tensors: Mapping[str, torch.Tensor], start: int) 
     """Write a batch at its place; what a killed process left behind it is cut off.
 
     Raises:
-        RunError: it cannot be written.
+        RunError: it cannot be written, or the lock is no longer this process's.
     """
+    require_own()
     try:
         for name, tensor in tensors.items():
             path = file_of(folder, name)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from uwe import _locks
-from uwe._files import make_folder, write_json
+from uwe._files import guarded, make_folder, write_json
 from uwe._types import Progress, Stage
 from uwe.embedder.digests import is_digest, json_digest
 from uwe.embedder.encoders import Encoder
@@ -107,7 +107,7 @@ def embed(
     folder = output.with_name(f".{output.name}.embedding")
     make_folder(folder)
     try:
-        with _locks.held(folder / ".lock"):
+        with _locks.held(folder / ".lock") as lock, guarded(lock.require_ours):
             work = _Work(source, encoder, folder, batch, skip_broken, progress)
             record = work.opened(broken)
             record, cut = work.filled(record)

@@ -15,15 +15,15 @@ from uwe._types import FloatArray, IntArray, Progress
 from uwe.data import Dataset
 from uwe.errors import InputError, RunError
 from uwe.experiment.initial import draw_rows, initial_rows, initial_rows_path
-from uwe.experiment.models import digest_of
 from uwe.experiment.opening import Opening, open_run
 from uwe.experiment.parallel import do_jobs
 from uwe.experiment.plan import make_plan, require_disk_space, supervised_plan
 from uwe.experiment.prepared import Prepared, prepare, require_distinct
 from uwe.experiment.settings import Experiment
-from uwe.journal import Event, Trained
+from uwe.journal import Answered, Event, Queried, Trained
 from uwe.runs import has_own_cycle0
 from uwe.runs.cycles import cycle_rows
+from uwe.runs.digests import digest_of
 from uwe.runs.lock import held, waited_for
 from uwe.runs.log_file import logged_to
 from uwe.tasks import Metric
@@ -248,11 +248,28 @@ def _check_same_cycle0(
             f"the run {prepared.name} uses a cycle-0 model that was trained again later "
             f"({path}); choose another --results folder"
         )
+    if _first_query(events) != _first_query(cycle0):
+        raise RunError(
+            f"the run {prepared.name} began with other rows or labels than "
+            f"{prepared.cycle0_files.journal}; restore the two journals from a copy, or choose "
+            "another --results folder"
+        )
     if not path.exists() or digest_of(path) != there:
         raise RunError(
             f"{path} does not match the model recorded in its journal; remove the files of cycle 0 "
             "and its runs, or choose another --results folder"
         )
+
+
+def _first_query(events: Sequence[Event]) -> tuple[tuple[int, ...], dict[int, Any]]:
+    """The rows of cycle 0, and what was first answered about each."""
+    rows = next((event.rows for event in events if isinstance(event, Queried)), ())
+    answers: dict[int, Any] = {}
+    for event in events:
+        if isinstance(event, Answered):
+            for row, value in zip(event.rows, event.values, strict=True):
+                answers.setdefault(row, value)
+    return rows, {row: answers.get(row) for row in rows}
 
 
 def _cycle0_digest(events: Sequence[Event]) -> str | None:

@@ -55,7 +55,13 @@ def initial_rows(prepared: Prepared) -> Rows:
         name=None,
     )
     if path.exists():
-        return _read(path, experiment.labels[0], len(dataset.train))
+        rows = _read(path, prepared)
+        if not prepared.cycle0_files.journal.exists() and list(rows) != list(draw_rows(prepared)):
+            raise RunError(
+                f"{path} names other rows than seed {experiment.seed} draws; was it edited, or is "
+                "it of another run? Remove it to draw the rows again"
+            )
+        return rows
     rows = draw_rows(prepared)
     answers = oracle_of(prepared)(rows)
     named = enumerate(zip(rows, answers, strict=True))
@@ -78,7 +84,8 @@ def initial_rows_path(prepared: Prepared) -> Path:
     )
 
 
-def _read(path: Path, k: int, n: int) -> Rows:
+def _read(path: Path, prepared: Prepared) -> Rows:
+    k, n = prepared.experiment.labels[0], len(prepared.dataset.train)
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [int(line["idx"]) for line in csv.DictReader(file)]

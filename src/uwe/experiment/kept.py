@@ -8,6 +8,7 @@ from uwe._files import write_tensors
 from uwe._types import Scores
 from uwe.predictions import Predictions
 from uwe.runs import RunFiles
+from uwe.runs.digests import digest_of
 from uwe.strategies import Strategy, needs_of
 from uwe.tasks import Task
 
@@ -44,14 +45,17 @@ class KeptPredictions:
             return None
         return measure(predictions)
 
-    def write(self, cycle: int, predictions: Predictions) -> None:
-        """Write the predictions that decided the query of ``cycle``."""
-        write_tensors(self.files.pool_logits(cycle), predictions.outputs)
+    def write(self, cycle: int, predictions: Predictions) -> dict[str, str]:
+        """Write the predictions that decided the query of ``cycle``; returns the files' digests."""
+        written = {"pool_logits": self.files.pool_logits(cycle)}
+        write_tensors(written["pool_logits"], predictions.outputs)
         if predictions.features is not None:
-            write_tensors(self.files.features(cycle), {"features": predictions.features})
+            written["features"] = self.files.features(cycle)
+            write_tensors(written["features"], {"features": predictions.features})
         if (scores := self._scores(predictions)) is not None:
-            path = self.files.uncertainty(cycle, self.measure_name)
-            write_tensors(path, {"uncertainty": scores})
+            written["uncertainty"] = self.files.uncertainty(cycle, self.measure_name)
+            write_tensors(written["uncertainty"], {"uncertainty": scores})
         if not self.all_features:
             for earlier in range(cycle):
                 self.files.features(earlier).unlink(missing_ok=True)
+        return {what: digest_of(path) for what, path in written.items()}

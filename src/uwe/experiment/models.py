@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from uwe import journal
-from uwe._files import read_tensors, write_tensors, write_text
+from uwe._files import write_tensors, write_text
 from uwe._random import derive_seed
 from uwe._types import Rows, Stage
 from uwe.data import Dataset, rows_of
 from uwe.errors import RunError
 from uwe.experiment.passes import Passes
+from uwe.journal import Event
 from uwe.learners import Epoch, Keeps, Learner, Measured, WarmStarts
 from uwe.runs import RunFiles
 from uwe.runs.cycles import csv_text
+from uwe.runs.digests import digest_of, model_digest, read_recorded, require_recorded
 from uwe.tasks import Array
 
-__all__ = ["Models", "digest_of"]
+__all__ = ["Models"]
 
 _SHORT = {"accuracy": "acc"}
 """Metrics with a shorter name in the tables of trainings."""
@@ -56,8 +56,8 @@ class Models:
     warm: bool = False
     last: dict[int, Any] = field(default_factory=dict, repr=False)
 
-    def fit(self, cycle: int, rows: Rows, labels: Array) -> Any:
-        """Train the model of ``cycle``, and write how its epochs went."""
+    def fit(self, cycle: int, rows: Rows, labels: Array, events: Sequence[Event]) -> Any:
+        """Train the model of ``cycle`` after ``events``, and write how its epochs went."""
         history: list[tuple[object, ...]] = []
 
         def note(stage: Stage) -> None:
@@ -67,7 +67,7 @@ class Models:
                 history.append((stage.done, stage.loss, stage.accuracy, *measured))
 
         try:
-            model = self._trained(cycle, rows, labels, note)
+            model = self._trained(cycle, rows, labels, events, note)
         except Exception as error:
             raise self._explained(cycle, error) from error
         write_text(self.files.training(cycle), csv_text(self._columns, history))
@@ -81,9 +81,13 @@ class Models:
         metric = _SHORT.get(headline, headline)
         return ("epoch", "tr_loss", f"tr_{metric}", "te_loss", f"te_{metric}")
 
-    def before(self, cycle: int) -> Any:
-        """The model that was trained in the cycle before."""
-        return self._given_back(cycle - 1)
+    def before(self, cycle: int, events: Sequence[Event]) -> Any:
+        """The model that was trained in the cycle before, as ``events`` say.
+
+        Raises:
+            RunError: its file is missing, or is not the one that was written.
+        """
+        return self._given_back(cycle - 1, events)
 
     def save(self, cycle: int, model: Any, labels: int) -> str:
         """Write the model of ``cycle``, or its number of labels; returns the file's digest."""
@@ -97,7 +101,12 @@ class Models:
         return digest_of(path)
 
     def _trained(
-        self, cycle: int, rows: Rows, labels: Array, note: Callable[[Stage], None] | None
+        self,
+        cycle: int,
+        rows: Rows,
+        labels: Array,
+        events: Sequence[Event],
+        note: Callable[[Stage], None] | None,
     ) -> Any:
         x = rows_of(self.dataset.train.x, rows)
         if not self.warm:
@@ -109,7 +118,7 @@ class Models:
         }
         if self.warm and cycle > 0 and isinstance(self.learner, WarmStarts):
             perturb = derive_seed(self.seed, cycle, "perturb")
-            start = self._given_back(cycle - 1)
+            start = self._given_back(cycle - 1, events)
             return self.learner.fit_from(start, x, labels, perturb_seed=perturb, **given)
         return self.learner.fit(x, labels, **given)
 
@@ -120,18 +129,22 @@ class Models:
         task, y = self.dataset.task, self.dataset.test.y
         return (task.mean_loss(predictions, y), task.headline.of(predictions, y))
 
-    def _given_back(self, cycle: int) -> Any:
+    def _given_back(self, cycle: int, events: Sequence[Event]) -> Any:
         if cycle in self.last:
             return self.last[cycle]
         files = self.base if cycle == 0 and self.base is not None else self.files
+        path, digest = files.model(cycle), model_digest(events, cycle)
         if isinstance(self.learner, Keeps):
-            return self.learner.load(files.model(cycle))
-        labels = int(read_tensors(files.model(cycle))["labels"][0])
-        model = self._trained_again(files, cycle, labels)
+            require_recorded(path, digest, files.journal)
+            return self.learner.load(path)
+        labels = int(read_recorded(path, digest, files.journal)["labels"][0])
+        model = self._trained_again(files, cycle, labels, events)
         self._remember(cycle, model)
         return model
 
-    def _trained_again(self, files: RunFiles, cycle: int, labels: int) -> Any:
+    def _trained_again(
+        self, files: RunFiles, cycle: int, labels: int, events: Sequence[Event]
+    ) -> Any:
         pool = journal.replay(journal.read(files.journal), len(self.dataset.train))
         labelled = pool.labelled
         rows = labelled[pool.cycle_of(labelled) <= cycle]
@@ -141,7 +154,7 @@ class Models:
                 f"was trained on {labels}; choose another --results folder"
             )
         targets = self.dataset.task.targets.array(pool.label_of(rows))
-        return self._trained(cycle, rows, targets, None)
+        return self._trained(cycle, rows, targets, events, None)
 
     def _remember(self, cycle: int, model: Any) -> None:
         """Keep one model in memory, of a learner that cannot load it."""
@@ -155,9 +168,3 @@ class Models:
         if advice is None:
             return error
         return RunError(f"{self.passes.run}, cycle {cycle}: {advice}")
-
-
-def digest_of(path: Path) -> str:
-    """A fingerprint of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

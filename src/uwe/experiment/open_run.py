@@ -5,20 +5,30 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from uwe import journal
-from uwe._files import read_tensors
+from uwe._types import Rows
 from uwe.data import Dataset
+from uwe.errors import RunError
 from uwe.experiment.actions import Query, Train, Wait, next_action
+from uwe.experiment.course import require_course
 from uwe.experiment.kept import KeptPredictions
 from uwe.experiment.steps import Chooser, Fit
 from uwe.experiment.threads import limited_threads
-from uwe.journal import Answered, Event, Queried, Trained
+from uwe.journal import Answered, Event, Queried, Trained, require_fitting
 from uwe.learners import Learner, Measured, give_back_memory
 from uwe.oracle import Oracle
 from uwe.predictions import Predictions
 from uwe.runs import RunStore, write_cycles, write_query
+from uwe.runs.cycles import changed_line
+from uwe.runs.digests import digests_of, read_recorded
+from uwe.tasks import are_labels
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["OpenRun"]
 
@@ -39,6 +49,7 @@ class OpenRun:
         learner: trains and predicts.
         threads: processor threads.
         oracle: answers at once; None where people answer.
+        initial: rows of cycle 0, where the journal must have the same.
     """
 
     name: str
@@ -50,11 +61,13 @@ class OpenRun:
     learner: Learner
     threads: int
     oracle: Oracle | None = None
+    initial: Rows | None = None
 
     def events(self, first: Sequence[Event]) -> list[Event]:
         """The events of the run's journal; a new journal begins with ``first``."""
         there = self.store.files.journal.exists()
         events = self.store.open_journal(first)
+        self._require_plausible(events)
         if there:
             log.info("%s: resumes after %d events", self.name, len(events))
         else:
@@ -95,7 +108,7 @@ class OpenRun:
 
     def ask(self, events: Sequence[Event], query: Query) -> Event:
         """Choose the rows of a query, and note it in the journal."""
-        return self.store.append(self.choose(events, query))
+        return self.store.append(self.choose(events, query), events)
 
     def tell(
         self,
@@ -118,14 +131,14 @@ class OpenRun:
         asked = _last_query(events)
         query = None if asked is None else asked.id or None
         told = Answered(tuple(rows), tuple(values), by, query, seconds)
-        event = self.store.append(told)
+        event = self.store.append(told, events)
         if asked is not None:
             self._write_query([*events, event], asked)
         return event
 
     def train(self, events: Sequence[Event], training: Train) -> Event:
         """Train and measure the model of a cycle, note it in the journal, and write the table."""
-        event = self.store.append(self.fit(events, training))
+        event = self.store.append(self.fit(events, training), events)
         write_cycles(self.store.files.table, [*events, event], task=self.dataset.task)
         return event
 
@@ -137,17 +150,46 @@ class OpenRun:
             if any(isinstance(later, Answered) for later in events[at:]):
                 self._write_query(events, event)
         if any(isinstance(event, Trained) for event in events):
+            self._require_table(events)
             write_cycles(self.store.files.table, events, task=self.dataset.task)
+
+    def _require_plausible(self, events: Sequence[Event]) -> None:
+        """Refuse events that this run cannot have written."""
+        journal_ = self.store.files.journal
+        task, n = self.dataset.task, len(self.dataset.train)
+        require_fitting(journal_, events, n, is_label=partial(are_labels, task.targets))
+        require_course(journal_, events, n, initial=self.initial, oracle=self.oracle)
+
+    def _require_table(self, events: Sequence[Event]) -> None:
+        """Say that the table differs from the journal; refuse it where no check sum decides."""
+        path, journal_ = self.store.files.table, self.store.files.journal
+        line = changed_line(path, events, task=self.dataset.task)
+        if line is None:
+            return
+        if not all(event.at for event in events):  # of format 1
+            raise RunError(
+                f"line {line} of {path} differs from {journal_.name}, whose lines have no check "
+                "sums; remove the table if the journal is right, else restore the journal from a "
+                "copy"
+            )
+        log.warning("line %d of %s differs from %s, from which the table is written again",
+                    line, path, journal_.name)  # fmt: skip
 
     def _write_query(self, events: Sequence[Event], query: Queried) -> None:
         """Write the rows of a query; those of cycle 0 stand in the file of the initial rows."""
         if query.cycle == 0 or not self.store.files.cycles:
             return
-        outputs = read_tensors(self.store.files.pool_logits(query.cycle))
-        path = self.store.files.uncertainty(query.cycle, self.kept.measure_name)
-        scores = read_tensors(path)["uncertainty"].tolist() if path.exists() else None
+        files, digests = self.store.files, digests_of(events, Queried, query.cycle)
+
+        def read(what: str, path: Path) -> dict[str, torch.Tensor]:
+            return read_recorded(path, digests.get(what), files.journal)
+
+        outputs = read("pool_logits", files.pool_logits(query.cycle))
+        path = files.uncertainty(query.cycle, self.kept.measure_name)
+        there = "uncertainty" in digests or path.exists()
+        scores = read("uncertainty", path)["uncertainty"].tolist() if there else None
         write_query(
-            self.store.files.query(query.cycle),
+            files.query(query.cycle),
             query,
             pool=journal.replay(events, len(self.dataset.train)),
             ids=self.dataset.ids,

@@ -105,6 +105,7 @@ def open_run(
         prepared.learner,
         threads,
         oracle,
+        initial if opening.strategy is None else None,
     )
 
 

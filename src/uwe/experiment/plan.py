@@ -98,7 +98,7 @@ def _first_model_plan(name: str, files: RunFiles, prepared: Prepared, rows: int)
     data = prepared.dataset
     settings = prepared.first_settings(rows)
     require_same_settings(files.record, files.journal, settings)
-    missing = 0 if _count(journal.read(files.journal), Trained) else 1
+    missing = 0 if _count(journal.read(files.journal, run=files.stem), Trained) else 1
     return RunPlan(
         name,
         prepared.experiment.run.results,
@@ -117,7 +117,7 @@ def _run_plan(prepared: Prepared) -> RunPlan:
     files = prepared.files
     settings = prepared.settings()
     require_same_settings(files.record, files.journal, settings, remedy=OTHER_TAG)
-    events = journal.read(files.journal)
+    events = journal.read(files.journal, run=files.stem)
     queries, trainings = (
         max(wanted + 1 - max(_count(events, kind), 1), 0) for kind in (Queried, Trained)
     )

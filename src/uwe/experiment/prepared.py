@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uwe._files import nearest_existing
+from uwe._json import json_value, require_recordable
 from uwe._types import Progress
 from uwe.data import Dataset, load_dataset
 from uwe.errors import InputError
@@ -79,12 +80,15 @@ class Prepared:
 
     def first_settings(self, rows: int) -> dict[str, Any]:
         """All that can change the model of cycle 0, trained on ``rows`` labels."""
-        return {
-            **_about_data(self.dataset),
-            **self.learner.settings,
-            **settings_of(self.experiment, cycle0=True, network=_is_network(self.learner)),
-            "rows of cycle 0": rows,
-        }
+        settings: dict[str, Any] = json_value(
+            {
+                **_about_data(self.dataset),
+                **self.learner.settings,
+                **settings_of(self.experiment, cycle0=True, network=_is_network(self.learner)),
+                "rows of cycle 0": rows,
+            }
+        )
+        return settings
 
     def settings(self) -> dict[str, Any]:
         """All that can change a pick or an accuracy of the run."""
@@ -296,6 +300,7 @@ def _check(prepared: Prepared) -> None:
             f"the budget {last} exceeds the pool of {n} rows; choose smaller --budgets"
         )
     _check_abilities(prepared)
+    require_recordable(prepared.learner.settings, f"settings of {prepared.learner.name}")
     check_noise(prepared.dataset.task, prepared.experiment.oracle.label_noise)
     for files in (prepared.files, prepared.cycle0_files, prepared.supervised_files):
         _check_names(files)

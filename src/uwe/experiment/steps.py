@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 
 from uwe import journal
 from uwe._clock import Clock
-from uwe._files import read_tensors, write_tensors
+from uwe._files import write_tensors
 from uwe._random import derive_seed
 from uwe._types import Rows, Stage
 from uwe.data import Dataset
@@ -31,6 +32,8 @@ from uwe.learners import Measured, Stochastic, give_back_memory, peak_memory_mb
 from uwe.oracle import Simulated
 from uwe.pool import Pool
 from uwe.predictions import Predictions
+from uwe.runs import RunFiles
+from uwe.runs.digests import digest_of, digests_of, read_recorded
 from uwe.strategies import Question, Strategy
 from uwe.tasks import Metric
 
@@ -83,7 +86,7 @@ class Choose:
     def __call__(self, events: Sequence[Event], action: Query) -> Queried:
         """Choose the rows of ``action.cycle``."""
         cycle, k = action.cycle, action.k
-        predictions, pass_seconds = self._predictions(cycle)
+        predictions, pass_seconds = self._predictions(cycle, events)
         self.passes.tell(cycle, Stage("", 0, "select", 0, k))
         picks = self.strategy.query(
             Question(
@@ -97,27 +100,25 @@ class Choose:
         )
         chosen = time.perf_counter()
         self.passes.tell(cycle, Stage("", 0, "select", k, k))
-        self.kept.write(cycle, predictions)
+        digests = self.kept.write(cycle, predictions)
         facts = {
             "query_time": sum(picks.seconds.values()),
             "pass_seconds": pass_seconds,
             **{f"{part}_seconds": seconds for part, seconds in picks.seconds.items()},
             "writing_seconds": time.perf_counter() - chosen,
+            "digests": digests,
         }
         return Queried(cycle, tuple(picks.rows.tolist()), facts)
 
-    def _predictions(self, cycle: int) -> tuple[Predictions, float]:
+    def _predictions(self, cycle: int, events: Sequence[Event]) -> tuple[Predictions, float]:
         """Predictions for the pool by the model before ``cycle``, and the seconds of the pass.
 
         The pass of the shared cycle-0 model was made with it; only stochastic passes need another.
         """
         wanted, base = self.strategy.needs.passes, self.models.base
         if cycle == 1 and base is not None and not wanted:
-            outputs = read_tensors(base.pool_logits(0))
-            path = base.features(0)
-            features = read_tensors(path)["features"] if path.exists() else None
-            return Predictions(features=features, outputs=outputs), 0.0
-        model = self.models.before(cycle)
+            return _first_predictions(base, events), 0.0
+        model = self.models.before(cycle, events)
         if wanted:
             self._explain(cycle, model, wanted)
         start = time.perf_counter()
@@ -130,6 +131,21 @@ class Choose:
         if (text := learner.describe_passes(model, passes)) is not None:
             on_screen = {"screen": True} if cycle == 1 else None
             log.info("%s, cycle %d: %s", self.passes.run, cycle, text, extra=on_screen)
+
+
+def _first_predictions(base: RunFiles, events: Sequence[Event]) -> Predictions:
+    """What the cycle-0 model says of the pool, as its run has written it."""
+    digests = digests_of(events, Trained, 0)
+
+    def read(what: str, path: Path) -> dict[str, torch.Tensor]:
+        return read_recorded(path, digests.get(what), base.journal)
+
+    path = base.features(0)
+    there = "features" in digests or path.exists()
+    return Predictions(
+        features=read("features", path)["features"] if there else None,
+        outputs=read("pool_logits", base.pool_logits(0)),
+    )
 
 
 def after_cycle_0(first: Chooser, later: Chooser) -> Chooser:
@@ -161,45 +177,54 @@ class Fit:
         pool = journal.replay(events, len(dataset.train))
         give_back_memory(dataset.train.x)
         clock = Clock()
-        model = self.models.fit(cycle, pool.labelled, dataset.task.targets.array(pool.values))
+        labels = dataset.task.targets.array(pool.values)
+        model = self.models.fit(cycle, pool.labelled, labels, events)
         clock.lap("training")
         test = self.passes.over("test", cycle, model)
         clock.lap("test pass")
         write_tensors(self.models.files.test_logits(cycle), test.outputs)
         digest = self.models.save(cycle, model, len(pool.labelled))
+        digests = {"test_logits": digest_of(self.models.files.test_logits(cycle))}
         clock.lap("writing")
+        on_pool, of_pass = self._measured_on_pool(cycle, model, pool, events)
         facts: dict[str, Any] = {
             "n_labeled": len(pool.labelled),
             **_metrics(dataset, test),
             "te_loss": dataset.task.mean_loss(test, dataset.test.y),
-            **self._measured_on_pool(cycle, model, pool),
+            **on_pool,
             "train_seconds": clock.seconds["training"],
             **_hardware(self.models.learner),
             "model_digest": digest,
+            "digests": {**digests, **of_pass},
         }
         self.passes.tell(cycle, Stage("", 0, "cycle", cycle + 1, len(self.budgets)))
         told = {**_facts_of_query(events, cycle), **facts}
         _log_cycle(self.passes.run, cycle, clock, told, dataset.task.headline)
         return Trained(cycle, facts, seen=events[-1].id)
 
-    def _measured_on_pool(self, cycle: int, model: Any, pool: Pool) -> dict[str, Any]:
-        """Losses over parts of the pool, by the model that decided the query.
+    def _measured_on_pool(
+        self, cycle: int, model: Any, pool: Pool, events: Sequence[Event]
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """Losses over parts of the pool, by the model that decided the query; digests of files.
 
         No model decided the query of cycle 0: the first pass of its own model is measured, and
         kept for the strategies that go on from it.
         """
         dataset = self.models.dataset
         if cycle > 0:
-            outputs = read_tensors(self.models.files.pool_logits(cycle))
-            return _losses(self.oracle, Predictions(outputs=outputs), pool, pool.asked_in(cycle))
+            files = self.models.files
+            digest = digests_of(events, Queried, cycle).get("pool_logits")
+            outputs = read_recorded(files.pool_logits(cycle), digest, files.journal)
+            said = Predictions(outputs=outputs)
+            return _losses(self.oracle, said, pool, pool.asked_in(cycle)), {}
         start = time.perf_counter()
         predictions = self.passes.over("pool", cycle, model)
         seconds = time.perf_counter() - start
-        self.kept.write(cycle, predictions)
+        digests = self.kept.write(cycle, predictions)
         every_row = np.arange(len(dataset.train))
         said = Predictions(outputs=predictions.outputs)
         measured = _losses(self.oracle, said, pool, every_row)
-        return {**measured, "pass_seconds": seconds}
+        return {**measured, "pass_seconds": seconds}, digests
 
 
 def _metrics(dataset: Dataset, test: Predictions) -> dict[str, float | None]:

@@ -9,7 +9,8 @@ from uwe.journal.events import (
     Trained,
     Withdrawn,
 )
-from uwe.journal.file import append, create, read
+from uwe.journal.file import append, create, read, require_last
+from uwe.journal.fitting import require_fitting
 from uwe.journal.replay import Settle, answer_counts, answers_by_row, replay
 
 __all__ = [
@@ -27,4 +28,6 @@ __all__ = [
     "create",
     "read",
     "replay",
+    "require_fitting",
+    "require_last",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -172,7 +173,8 @@ KINDS: Mapping[str, type[Event]] = {
 
 def _require_rows(event: object, rows: tuple[int, ...]) -> None:
     if len(set(rows)) != len(rows):
-        twice = next(row for at, row in enumerate(rows) if row in rows[:at])
+        counts = Counter(rows)
+        twice = next(row for row in rows if counts[row] > 1)
         raise InputError(f"{type(event).__name__}: row {twice} is named twice; name it once")
 
 

@@ -8,29 +8,50 @@ on in place: new lines are of format 2.
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from uwe import _locks
-from uwe._files import append_bytes, remove_unfinished_of, write_bytes
+from uwe._files import append_bytes, guarded, remove_unfinished_of, write_bytes
 from uwe.errors import RunError
 from uwe.journal.events import Event
-from uwe.journal.lines import FORMER, decode, decode_former, encode, format_of, header, summed
+from uwe.journal.lines import (
+    FORMER,
+    decode,
+    decode_former,
+    encode,
+    header,
+    is_whole,
+    read_header,
+    sum_of,
+    summed,
+)
 
-__all__ = ["append", "create", "read"]
+__all__ = ["append", "create", "read", "require_last"]
+
+log = logging.getLogger("uwe")
 
 _BLOCK = 1 << 16
 _POLL_SECONDS = 0.002
 _PATIENCE_SECONDS = 60
+_WRITE_SECONDS = 0.05
 
 
-def create(path: Path, events: Iterable[Event] = ()) -> list[Event]:
+def create(path: Path, events: Iterable[Event] = (), *, run: str = "") -> list[Event]:
     """Write a new journal that holds ``events``, whole or not at all.
+
+    Args:
+        path: of the journal.
+        events: what it begins with.
+        run: what the files of the run are called; the first line holds it.
 
     Returns:
         The events with their ids in this journal. Events of another journal keep their times.
@@ -41,14 +62,15 @@ def create(path: Path, events: Iterable[Event] = ()) -> list[Event]:
     with _locked(path):
         if path.exists():
             raise RunError(f"{path} is there already; append to it, or choose another folder")
-        return _created(path, events)
+        return _created(path, events, run)
 
 
 def append(path: Path, *events: Event) -> list[Event]:
     """Append ``events`` in one write, and wait until they are on the disk.
 
     Several processes may append at once: each waits for a short lock. A journal that is not there
-    is made.
+    is made. A journal that has further names (hard links), as a snapshot has, is copied first: the
+    other names keep what they had.
 
     Returns:
         The events with their ids and times.
@@ -61,39 +83,83 @@ def append(path: Path, *events: Event) -> list[Event]:
     with _locked(path):
         if not path.exists():
             return _created(path, events)
-        end, last = _end_of(path)
-        stamped = _stamped(events, after=last)
-        append_bytes(path, _lines(stamped), at=end)
+        end = _end_of(path)
+        stamped = _stamped(events, after=end.last)
+        lines = _lines(stamped, after=end.line)
+        _make_its_own(path)
+        append_bytes(path, lines, at=end.at)
     return stamped
 
 
-def read(path: Path) -> list[Event]:
+def read(path: Path, *, run: str = "") -> list[Event]:
     """The events of a journal; none if it is not there. A torn last line does not count.
 
+    Args:
+        path: of the journal.
+        run: what the files of the run are called, where the journal must be of that run.
+
     Raises:
-        RunError: the file is no journal, of a newer format, or damaged before its last line.
+        RunError: the file is no journal, of a newer format, of another run, or damaged before its
+            last line.
     """
     if not path.exists():
         return []
     first, *lines = _whole_lines(path) or [b""]
-    former = format_of(path, first) == FORMER
+    head = read_header(path, first)
+    if head.run and run and head.run != run:
+        raise RunError(
+            f"{path} is the journal of another run ({head.run}); restore the file from a copy"
+        )
+    former, linked, before = head.format == FORMER, False, first
     events: list[Event] = []
     for number, line in enumerate(lines, start=2):
         former = former and not summed(line)
-        event = (decode_former if former else decode)(path, number, line)
+        if former:
+            event, after = decode_former(path, number, line), None
+        else:
+            event, after = decode(path, number, line)
+        linked = linked or after is not None
         if event.id != number - 1:
             raise RunError(
                 f"line {number} of {path} has the id {event.id}, but {number - 1} comes next; "
                 "a line was removed or doubled; restore the file from a copy"
             )
+        if linked and after != sum_of(before):
+            raise RunError(
+                f"line {number} of {path} does not follow the line before it; lines were moved, "
+                "removed or changed; restore the file from a copy"
+            )
         events.append(event)
+        before = line
     return events
 
 
-def _created(path: Path, events: Iterable[Event]) -> list[Event]:
+def require_last(path: Path, known: Sequence[Event]) -> None:
+    """Refuse a journal that does not end with the last event that this process knows.
+
+    Raises:
+        RunError: it was removed, replaced, or another process has written to it.
+    """
+    last = _last_event(path) if path.exists() else None
+    expected = known[-1] if known else None
+    if _mark(last) != _mark(expected):
+        there = "was removed" if not path.exists() else "was changed by another process"
+        raise RunError(
+            f"{path} {there} while this process worked on it; nothing more is written. Give the "
+            "same command again"
+        )
+
+
+def _mark(event: Event | None) -> tuple[object, ...] | None:
+    """What tells the last event of a journal from that of another."""
+    return None if event is None else (type(event), event.id, event.at)
+
+
+def _created(path: Path, events: Iterable[Event], run: str = "") -> list[Event]:
     stamped = _stamped(list(events), after=0)
     remove_unfinished_of(path)
-    write_bytes(path, header() + b"\n" + _lines(stamped))
+    first = header(run)
+    write_bytes(path, first + b"\n" + _lines(stamped, after=first))
     return stamped
 
 
@@ -106,36 +172,111 @@ def _stamped(events: Sequence[Event], *, after: int) -> list[Event]:
     ]
 
 
-def _lines(events: Iterable[Event]) -> bytes:
-    return b"".join(encode(event) + b"\n" for event in events)
+def _lines(events: Iterable[Event], *, after: bytes) -> bytes:
+    lines = []
+    for event in events:
+        lines.append(after := encode(event, after))
+    return b"".join(line + b"\n" for line in lines)
+
+
+def _make_its_own(path: Path) -> None:
+    """Give a journal a file of its own, where a hard link shares the file with a snapshot."""
+    if path.stat().st_nlink > 1:
+        write_bytes(path, path.read_bytes())
 
 
 def _whole_lines(path: Path) -> list[bytes]:
+    content = _content(path)
+    end = content.rfind(b"\n") + 1
+    if end < len(content):
+        _require_torn(path, content[:end].count(b"\n") + 1, content[end:])
+        time.sleep(_WRITE_SECONDS)  # another process may be writing that line
+        if _content(path) == content:
+            _say_torn(path, end)
+    return content[:end].split(b"\n")[:-1]
+
+
+def _content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from error
-    return content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
 
 
-def _end_of(path: Path) -> tuple[int, int]:
-    """Where the last whole line ends, and the id of its event; 0 if there is none."""
+def _require_torn(path: Path, number: int, line: bytes) -> None:
+    """Refuse a last line that is whole but does not end as lines do: it was damaged."""
+    if is_whole(line[:-1]):
+        raise RunError(
+            f"line {number} of {path} ends with {line[-1:]!r} and not with a newline; it was "
+            "damaged or edited; restore the file from a copy"
+        )
+
+
+@cache
+def _say_torn(path: Path, end: int) -> None:
+    """Say once that a line does not count."""
+    log.warning(
+        "%s ends in an unfinished line (from byte %d), which a process left that was stopped while "
+        "it wrote; the line does not count", path, end,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _End:
+    """The end of a journal.
+
+    Attributes:
+        at: where the last whole line ends.
+        line: that line.
+        last: the id of its event; 0 if there is none.
+    """
+
+    at: int
+    line: bytes
+    last: int
+
+
+def _end_of(path: Path) -> _End:
     try:
         with path.open("rb") as file:
             first = file.readline()
-            end, line = _last_line(file)
+            end, line, torn = _last_line(file)
     except OSError as error:
         raise _unreadable(path, error) from error
-    format_of(path, first if first.endswith(b"\n") else b"")
+    head = read_header(path, first.removesuffix(b"\n") if first.endswith(b"\n") else b"")
+    if torn:
+        _require_torn(path, _count_lines(path) + 1, torn)
+        _say_torn(path, end)
     if end == len(first):
-        return end, 0
-    with suppress(RunError):
-        return end, decode(path, 0, line).id
-    return end, len(read(path))  # of format 1; or the damaged line is named
+        return _End(end, line, 0)
+    if head.format == FORMER and not summed(line):
+        return _End(end, line, len(read(path)))
+    try:
+        event, _ = decode(path, 0, line)
+    except RunError:
+        return _End(end, line, len(read(path)))  # the damaged line is named
+    return _End(end, line, event.id)
 
 
-def _last_line(file: BinaryIO) -> tuple[int, bytes]:
-    """Where the last whole line of a file ends, and that line."""
+def _last_event(path: Path) -> Event | None:
+    """The last event of a journal, read without the others where its line has a check sum."""
+    try:
+        with path.open("rb") as file:
+            first = file.readline()
+            end, line, _ = _last_line(file)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if end == len(first):
+        return None
+    return decode(path, 0, line)[0] if summed(line) else read(path)[-1]
+
+
+def _count_lines(path: Path) -> int:
+    return _content(path).count(b"\n")
+
+
+def _last_line(file: BinaryIO) -> tuple[int, bytes, bytes]:
+    """Where the last whole line of a file ends, that line, and what stands behind it."""
     size = file.seek(0, os.SEEK_END)
     block = _BLOCK
     while True:
@@ -145,7 +286,7 @@ def _last_line(file: BinaryIO) -> tuple[int, bytes]:
         end = content.rfind(b"\n")
         begin = content.rfind(b"\n", 0, max(end, 0)) + 1
         if begin or not start:
-            return start + end + 1, content[begin : max(end, 0)]
+            return start + end + 1, content[begin : max(end, 0)], content[end + 1 :]
         block *= 8
 
 
@@ -164,7 +305,8 @@ def _locked(path: Path) -> Iterator[None]:
             f"another process has held {file} for {_PATIENCE_SECONDS} seconds; end it and try again"
         ) from error
     try:
-        yield
+        with guarded(lock.require_ours):
+            yield
     finally:
         lock.release()
 

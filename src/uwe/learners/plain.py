@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from uwe._json import json_value
+from uwe._json import json_value, require_recordable
 from uwe._types import Progress
 from uwe.data import ImageRows, row_count
 from uwe.errors import InputError
@@ -103,6 +103,7 @@ class _Plain:
     def settings(self) -> Mapping[str, Any]:
         """The name and the object's own settings."""
         own: Mapping[str, Any] = getattr(self.own, "settings", {})
+        require_recordable(own, f"settings of {self.name}")
         return {
             "model": self.name,
             **{f"learner's {key}": json_value(value) for key, value in own.items()},

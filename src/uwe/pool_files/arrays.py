@@ -22,6 +22,7 @@ __all__ = ["open_npy", "open_npy_folder", "open_npz", "open_safetensors"]
 
 Array = np.ndarray[Any, Any]
 
+_IDS = "ids"  # the name under which ids are written
 _LOCAL_HEADER = 30  # bytes before a member's name in a zip file
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from uwe import journal
 from uwe.errors import InputError, RunError
-from uwe.journal import Event
+from uwe.journal import Event, Queried, Trained
 from uwe.pool import Pool
 from uwe.project.files import ProjectFiles
 from uwe.project.ids import Ids
@@ -25,7 +26,7 @@ from uwe.project.manifest import (
     write_manifest,
 )
 from uwe.project.settings import ProjectSettings, read_settings, write_settings
-from uwe.tasks import Task
+from uwe.tasks import Task, are_labels
 
 __all__ = ["Ledger"]
 
@@ -91,7 +92,11 @@ class Ledger:
             raise RunError(
                 f"{self.files.journal} is missing, and with it the answers; restore it from a copy"
             )
-        return journal.read(self.files.journal)
+        events = journal.read(self.files.journal)
+        is_label = partial(are_labels, self.task.targets)
+        journal.require_fitting(self.files.journal, events, len(self.ids), is_label=is_label)
+        _require_rounds(self.files.journal, events)
+        return events
 
     def pool(self, events: Sequence[Event] | None = None) -> Pool:
         """Which rows were asked about, labelled and skipped."""
@@ -194,6 +199,28 @@ class Ledger:
                     "project again"
                 )
             self._note(self.files.rows)
+
+
+def _require_rounds(path: Path, events: Sequence[Event]) -> None:
+    """Refuse a journal whose batches or trainings are not numbered one after another.
+
+    Raises:
+        RunError: they are not.
+    """
+    queries, trainings = 0, 0
+    for event in events:
+        if isinstance(event, Queried) and event.cycle != queries:
+            raise RunError(
+                f"event {event.id} of {path} is of batch {event.cycle + 1}, but {queries + 1} "
+                "comes next; the journal was damaged or edited; restore it from a copy"
+            )
+        if isinstance(event, Trained) and event.cycle != trainings + 1:
+            raise RunError(
+                f"event {event.id} of {path} is training {event.cycle}, but {trainings + 1} comes "
+                "next; the journal was damaged or edited; restore it from a copy"
+            )
+        queries += isinstance(event, Queried)
+        trainings += isinstance(event, Trained)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

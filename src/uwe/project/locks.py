@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from uwe import _locks
+from uwe._files import guarded
 
 __all__ = ["waited"]
 
@@ -20,5 +21,8 @@ def waited(lock: Path) -> Iterator[None]:
     Raises:
         RunError: it cannot be made.
     """
-    with _locks.held(lock, patience=None, poll_seconds=_POLL_SECONDS):
+    with (
+        _locks.held(lock, patience=None, poll_seconds=_POLL_SECONDS) as handle,
+        guarded(handle.require_ours),
+    ):
         yield

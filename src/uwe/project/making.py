@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from uwe import journal
 from uwe._files import make_folder, remove_unfinished
-from uwe._json import json_value
+from uwe._json import json_value, same_json
 from uwe._types import Progress
 from uwe.data.label_columns import joined_names, number_in
 from uwe.errors import InputError
@@ -212,7 +212,7 @@ def require_same(files: ProjectFiles, given: ProjectSettings) -> ProjectSettings
     here = replace(given, rule=there.rule, classes=there.classes if gained else given.classes)
     known = json_value(vars(there))
     for name, value in json_value(vars(here)).items():
-        if value != known[name]:
+        if not same_json(value, known[name]):
             raise InputError(
                 f"{files.folder} holds another project: its {name} is {known[name]!r}, not "
                 f"{value!r}; choose another folder"

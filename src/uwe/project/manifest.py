@@ -14,6 +14,7 @@ from typing import Any
 
 from uwe._files import remove_unfinished_of, write_text
 from uwe.errors import DataError, RunError
+from uwe.project.digests import digest
 from uwe.project.ids import Ids, Names, RowNumbers
 from uwe.project.items import Items
 
@@ -29,6 +30,7 @@ __all__ = [
 
 _FORMAT = 1
 _SHOWN = 3
+_END = ', "sum": "0123456789abcdef"}'
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
         "digests": manifest.digests,
         "stamps": manifest.stamps,
     }
-    write_text(path, json.dumps(content, ensure_ascii=False) + "\n")
+    write_text(path, _with_sum(json.dumps(content, ensure_ascii=False)) + "\n")
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -146,7 +148,13 @@ def read_manifest(path: Path) -> Manifest:
         RunError: the file is missing or is no list of rows.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8").rstrip("\n")
+        content: dict[str, Any] = json.loads(text)
+        if "sum" in content and text != _with_sum(text[: -len(_END)] + "}"):
+            raise RunError(
+                f"{path} does not fit its check sum; it was damaged or edited; restore it from a "
+                "copy"
+            )
         if content["format"] != _FORMAT:
             raise RunError(
                 f"{path} has format {content['format']}, and this version reads {_FORMAT}; use "
@@ -160,10 +168,15 @@ def read_manifest(path: Path) -> Manifest:
             content["stamps"],
             content["block"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(
             f"{path} is missing or damaged ({type(error).__name__}); restore it from a copy"
         ) from error
+
+
+def _with_sum(text: str) -> str:
+    """A text of JSON with its check sum as the last key."""
+    return f'{text[:-1]}, "sum": "{digest(text.encode())}"}}'
 
 
 def _listed(known: Manifest, items: Items) -> tuple[tuple[str, ...], ...]:

@@ -17,12 +17,13 @@ from uwe._json import json_value
 from uwe._random import derive_seed
 from uwe._types import Progress
 from uwe.errors import InputError, RunError, UweError
-from uwe.journal import Event, Queried
+from uwe.journal import Event, Queried, Trained
 from uwe.pool import Pool
 from uwe.project.files import ProjectFiles
 from uwe.project.items import Items
 from uwe.project.ledger import Ledger
 from uwe.project.training import last_training, scope_of
+from uwe.runs.digests import digests_of, require_recorded
 from uwe.selecting.sheet import contact_sheet
 from uwe.selecting.tables import pick_rows, picks_csv
 from uwe.strategies import Picks, Question, Strategy
@@ -42,6 +43,9 @@ __all__ = [
 log = logging.getLogger("uwe")
 
 _TRIES = 5
+_TRAIN_AGAIN = (
+    "restore the file from a copy, or record another label, and the model is trained again"
+)
 _REASONS = {
     "uncertainty": ("uncertainty", "nan"),
     "percentile": ("percentile", "nan"),
@@ -106,7 +110,10 @@ class Picker:
                 log.warning("the last model does not know all rows or classes: drawn at random")
             left = pool.unlabelled
             return Picks(left[uniform(len(left), k, seed=seed)], "random")
-        predictions = read_predictions(self.files.predictions(last.cycle))
+        path = self.files.predictions(last.cycle)
+        digest = digests_of(events, Trained, last.cycle).get("predictions")
+        require_recorded(path, digest, self.files.journal, advice=_TRAIN_AGAIN)
+        predictions = read_predictions(path)
         question = Question(predictions, pool, seed, self.progress, task=self.task)
         picks = self.strategy.query(question, k)
         return explained(picks, self.strategy, question, progress=self.progress)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from uwe._files import remove_unfinished_of, write_json
-from uwe._json import json_value
+from uwe._json import json_value, require_recordable
 from uwe._random import as_seed
 from uwe.errors import InputError, RunError
 from uwe.tasks import Task, find_task
@@ -17,6 +18,7 @@ from uwe.tasks import Task, find_task
 __all__ = ["ProjectSettings", "read_settings", "write_settings"]
 
 _FORMAT = 1
+_MAPPINGS = ("task_options", "model_options", "network", "options")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class ProjectSettings:
         for name, value in (("seed", self.seed), ("answers", self.answers)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")
+        for name in _MAPPINGS:
+            if not isinstance(getattr(self, name), Mapping):
+                value = getattr(self, name)
+                raise InputError(f"{name} must be a mapping from names to values, not {value!r}")
+            require_recordable(getattr(self, name), name)
 
     def make_task(self) -> Task:
         """The task.
@@ -77,7 +84,7 @@ class ProjectSettings:
 def write_settings(path: Path, settings: ProjectSettings) -> None:
     """Write the settings, whole or not at all; the lock of those who tell is held."""
     remove_unfinished_of(path)
-    write_json(path, {"format": _FORMAT, **json_value(asdict(settings))})
+    write_json(path, {"format": _FORMAT, **json_value(vars(settings))})
 
 
 def read_settings(path: Path) -> ProjectSettings:
@@ -89,7 +96,7 @@ def read_settings(path: Path) -> ProjectSettings:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         found = content.pop("format")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(
             f"{path} is damaged ({type(error).__name__}); restore it from a copy"
         ) from error
@@ -102,8 +109,25 @@ def read_settings(path: Path) -> ProjectSettings:
     if unknown:
         raise RunError(f"{path} has {unknown[0]!r}, which this version does not know; update uwe")
     try:
-        return ProjectSettings(**{**content, "classes": tuple(content["classes"])})
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"{path} is damaged ({type(error).__name__}); restore it from a copy"
-        ) from error
+        return ProjectSettings(**{**content, "classes": tuple(_require_kinds(content)["classes"])})
+    except (KeyError, TypeError, InputError) as error:
+        raise RunError(f"{path} is damaged ({error}); restore it from a copy") from error
+
+
+def _require_kinds(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """TypeError where a setting is of another type than the settings that are written."""
+    for name, kinds in _KINDS.items():
+        if name in content and not isinstance(content[name], kinds):
+            raise TypeError(f"{name} is {content[name]!r}")
+    if not all(isinstance(each, str) for each in content["classes"]):
+        raise TypeError(f"classes are {content['classes']!r}")
+    return content
+
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("source", "task", "model", "strategy", "rule"), (str,)),
+    **dict.fromkeys(("label", "text", "embed"), (str, NoneType)),
+    **dict.fromkeys(_MAPPINGS, (dict,)),
+    "classes": (list,),
+    "image_size": (int, NoneType),
+}

@@ -74,7 +74,7 @@ def state_of(events: Sequence[Event], pool: Pool, task: Task, *, is_stale: bool)
         batches=sum(isinstance(event, Queried) for event in events),
         by_person=journal.answer_counts(events),
         by_class=_by_class(pool, task),
-        trained_on=None if last is None else last.facts["n_labeled"],
+        trained_on=None if last is None else last.facts.get("n_labeled"),
         is_stale=is_stale,
     )
 

@@ -25,6 +25,7 @@ from uwe.predictions import PASSES, Predictions
 from uwe.project.files import ProjectFiles
 from uwe.project.items import Items
 from uwe.project.training import scope_of
+from uwe.runs.digests import digest_of
 from uwe.strategies import Strategy
 from uwe.tasks import Task
 
@@ -75,7 +76,8 @@ class Trainer:
         predictions = self._predicted(model, x, number)
         passed = time.perf_counter()
         self._check(predictions)
-        write_tensors(self.files.predictions(number), _tensors(predictions))
+        path = self.files.predictions(number)
+        write_tensors(path, _tensors(predictions))
         if isinstance(self.learner, Keeps):
             self.learner.save(model, self.files.model(number))
         facts = {
@@ -84,6 +86,7 @@ class Trainer:
             "train_seconds": trained - start,
             "pass_seconds": passed - trained,
             **scope_of(len(self.items), self.task),
+            "digests": {"predictions": digest_of(path)},
         }
         return Trained(number, facts, seen=events[-1].id)
 

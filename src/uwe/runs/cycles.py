@@ -17,6 +17,7 @@ from uwe.tasks import Task
 
 __all__ = [
     "TIMING_COLUMNS",
+    "changed_line",
     "columns_of",
     "csv_text",
     "cycle_rows",
@@ -83,12 +84,37 @@ def cycle_rows(events: Sequence[Event]) -> list[dict[str, Any]]:
     ]
 
 
+def changed_line(path: Path, events: Sequence[Event], *, task: Task = DEFAULT_TASK) -> int | None:
+    """The first line of a run's CSV that contradicts the journal; None where none does.
+
+    A CSV with other columns, as earlier versions wrote, is not compared. Lines that only one of the
+    two has are no contradiction.
+
+    Args:
+        path: of the CSV.
+        events: of the journal.
+        task: what is learnt.
+    """
+    if not path.is_file():
+        return None
+    there = path.read_bytes().decode(errors="replace").splitlines()
+    here = _cycles_text(events, task).splitlines()
+    if there[:1] != here[:1]:
+        return None
+    both = enumerate(zip(there, here, strict=False), start=1)
+    return next((line for line, (one, other) in both if one != other), None)
+
+
 def write_cycles(path: Path, events: Sequence[Event], *, task: Task = DEFAULT_TASK) -> None:
     """Write the CSV of a run, whole; a file that says the same already is left alone."""
-    columns = columns_of(task)
-    text = csv_text(columns, ([row.get(name) for name in columns] for row in cycle_rows(events)))
+    text = _cycles_text(events, task)
     if not path.is_file() or path.read_bytes() != text.encode():
         write_text(path, text)
+
+
+def _cycles_text(events: Sequence[Event], task: Task) -> str:
+    columns = columns_of(task)
+    return csv_text(columns, ([row.get(name) for name in columns] for row in cycle_rows(events)))
 
 
 def write_query(

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from uwe import _locks
-from uwe._files import remove_unfinished_of, write_text
+from uwe._files import guarded, remove_unfinished_of, write_text
 from uwe._locks import Busy, is_held
 
 __all__ = ["held", "is_held", "waited_for"]
@@ -20,7 +20,7 @@ _POLL_SECONDS = 0.2
 
 @contextmanager
 def held(lock: Path, what: str) -> Iterator[None]:
-    """Hold the lock of a run.
+    """Hold the lock of a run; nothing is written once the file of the lock is no longer ours.
 
     Raises:
         Busy: another process holds it; its number is named.
@@ -31,12 +31,14 @@ def held(lock: Path, what: str) -> Iterator[None]:
     except Busy as error:
         raise Busy(f"{what} is being worked on by {_owner(lock)}; wait for it or end it") from error
     try:
-        _owner_file(lock).unlink(missing_ok=True)  # of a process that was killed
-        remove_unfinished_of(_owner_file(lock))
-        write_text(_owner_file(lock), f"process {os.getpid()} on {socket.gethostname()}")
-        yield
+        with guarded(handle.require_ours):
+            _owner_file(lock).unlink(missing_ok=True)  # of a process that was killed
+            remove_unfinished_of(_owner_file(lock))
+            write_text(_owner_file(lock), f"process {os.getpid()} on {socket.gethostname()}")
+            yield
     finally:
-        _owner_file(lock).unlink(missing_ok=True)
+        if handle.is_ours():  # else the file is that of another process
+            _owner_file(lock).unlink(missing_ok=True)
         handle.release()
 
 

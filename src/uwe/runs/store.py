@@ -41,15 +41,24 @@ class RunStore:
         """
         remove_unfinished(self.files.folder, self.files.owns)
         if not self.files.journal.exists():
-            return journal.create(self.files.journal, first)
+            return journal.create(self.files.journal, first, run=self.files.stem)
         return self.events()
 
     def events(self) -> list[Event]:
         """The events of the journal; none where there is no journal."""
-        return journal.read(self.files.journal)
+        return journal.read(self.files.journal, run=self.files.stem)
 
-    def append(self, event: Event) -> Event:
-        """Append an event and wait until it is on the disk; returns it with its id and time."""
+    def append(self, event: Event, known: Sequence[Event]) -> Event:
+        """Append an event and wait until it is on the disk; returns it with its id and time.
+
+        Args:
+            event: to append.
+            known: the events of the journal so far.
+
+        Raises:
+            RunError: the journal does not end with the last of them.
+        """
+        journal.require_last(self.files.journal, known)
         [stamped] = journal.append(self.files.journal, event)
         return stamped
 
@@ -78,7 +87,8 @@ def has_own_cycle0(files: RunFiles) -> bool:
     """Whether a strategy's run made its cycle 0 itself, as `uwe.loop` did in earlier versions."""
     if not files.journal.exists():
         return False
-    began = any(isinstance(event, Trained) for event in journal.read(files.journal))
+    events = journal.read(files.journal, run=files.stem)
+    began = any(isinstance(event, Trained) for event in events)
     return not began or files.model(0).exists()
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from uwe._json import json_value
+from uwe._json import json_value, require_recordable
 from uwe._types import Rows
 from uwe.errors import InputError
 from uwe.strategies._naming import checked_name
@@ -69,6 +69,7 @@ class Strategy:
             raise InputError(f"needs of a Strategy must be Needs(...), not {self.needs!r}")
         checked_name(self.name)
         checked_name(self.measure_name)
+        require_recordable(self.options, f"the options of strategy {self.name}")
         object.__setattr__(self, "options", json_value(self.options))
 
     def __hash__(self) -> int:

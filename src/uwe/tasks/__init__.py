@@ -20,7 +20,7 @@ from uwe.tasks._task import Array, Metric, TargetKind, Task, is_missing
 from uwe.tasks.classification import classification
 from uwe.tasks.multilabel import multilabel
 from uwe.tasks.regression import regression
-from uwe.tasks.targets import Classes, Flags, Reals
+from uwe.tasks.targets import Classes, Flags, Reals, are_labels
 
 __all__ = [
     "Array",
@@ -30,6 +30,7 @@ __all__ = [
     "Reals",
     "TargetKind",
     "Task",
+    "are_labels",
     "as_task",
     "classification",
     "describe_task",

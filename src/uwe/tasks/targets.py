@@ -14,9 +14,9 @@ import numpy as np
 
 from uwe._types import BoolArray
 from uwe.errors import InputError, close_matches
-from uwe.tasks._task import Array, is_missing
+from uwe.tasks._task import Array, TargetKind, is_missing
 
-__all__ = ["Classes", "Flags", "Reals", "as_name", "names_in"]
+__all__ = ["Classes", "Flags", "Reals", "are_labels", "as_name", "names_in"]
 
 _NONE = -1
 _SEPARATORS = ("|", ";")
@@ -282,6 +282,25 @@ class Reals:
         1.5
         """
         return math.fsum(values) / len(values)
+
+
+def are_labels(targets: TargetKind, values: Sequence[Any]) -> bool:
+    """Whether values, as a journal holds them, are labels; None, for a missing one, is.
+
+    >>> are_labels(Classes(("crow", "rook")), [1, None]), are_labels(Classes(("crow",)), [1])
+    (True, False)
+    """
+    try:
+        found = targets.values(targets.checked(targets.array(values)))
+    except (TypeError, ValueError, IndexError, OverflowError, InputError):
+        return False
+    return all(map(_is_same, values, found))
+
+
+def _is_same(value: Any, found: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return isinstance(found, list | tuple) and sorted(value) == sorted(found)
+    return bool(value == found) and not isinstance(value, bool)
 
 
 def as_name(value: Any) -> str:
