@@ -18,6 +18,7 @@ from uwe.learners.estimated import (
 from uwe.learners.estimators import PURPOSE
 from uwe.learners.row_features import features_of
 from uwe.selecting.arrays import select
+from uwe.selecting.by_position import marks_by_position
 from uwe.selecting.offer import ArrayLike
 from uwe.strategies import Picks, Strategy, as_strategy
 from uwe.tasks import Task, find_task
@@ -52,8 +53,9 @@ def query(
         estimator: fitted, a classifier with ``predict_proba`` or a regressor; a pipeline, too.
         x: the pool as the estimator takes it, ``[n, ...]``.
         k: how many rows to pick.
-        labelled: a mask ``[n]`` of booleans, or row numbers; these are not picked.
-        exclude: a mask ``[n]`` of booleans, or row numbers; these are not picked either.
+        labelled: a mask ``[n]`` of booleans, row numbers, or labels of the index of ``x``, as
+            `uwe.select` takes them; these are not picked.
+        exclude: likewise; these are not picked either.
         strategy: a name of ``uwe list strategies``, or a value such as
             ``uwe.strategies.badge()``.
         reduce: with several labels a row, how their uncertainties become one: ``mean``, ``max`` or
@@ -79,6 +81,7 @@ def query(
     5
     """
     chosen = as_strategy(strategy, options)
+    marks = marks_by_position({"x": x}, {"labelled": labelled, "exclude": exclude})
     task = _task(estimator, x, {} if reduce is None else {"reduce": reduce})
     needs = chosen.for_task(task).needs
     if needs.passes:
@@ -94,8 +97,8 @@ def query(
     picks = select(
         features,
         k,
-        labelled=labelled,
-        exclude=exclude,
+        labelled=marks["labelled"],
+        exclude=marks["exclude"],
         task=task,
         strategy=chosen,
         seed=seed,
