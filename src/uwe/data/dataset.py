@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from uwe._types import Images
-from uwe.data.labels import as_targets, checked_targets, classes_of
+from uwe.data.labels import as_targets, checked_targets, classes_of, plain_labels
 from uwe.data.splits import (
     IMAGE_AXES,
     UNPREPARED,
@@ -20,7 +20,9 @@ from uwe.data.splits import (
     row_count,
 )
 from uwe.errors import DataError
-from uwe.tasks import Task, as_task
+from uwe.tables import as_ids, checked_ids
+from uwe.tables.frames import as_array, is_column, is_frame, require_same_order
+from uwe.tasks import Array, Task, as_task
 
 __all__ = ["Dataset"]
 
@@ -114,7 +116,7 @@ class Dataset:
         >>> Dataset.from_arrays("mine", (x, y), (x, y)).classes
         ('0', '1')
         """
-        pairs = [train] if test is None else [train, test]
+        pairs = _pairs(train, test)
         splits = [Split(np.asarray(x), y) for x, y in pairs]
         for which, split in zip(_FIELDS, splits, strict=False):
             _check_images(which, split)
@@ -138,7 +140,8 @@ class Dataset:
         Args:
             name: for file names.
             train: rows ``[n, ...]``, an array or a sparse matrix that takes row numbers as an
-                index, or a list of texts; and labels: class numbers ``[n]`` (-1 is missing), or a
+                index, a frame of pandas or polars, whose rows are taken by position, or a list of
+                texts; and labels: class numbers ``[n]`` (-1 is missing), or a
                 list of class names and None; flags ``[n, c]``, or a list of lists of names;
                 numbers ``[n]`` (NaN is missing); or None where no row has a label.
             test: likewise, and every row has a label; None for a pool without test rows.
@@ -149,7 +152,8 @@ class Dataset:
             notes: for the log.
 
         Raises:
-            DataError: lengths or labels do not fit.
+            DataError: lengths or labels do not fit; an id is empty or repeats.
+            InputError: rows and labels of pandas have different indices.
 
         >>> train, test = (["a", "b"], np.array([0, 1])), (["c"], np.array([1]))
         >>> Dataset.from_rows("mine", train, test)
@@ -157,8 +161,10 @@ class Dataset:
         >>> Dataset.from_rows("mine", (["a", "b", "c"], ["crow", None, "rook"])).train.y
         array([ 0, -1,  1])
         """
-        pairs = [train] if test is None else [train, test]
-        splits = [Split(_as_rows(x), y) for x, y in pairs]
+        pairs = _pairs(train, test)
+        splits = [
+            Split(_as_rows(which, x), y) for which, (x, y) in zip(_FIELDS, pairs, strict=False)
+        ]
         return cls._made(
             name, splits, classes, task, preparation=UNPREPARED, ids=ids, notes=tuple(notes)
         )
@@ -199,7 +205,7 @@ class Dataset:
             splits[1],
             task=found,
             preparation=preparation,
-            ids=tuple(ids) if ids is not None else tuple(map(str, range(len(splits[0])))),
+            ids=tuple(map(str, range(len(splits[0])))) if ids is None else _ids(ids),
             fingerprint=fingerprint_of(splits[0], splits[1], found.classes),
             notes=notes,
         )
@@ -281,13 +287,49 @@ def _own_statistics(x: Images) -> Preparation:
     return Preparation(tuple(mean.tolist()), tuple(np.where(std > 0, std, 1.0).tolist()))
 
 
-def _as_rows(x: Any) -> Any:
+def _pairs(train: tuple[Any, Any], test: tuple[Any, Any] | None) -> list[tuple[Any, Any]]:
+    """Rows and plain labels of the splits that are given; those of pandas are of the same rows."""
+    pairs = [train] if test is None else [train, test]
+    for which, (x, y) in zip(_FIELDS, pairs, strict=False):
+        require_same_order({f"{which} rows": x, f"{which} labels": y})
+    return [(x, plain_labels(y)) for x, y in pairs]
+
+
+def _as_rows(which: str, x: Any) -> Any:
     """Arrays and sparse matrices as they are; texts as an array of objects."""
-    if hasattr(x, "shape") and x.dtype.kind != "U":
+    if is_frame(x) or is_column(x) or hasattr(x, "detach"):
+        x = as_array(x)
+        if x.ndim == 2 and x.shape[1] == 1 and x.dtype.kind not in "biufc":
+            x = x[:, 0]  # one column of texts
+    elif isinstance(x, list | tuple) and x and isinstance(x[0], list | tuple | np.ndarray):
+        x = _stacked(which, x)
+    if hasattr(x, "shape") and x.dtype.kind not in "UO":
+        return x
+    if getattr(x, "ndim", 1) == 1:
+        _require_texts(which, x)
+    if hasattr(x, "shape") and x.dtype.kind == "O":
         return x
     texts = np.empty(len(x), dtype=object)
     texts[:] = list(x)
     return texts
+
+
+def _stacked(which: str, rows: Sequence[Any]) -> Array:
+    try:
+        return np.asarray(rows)
+    except ValueError as error:
+        raise DataError(f"{which} rows differ in length; give each as many numbers") from error
+
+
+def _require_texts(which: str, texts: Sequence[Any]) -> None:
+    """Refuse a text that is missing among texts; what is no text may be anything."""
+    missing = [row for row, text in enumerate(texts) if text is None or text != text]
+    if missing and any(isinstance(text, str) for text in texts):
+        raise DataError(f"{which} row {missing[0]} has no text (the first such row); leave it out")
+
+
+def _ids(ids: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(checked_ids(as_ids(ids, "ids"), "ids"))
 
 
 def _check_preparation(dataset: Dataset) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from uwe.data.labels import odd_classes
 from uwe.errors import DataError, InputError, close_matches
 from uwe.tables import LABEL_NAMES, IdRows, Table, read_labels
+from uwe.tables.labels import known_labels
 from uwe.tasks import Array, Task, find_task, is_missing
-from uwe.tasks.targets import as_name
+from uwe.tasks.targets import as_name, merged_names
 
 __all__ = [
     "LabelSource",
@@ -94,7 +97,7 @@ def read_targets(
         values = _from_file(source.file, tables, ids)
         names, what = None, str(source.file)
     else:
-        values = [table.values(columns[0]) for table in tables]
+        values = [known_labels(table, columns[0]) for table in tables]
         names, what = tables[0].classes(columns[0]), f"column {columns[0]}"
     _require_labels(tables[0].name, what, values[0])
     task, note = source.task, ""
@@ -104,7 +107,8 @@ def read_targets(
     options = dict(source.task_options or {})
     read: Callable[..., TableTargets] = _READERS.get(task, _encoded)
     made = read(tables, values, names, task, options)
-    return TableTargets(made.task, made.targets, note)
+    odd = made.note and f"{tables[0].name}: {made.note}"
+    return TableTargets(made.task, made.targets, "; ".join(filter(None, (note, odd))))
 
 
 def _require_labels(table: str, what: str, values: Sequence[Any]) -> None:
@@ -184,9 +188,12 @@ def class_name(value: Any) -> str:
     >>> class_name(" rook"), class_name(1.0), class_name(0.5)
     ('rook', '1', '0.5')
     """
-    if isinstance(value, float | np.floating) and not float(value).is_integer():
-        return str(float(value))
-    return as_name(value)
+    if isinstance(value, list | dict | tuple | np.ndarray):
+        raise InputError(f"{value!r} is not the name of a class")
+    whole = isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value)
+    if whole or isinstance(value, str | int | np.integer):
+        return as_name(value)
+    return str(value)
 
 
 def _classes(
@@ -197,35 +204,60 @@ def _classes(
     options: Mapping[str, Any],
 ) -> TableTargets:
     """Class numbers, in the order of the sorted values of the first table."""
-    values = [[_without_missing(value, names) for value in of] for of in values]
-    try:
-        distinct = sorted({value for value in values[0] if value is not None})
-    except TypeError as error:
-        kinds = sorted({type(value).__name__ for value in values[0] if value is not None})
-        raise DataError(
-            f"{tables[0].name}: the labels are of several types ({', '.join(kinds)}); write them "
-            "alike"
-        ) from error
-    known = {value: at for at, value in enumerate(distinct)}
-    for table, of in zip(tables, values, strict=True):
-        unknown = (row for row, value in enumerate(of) if value is not None and value not in known)
-        row = next(unknown, None)
+    if names is None:
+        _require_one_type(tables[0].name, values[0])
+        classes, found = _named(values)
+    else:
+        numbers = sorted({value for value in values[0] if value is not None})
+        classes, found = [names[number] for number in numbers], _places(values, numbers)
+    for table, of, given in zip(tables, found, values, strict=True):
+        row = next((row for row, at in enumerate(of) if at == _UNKNOWN), None)
         if row is not None:
             raise DataError(
-                f"{table.name}: the label {of[row]!r} of row {row} is none of the "
-                f"{len(known)} classes of the training rows"
+                f"{table.name}: the label {given[row]!r} of row {row} is none of the "
+                f"{len(classes)} classes of the training rows"
             )
-    named = [str(value if names is None else names[value]) for value in distinct]
-    made = find_task(task, named, **options)
-    return TableTargets(made, [
-        made.targets.array([None if value is None else known[value] for value in of])
-        for of in values
-    ])  # fmt: skip
+    made = find_task(task, classes, **options)
+    return TableTargets(made, [made.targets.array(of) for of in found], odd_classes(classes))
 
 
-def _without_missing(value: Any, names: tuple[str, ...] | None) -> Any:
-    """None for an empty label, and for -1 among class numbers that have names."""
-    return None if is_missing(value) or (names is not None and value == -1) else value
+_UNKNOWN = -2
+
+
+def _named(values: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[int | None]]]:
+    """The names of classes, and the class of each label; numbers are in their own order."""
+    named = [[None if value is None else class_name(value) for value in of] for of in values]
+    known = [value for value in values[0] if value is not None]
+    merged = merged_names(name for of in named for name in of if name is not None)
+    named = [[None if name is None else merged[name] for name in of] for of in named]
+    names = {name for name in named[0] if name is not None}
+    as_texts = any(isinstance(value, str) for value in known)
+    as_truths = any(isinstance(value, bool | np.bool_) for value in known)
+    classes = sorted(names) if as_texts or as_truths else sorted(names, key=Decimal)
+    return classes, _places(named, classes)
+
+
+def _places(values: Sequence[Sequence[Any]], classes: Sequence[Any]) -> list[list[int | None]]:
+    at = {name: place for place, name in enumerate(classes)}
+    return [[None if value is None else at.get(value, _UNKNOWN) for value in of] for of in values]
+
+
+def _require_one_type(table: str, values: Sequence[Any]) -> None:
+    """Refuse labels of which nobody can tell whether ``True`` is ``1``, or ``3`` a word.
+
+    Raises:
+        DataError: truth values stand beside others, or numbers beside words.
+    """
+    known = [value for value in values if value is not None]
+    kinds = {type(value).__name__ for value in known}
+    truths = {isinstance(value, bool | np.bool_) for value in known}
+    numbers = {number_in(value) is not None for value in known}
+    texts = {isinstance(value, str) for value in known}
+    if (len(truths) > 1 and kinds != {"bool", "str"}) or (len(numbers) > 1 and len(texts) > 1):
+        raise DataError(
+            f"{table}: the labels are of several types ({', '.join(sorted(kinds))}); write them "
+            "alike"
+        )
 
 
 def _encoded(

@@ -158,7 +158,7 @@ def _parts(array: Any) -> list[Any]:
     if hasattr(array, "indptr"):
         return [np.ascontiguousarray(of).data for of in (array.data, array.indices, array.indptr)]
     if array.dtype == object:
-        return [f"{len(text)} {text}".encode() for text in map(str, array)]
+        return [f"{len(text)} {text}".encode() for text in map(str, array.ravel())]
     return [np.ascontiguousarray(array).data]
 
 

@@ -16,6 +16,7 @@ from uwe.data.images import decode_image
 from uwe.data.request import Request
 from uwe.data.source import EncodedRows, LazyImage, Source, as_source
 from uwe.errors import DataError
+from uwe.tasks import is_missing
 
 __all__ = ["Columns", "Table", "find_columns", "read_tables", "require_columns", "train_and_test"]
 
@@ -190,7 +191,7 @@ def _classes(
     if _kind(table.features[column]) == "ClassLabel":
         names = tuple(map(str, table.features[column]["names"]))
         return names, {number: number for number in range(len(names))}
-    distinct = sorted({value for value in values if value is not None})
+    distinct = sorted({value for value in values if not is_missing(value)})
     return tuple(map(str, distinct)), {value: at for at, value in enumerate(distinct)}
 
 

@@ -25,6 +25,7 @@ from uwe.tables import (
     open_shards,
     open_table,
 )
+from uwe.tables.labels import known_labels
 from uwe.tables.table import Listed
 
 __all__ = ["EncoderInput", "open_source"]
@@ -183,10 +184,10 @@ def _labels(table: Table, name: str | None) -> list[str | None] | None:
     if column is None:
         return None
     classes = table.classes(column)
-    values = table.values(column)
+    values = known_labels(table, column)
     if classes is not None:
-        values = [classes[value] if value in range(len(classes)) else None for value in values]
-    return [None if value is None or not str(value).strip() else str(value) for value in values]
+        values = [None if value is None else classes[value] for value in values]
+    return [None if value is None else str(value) for value in values]
 
 
 def _table(path: Path, name: str) -> Table:

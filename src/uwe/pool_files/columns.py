@@ -12,6 +12,7 @@ from uwe.errors import DataError
 from uwe.pool_files.container import Container
 from uwe.tables import Table, open_table
 from uwe.tables.labels import TRUTH
+from uwe.tasks import is_missing
 
 __all__ = ["open_columns"]
 
@@ -48,4 +49,4 @@ def _as_mask(table: Table, name: str) -> BoolArray:
 
 
 def _told(value: Any) -> str:
-    return "" if value is None else str(value).strip().lower().removesuffix(".0")
+    return "" if is_missing(value) else str(value).strip().lower().removesuffix(".0")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from uwe.errors import InputError
 from uwe.journal import Answered, Event, Queried, Settled, Skipped, answers_by_row
@@ -179,8 +176,6 @@ def _read(answer: Answer, ids: Ids, task: Task) -> _Read | None:
     answer = replace(answer, by=person(answer.by))
     if answer.skip:
         return _Read(row, None, answer)
-    if isinstance(answer.label, float | np.floating) and math.isnan(answer.label):
-        raise InputError(f"the label of {answer.id!r} is NaN; leave it empty if there is none")
     try:
         value = task.targets.encode(answer.label)
     except InputError as error:

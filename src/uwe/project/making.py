@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from uwe._files import make_folder, remove_unfinished
 from uwe._json import json_value, same_json
 from uwe._types import Progress
 from uwe.data.label_columns import joined_names, number_in
+from uwe.data.labels import odd_classes
 from uwe.errors import InputError
 from uwe.learners import make_learner
 from uwe.project.answers import Answer, events_of
@@ -24,7 +26,7 @@ from uwe.project.manifest import Manifest, taken_in, write_manifest
 from uwe.project.settings import ProjectSettings, read_settings, write_settings
 from uwe.tables import as_ids
 from uwe.tasks import Flags, Task, find_task, is_missing
-from uwe.tasks.targets import as_name, names_in
+from uwe.tasks.targets import as_name, merged_names, names_in
 
 if TYPE_CHECKING:
     from uwe.learners import Learner
@@ -38,6 +40,8 @@ __all__ = [
     "require_same",
     "with_classes",
 ]
+
+log = logging.getLogger("uwe")
 
 IMPORT = "import"
 
@@ -169,14 +173,17 @@ def with_classes(settings: ProjectSettings, initial: Sequence[Answer]) -> Projec
         found = {name for answer in initial for name in names_in(answer.label) or ()}
     else:
         labels = (answer.label for answer in initial)
-        found = {as_name(label) for label in labels if not is_missing(label)}
+        found = set(merged_names(as_name(of) for of in labels if not is_missing(of)).values())
         _refuse_other_task(found)
     if not found:
         raise InputError(
             "no item has a label yet, so the classes are not known; name them, such as --classes "
             "crow,rook"
         )
-    return replace(settings, classes=tuple(sorted(found)))
+    classes = tuple(sorted(found))
+    if odd := odd_classes(classes):
+        log.warning(odd)
+    return replace(settings, classes=classes)
 
 
 def _refuse_other_task(names: set[str]) -> None:

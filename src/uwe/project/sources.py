@@ -29,6 +29,7 @@ from uwe.project.images import images_in
 from uwe.project.items import Items, ItemsKind, no_column
 from uwe.selecting.items import Item, Text, Values
 from uwe.tables import ID_NAMES, LABEL_NAMES, TABLE_SUFFIXES, Table, open_table
+from uwe.tables.labels import known_labels
 
 __all__ = ["handed_over", "open_items"]
 
@@ -148,7 +149,7 @@ def _of_table(
         learn,
         preview,
         table.values,
-        lambda: None if column is None else table.values(column),
+        lambda: None if column is None else known_labels(table, column),
     )
 
 
@@ -172,9 +173,14 @@ def _vectors(pool: PoolFile, path: Path, label: str | None) -> Items:
         _ready(lambda: _as_numpy(x)),
         lambda row: _shown(x[row]),
         lambda name: pool.values(name, "--with"),
-        lambda: None if column is None else pool.values(column, "--label"),
+        lambda: None if column is None else _labels_in(pool, column),
         block=1 if isinstance(ids, Names) else BLOCK,
     )
+
+
+def _labels_in(pool: PoolFile, column: str) -> list[Any]:
+    table = pool.container.table
+    return pool.values(column, "--label") if table is None else known_labels(table, column)
 
 
 def _text(table: Table, column: str, row: int, value: Any) -> str:

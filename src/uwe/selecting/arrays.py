@@ -10,6 +10,7 @@ import numpy as np
 from uwe._random import as_seed
 from uwe._types import Progress
 from uwe.errors import InputError
+from uwe.selecting.by_position import marks_by_position, values_by_position
 from uwe.selecting.offer import ArrayLike, Offer, offered
 from uwe.selecting.reasons import explained
 from uwe.strategies import (
@@ -86,9 +87,10 @@ def select(
         strategy: a name of ``uwe list strategies``, or a value such as
             ``uwe.strategies.badge()``; None is ``uwe``, or the most uncertain rows if there is
             nothing but an uncertainty of your own, or numbers without features.
-        labelled: a mask ``[n]`` of booleans, or row numbers; these are not picked, and strategies
-            that spread their picks keep away from them.
-        exclude: a mask ``[n]`` of booleans, or row numbers; these are only not picked.
+        labelled: a mask ``[n]`` of booleans, row numbers, or labels of the index of a frame that
+            is given (an Index, or a Series of them); these are not picked, and strategies that
+            spread their picks keep away from them. A mask with an index is aligned to the frame's.
+        exclude: likewise; these are only not picked.
         seed: of every draw, from 0 to 2³² - 1.
         progress: called with a `Stage` while the work goes on.
         options: options of a strategy that is given by name.
@@ -97,10 +99,10 @@ def select(
         The picks in order, with a reason for each.
 
     Raises:
-        InputError: something that the strategy needs is not given; lengths disagree; a number is
-            NaN, infinite, or too large to be squared; probabilities do not sum to one; more picks
-            than unlabelled rows; an uncertainty that the strategy would not use; the strategy does
-            not serve the task.
+        InputError: something that the strategy needs is not given; lengths, or indices of pandas,
+            disagree; a number is NaN, infinite, or too large to be squared; probabilities do not
+            sum to one; more picks than unlabelled rows; an uncertainty that the strategy would not
+            use; the strategy does not serve the task.
 
     Source: the strategy's, see ``uwe list strategies``.
 
@@ -112,21 +114,23 @@ def select(
     'standard_deviation'
     """
     own = None if isinstance(uncertainty, str) else uncertainty
+    given = {
+        "features": features,
+        "probs": probs,
+        "logits": logits,
+        "mean": mean,
+        "variance": variance,
+        "std": std,
+        "uncertainty": own,
+    }
+    marks = marks_by_position(given, {"labelled": labelled, "exclude": exclude})
+    arrays = values_by_position(given)
     offer = offered(
-        features,
-        arrays={
-            "probs": probs,
-            "logits": logits,
-            "mc_probs": mc_probs,
-            "mean": mean,
-            "variance": variance,
-            "std": std,
-            "mc_mean": mc_mean,
-            "mc_variance": mc_variance,
-        },
-        uncertainty=own,
-        labelled=labelled,
-        exclude=exclude,
+        arrays.pop("features"),
+        uncertainty=arrays.pop("uncertainty"),
+        arrays={**arrays, "mc_probs": mc_probs, "mc_mean": mc_mean, "mc_variance": mc_variance},
+        labelled=marks["labelled"],
+        exclude=marks["exclude"],
         task=task,
         options={} if reduce is None else {"reduce": reduce},
     )

@@ -21,6 +21,7 @@ from uwe.learners.estimated import (
 from uwe.learners.estimators import PURPOSE
 from uwe.learners.row_features import features_of
 from uwe.selecting.arrays import picked
+from uwe.selecting.by_position import marks_by_position
 from uwe.selecting.offer import ArrayLike, offered
 from uwe.strategies import Picks, Strategy, as_strategy
 from uwe.tasks import Task, find_task
@@ -58,8 +59,9 @@ def query(
         estimator: fitted, a classifier with ``predict_proba`` or a regressor; a pipeline, too.
         x: the pool as the estimator takes it, ``[n, ...]``.
         k: how many rows to pick.
-        labelled: a mask ``[n]`` of booleans, or row numbers; these are not picked.
-        exclude: a mask ``[n]`` of booleans, or row numbers; these are not picked either.
+        labelled: a mask ``[n]`` of booleans, row numbers, or labels of the index of ``x``, as
+            `uwe.select` takes them; these are not picked.
+        exclude: likewise; these are not picked either.
         strategy: a name of ``uwe list strategies``, or a value such as
             ``uwe.strategies.badge()``.
         reduce: with several labels a row, how their uncertainties become one: ``mean``, ``max`` or
@@ -87,6 +89,7 @@ def query(
     """
     x = x.tocsr() if hasattr(x, "tocsr") else x
     chosen = as_strategy(strategy, options)
+    marks = marks_by_position({"x": x}, {"labelled": labelled, "exclude": exclude})
     n = _rows_of(x)
     task = _task(estimator, x, {} if reduce is None else {"reduce": reduce})
     needs = chosen.for_task(task).needs
@@ -104,8 +107,8 @@ def query(
         features,
         arrays=said,
         uncertainty=None,
-        labelled=labelled,
-        exclude=exclude,
+        labelled=marks["labelled"],
+        exclude=marks["exclude"],
         task=task,
         rows=n,
     )

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from uwe.errors import DataError
+from uwe.tables.ids import ID_NAMES
 from uwe.tables.opening import open_table
-from uwe.tables.table import ID_NAMES, LABEL_NAMES, Table, shown
+from uwe.tables.table import LABEL_NAMES, Table, shown
+from uwe.tasks import is_missing
 
-__all__ = ["TRUTH", "LabelRow", "LabelRows", "read_labels", "readable_labels"]
+__all__ = ["TRUTH", "LabelRow", "LabelRows", "known_labels", "read_labels", "readable_labels"]
+
+_NO_CLASS = -1
 
 TRUTH: Mapping[str, bool] = {
     "1": True,
@@ -79,8 +83,8 @@ def read_labels(path: Path) -> LabelRows:
     """The labels in a table with a column ``id`` (or ``ids``) and a column ``label`` (``labels``).
 
     The columns ``by``, ``seconds``, ``note`` and ``skip`` are read where there are any; others are
-    ignored. An empty label is None. Of rows in which one person gives an id the same label, the
-    first counts.
+    ignored. An empty label, NaN and the -1 of named class numbers are None. Of rows in which one
+    person gives an id the same label, the first counts.
 
     Args:
         path: ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``.
@@ -120,10 +124,11 @@ def readable_labels(path: Path) -> LabelRows:
         raise DataError(
             f"{table.name} has no column {lacking}; its columns are {shown(table.columns)}"
         )
+    values = known_labels(table, label)
     given = {name: table.values(name) for name in _OPTIONAL if name in table.columns}
     problems: list[str] = []
     rows: list[LabelRow] = []
-    for row, (id_, value) in enumerate(zip(ids, table.values(label), strict=True)):
+    for row, (id_, value) in enumerate(zip(ids, values, strict=True)):
         try:
             more = {name: _read(name, of[row]) for name, of in given.items()}
             if not id_.strip():
@@ -134,6 +139,28 @@ def readable_labels(path: Path) -> LabelRows:
             rows.append(LabelRow(id_, _label(value), table.lines[row], **more))
     agreed = list(_agreed(table, rows, problems))
     return LabelRows(path, tuple(agreed), table.unit, tuple(problems))
+
+
+def known_labels(table: Table, column: str) -> list[Any]:
+    """The values of a column of labels, None where there is no label.
+
+    Class numbers that the file names (a ``ClassLabel`` of the hub) are -1 where there is none.
+
+    Raises:
+        DataError: there is no such column, or a class number has no name; the row is named.
+    """
+    values = table.values(column)
+    classes = table.classes(column)
+    if classes is None:
+        return [_label(value) for value in values]
+    known = [None if is_missing(value) or value == _NO_CLASS else value for value in values]
+    for row, value in enumerate(known):
+        if value is not None and not (isinstance(value, int) and 0 <= value < len(classes)):
+            raise DataError(
+                f"{table.name}: {table.where(row)} of column {column} is class {value!r}, but the "
+                f"classes are 0 to {len(classes) - 1}; correct it"
+            )
+    return known
 
 
 def _agreed(table: Table, rows: Sequence[LabelRow], problems: list[str]) -> Iterator[LabelRow]:
@@ -153,7 +180,7 @@ def _agreed(table: Table, rows: Sequence[LabelRow], problems: list[str]) -> Iter
 
 
 def _label(value: Any) -> Any:
-    return None if value is None or (isinstance(value, str) and not value.strip()) else value
+    return None if is_missing(value) else value
 
 
 def _read(name: str, value: Any) -> Any:

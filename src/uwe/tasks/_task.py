@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -241,9 +242,15 @@ class Task:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a cell says that there is no label: None, NaN or an empty text."""
+    """Whether a cell says that there is no label: None, NaN, NaT, pandas.NA or an empty text.
+
+    >>> [is_missing(value) for value in (None, float("nan"), " ", 0, "0")]
+    [True, True, True, False, False]
+    """
     if value is None or (isinstance(value, str) and not value.strip()):
         return True
-    if isinstance(value, float | np.floating):
-        return math.isnan(float(value))
+    if isinstance(value, float | np.floating | Decimal):
+        return math.isnan(value)
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return bool(np.isnat(value))
     return type(value).__name__ in ("NAType", "NaTType")  # of pandas, which is not imported

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -16,10 +19,20 @@ from uwe._types import BoolArray
 from uwe.errors import InputError, close_matches
 from uwe.tasks._task import Array, TargetKind, is_missing
 
-__all__ = ["Classes", "Flags", "Reals", "are_labels", "as_name", "names_in"]
+__all__ = [
+    "Classes",
+    "Flags",
+    "Reals",
+    "are_labels",
+    "as_name",
+    "merged_names",
+    "names_in",
+    "whole_name",
+]
 
 _NONE = -1
 _SEPARATORS = ("|", ";")
+_WHOLE = re.compile(r"(-?\d+)\.0*")
 
 
 @dataclass(frozen=True)
@@ -33,9 +46,19 @@ class _Named:
         """One number a class."""
         return len(self.names)
 
+    def number(self, name: str) -> int | None:
+        """The number of the class of that name; of ``1.0`` it is that of ``1``, if there is one.
+
+        >>> Classes(("1", "2")).number("2.0")
+        1
+        """
+        found = self._number.get(name)
+        return self._number.get(whole_name(name)) if found is None else found
+
     @cached_property
     def _number(self) -> dict[str, int]:
-        return {name: at for at, name in enumerate(self.names)}
+        exact = {name: at for at, name in enumerate(self.names)}
+        return {**{_composed(name): at for name, at in exact.items()}, **exact}
 
 
 @dataclass(frozen=True)
@@ -60,9 +83,10 @@ class Classes(_Named):
         if is_missing(value):
             return None
         name = as_name(value)
-        if name in self._number:
-            return self._number[name]
-        raise InputError(_unknown(name, self.names))
+        number = self.number(name)
+        if number is None:
+            raise InputError(_unknown(name, self.names))
+        return number
 
     def decode(self, value: int) -> str:
         """The name of a class."""
@@ -136,10 +160,11 @@ class Flags(_Named):
         named = names_in(value)
         if named is None:
             return None
-        for name in named:
-            if name not in self._number:
+        numbers = {name: self.number(name) for name in named}
+        for name, number in numbers.items():
+            if number is None:
                 raise InputError(_unknown(name, self.names))
-        return sorted({self._number[name] for name in named})
+        return sorted({number for number in numbers.values() if number is not None})
 
     def decode(self, value: Sequence[int]) -> list[str]:
         """The names of the classes of a row."""
@@ -304,18 +329,48 @@ def _is_same(value: Any, found: Any) -> bool:
 
 
 def as_name(value: Any) -> str:
-    """The name of a class: text, a whole number, or a truth value, as it is printed.
+    """The name of a class: text without blanks around it, a whole number, or a truth value.
 
-    >>> as_name(" rook"), as_name(1.0)
-    ('rook', '1')
+    Letters are composed (Unicode's NFC), so that ``ü`` is one name however it was typed.
+
+    >>> as_name(" rook"), as_name(1.0), as_name(True)
+    ('rook', '1', 'True')
     """
     if isinstance(value, bool | np.bool_ | int | np.integer):
         return str(value)
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     if isinstance(value, str):
-        return value.strip()
+        return _composed(value.strip())
+    if isinstance(value, Decimal) and value.is_finite() and value == int(value):
+        return str(int(value))
     raise InputError(f"{value!r} of type {type(value).__name__} is not the name of a class")
+
+
+def whole_name(name: str) -> str:
+    """The name without the decimals of a whole number, which pandas writes in columns with gaps.
+
+    >>> whole_name("2.0"), whole_name("2.5"), whole_name("crow")
+    ('2', '2.5', 'crow')
+    """
+    match = _WHOLE.fullmatch(name)
+    return match[1] if match else name
+
+
+def merged_names(names: Iterable[str]) -> Mapping[str, str]:
+    """The class that each name stands for: where all are whole numbers, ``1.0`` is ``1``.
+
+    >>> dict(merged_names(["1.0", "2"])), dict(merged_names(["1.0", "2.5"]))
+    ({'1.0': '1', '2': '2'}, {'1.0': '1.0', '2.5': '2.5'})
+    """
+    whole = {name: whole_name(name) for name in names}
+    if all(name.removeprefix("-").isdecimal() for name in whole.values()):
+        return whole
+    return {name: name for name in whole}
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def names_in(value: Any) -> list[str] | None:
