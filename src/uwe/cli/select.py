@@ -16,6 +16,11 @@ from uwe._types import Rows
 from uwe.cli.display import Display
 from uwe.cli.options import Whole, key_values, refuse_existing, texts_by_name
 from uwe.errors import InputError, require_known
+from uwe.selecting.assignment import (
+    assignment,
+    check_assignment_suffix,
+    encoded_assignment,
+)
 from uwe.selecting.files import (
     arrays_to_rank_by,
     needed_arrays,
@@ -61,6 +66,7 @@ def select_command(
     labelled: Annotated[list[Path] | None, Parameter(negative=())] = None,
     exclude: Annotated[list[Path] | None, Parameter(negative=())] = None,
     columns: Annotated[list[str] | None, Parameter(name="--with", negative=())] = None,
+    assign: Path | None = None,
     html: Path | None = None,
     images: Path | None = None,
     text: str | None = None,
@@ -109,6 +115,9 @@ def select_command(
         several times.
     columns
         COLUMN of the pool that is written beside the picks; may be given several times.
+    assign
+        Write which pick each row of the pool is nearest to, a table .csv, .jsonl or .parquet with
+        the columns idx, id, pick_idx, pick_id and distance, to hand the picks' labels on.
     html
         Write a contact sheet of the picks, one file, with the reasons beside each.
     images
@@ -122,6 +131,8 @@ def select_command(
     if k < 1:
         raise InputError(f"the number of picks is {k}; at least 1 is needed")
     _check_outputs(output, html, force=force)
+    if assign is not None:
+        _check_assignment(assign, (output, html), force=force)
     _check_shown(html, images, text)
     check_further(columns or [])
     named = {"uncertainty": uncertainty, "selection": selection, **key_values(option or [])}
@@ -144,6 +155,8 @@ def select_command(
         strategy = strategy or "uwe"
         given = needed_arrays(source, strategy, made.for_task(learnt), options)
         given["task"] = learnt
+    if assign is not None and given["features"] is None:
+        raise InputError(f"--assign compares features, which {pool} lacks; leave it out")
     n = pool_rows(given, source)
     ids = source.ids(n)
     check_ids(output, ids)
@@ -155,12 +168,16 @@ def select_command(
     kept_out = _rows_named("--exclude", exclude, ids, source)
     with Display() as display:
         picks = select(
-            given.pop("features"), k, strategy=strategy, seed=seed, progress=display,
-            exclude=kept_out if len(kept_out) else None, **given, **options,
+            given["features"], k, strategy=strategy, seed=seed, progress=display,
+            exclude=kept_out if len(kept_out) else None,
+            **{name: of for name, of in given.items() if name != "features"}, **options,
         )  # fmt: skip
     rows = pick_rows(picks, ids, more)
     items = None if html is None else _items(rows, source, images, texts)
-    _write(output, html, rows, picks, items)
+    table = None
+    if assign is not None:
+        table = (assign, encoded_assignment(assign, assignment(picks, ids, given["features"])))
+    _write(output, html, rows, picks, items, table)
 
 
 def _rows_named(
@@ -237,6 +254,14 @@ def _check_outputs(output: Path, html: Path | None, *, force: bool) -> None:
             refuse_existing(path, force=force)
 
 
+def _check_assignment(assign: Path, others: Sequence[Path | None], *, force: bool) -> None:
+    """Refuse before the work a table of all rows that could not be written after it."""
+    check_assignment_suffix(assign)
+    if assign in others:
+        raise InputError(f"{assign} is to be two outputs; name two files")
+    refuse_existing(assign, force=force)
+
+
 def _check_shown(html: Path | None, images: Path | None, text: str | None) -> None:
     """Refuse what the contact sheet cannot show."""
     for flag, value in (("--images", images), ("--text", text)):
@@ -257,6 +282,7 @@ def _write(
     rows: list[dict[str, Any]],
     picks: Picks,
     items: Mapping[str, Item] | None,
+    table: tuple[Path, bytes] | None,
 ) -> None:
     """Make the content of every file before the first is written."""
     contents: dict[Path, bytes] = {}
@@ -264,6 +290,8 @@ def _write(
         contents[expanded(output)] = encoded_picks(output, rows)
     if html is not None:
         contents[expanded(html)] = contact_sheet(rows, picks, items).encode()
+    if table is not None:
+        contents[expanded(table[0])] = table[1]
     for path, content in contents.items():
         write_bytes(path, content)
     if output == _STANDARD_OUTPUT:

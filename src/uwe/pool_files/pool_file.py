@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from uwe._arrays import as_array
 from uwe.errors import DataError, InputError, require_known
 from uwe.pool_files.arrays import open_npy, open_npy_folder, open_npz, open_safetensors
 from uwe.pool_files.columns import open_columns
@@ -97,7 +98,11 @@ class PoolFile:
             raise DataError(
                 f"{self.container.path} has no {name!r} for {flag}; its keys are {self.shown()}"
             )
-        array = np.asarray(self.container.read(name))
+        found = self.container.read(name)
+        is_tensor = hasattr(found, "layout")  # also of types that numpy lacks
+        array = (
+            as_array(f"{self.container.path}: {name}", found) if is_tensor else np.asarray(found)
+        )
         if array.ndim != 1:
             raise DataError(
                 f"{self.container.path}: {name} must be [n] for {flag}, not of shape {array.shape}"

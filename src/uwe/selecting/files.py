@@ -104,11 +104,26 @@ def _require(source: PoolFile, name: str, needs: frozenset[str]) -> None:
 
 
 def pool_rows(given: Mapping[str, Any], source: PoolFile) -> int:
-    """Number of rows of the pool."""
+    """Number of rows of the pool.
+
+    Raises:
+        DataError: the array that tells it has no axes.
+    """
     for name in ("features", "probs", "logits", "mean", "variance", "std", "uncertainty"):
         if given.get(name) is not None:
-            return len(given[name])
+            return _length(given[name], name, source)
     if (features := source.read("features")) is not None:
-        return len(features)
-    passes = next((given[name] for name in ("mc_probs", "mc_mean") if name in given), None)
-    return len(given["labelled"]) if passes is None else int(passes.shape[1])
+        return _length(features, "features", source)
+    passes = next((name for name in ("mc_probs", "mc_mean") if name in given), None)
+    if passes is None:
+        return _length(given["labelled"], "labelled", source)
+    return _length(given[passes], passes, source, axis=1)
+
+
+def _length(array: Any, name: str, source: PoolFile, axis: int = 0) -> int:
+    shape = tuple(array.shape)
+    if len(shape) <= axis:
+        raise DataError(
+            f"{source.container.path}: {name} is of shape {shape}; its rows must be an axis"
+        )
+    return int(shape[axis])

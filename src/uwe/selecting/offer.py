@@ -17,7 +17,7 @@ from uwe.predictions import Predictions
 from uwe.selecting.outputs import AXES, BLOCK, Said, first_row, said, task_of
 from uwe.tasks import Task
 
-__all__ = ["ArrayLike", "Offer", "marked_rows", "offered"]
+__all__ = ["ArrayLike", "Offer", "features_of_pool", "marked_rows", "offered"]
 
 ArrayLike: TypeAlias = Any  # an array, a tensor, a memory map, a data frame, nested lists
 
@@ -124,6 +124,15 @@ def offered(
         uncertainty=tensors["uncertainty"].double() if "uncertainty" in tensors else None,
         excluded=marked_rows("exclude", n, marks["exclude"]) if "exclude" in marks else None,
     )
+
+
+def features_of_pool(features: ArrayLike) -> torch.Tensor:
+    """Features ``[n, d]`` of a floating type, in the memory where they are.
+
+    Raises:
+        InputError: they are not.
+    """
+    return _as_tensor("features", features, AXES["features"])
 
 
 def _as_tensor(name: str, value: ArrayLike, axes: Sequence[str]) -> torch.Tensor:
