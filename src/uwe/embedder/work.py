@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,9 +110,10 @@ def embed(
     try:
         with _locks.held(folder / ".lock") as lock, guarded(lock.require_ours):
             work = _Work(source, encoder, folder, batch, skip_broken, progress)
-            record = work.opened(broken)
-            record, cut = work.filled(record)
-            write_pool(output, folder, source, encoder, record.widths or {}, sorted(record.broken))
+            with _nothing_left(folder):
+                record, cut = work.filled(work.opened(broken))
+            left_out = sorted(record.broken)
+            write_pool(output, folder, source, encoder, record.widths or {}, left_out)
     except _locks.Busy as error:
         raise _locks.Busy(f"another process is embedding into {output}; wait for it") from error
     shutil.rmtree(folder, ignore_errors=True)
@@ -251,17 +253,35 @@ class _Work:
         else:
             return
         now = self._encoded(items, start)
-        self._with_widths(record, now)
+        widths = {name: tensor.shape[1] for name, tensor in now.items()}
+        if widths != record.widths:
+            raise self._another(
+                f"gave {_shown(record.widths or {})} before and {_shown(widths)} now"
+            )
         for name, tensor in now.items():
             before = stored(self.folder, name, tensor.shape[1], start, len(items))
             off = (before[at] - tensor[at]).abs().amax(1)
             if off.max() > _CLOSE * tensor[at].abs().max():
-                raise RunError(
-                    f"half done in {self.folder} is another embedding: model {self.encoder.name} "
-                    f"gives other {name} for {self.source.ids[start + at[int(off.argmax())]]} than "
-                    "before. Its code or files have changed, or it is random; take the model that "
-                    "was used before, or remove that folder to start anew"
-                )
+                changed = self.source.ids[start + at[int(off.argmax())]]
+                raise self._another(f"gives other {name} for {changed} than before")
+
+    def _another(self, what: str) -> RunError:
+        return RunError(
+            f"half done in {self.folder} is another embedding: model {self.encoder.name} {what}. "
+            "Its code or files have changed, or it is random; take the model that was used before, "
+            "or remove that folder to start anew"
+        )
+
+
+@contextmanager
+def _nothing_left(folder: Path) -> Iterator[None]:
+    """Remove the folder of work that ends before there is anything to go on with."""
+    try:
+        yield
+    except BaseException:
+        if not (folder / _RECORD).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _zeros(widths: Mapping[str, int] | None, rows: int) -> dict[str, torch.Tensor]:

@@ -47,8 +47,8 @@ def unpacked(utf8: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64], name: str
     """
     whole = np.asarray(utf8).tobytes()
     stops = np.asarray(ends).tolist()
-    starts = [0, *stops[:-1]]
-    if (stops and stops[-1] != len(whole)) or any(
+    starts = [0, *stops][: len(stops)]
+    if (stops[-1] if stops else 0) != len(whole) or any(
         start > stop or start < 0 for start, stop in zip(starts, stops, strict=True)
     ):
         raise DataError(f"{name}: the ends of the texts do not fit their {len(whole)} bytes")
