@@ -6,13 +6,21 @@
          ├─ DataError       (ValueError) a data set is missing, broken or inconsistent
          └─ RunError        (RuntimeError) a run cannot start, go on or be mixed with another
 
-``except uwe.UweError`` catches them all.
+``except uwe.UweError`` catches them all. On the command line each is one line and exit code 2. So
+is what a user's own module raises (`from_user` makes an UweError of it), memory that is too small,
+and input that is no Unicode or nested too deeply. Any other exception is a fault of uwe: one line
+that names the file with the traceback, and exit code 1.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+import sysconfig
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 __all__ = [
@@ -22,6 +30,9 @@ __all__ = [
     "UweError",
     "close_matches",
     "damaged",
+    "from_user",
+    "place_in_user_code",
+    "reason_of",
     "require_known",
 ]
 
@@ -79,3 +90,84 @@ def damaged(path: Path, error: Exception) -> DataError:
     """What cannot be read, and why, in one line."""
     reason = " ".join(str(error).split()) or type(error).__name__
     return DataError(f"cannot read {path}: {reason}; the file may be incomplete; write it again")
+
+
+def reason_of(error: BaseException) -> str:
+    """The type and the message of an error, in one line.
+
+    >>> reason_of(KeyError("colour"))
+    "KeyError: 'colour'"
+    """
+    told = " ".join(str(error).split())
+    return f"{type(error).__name__}: {told}" if told else type(error).__name__
+
+
+@contextmanager
+def from_user(what: str, kind: type[UweError] = RunError) -> Iterator[None]:
+    """Call a user's code in here: what it raises is the user's mistake, and is said in one line.
+
+    Args:
+        what: is called, such as ``fit() of mine``.
+        kind: of the error that is raised instead.
+
+    Raises:
+        UweError: the code raises it, or ``kind``, with type, message and line of any other error.
+
+    >>> with from_user("fit() of mine"):
+    ...     {}["colour"]
+    Traceback (most recent call last):
+        ...
+    uwe.errors.RunError: fit() of mine failed: KeyError: 'colour'
+    """
+    try:
+        yield
+    except UweError:
+        raise
+    except (Exception, SystemExit) as error:
+        ends = isinstance(error, SystemExit)
+        reason = "it ends the program" if ends else reason_of(error)
+        place = place_in_user_code(error)
+        raise kind(f"{what} failed: {reason}{f' ({place})' if place else ''}") from error
+
+
+def place_in_user_code(error: BaseException) -> str | None:
+    """The deepest line of a user's own file that the error passed through, if there is one.
+
+    Files of uwe, of Python and of installed packages are nobody's own; nor is what called uwe. The
+    notes of an error hold the traceback of another process.
+    """
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    noted = _FRAME.findall("\n".join(getattr(error, "__notes__", ())))
+    for passed in (frames, [(name, int(line)) for name, line in noted]):
+        ours = [at for at, (name, _) in enumerate(passed) if _is_below(name, [_package()])]
+        inside = passed[ours[0] :] if ours else []
+        own = [place for place in inside if _is_own(place[0])]
+        if own:
+            name, line = own[-1]
+            return f"line {line} of {name}"
+    return None
+
+
+_FRAME = re.compile(r'File "([^"]+)", line ([0-9]+)')
+
+
+def _is_own(name: str) -> bool:
+    """Whether a source file is a user's; ``<string>`` and the like are no files."""
+    return not name.startswith("<") and not _is_below(name, [_package(), *_installed()])
+
+
+def _is_below(name: str, folders: Iterable[str]) -> bool:
+    return any(name.startswith(folder) for folder in folders)
+
+
+@cache
+def _package() -> str:
+    return f"{Path(__file__).parent}/"
+
+
+@cache
+def _installed() -> tuple[str, ...]:
+    """Folders of Python and of installed packages."""
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    found = {sysconfig.get_path(name) for name in names} - {None}
+    return tuple(f"{Path(folder)}/" for folder in found)

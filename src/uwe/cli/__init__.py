@@ -5,9 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from uwe.cli.terminals import of_any_kind
+
 __all__ = ["main", "paper"]
 
 INTERRUPTED = 130
+
+_SHOW_ONLY = {"list", "status", "--version", "--help", "-h"}
+"""First arguments of what makes nothing but what it shows."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,9 +43,12 @@ def _loaded(
     arguments: Sequence[str] | None,
 ) -> int:
     """Import a program, which takes seconds, and run it."""
-    try:
-        run = load()
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted before it began; nothing was changed", file=sys.stderr)
-        return INTERRUPTED
-    return run(arguments)
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    is_the_result = not tokens or bool(_SHOW_ONLY & {tokens[0], *tokens[-1:]})
+    with of_any_kind() as shown:
+        try:
+            run = load()
+        except KeyboardInterrupt:
+            print(f"{program}: interrupted before it began; nothing was changed", file=sys.stderr)
+            return INTERRUPTED
+        return shown.exit_code(program, run(tokens), is_the_result=is_the_result)

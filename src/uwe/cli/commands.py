@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from cyclopts.config import Dict
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +18,7 @@ from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import wide_console
 from uwe.cli.embed import embed_command
 from uwe.cli.options import expand, parse_seeds
+from uwe.cli.outputs import check_made
 from uwe.cli.project import next_command, status_command, tell_command
 from uwe.cli.project_init import init_command
 from uwe.cli.report import report_command
@@ -73,6 +75,8 @@ def demo(*, folder: Path = Path("uwe-demo"), seeds: str = "1-3") -> None:
         threads=1,
         results=folder / "results",
     )
+    picture = expanded(folder) / "curves.svg"
+    check_made(picture, sources=[], force=False)
     experiments = expand(template, _DEMO_STRATEGIES, parse_seeds(seeds), {})
     finished = run_and_show(experiments)
 
@@ -84,14 +88,18 @@ def demo(*, folder: Path = Path("uwe-demo"), seeds: str = "1-3") -> None:
         find_curves(template.run.results, only={result.table for result in finished}),
         key=lambda curve: _DEMO_STRATEGIES.index(curve.method),
     )
-    picture = template.run.results.parent / "curves.svg"
     plot_curves(curves, picture)
     show(curves)
     print(f"The learning curves are drawn in {picture}; the runs are in {template.run.results}.")
 
 
 @app.command(name="results")
-def results_command(folder: Path, *, output: Path | None = None) -> None:
+def results_command(
+    folder: Path,
+    *,
+    output: Path | None = None,
+    force: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
     """Print the table of a results folder, and write it as CSV and as a picture.
 
     Parameters
@@ -100,6 +108,8 @@ def results_command(folder: Path, *, output: Path | None = None) -> None:
         A results folder.
     output
         Folder for curves.csv and the pictures. Default: the results folder.
+    force
+        Overwrite files that exist and are no tables or pictures of `uwe results`.
     """
     from uwe.cli.studies import picture_name, show
     from uwe.report import plot_curves, summary_csv
@@ -107,14 +117,17 @@ def results_command(folder: Path, *, output: Path | None = None) -> None:
 
     folder = expanded(folder)
     curves, bounds = find_curves(folder), find_bounds(folder)
-    show(curves, bounds)
     target = folder if output is None else expanded(output)
-    write_text(target / "curves.csv", summary_csv([*curves, *bounds]))
     written = [target / "curves.csv"]
-    for study in by_study(curves):
-        picture = target / picture_name(study[0].study, [path.name for path in written])
+    studies = by_study(curves)
+    for study in studies:
+        written.append(target / picture_name(study[0].study, [path.name for path in written]))
+    for path in written:
+        check_made(path, sources=[folder], force=force)
+    show(curves, bounds)
+    write_text(written[0], summary_csv([*curves, *bounds]))
+    for study, picture in zip(studies, written[1:], strict=True):
         plot_curves(study, picture, bounds=bounds_of(study, bounds))
-        written.append(picture)
     print("Written: " + ", ".join(map(str, written)))
 
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from uwe._files import expanded
 from uwe.cli.display import Display
-from uwe.cli.options import Whole, refuse_existing
+from uwe.cli.options import Whole
+from uwe.cli.outputs import check_output
 from uwe.errors import InputError
 from uwe.learners import check_device_name
 
@@ -62,10 +62,10 @@ def embed_command(
     force
         Overwrite an output file that exists.
     """
-    output = expanded(output)
     if output.suffix != ".safetensors":
         raise InputError(f"{output} must end in .safetensors")
-    refuse_existing(output, force=force)
+    read = {"the data set": data_dir, "the model": Path(model)}
+    output = check_output(output, force=force, sources=read, images=Path(source))
     check_device_name(device)
 
     from uwe.embedder import embed, load_encoder, open_source

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
 
-from uwe._files import expanded
 from uwe._settings import value_of
 from uwe.errors import InputError, require_known
 from uwe.experiment import Experiment
@@ -19,7 +17,7 @@ from uwe.strategies import shared_options, strategy_names
 _MOST_SEEDS = 1_000
 _SEED = re.compile("[0-9]{1,15}")
 
-__all__ = ["SHORT_FORMS", "Whole", "expand", "key_values", "parse_seeds", "refuse_existing"]
+__all__ = ["SHORT_FORMS", "Whole", "expand", "key_values", "parse_seeds"]
 
 
 def _whole(kind: type[int], tokens: Sequence[Token]) -> int:
@@ -84,16 +82,6 @@ def texts_by_name(pairs: Sequence[str], *, flag: str) -> dict[str, str]:
             raise InputError(f"{flag} {name} is given twice: {found[name]!r} and {text.strip()!r}")
         found[name] = text.strip()
     return found
-
-
-def refuse_existing(path: Path, *, force: bool) -> None:
-    """Refuse an output file that exists, unless it may be overwritten.
-
-    Raises:
-        InputError: it exists.
-    """
-    if expanded(path).exists() and not force:
-        raise InputError(f"{path} exists; choose another name, or --force overwrites it")
 
 
 def expand(

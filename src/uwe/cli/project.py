@@ -12,7 +12,8 @@ from rich.table import Table
 
 from uwe._files import expanded, write_bytes, write_text
 from uwe.cli.display import wide_console
-from uwe.cli.options import Whole, refuse_existing
+from uwe.cli.options import Whole
+from uwe.cli.outputs import check_output
 from uwe.cli.project_words import (
     answers_in,
     say_added,
@@ -24,6 +25,7 @@ from uwe.cli.project_words import (
 from uwe.cli.speaking import shown
 from uwe.errors import DataError, InputError
 from uwe.project.files import ProjectFiles
+from uwe.project.settings import read_settings
 from uwe.project.state import recorded_labels
 from uwe.runs.cycles import csv_text
 from uwe.selecting.tables import check_ids, check_suffix, encoded_picks, pick_rows
@@ -71,7 +73,7 @@ def next_command(
     require_count(k)
     if output is not None:
         check_suffix(output)
-        refuse_existing(output, force=force)
+        output = check_output(output, force=force, sources=_files_of(project))
     if with_ and output is None:
         raise InputError("--with is for the file of --output; give -o FILE, too")
 
@@ -87,7 +89,7 @@ def next_command(
         batch = opened.batch(k, more=more)
         if output is not None:
             rows = [{**row, "label": None} for row in pick_rows(batch.picks, opened.ids, columns)]
-            write_bytes(expanded(output), encoded_picks(output, rows))
+            write_bytes(output, encoded_picks(output, rows))
         return opened, batch
 
     opened, batch = shown(work)
@@ -155,7 +157,7 @@ def status_command(
     if labels is not None:
         if labels.suffix.lower() != ".csv":
             raise InputError(f"labels are written as .csv, so {labels} must end in .csv")
-        refuse_existing(labels, force=force)
+        labels = check_output(labels, force=force, sources=_files_of(project))
     ProjectFiles(expanded(project)).require()
 
     from uwe.project import Project
@@ -180,8 +182,20 @@ def status_command(
 
 def _write_labels(path: Path, labels: Mapping[str, Any]) -> None:
     rows = [(name, written_label(label)) for name, label in labels.items()]
-    write_text(expanded(path), csv_text(("id", "label"), rows))
+    write_text(path, csv_text(("id", "label"), rows))
     print(f"{len(rows):,} labels. Written: {path}")
+
+
+def _files_of(project: Path) -> dict[str, Path]:
+    """What no output may overwrite: the project's own files, and its source."""
+    files = ProjectFiles(expanded(project))
+    folders = (files.cache, *(of(1).parent for of in (files.picks, files.predictions, files.model)))
+    own = (files.settings, files.rows, files.journal, *folders)
+    found = {f"the project's {path.name}": path for path in own}
+    if files.settings.is_file():
+        source = read_settings(files.settings).source
+        found |= {"the source": Path(source)} if source else {}
+    return found
 
 
 def _refuse(problems: Sequence[str], rows: int) -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from uwe._files import expanded
 from uwe.cli.display import wide_console
+from uwe.cli.outputs import check_made
 from uwe.errors import InputError, UweError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def report_command(
     scale: Literal["log", "linear"] = "log",
     level: float = 0.95,
     data_dir: Path | None = None,
+    force: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Compare strategies: statistics, tables and figures, as one page that works offline.
 
@@ -59,6 +61,8 @@ def report_command(
         Of the intervals.
     data_dir
         Folder of the data, for images and test labels; default: where the runs had it from.
+    force
+        Overwrite files that exist and are no reports of uwe.
     """
     if not paths:
         raise InputError("uwe report needs a results folder or CSV files")
@@ -66,11 +70,13 @@ def report_command(
 
     from uwe.report import build_report, write_report
 
+    written = _written(expanded(paths[0]), output, html, formats)
+    for path in written:
+        check_made(path, sources=paths, force=force)
     curves, bounds = _read([expanded(path) for path in paths])
     report = build_report(
         curves, bounds, scale=scale, level=level, target=target, data_dir=data_dir
     )
-    written = _written(expanded(paths[0]), output, html, formats)
     for path in written:
         write_report(report, path)
     print_report(report)
@@ -87,6 +93,7 @@ def report_of_run(folder: Path, tables: Set[Path]) -> str:
 
     path = folder / "report.html"
     try:
+        check_made(path, sources=[folder], force=False)
         studies = {curve.study for curve in find_curves(folder, only=tables)}
         curves = [curve for curve in find_curves(folder) if curve.study in studies]
         write_report(build_report(curves, find_bounds(folder)), path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +13,9 @@ from cyclopts import Parameter
 from uwe._files import expanded, write_bytes
 from uwe._types import Rows
 from uwe.cli.display import Display
-from uwe.cli.options import Whole, key_values, refuse_existing, texts_by_name
+from uwe.cli.options import Whole, key_values, texts_by_name
+from uwe.cli.outputs import check_output, require_distinct
+from uwe.cli.terminals import require_standard_output, write_utf8
 from uwe.errors import InputError, require_known
 from uwe.selecting.assignment import (
     assignment,
@@ -130,9 +131,10 @@ def select_command(
     """
     if k < 1:
         raise InputError(f"the number of picks is {k}; at least 1 is needed")
-    _check_outputs(output, html, force=force)
-    if assign is not None:
-        _check_assignment(assign, (output, html), force=force)
+    sources = {"the pool": pool}
+    for flag, files in (("--labelled", labelled), ("--exclude", exclude)):
+        sources |= {f"the {flag} file": each for each in files or ()}
+    _check_outputs({"-o": output, "--html": html, "--assign": assign}, sources, images, force=force)
     _check_shown(html, images, text)
     check_further(columns or [])
     named = {"uncertainty": uncertainty, "selection": selection, **key_values(option or [])}
@@ -243,23 +245,26 @@ def _as_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _check_outputs(output: Path, html: Path | None, *, force: bool) -> None:
+def _check_outputs(
+    outputs: Mapping[str, Path | None],
+    sources: Mapping[str, Path],
+    images: Path | None,
+    *,
+    force: bool,
+) -> None:
     """Refuse before the work what could not be written after it."""
-    if output != _STANDARD_OUTPUT:
+    output, assign = outputs["-o"], outputs["--assign"]
+    if output == _STANDARD_OUTPUT:
+        require_standard_output()
+    elif output is not None:
         check_suffix(output)
-    if html is not None and html == output:
-        raise InputError(f"{html} is to be both the picks and the contact sheet; name two files")
-    for path in (output, html):
-        if path is not None and path != _STANDARD_OUTPUT:
-            refuse_existing(path, force=force)
-
-
-def _check_assignment(assign: Path, others: Sequence[Path | None], *, force: bool) -> None:
-    """Refuse before the work a table of all rows that could not be written after it."""
-    check_assignment_suffix(assign)
-    if assign in others:
-        raise InputError(f"{assign} is to be two outputs; name two files")
-    refuse_existing(assign, force=force)
+    if assign is not None:
+        check_assignment_suffix(assign)
+    files = {name: path for name, path in outputs.items() if path != _STANDARD_OUTPUT}
+    require_distinct(files)
+    for path in files.values():
+        if path is not None:
+            check_output(path, force=force, sources=sources, images=images)
 
 
 def _check_shown(html: Path | None, images: Path | None, text: str | None) -> None:
@@ -295,6 +300,6 @@ def _write(
     for path, content in contents.items():
         write_bytes(path, content)
     if output == _STANDARD_OUTPUT:
-        sys.stdout.write(picks_csv(rows))
+        write_utf8(picks_csv(rows))
     elif contents:
         print(f"{len(rows)} rows by {picks.strategy}. Written: " + ", ".join(map(str, contents)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +36,7 @@ _PIXELS_A_BATCH = {
 }
 _LARGEST_BATCH = {"cuda": 4096, "mps": 1024, "cpu": 512}
 _SMALLEST_WANTED = 16
+_MEMORY_IF_UNKNOWN = 8 * 2**30
 _IMAGE_AXES = 3
 
 
@@ -110,20 +110,38 @@ def give_back_memory(x: Images) -> None:
 
 
 def _peak_of_process() -> int:
-    """Linux's own count; the count of ``getrusage`` begins at the peak of the parent process."""
+    """Linux's own count; the count of ``getrusage`` begins at the peak of the parent process.
+
+    0 where the system has neither.
+    """
     try:
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
     except (OSError, StopIteration):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
+        return _peak_of_getrusage()
+
+
+def _peak_of_getrusage() -> int:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _total_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    machine = _memory_of_machine()
     return min(machine, _limit_of_container(machine))
+
+
+def _memory_of_machine() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+        return _MEMORY_IF_UNKNOWN
 
 
 def _limit_of_container(machine: int) -> int:

@@ -10,6 +10,10 @@ from uwe.report.document import DataTable, Figure, Gallery, Report, Text
 __all__ = ["as_markdown"]
 
 
+MARK = "<!-- written by uwe report -->"
+"""The last line, by which a later report knows the file."""
+
+
 def as_markdown(report: Report) -> str:
     """All text and tables; charts are their tables."""
     parts = [f"# {_escaped(report.title)}"]
@@ -19,7 +23,7 @@ def as_markdown(report: Report) -> str:
     for section in report.sections:
         parts.append(f"## {_escaped(section.title)}")
         parts += [_BLOCKS[type(block)](block) for block in section.blocks]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, MARK]) + "\n"
 
 
 def _table(table: DataTable) -> str:

@@ -14,7 +14,7 @@ from uwe.statistics import labels_to_target
 
 __all__ = ["curve_lines", "random_target", "short_unit", "summary_csv"]
 
-_COLUMNS = (
+COLUMNS = (
     "dataset", "model", "epochs", "budgets", "settings", "method", "n_labeled", "n_runs", "mean",
     "std",
 )  # fmt: skip
@@ -71,7 +71,7 @@ def summary_csv(curves: Sequence[Curve]) -> str:
         for curve in curves
         for labels, n, mean, std in zip(curve.labels, curve.n, curve.mean, curve.std, strict=True)
     )
-    return csv_text((*_COLUMNS, "metric") if is_named else _COLUMNS, rows)
+    return csv_text((*COLUMNS, "metric") if is_named else COLUMNS, rows)
 
 
 def _cell(curve: Curve, place: int, unit: Unit) -> str:

@@ -25,10 +25,14 @@ from uwe.report.document import (
 
 __all__ = ["as_html"]
 
+MARK = '<meta name="generator" content="uwe report">'
+"""By which a later report knows the file."""
+
 _HEAD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta name="generator" content="uwe report">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
