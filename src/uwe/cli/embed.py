@@ -26,6 +26,7 @@ def embed_command(
     batch: Whole = 32,
     device: str = "auto",
     data_dir: Path | None = None,
+    encoding: str | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Make a pool of your images or texts: features, and probabilities if the model classifies.
@@ -33,8 +34,8 @@ def embed_command(
     Parameters
     ----------
     source
-        A folder of images; with --text a file .csv, .tsv, .jsonl or .parquet or a folder of Parquet
-        files; or hub:NAME, of which the pool is taken.
+        A folder of images; with --text a table .csv, .tsv, .txt, .jsonl (also .gz), .parquet,
+        .feather or .arrow, or a folder of its shards; or hub:NAME, of which the pool is taken.
     output
         A file .safetensors for `uwe select`.
     model
@@ -54,6 +55,8 @@ def embed_command(
         auto, cpu, cuda, cuda:1 or mps.
     data_dir
         Folder of a data set of the hub; without it the data is downloaded.
+    encoding
+        Encoding of a text table, such as cp1252. Default: recognised.
     force
         Overwrite an output file that exists.
     """
@@ -67,7 +70,14 @@ def embed_command(
     from uwe.learners import resolve_device
 
     where = resolve_device(device)
-    items = open_source(source, text=text, label=label, data_dir=data_dir, image_size=image_size)
+    items = open_source(
+        source,
+        text=text,
+        label=label,
+        data_dir=data_dir,
+        image_size=image_size,
+        encoding=encoding,
+    )
     encoder = load_encoder(model, items.kind, device=where)
     with Display() as display:
         embed(items, encoder, output, batch=batch, progress=display)

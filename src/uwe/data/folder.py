@@ -59,7 +59,7 @@ def _labelled_by_file(request: Request, root: Path, labels: Path) -> Dataset:
     if not files:
         raise DataError(f"there are no images ({', '.join(sorted(SUFFIXES))}) below {root}")
     ids = tuple(_id(file, root) for file in files)
-    rows = {row.id: row.label for row in read_labels(labels)}
+    rows = {row.id: row.label for row in read_labels(labels, request.encoding)}
     require_ids(labels, list(rows), set(ids))
     classes = tuple(sorted({str(label) for label in rows.values() if label is not None}))
     number = {name: at for at, name in enumerate(classes)}

@@ -97,7 +97,7 @@ def _open_folder(request: Request, folder: Path) -> Source:
 def _open_hub(request: Request, name: str, columns: Callable[[Table], Columns]) -> Source:
     datasets = optional("datasets", _PURPOSE)
     try:
-        splits = datasets.load_dataset(name, cache_dir=str(cache_folder() / "hub"))
+        splits = datasets.load_dataset(name, cache_dir=str(_hub_cache()))
     except Exception as error:  # whatever the network, the hub and the data set's files raise
         raise _not_loaded(name, error) from error
     train, test, notes = train_and_test(
@@ -107,7 +107,13 @@ def _open_hub(request: Request, name: str, columns: Callable[[Table], Columns]) 
 
 
 def _hub_table(name: str, split: Any) -> Table:
-    return Table(name, split.features.to_dict(), lambda column: _values(split, column))
+    features = split.features.to_dict()
+    return Table(name, features, lambda column: _values(split, column), _hub_cache())
+
+
+def _hub_cache() -> Path:
+    """Where the hub's files are; images that they name are read from there alone."""
+    return cache_folder() / "hub"
 
 
 def _values(split: Any, column: str) -> Iterator[Any]:

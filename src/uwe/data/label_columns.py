@@ -30,12 +30,14 @@ class LabelSource:
         file: a file of ids and labels instead.
         task: name of the task; None: guessed.
         task_options: options of the task.
+        encoding: of the file, if it is text; None: recognised.
     """
 
     column: str | None = None
     file: Path | None = None
     task: str | None = None
     task_options: Mapping[str, Any] | None = None
+    encoding: str | None = None
 
     def columns(self, table: Table) -> list[str]:
         """The columns of a table that hold its labels; none where a file has them."""
@@ -81,7 +83,7 @@ def read_targets(
     if len(columns) > 1:
         return _flags(tables, columns, source)
     if source.file is not None:
-        values = _from_file(source.file, tables, ids)
+        values = _from_file(source.file, tables, ids, source.encoding)
         names, what = None, str(source.file)
     else:
         values = [table.values(columns[0]) for table in tables]
@@ -281,10 +283,13 @@ def _flag_column(table: Table, name: str) -> Array:
 
 
 def _from_file(
-    path: Path, tables: Sequence[Table], ids: Sequence[Sequence[str] | None]
+    path: Path,
+    tables: Sequence[Table],
+    ids: Sequence[Sequence[str] | None],
+    encoding: str | None = None,
 ) -> list[list[Any]]:
     """The labels of a file for the rows of each table, by id."""
-    rows = read_labels(path)
+    rows = read_labels(path, encoding)
     label_of: dict[str, Any] = {}
     for row in rows:
         if label_of.setdefault(row.id, row.label) != row.label:

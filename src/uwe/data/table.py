@@ -16,13 +16,23 @@ from uwe.data.request import Request
 from uwe.data.source import EncodedRows, LazyImage, Source, as_source
 from uwe.errors import DataError
 
-__all__ = ["Columns", "Table", "find_columns", "read_tables", "require_columns", "train_and_test"]
+__all__ = [
+    "SPLIT_NAMES",
+    "Columns",
+    "Table",
+    "find_columns",
+    "read_tables",
+    "require_columns",
+    "train_and_test",
+]
 
 _IMAGE_NAMES = ("image", "img")
 _LABEL_NAMES = ("label", "fine_label")
 _PLAIN_LABEL_NAMES = (*_LABEL_NAMES, "labels", "class", "target")
 _PLAIN_LABEL_TYPES = ("int", "uint", "string", "large_string", "bool")
 _TEST_NAMES = ("test", "validation", "valid", "val")
+SPLIT_NAMES = frozenset({"train", "training", "dev", "eval", "unlabeled", *_TEST_NAMES})
+"""Names by which files of splits are known."""
 
 T = TypeVar("T")
 
@@ -35,11 +45,13 @@ class Table:
         name: what an error calls it.
         features: the description of each column, in the hub's form.
         values: gives the values of a column, one after another.
+        trusted: folder of files that the paths of images may name; None: no path is followed.
     """
 
     name: str
     features: Mapping[str, Any]
     values: Callable[[str], Iterator[Any]]
+    trusted: Path | None = None
 
     def columns(self) -> str:
         """The columns and what they hold, for an error."""
@@ -146,21 +158,28 @@ def _rows(table: Table, columns: Columns, y: Labels) -> EncodedRows:
 
 def _images(table: Table, columns: Columns) -> Iterator[LazyImage]:
     for row, value in enumerate(table.values(columns.image)):
-        yield partial(_image, value, columns.mode, f"in row {row} of {table.name}")
+        where = f"in row {row} of {table.name}"
+        yield partial(_image, value, columns.mode, where, table.trusted)
 
 
-def _image(value: Any, mode: str, name: str) -> Images:
-    return decode_image(_encoded(value, name), mode, name)
+def _image(value: Any, mode: str, name: str, trusted: Path | None) -> Images:
+    return decode_image(_encoded(value, name, trusted), mode, name)
 
 
-def _encoded(value: Any, name: str) -> bytes | Path:
+def _encoded(value: Any, name: str, trusted: Path | None) -> bytes | Path:
     if isinstance(value, bytes):
         return value
     if isinstance(value, dict) and value.get("bytes") is not None:
         return bytes(value["bytes"])
-    if isinstance(value, dict) and value.get("path"):
-        return Path(value["path"])
-    raise DataError(f"there is no image {name}; mend or remove the row")
+    path = value.get("path") if isinstance(value, dict) else None
+    if path and trusted is not None and Path(path).resolve().is_relative_to(trusted.resolve()):
+        return Path(path)
+    if path:
+        raise DataError(
+            f"the image {name} has a path and no bytes, and paths are not followed; write the "
+            "image itself into the file"
+        )
+    raise DataError(f"there is no image {name}; correct or remove the row")
 
 
 def _classes(

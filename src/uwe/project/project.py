@@ -71,7 +71,7 @@ class Project:
         seed: of every draw, at least 1.
         answers_per_row: how many people must answer a row before its label counts.
         more: further fields of `ProjectSettings`: ``label``, ``text``, ``embed``, ``image_size``,
-            ``model_options``, ``network``, ``options``, ``task_options``.
+            ``encoding``, ``model_options``, ``network``, ``options``, ``task_options``.
 
     Raises:
         InputError: a setting does not fit, or the folder holds another project.
