@@ -492,7 +492,7 @@ SMALL = [*CROWS, "--model", "small", "--epochs", "1", "--device", "cpu"]
         (with_labels("id,a,label", "x,1,crow", "y,2,owl"), CROWS, "unknown class 'owl'"),
         (with_labels("id,a,label", "x,1,two", "y,2,3"), ["--task", "regression"], "'two'"),
         (with_labels("id,a", "x,1", "y,nan"), CROWS, "NaN"),
-        (with_labels("id,a", "x,1", "y,black"), CROWS, "row 1 holds 'black'"),
+        (with_labels("id,a", "x,1", "y,black"), CROWS, "column 'a' holds 'black', not a number"),
     ],
 )
 def test_a_project_that_cannot_be_made_leaves_no_folder(

@@ -207,7 +207,7 @@ def test_keys_can_be_called_something_else(
     rows = picked(capsys.readouterr().out)
     assert [row["id"] for row in rows] == [f"é {row}" for row in expected(labelled=None)]
     line = refused([str(pool), "-k", "6", "--key", "features=embed"], capsys)
-    assert "has no 'embed' for features; its keys are emb, score, name, emb_0" in line
+    assert "has no 'embed' for features; its keys are 'emb', 'score', 'name', 'emb_0'" in line
     assert "did you mean 'features'" in refused(
         [str(pool), "-k", "1", "--key", "feature=emb"], capsys
     )
@@ -348,23 +348,30 @@ def test_a_column_of_mixed_types_names_its_row(
 ) -> None:
     """Text among numbers, an empty cell, a text column, lists of differing lengths."""
     pool = tmp_path / "pool.csv"
-    for cell, words in (("abc", "row 1 holds 'abc'"), ("", "row 1 is empty")):
+    for cell, words in (("abc", "holds 'abc', not a number"), ("", "is empty")):
         pool.write_text(f"features_0,uncertainty\n1,2\n{cell},3\n")
         line = refused([str(pool), "-k", "1"], capsys)
-        assert f"the column features_0 is to hold numbers, but {words}" in line
+        assert f"line 3 of {pool}: column 'features_0' {words}" in line
     pool.write_text("features_0,uncertainty,labelled\n1,2,maybe\n2,3,0\n")
-    assert "row 0 holds 'maybe'" in refused([str(pool), "-k", "1"], capsys)
+    assert f"line 2 of {pool}: column 'labelled' holds 'maybe'" in refused(
+        [str(pool), "-k", "1"], capsys
+    )
     arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     wrong = {
-        "holds string, not numbers": ["a", "b"],
-        "differ in length: 2 numbers in row 0, 1 in row 1": [[1.0, 2.0], [3.0]],
-        "is empty in row 1": [[1.0, 2.0], None],
-        "first in row 1": [[1.0, 2.0], [3.0, None]],
+        "row 0 of {}: column 'features' holds 'a', not a number": ["a", "b"],
+        "row 1 of {}: column 'features' holds 1 numbers, but the first row holds 2": [
+            [1.0, 2.0],
+            [3.0],
+        ],
+        "row 1 of {}: column 'features' is empty": [[1.0, 2.0], None],
+        "row 1 of {}: column 'features' holds an empty number": [[1.0, 2.0], [3.0, None]],
     }
     for words, column in wrong.items():
         table = arrow.table({"features": column, "uncertainty": [1.0, 2.0]})
         parquet.write_table(table, tmp_path / "pool.parquet")
-        assert words in refused([str(tmp_path / "pool.parquet"), "-k", "1"], capsys)
+        assert words.format(tmp_path / "pool.parquet") in refused(
+            [str(tmp_path / "pool.parquet"), "-k", "1"], capsys
+        )
 
 
 def test_an_output_that_exists_is_kept_without_force(
@@ -489,7 +496,7 @@ def test_columns_that_cannot_stand_beside_the_picks(
     line = refused([str(pool), "-k", "1", "--with", "id"], capsys)
     assert "picks have a column 'id' of their own" in line
     line = refused([str(pool), "-k", "1", "--with", "w"], capsys)
-    assert "has no column 'w'; its columns are id, uncertainty, v" in line
+    assert "has no column 'w'; its columns are 'id', 'uncertainty', 'v'" in line
     pytest.importorskip("pyarrow")
     out = tmp_path / "out.parquet"
     line = refused([str(pool), "-k", "2", "--with", "v", "-o", str(out)], capsys)

@@ -52,8 +52,8 @@ def test_uwe_run_takes_tables_and_texts(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--label", "sort"], "has no column 'sort'; its columns are ids, a, b, kind, words"),
-        (["--label", "kind"], "the column words does not hold numbers alone; --text words"),
+        (["--label", "sort"], "no column 'sort'; its columns are 'ids', 'a', 'b', 'kind', 'words'"),
+        (["--label", "kind"], "--text words takes it as text"),
         (["--label", "kind", "--text", "word"], "has no column 'word'"),
         (["--label", "kind", "--text", "words", "--epochs", "5"], "--epochs is not used by model"),
         (["--label", "kind", "--text", "words", "--model", "sklearn:logistics"],

@@ -113,17 +113,17 @@ def test_lists_are_matrices(write: Writer, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "words"),
     [
-        ([1, "abc"], "row 1 holds 'abc'"),
-        ([1, None], "row 1 is empty"),
-        ([[1, 2], [3]], "differ in length: 2 numbers in row 0, 1 in row 1"),
-        ([[1, 2], 3], "row 1 holds 3"),
-        ([[1, 2], [1, "a"]], "row 1 holds"),
+        ([1, "abc"], "column 'x' holds 'abc', not a number"),
+        ([1, None], "column 'x' is empty"),
+        ([[1, 2], [3]], "column 'x' holds 1 numbers, but the first row holds 2"),
+        ([[1, 2], 3], "column 'x' holds 3"),
+        ([[1, 2], [1, "a"]], "column 'x' holds"),
     ],
 )
 def test_what_is_no_number_names_its_row(column: list[Any], words: str, tmp_path: Path) -> None:
-    """JSON lines name the column and the first row that does not fit."""
+    """JSON lines name the first line that does not fit, the file and the column."""
     table = open_table(json_lines(tmp_path, {"x": column}))
-    with pytest.raises(DataError, match=f"column x.*{words}"):
+    with pytest.raises(DataError, match=rf"line 3 of .*t\.jsonl: {words}"):
         table.numbers("x")
 
 
@@ -139,13 +139,13 @@ def test_a_line_that_lacks_a_key_has_no_value_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("t.jsonl", '{"a": 1}\n{"a": ', "line 2 is no JSON"),
-        ("t.jsonl", '{"a": 1}\n[1]', "line 2 must be an object"),
+        ("t.jsonl", '{"a": 1}\n{"a": ', r"line 2 of .* is no JSON"),
+        ("t.jsonl", '{"a": 1}\n[1]', r"line 2 of .* must be an object"),
         ("t.jsonl", "\n", "has no rows"),
         ("t.tsv", "a\tb\n1\n", "line 2 has 1 cells, but there are 2 columns"),
         ("t.csv", "a,a\n1,2\n", "two columns 'a'"),
         ("t.csv", "a,b\n", "has no rows"),
-        ("t.csv", 'a\n"b', "cannot read"),
+        ("t.csv", 'a\n"b', "line 2 of .* opens a quote"),
         ("t.parquet", "PAR1", "cannot read"),
     ],
 )
@@ -159,12 +159,12 @@ def test_a_broken_table_names_its_line(name: str, content: str, words: str, tmp_
 
 def test_other_formats_and_files_are_refused(tmp_path: Path) -> None:
     """An unknown suffix lists the formats; a missing file and a missing column are named."""
-    with pytest.raises(InputError, match=r"a table is \.csv, \.tsv, \.jsonl, \.ndjson, \.parquet"):
+    with pytest.raises(InputError, match=r"a table is \.csv, \.tsv, .*\.feather"):
         open_table(tmp_path / "t.xls")
     with pytest.raises(DataError, match="there is no file"):
         open_table(tmp_path / "t.csv")
     table = open_table(TEXTS[0](tmp_path, COLUMNS))
-    with pytest.raises(DataError, match=r"no column 'xx_1'; its columns are id, x_1.*mean 'x_1'"):
+    with pytest.raises(DataError, match=r"no column 'xx_1'; its columns are 'id'.*mean 'x_1'"):
         table.values("xx_1")
     with pytest.raises(DataError, match="no column 'y'"):
         table.numbers("y")
@@ -211,8 +211,8 @@ def test_labels_have_the_types_of_the_format(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("name,label\na,x\n", "no column 'id' or 'ids'; its columns are name, label"),
-        ("id,kind\na,x\n", "no column 'label' or 'labels'; its columns are id, kind"),
+        ("name,label\na,x\n", "no column 'id' or 'ids'; its columns are 'name', 'label'"),
+        ("id,kind\na,x\n", "no column 'label' or 'labels'; its columns are 'id', 'kind'"),
         ("id,label\na,x\n,y\n", "line 3 has no id"),
         ("id,label\na,x\nb,y\na,z\n", "id 'a' has the label 'x' in line 2 and 'z' in line 4"),
         ("id,label\na,x\na,\n", "id 'a' has the label 'x' in line 2 and None in line 3"),
@@ -249,7 +249,7 @@ def test_ids_come_from_lists_and_tables(tmp_path: Path) -> None:
         read_ids(tmp_path / "ids.doc")
     with pytest.raises(DataError, match="there is no file"):
         read_ids(tmp_path / "other.txt")
-    with pytest.raises(DataError, match="no column 'id' or 'ids'; its columns are x"):
+    with pytest.raises(DataError, match="no column 'id' or 'ids'; its columns are 'x'"):
         read_ids(TEXTS[0](tmp_path, {"x": [1]}))
     with pytest.raises(DataError, match="line 2 has no id"):
         read_ids(TEXTS[0](tmp_path, {"id": ["", "b"], "x": [1, 2]}))

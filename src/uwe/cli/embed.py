@@ -28,6 +28,7 @@ def embed_command(
     device: str = "auto",
     data_dir: Path | None = None,
     skip_broken: Annotated[bool, Parameter(negative=())] = False,
+    encoding: str | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Make a pool of your images or texts: features, and probabilities if the model classifies.
@@ -35,8 +36,8 @@ def embed_command(
     Parameters
     ----------
     source
-        A folder of images; with --text a file .csv, .tsv, .jsonl or .parquet or a folder of Parquet
-        files; or hub:NAME, of which the pool is taken.
+        A folder of images; with --text a table .csv, .tsv, .txt, .jsonl (also .gz), .parquet,
+        .feather or .arrow, or a folder of its shards; or hub:NAME, of which the pool is taken.
     output
         A file .safetensors for `uwe select`.
     model
@@ -59,6 +60,8 @@ def embed_command(
     skip_broken
         Leave out images that cannot be decoded, and list them. Without it the first one ends the
         command.
+    encoding
+        Encoding of a text table, such as cp1252. Default: recognised.
     force
         Overwrite an output file that exists.
     """
@@ -74,7 +77,12 @@ def embed_command(
     where = resolve_device(device)
     with Display() as display:
         items = open_source(
-            source, text=text, label=label, data_dir=data_dir, image_size=image_size
+            source,
+            text=text,
+            label=label,
+            data_dir=data_dir,
+            image_size=image_size,
+            encoding=encoding,
         )
         encoder = load_encoder(model, items.kind, device=where)
         done = embed(items, encoder, output, batch=batch, skip_broken=skip_broken, progress=display)

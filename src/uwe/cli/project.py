@@ -104,6 +104,7 @@ def tell_command(
     by: str = _PERSON,
     strict: Annotated[bool, _SEVERAL] = False,
     add_class: Annotated[list[str] | None, _SEVERAL] = None,
+    encoding: str | None = None,
 ) -> None:
     """Record labels; the same file may be told twice.
 
@@ -112,17 +113,19 @@ def tell_command(
     project
         Folder of the project.
     labels
-        A table .csv, .tsv, .jsonl or .parquet with the columns id and label; and by, seconds, note
-        and skip, if there are any. Rows without a label are left out.
+        A table .csv, .tsv, .txt, .jsonl, .parquet, .feather or .arrow with the columns id and
+        label; and by, seconds, note and skip, if there are any. Rows without a label are left out.
     by
         Who answered, for rows without a column by.
     strict
         Refuse labels of rows that were never given out.
     add_class
         A class to add to the project; may be given several times.
+    encoding
+        Encoding of a text table, such as cp1252. Default: recognised.
     """
     ProjectFiles(expanded(project)).require()
-    rows = readable_labels(expanded(labels))
+    rows = readable_labels(expanded(labels), encoding)
     answers = answers_in(rows, by=by)
 
     from uwe.project import Project

@@ -19,7 +19,7 @@ from uwe.errors import DataError, InputError, require_known
 from uwe.learners import NetworkOptions, check_model
 from uwe.project.files import ProjectFiles
 from uwe.strategies import find_strategy
-from uwe.tables import TABLE_SUFFIXES, read_labels
+from uwe.tables import encoding_of, is_table, read_labels
 from uwe.tasks import task_names
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["init_command"]
 
 _SEVERAL = Parameter(negative=())
+
+_OF_SOURCE = ("label", "text", "embed", "image_size", "encoding")
+"""Options that say how the source is read."""
 
 _OF_EXPERIMENTS = ("warm_start", "full_train")
 """Options of networks that need test rows or the model of the cycle before."""
@@ -58,6 +61,11 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
         "Face transformers, or MODULE:FACTORY.",
     ),
     "image_size": (Whole | None, None, "Resize and crop images to N x N pixels."),
+    "encoding": (
+        str | None,
+        None,
+        "Encoding of a text table, such as cp1252. Default: recognised.",
+    ),
     "model": (
         str | None,
         None,
@@ -87,8 +95,8 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
     project
         Folder of the project; it is made.
     source
-        A folder of images, a table .csv, .tsv, .jsonl or .parquet, or a pool with embeddings, as
-        `uwe embed` makes it.
+        A folder of images; a table .csv, .tsv, .txt, .jsonl (also .gz), .parquet, .feather or
+        .arrow, or a folder of its shards; or a pool with embeddings, as `uwe embed` makes it.
     """
     if given.get("update"):
         _update(project, source)
@@ -109,8 +117,11 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
         model, parameters = given["model"], {}
     parameters |= key_values(given.get("model_option") or [], flag="--model-option")
     check_model(model, parameters, network)
-    more = {name: given.get(name) for name in ("label", "text", "embed", "image_size")}
-    classes, labels = _names(given.get("classes")), _label_file(given.get("labels"))
+    more = {name: given.get(name) for name in ("label", "text", "embed", "image_size", "encoding")}
+    classes, labels = (
+        _names(given.get("classes")),
+        _label_file(given.get("labels"), given.get("encoding")),
+    )
     task_options = key_values(given.get("task_option") or [], flag="--task-option")
 
     from uwe.project import Project
@@ -192,14 +203,19 @@ def _default_model(source: Path, given: Mapping[str, Any]) -> tuple[str, dict[st
     Embeddings are learnt as they are: dividing each column by its deviation over a few labelled
     rows would blow up the columns that say least.
     """
-    is_images = source.is_dir() and not any(source.glob("*.npy")) and not given.get("embed")
-    if is_images:
+    from uwe.project.sources import is_image_folder
+
+    if is_image_folder(source) and not given.get("embed"):
         return "resnet18", {}
     if given.get("task") == "regression":
         return "sklearn:forest", {}
-    if source.suffix.lower() in TABLE_SUFFIXES and not given.get("embed"):
+    if (is_table(source) or _is_folder_of_tables(source)) and not given.get("embed"):
         return "sklearn:logistic", {}
     return "sklearn:linear_model.LogisticRegression", {"max_iter": 1000}
+
+
+def _is_folder_of_tables(source: Path) -> bool:
+    return source.is_dir() and not any(source.glob("*.npy"))
 
 
 def _names(classes: str | None) -> tuple[str, ...]:
@@ -213,8 +229,9 @@ def _names(classes: str | None) -> tuple[str, ...]:
     return names
 
 
-def _label_file(path: Path | None) -> list[Answer] | None:
+def _label_file(path: Path | None, encoding: str | None) -> list[Answer] | None:
     """The labels that there are already, as answers."""
     if path is None:
         return None
-    return answers_in(read_labels(expanded(path)), by="import")
+    path = expanded(path)
+    return answers_in(read_labels(path, encoding_of(path, encoding)), by="import")

@@ -133,7 +133,7 @@ def _as_rich(table: DataTable) -> Table:
 
 def _read(paths: Sequence[Path]) -> tuple[list[Curve], list[Curve]]:
     """Curves and upper bounds of all folders and files."""
-    from uwe.runs import find_bounds, find_curves, read_others, tables_in
+    from uwe.runs import find_bounds, find_curves, is_shown, read_others, tables_in
 
     curves: list[Curve] = []
     bounds: list[Curve] = []
@@ -145,7 +145,7 @@ def _read(paths: Sequence[Path]) -> tuple[list[Curve], list[Curve]]:
             curves += find_curves(path)
             bounds += find_bounds(path)
         else:
-            files += sorted(path.rglob("*.csv")) or _nothing_in(path)
+            files += list(filter(is_shown, sorted(path.rglob("*.csv")))) or _nothing_in(path)
     curves += read_others(files) if files else []
     _check_distinct(curves)
     return curves, bounds

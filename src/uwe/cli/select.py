@@ -38,7 +38,7 @@ from uwe.selecting.tables import (
     picks_csv,
 )
 from uwe.strategies import Picks, find_strategy
-from uwe.tables import matched, read_ids
+from uwe.tables import encoding_of, matched, read_ids
 from uwe.tasks import task_names
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def select_command(
     html: Path | None = None,
     images: Path | None = None,
     text: str | None = None,
+    encoding: str | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Pick the rows of your own pool to label next, and say why.
@@ -78,9 +79,10 @@ def select_command(
     Parameters
     ----------
     pool
-        A file .npz, .safetensors, .parquet, .csv, .tsv, .jsonl or .npy, or a folder of .npy files,
-        that holds features, and probs, logits or uncertainty, or mean and variance or std of
-        numbers; ids and labelled if there are any.
+        A file .npz, .safetensors or .npy, a folder of .npy files, or a table .csv, .tsv, .txt,
+        .jsonl (also .gz), .parquet, .feather or .arrow or a folder of its shards, that holds
+        features, and probs, logits or uncertainty, or mean and variance or std of numbers; ids and
+        labelled if there are any.
     k
         How many rows to pick.
     strategy
@@ -126,6 +128,8 @@ def select_command(
     text
         COLUMN of the pool whose texts the contact sheet shows. Without --images and --text it shows
         the values of a table's rows.
+    encoding
+        Encoding of the text files that are read, such as cp1252. Default: recognised.
     force
         Overwrite output files that exist.
     """
@@ -148,7 +152,7 @@ def select_command(
     from uwe.pool_files import open_pool
     from uwe.selecting import select
 
-    source = open_pool(expanded(pool), names)
+    source = open_pool(expanded(pool), names, _encoding_of_pool(pool, encoding, labelled, exclude))
     learnt = task_of_pool(source, task, key_values(task_option or [], flag="--task-option"))
     ranked_by = arrays_to_rank_by(source) if strategy is None and not options else None
     if ranked_by is not None:
@@ -164,10 +168,10 @@ def select_command(
     check_ids(output, ids)
     more = {name: source.values(name, "--with") for name in columns or []}
     texts = None if text is None else source.values(text, "--text")
-    done = _rows_named("--labelled", labelled, ids, source)
+    done = _rows_named("--labelled", labelled, ids, source, encoding)
     if len(done):
         given["labelled"] = _also(given.get("labelled"), done, n)
-    kept_out = _rows_named("--exclude", exclude, ids, source)
+    kept_out = _rows_named("--exclude", exclude, ids, source, encoding)
     with Display() as display:
         picks = select(
             given["features"], k, strategy=strategy, seed=seed, progress=display,
@@ -182,8 +186,21 @@ def select_command(
     _write(output, html, rows, picks, items, table)
 
 
+def _encoding_of_pool(
+    pool: Path, encoding: str | None, *others: Sequence[Path] | None
+) -> str | None:
+    """The encoding that is meant for the pool: not where the lists of ids alone have one."""
+    files = [file for each in others for file in each or ()]
+    is_theirs = any(encoding_of(file, encoding) for file in files)
+    return encoding_of(pool, encoding) if is_theirs else encoding
+
+
 def _rows_named(
-    flag: str, files: Sequence[Path] | None, ids: Sequence[str], source: PoolFile
+    flag: str,
+    files: Sequence[Path] | None,
+    ids: Sequence[str],
+    source: PoolFile,
+    encoding: str | None,
 ) -> Rows:
     """The rows that the ids in some files name, rising.
 
@@ -192,7 +209,8 @@ def _rows_named(
     """
     rows: set[int] = set()
     for file in files or ():
-        names = read_ids(expanded(file))
+        path = expanded(file)
+        names = read_ids(path, encoding_of(path, encoding))
         found = list(matched(names, ids))
         unknown = [name for name, row in zip(names, found, strict=True) if row is None]
         if unknown:

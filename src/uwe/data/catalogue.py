@@ -49,12 +49,13 @@ def load_dataset(
     pool_size: int | None = None,
     test_size: int | None = None,
     progress: Progress | None = None,
+    encoding: str | None = None,
 ) -> Dataset:
     """Load a data set. Images are decoded at the first call and memory-mapped later.
 
     Args:
-        name: one of ``dataset_names()``, or a table: a file ``.csv`` or ``.parquet``, a folder of
-            Parquet files, or ``sklearn:digits``, ``:breast_cancer``, ``:wine``, ``:iris``.
+        name: one of ``dataset_names()``, or a table of `uwe.tables.open_table`, a folder of its
+            shards, or ``sklearn:digits``, ``:breast_cancer``, ``:wine``, ``:iris``.
         data_dir: folder of the files; they are looked for in ``data_dir/name``, then in
             ``data_dir``.
         label: column of labels of a table; ``label`` if it is None.
@@ -69,6 +70,7 @@ def load_dataset(
         pool_size: keep only the first rows of the pool; others are not decoded.
         test_size: keep only the first test rows, likewise.
         progress: callback while images are decoded.
+        encoding: of text tables, such as ``cp1252``; None: recognised.
 
     Returns:
         The data set; images are uint8.
@@ -90,8 +92,9 @@ def load_dataset(
         test_size=test_size,
         progress=progress,
         labels=None if labels is None else expanded(labels),
+        encoding=encoding,
     )
-    load = _resolved(request, label, text, task, task_options)
+    load = _resolved(request, label, text, task, task_options, encoding)
     try:
         return load().limited(pool_size, test_size)
     except OSError as error:
@@ -109,6 +112,7 @@ def check_dataset(
     task_options: Mapping[str, Any] | None = None,
     image_size: int | None = None,
     test_fraction: float | None = None,
+    encoding: str | None = None,
 ) -> None:
     """Check the name and the options of a data set without loading it.
 
@@ -122,6 +126,7 @@ def check_dataset(
         task_options: options of the task.
         image_size: side of the images.
         test_fraction: share of each class held out for testing.
+        encoding: of text tables.
 
     Raises:
         InputError: a name or an option does not fit.
@@ -133,8 +138,9 @@ def check_dataset(
         image_size=image_size,
         test_fraction=test_fraction,
         labels=labels,
+        encoding=encoding,
     )
-    _resolved(request, label, text, task, task_options)
+    _resolved(request, label, text, task, task_options, encoding)
 
 
 def _resolved(
@@ -143,6 +149,7 @@ def _resolved(
     text: str | None,
     task: str | None,
     task_options: Mapping[str, Any] | None,
+    encoding: str | None,
 ) -> Callable[[], Dataset]:
     """What loads the data set; its name and options are checked."""
     name = request.name
@@ -161,6 +168,11 @@ def _resolved(
             labels=request.labels,
             task=task,
             task_options=task_options,
+            encoding=encoding,
+        )
+    if encoding is not None and request.labels is None:
+        raise InputError(
+            f"--encoding {encoding} is for text tables, and {name} is none; leave it out"
         )
     if request.labels is not None and name != "folder":
         raise InputError(
@@ -191,8 +203,8 @@ def _loader(name: str) -> Callable[[Request], Dataset]:
     except InputError as error:
         raise InputError(
             f"{error} ({_HUB} is for an image data set of the Hugging Face hub or a folder of "
-            "Parquet files; a table is a file .csv, .tsv, .jsonl, .parquet, or a folder of Parquet "
-            "files)"
+            "Parquet files; a table is a file .csv, .tsv, .txt, .jsonl, .parquet, .feather "
+            "or .arrow, or a folder of its shards)"
         ) from None
     loader: Callable[[Request], Dataset] = loaded(point)
     return loader

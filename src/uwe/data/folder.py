@@ -64,7 +64,7 @@ def _labelled_by_file(request: Request, root: Path, labels: Path) -> Dataset:
     found = find_images(root).required(root)
     files = found.files
     ids = tuple(image_id(file, root) for file in files)
-    [values] = labels_by_row(labels, [ids])
+    [values] = labels_by_row(labels, [ids], request.encoding)
     names = [None if is_missing(label) else class_name(label) for label in values]
     classes = tuple(sorted({name for name in names if name is not None}))
     number = {name: at for at, name in enumerate(classes)}

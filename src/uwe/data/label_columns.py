@@ -43,12 +43,14 @@ class LabelSource:
         file: a file of ids and labels instead.
         task: name of the task; None: guessed.
         task_options: options of the task.
+        encoding: of the file, if it is text; None: recognised.
     """
 
     column: str | None = None
     file: Path | None = None
     task: str | None = None
     task_options: Mapping[str, Any] | None = None
+    encoding: str | None = None
 
     def columns(self, table: Table) -> list[str]:
         """The columns of a table that hold its labels; none where a file has them."""
@@ -94,7 +96,7 @@ def read_targets(
     if len(columns) > 1:
         return _flags(tables, columns, source)
     if source.file is not None:
-        values = _from_file(source.file, tables, ids)
+        values = _from_file(source.file, tables, ids, source.encoding)
         names, what = None, str(source.file)
     else:
         values = [known_labels(table, columns[0]) for table in tables]
@@ -334,7 +336,10 @@ def _flag_column(table: Table, name: str) -> Array:
 
 
 def _from_file(
-    path: Path, tables: Sequence[Table], ids: Sequence[Sequence[str] | None]
+    path: Path,
+    tables: Sequence[Table],
+    ids: Sequence[Sequence[str] | None],
+    encoding: str | None = None,
 ) -> list[list[Any]]:
     """The labels of a file for the rows of each table, by id."""
     lists: list[Sequence[str]] = []
@@ -344,20 +349,23 @@ def _from_file(
                 f"{table.name} has no column id or ids, so the labels of {path} cannot be joined"
             )
         lists.append(names)
-    return labels_by_row(path, lists)
+    return labels_by_row(path, lists, encoding)
 
 
-def labels_by_row(path: Path, lists: Sequence[Sequence[str]]) -> list[list[Any]]:
+def labels_by_row(
+    path: Path, lists: Sequence[Sequence[str]], encoding: str | None = None
+) -> list[list[Any]]:
     """The labels of a file of ids and labels, one for each id of each list; None where it has none.
 
     Args:
         path: of the file.
         lists: ids of the rows, each list without repeats.
+        encoding: of text; None: recognised.
 
     Raises:
         DataError: the file cannot be read, an id has two labels, or no row has it.
     """
-    rows = read_labels(path)
+    rows = read_labels(path, encoding)
     finders = [IdRows(ids) for ids in lists]
     values: list[list[Any]] = [[None] * len(ids) for ids in lists]
     told: set[tuple[int, int]] = set()

@@ -9,16 +9,25 @@ from typing import Any
 
 import numpy as np
 
+from uwe import tables
 from uwe._files import expanded
 from uwe._optional import optional
 from uwe._types import BoolArray, Labels
 from uwe.data.dataset import Dataset
 from uwe.data.label_columns import LabelSource, read_targets
-from uwe.data.parquet import parquet_splits
+from uwe.data.parquet import table_splits
 from uwe.data.source import held_out
 from uwe.data.table import train_and_test
 from uwe.errors import DataError, InputError, require_known
-from uwe.tables import ID_NAMES, TABLE_SUFFIXES, Table, open_shards, open_table
+from uwe.tables import (
+    ID_NAMES,
+    TABLE_SUFFIXES,
+    Table,
+    encoding_of,
+    open_shards,
+    open_table,
+    stem_of,
+)
 from uwe.tasks import Array, Classes, Task, find_task
 
 __all__ = ["check_table", "is_table", "load_labelled_rows", "tf_idf"]
@@ -44,6 +53,7 @@ def load_labelled_rows(
     labels: Path | None = None,
     task: str | None = None,
     task_options: Mapping[str, Any] | None = None,
+    encoding: str | None = None,
 ) -> Dataset:
     """A data set of rows of numbers, or of texts as TF-IDF.
 
@@ -52,9 +62,9 @@ def load_labelled_rows(
     without a label stay in the pool.
 
     Args:
-        name: a file ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``, a folder of
-            Parquet files with splits, or ``sklearn:digits``, ``sklearn:breast_cancer``,
-            ``sklearn:wine``, ``sklearn:iris``, ``sklearn:diabetes``.
+        name: a table of `uwe.tables.open_table`, a folder of shards with splits or without, or
+            ``sklearn:digits``, ``sklearn:breast_cancer``, ``sklearn:wine``, ``sklearn:iris``,
+            ``sklearn:diabetes``.
         data_dir: folder that is searched for the file or folder first.
         label: the column of labels; ``label`` or ``labels`` if it is None; several names with
             commas are columns of 0 and 1 of a multi-label task.
@@ -63,6 +73,7 @@ def load_labelled_rows(
         labels: a file of ids and labels instead of a column.
         task: name of the task; None: guessed where the labels leave no doubt.
         task_options: options of the task.
+        encoding: of text tables; None: recognised.
 
     Raises:
         InputError: a name or an option does not fit.
@@ -75,16 +86,20 @@ def load_labelled_rows(
         _refuse_columns(name, label, text, labels)
         return _bundled(name, _fraction(test_fraction), task, task_options)
     path = _place(name, data_dir)
-    (train, test), notes = _splits(path)
+    (train, test), notes = _splits(
+        path, encoding if labels is None else encoding_of(path, encoding)
+    )
     fraction = _fraction(test_fraction)
     if test is not None and test_fraction is not None:
         raise InputError(f"{path} has a test split; leave --test-fraction out")
-    tables = [table for table in (train, test) if table is not None]
-    source = LabelSource(label, labels, task, task_options)
-    ids = [table.checked_ids() for table in tables]
-    found = read_targets(tables, source, ids)
+    given = [table for table in (train, test) if table is not None]
+    source = LabelSource(
+        label, labels, task, task_options, None if labels is None else encoding_of(labels, encoding)
+    )
+    ids = [table.checked_ids() for table in given]
+    found = read_targets(given, source, ids)
     left_out = set(source.columns(train))
-    rows = [_texts(table, text) if text else _numbers(table, left_out) for table in tables]
+    rows = [_as_texts(table.texts(text)) if text else _numbers(table, left_out) for table in given]
     targets = found.targets
     notes = (*notes, *([found.note] if found.note else []))
     names = ids[0]
@@ -97,7 +112,7 @@ def load_labelled_rows(
     if text:
         rows = _tf_idf(rows)
     return Dataset.from_rows(
-        path.stem,
+        stem_of(path),
         (rows[0], targets[0]),
         (rows[1], targets[1]),
         task=found.task,
@@ -139,7 +154,7 @@ def is_table(name: str, data_dir: Path | None) -> bool:
     """
     if not name:
         return False
-    if name.startswith(_PREFIX) or Path(name).suffix.lower() in TABLE_SUFFIXES:
+    if name.startswith(_PREFIX) or tables.is_table(Path(name)):
         return True
     return any(path.exists() for path in _places(name, data_dir))
 
@@ -219,16 +234,14 @@ def _places(name: str, data_dir: Path | None) -> list[Path]:
     return [here] if data_dir is None else [data_dir / name, here]
 
 
-def _splits(path: Path) -> tuple[tuple[Table, Table | None], tuple[str, ...]]:
+def _splits(path: Path, encoding: str | None) -> tuple[tuple[Table, Table | None], tuple[str, ...]]:
     if path.is_dir():
-        found = parquet_splits(path)
-        if not found:
-            raise DataError(f"there are no Parquet files in {path}")
-        train, test, notes = train_and_test(found, str(path))
-        return (open_shards(train), None if test is None else open_shards(test)), notes
-    if path.suffix.lower() not in TABLE_SUFFIXES:
+        train, test, notes = train_and_test(table_splits(path), str(path))
+        shards = open_shards(train, encoding)
+        return (shards, None if test is None else open_shards(test, encoding)), notes
+    if not tables.is_table(path):
         raise InputError(f"the format of {path} is not known; rows are {_FORMATS}")
-    return (open_table(path), None), ()
+    return (open_table(path, encoding), None), ()
 
 
 def _numbers(table: Table, left_out: Collection[str]) -> Any:
@@ -241,29 +254,29 @@ def _numbers(table: Table, left_out: Collection[str]) -> Any:
 
 
 def _as_numbers(table: Table, name: str, label: str) -> Any:
-    values = table.values(name)
     try:
-        numbers = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError(
-            f"{table.name}: the column {name} does not hold numbers alone; --text {name} takes it "
-            f"as text, --label names another label than {label!r}, or leave the column out"
-        ) from None
+        numbers = table.numbers(name)
+    except DataError as error:
+        raise DataError(f"{error}{_hint(table, name, label)}") from None
+    numbers = numbers.astype(np.float64, copy=False)
     if not np.isfinite(numbers).all():
         row = int(np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(1))[0])
-        raise DataError(
-            f"{table.name}: the column {name} is NaN or empty in row {row}; correct the row"
-        )
+        value = "NaN" if np.isnan(numbers[row]).any() else "an infinite number"
+        raise table.bad_cell(row, name, f"holds {value}")
     return numbers
 
 
-def _texts(table: Table, name: str) -> Any:
-    values = table.values(name)
-    row = next((row for row, value in enumerate(values) if not isinstance(value, str)), None)
-    if row is not None:
-        raise DataError(
-            f"{table.name}: row {row} of column {name} holds {values[row]!r}, which is no text"
-        )
+def _hint(table: Table, name: str, label: str) -> str:
+    """What to do with a column of texts."""
+    if not table.is_text(name):
+        return ""
+    return (
+        f"; --text {name} takes it as text, --label names another label than {label!r}, or leave "
+        "the column out"
+    )
+
+
+def _as_texts(values: list[str]) -> Any:
     texts = np.empty(len(values), dtype=object)
     texts[:] = values
     return texts

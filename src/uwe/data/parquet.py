@@ -1,4 +1,4 @@
-"""Folders of Parquet files, one or several a split, read where they lie."""
+"""Folders of tables, one or several files a split, read where they lie."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from uwe.data.table import Table
+from uwe.data.table import SPLIT_NAMES, Table
 from uwe.errors import DataError
+from uwe.tables import stem_of, tables_in
 from uwe.tables.parquet import described_columns, names_of_shards, values_of
 
-__all__ = ["parquet_splits", "parquet_table"]
+__all__ = ["parquet_splits", "parquet_table", "table_splits"]
 
 _SHARD = re.compile(r"-(\d+)-of-(\d+)$")
 
@@ -19,18 +20,36 @@ _SHARD = re.compile(r"-(\d+)-of-(\d+)$")
 def parquet_splits(folder: Path) -> dict[str, list[Path]]:
     """Find the Parquet files of each split: ``SPLIT-*.parquet``, here or in ``data/``.
 
+    Files none of which is called by a split, such as ``part-0.parquet``, are one split.
+
     Raises:
         DataError: one of several numbered files is missing.
     """
     for place in (folder, folder / "data"):
-        splits: defaultdict[str, list[Path]] = defaultdict(list)
-        for file in sorted(place.glob("*.parquet")):
-            splits[file.stem.partition("-")[0]].append(file)
-        if splits:
-            for files in splits.values():
-                _check_complete(files)
-            return dict(splits)
+        files = [file for file in sorted(place.glob("*.parquet")) if not file.name.startswith(".")]
+        if files:
+            return _by_split(files)
     return {}
+
+
+def table_splits(folder: Path) -> dict[str, list[Path]]:
+    """Find the files of each split as `parquet_splits`, or tables of another format.
+
+    Raises:
+        DataError: there are none, they are of several formats, or a numbered file is missing.
+    """
+    return parquet_splits(folder) or _by_split(tables_in(folder))
+
+
+def _by_split(files: Sequence[Path]) -> dict[str, list[Path]]:
+    splits: defaultdict[str, list[Path]] = defaultdict(list)
+    for file in files:
+        splits[stem_of(file).partition("-")[0]].append(file)
+    if not SPLIT_NAMES & set(splits):
+        splits = defaultdict(list, {"all": list(files)})
+    for of in splits.values():
+        _check_complete(of)
+    return dict(splits)
 
 
 def parquet_table(files: Sequence[Path]) -> Table:
@@ -45,12 +64,13 @@ def parquet_table(files: Sequence[Path]) -> Table:
 
 def _check_complete(files: Sequence[Path]) -> None:
     for file in files:
-        numbered = _SHARD.search(file.stem)
+        stem = stem_of(file)
+        numbered = _SHARD.search(stem)
         if numbered is None:
             continue
         digits, last = len(numbered[1]), numbered[2]
         for number in range(int(last)):
-            start = file.stem[: numbered.start()]
-            beside = file.with_name(f"{start}-{number:0{digits}d}-of-{last}.parquet")
+            start, suffix = stem[: numbered.start()], file.name.removeprefix(stem)
+            beside = file.with_name(f"{start}-{number:0{digits}d}-of-{last}{suffix}")
             if beside not in files:
                 raise DataError(f"{beside} is missing, but {file.name} is there; get it too")

@@ -28,6 +28,7 @@ class Request:
         test_size: how many test rows, likewise.
         progress: is told how decoding goes on.
         labels: a file of ids and labels, for a folder of images without class folders.
+        encoding: of that file; None: recognised.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Request:
     test_size: int | None = None
     progress: Progress | None = None
     labels: Path | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         _check_image_size(self.image_size)

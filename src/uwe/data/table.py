@@ -18,13 +18,23 @@ from uwe.data.source import EncodedRows, LazyImage, Source, as_source
 from uwe.errors import DataError
 from uwe.tasks import is_missing
 
-__all__ = ["Columns", "Table", "find_columns", "read_tables", "require_columns", "train_and_test"]
+__all__ = [
+    "SPLIT_NAMES",
+    "Columns",
+    "Table",
+    "find_columns",
+    "read_tables",
+    "require_columns",
+    "train_and_test",
+]
 
 _IMAGE_NAMES = ("image", "img")
 _LABEL_NAMES = ("label", "fine_label")
 _PLAIN_LABEL_NAMES = (*_LABEL_NAMES, "labels", "class", "target")
 _PLAIN_LABEL_TYPES = ("int", "uint", "string", "large_string", "bool")
 _TEST_NAMES = ("test", "validation", "valid", "val")
+SPLIT_NAMES = frozenset({"train", "training", "dev", "eval", "unlabeled", *_TEST_NAMES})
+"""Names by which files of splits are known."""
 
 T = TypeVar("T")
 

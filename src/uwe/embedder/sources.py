@@ -13,7 +13,7 @@ from uwe._types import Progress, Stage
 from uwe.data import load_dataset
 from uwe.data.image_files import find_images, image_id
 from uwe.data.images import decode_image, fit_image, size_of_image
-from uwe.data.parquet import parquet_splits
+from uwe.data.parquet import parquet_splits, table_splits
 from uwe.data.table import train_and_test
 from uwe.embedder.digests import json_digest
 from uwe.embedder.ids import check_ids
@@ -22,6 +22,7 @@ from uwe.tables import (
     LABEL_NAMES,
     TABLE_SUFFIXES,
     Table,
+    is_table,
     open_shards,
     open_table,
 )
@@ -74,17 +75,19 @@ def open_source(
     label: str | None = None,
     data_dir: Path | None = None,
     image_size: int | None = None,
+    encoding: str | None = None,
 ) -> EncoderInput:
     """Look at what is to be embedded.
 
     Args:
         name: a folder of images; with ``text`` a table of `uwe.tables.open_table` or a folder of
-            Parquet files; or ``hub:NAME``, of which the pool is taken.
+            its shards; or ``hub:NAME``, of which the pool is taken.
         text: the column of texts.
         label: the column of labels beside the texts; None is ``label`` or ``labels``, if there is
             such a column.
         data_dir: where a data set of the hub lies; without it, it is downloaded.
         image_size: resize the shorter side to this and crop the middle.
+        encoding: of a text table; None: recognised.
 
     Raises:
         InputError: a name or an option does not fit.
@@ -93,9 +96,11 @@ def open_source(
     if text is not None:
         if image_size is not None:
             raise InputError("--image-size is for images, and --text is given; leave one out")
-        return _texts(name, text, label, data_dir)
+        return _texts(name, text, label, data_dir, encoding)
     if label is not None:
         raise InputError(f"--label {label} is for a table of texts; give --text COLUMN, too")
+    if encoding is not None:
+        raise InputError(f"--encoding {encoding} is for a table of texts; give --text COLUMN, too")
     if name.startswith(_HUB):
         return _data_set(name, data_dir, image_size)
     folder = expanded(name)
@@ -156,15 +161,14 @@ def _data_set(name: str, data_dir: Path | None, size: int | None) -> EncoderInpu
     )
 
 
-def _texts(name: str, column: str, label: str | None, data_dir: Path | None) -> EncoderInput:
+def _texts(
+    name: str, column: str, label: str | None, data_dir: Path | None, encoding: str | None
+) -> EncoderInput:
     path = expanded(name.removeprefix(_HUB))
     if data_dir is not None and (data_dir / path).exists():
         path = data_dir / path
-    table = _table(path, name)
-    texts = table.values(column)
-    row = next((row for row, text in enumerate(texts) if not isinstance(text, str)), None)
-    if row is not None:
-        raise DataError(f"{name}: row {row} of column {column} holds {texts[row]!r}, no text")
+    table = _table(path, name, encoding)
+    texts = table.texts(column)
     ids = table.ids() or [str(number) for number in range(len(texts))]
     labels = _labels(table, label)
     parts = {
@@ -190,26 +194,19 @@ def _labels(table: Table, name: str | None) -> list[str | None] | None:
     return [None if value is None else str(value) for value in values]
 
 
-def _table(path: Path, name: str) -> Table:
+def _table(path: Path, name: str, encoding: str | None) -> Table:
     if path.is_dir():
-        return open_shards(_parquet_files(path))
-    if path.suffix.lower() in TABLE_SUFFIXES and (path.is_file() or not name.startswith(_HUB)):
-        return open_table(path)
+        return open_shards(train_and_test(table_splits(path), str(path))[0], encoding)
+    if is_table(path) and (path.exists() or not name.startswith(_HUB)):
+        return open_table(path, encoding)
     if name.startswith(_HUB):
         return _hub_table(path, name.removeprefix(_HUB))
     raise DataError(f"there is no {path}; texts are a column of a file {', '.join(TABLE_SUFFIXES)}")
 
 
-def _parquet_files(folder: Path) -> list[Path]:
-    splits = parquet_splits(folder)
-    if not splits:
-        raise DataError(f"there are no Parquet files in {folder}")
-    return train_and_test(splits, str(folder))[0]
-
-
 def _hub_table(path: Path, name: str) -> Table:
     split = _hub_split(name)
-    cells = Listed(name, lambda column: list(split[column]))
+    cells = Listed(lambda column: list(split[column]))
     return Table(path, tuple(split.column_names), len(split), cells, name, range(len(split)))
 
 

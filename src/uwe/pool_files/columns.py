@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from uwe._types import BoolArray
-from uwe.errors import DataError
 from uwe.pool_files.container import Container
 from uwe.tables import Table, open_table
 from uwe.tables.labels import TRUTH
@@ -17,9 +16,9 @@ from uwe.tasks import is_missing
 __all__ = ["open_columns"]
 
 
-def open_columns(path: Path) -> Container:
-    """A table of any format."""
-    table = open_table(path)
+def open_columns(path: Path, encoding: str | None = None) -> Container:
+    """A table of any format, or a folder of its shards."""
+    table = open_table(path, encoding)
     numbered = {name for of in table.blocks.values() for name in of}
     shown = [*table.blocks, *(name for name in table.columns if name not in numbered)]
 
@@ -28,7 +27,7 @@ def open_columns(path: Path) -> Container:
 
     return Container(
         path,
-        tuple(shown + sorted(numbered)),
+        (*shown, *sorted(numbered), *table.index),
         table.numbers,
         lambda name: _as_mask(table, name),
         read_ids,
@@ -41,9 +40,10 @@ def _as_mask(table: Table, name: str) -> BoolArray:
     told = [_told(value) for value in table.values(name)]
     row = next((row for row, text in enumerate(told) if text not in TRUTH), None)
     if row is not None:
-        raise DataError(
-            f"{table.name}: the column {name} is to say which rows are labelled, but row {row} "
-            f"holds {told[row]!r}; use true and false, or 1 and 0"
+        raise table.bad_cell(
+            row,
+            name,
+            f"holds {told[row]!r}, not whether the row is labelled: true or false, or 1 or 0",
         )
     return np.array([TRUTH[text] for text in told], dtype=bool)
 

@@ -14,7 +14,7 @@ from uwe.errors import DataError, InputError, require_known
 from uwe.pool_files.arrays import open_npy, open_npy_folder, open_npz, open_safetensors
 from uwe.pool_files.columns import open_columns
 from uwe.pool_files.container import Container
-from uwe.tables import TABLE_SUFFIXES, checked_ids, id_column
+from uwe.tables import TABLE_SUFFIXES, checked_ids, id_column, is_table
 
 __all__ = ["KEYS", "PoolFile", "open_pool"]
 
@@ -38,7 +38,6 @@ _FORMATS: dict[str, Callable[[Path], Container]] = {
     ".npy": open_npy,
     ".npz": open_npz,
     ".safetensors": open_safetensors,
-    **dict.fromkeys(TABLE_SUFFIXES, open_columns),
 }
 
 
@@ -123,7 +122,7 @@ class PoolFile:
 
     def shown(self) -> str:
         """The names that are there, for an error."""
-        return ", ".join(self.container.names[:_SHOWN]) + (
+        return ", ".join(map(repr, self.container.names[:_SHOWN])) + (
             ", …" if len(self.container.names) > _SHOWN else ""
         )
 
@@ -132,13 +131,16 @@ _SHOWN = 20
 _WIDE = 8  # columns of a block
 
 
-def open_pool(path: Path, keys: Mapping[str, str] | None = None) -> PoolFile:
+def open_pool(
+    path: Path, keys: Mapping[str, str] | None = None, encoding: str | None = None
+) -> PoolFile:
     """Look at a pool; its arrays are read when they are asked for.
 
     Args:
-        path: ``.npz``, ``.safetensors``, a table of `uwe.tables.open_table`, ``.npy`` (features
-            alone) or a folder of ``.npy`` files.
+        path: ``.npz``, ``.safetensors``, a table of `uwe.tables.open_table` or a folder of its
+            shards, ``.npy`` (features alone) or a folder of ``.npy`` files.
         keys: other names of some of `KEYS` in it, such as ``{"features": "embedding"}``.
+        encoding: of a text table; None: recognised.
 
     Raises:
         InputError: the format or one of the keys is not known.
@@ -152,7 +154,7 @@ def open_pool(path: Path, keys: Mapping[str, str] | None = None) -> PoolFile:
     >>> open_pool(path, {"features": "embedding"}).read("features").shape
     (3, 2)
     """
-    container = _opened(path)
+    container = _opened(path, encoding)
     given = dict(keys or {})
     for key, name in given.items():
         require_known(key, KEYS, "key")
@@ -169,13 +171,22 @@ def _usual(key: str, container: Container) -> str:
     return (id_column(container.names, str(container.path)) if key == "ids" else None) or key
 
 
-def _opened(path: Path) -> Container:
+def _opened(path: Path, encoding: str | None) -> Container:
+    if path.is_dir() and not any(path.glob("*.npy")) and any(map(is_table, path.iterdir())):
+        return open_columns(path, encoding)
+    if is_table(path) and not path.is_dir():
+        if not path.exists():
+            raise DataError(f"there is no file {path}")
+        return open_columns(path, encoding)
+    if encoding is not None:
+        raise InputError(f"{path} is no table of text; leave --encoding {encoding} out")
     if path.is_dir():
         return open_npy_folder(path)
     if path.suffix.lower() not in _FORMATS:
+        known = ", ".join((*_FORMATS, *TABLE_SUFFIXES))
         raise InputError(
-            f"the format of {path} is not known; a pool is {', '.join(_FORMATS)} or a folder of "
-            ".npy files"
+            f"the format of {path} is not known; a pool is {known}, a folder of .npy files or a "
+            "folder of shards of a table"
         )
     if not path.is_file():
         raise DataError(f"there is no file {path}")

@@ -34,14 +34,21 @@ def items_of(settings: ProjectSettings) -> Items:
         DataError: the source cannot be read.
     """
     source, text, size = Path(settings.source), settings.text, settings.image_size
-    items = open_items(source, label=settings.label, text=text, image_size=size)
+    encoding = settings.encoding
+    items = open_items(source, label=settings.label, text=text, image_size=size, encoding=encoding)
     if settings.embed is None:
         return items
-    return embedded(items, source, settings.embed, text=text, image_size=size)
+    return embedded(items, source, settings.embed, text=text, image_size=size, encoding=encoding)
 
 
 def embedded(
-    items: Items, source: Path, model: str, *, text: str | None, image_size: int | None
+    items: Items,
+    source: Path,
+    model: str,
+    *,
+    text: str | None,
+    image_size: int | None,
+    encoding: str | None = None,
 ) -> Items:
     """The items with features of ``model`` as what is learnt from.
 
@@ -51,6 +58,7 @@ def embedded(
         model: a model of transformers, or ``module:factory``, as in ``uwe embed``.
         text: the column of texts.
         image_size: side of the square images that the model gets.
+        encoding: of a text table; None: recognised.
 
     Raises:
         InputError: the items are neither images nor texts.
@@ -64,7 +72,7 @@ def embedded(
     def learn(cache: Path, progress: Progress | None) -> Any:
         path = cache / f"embedding-{_key(items, model, image_size)}.safetensors"
         if not path.is_file():
-            _embed(path, source, model, text, image_size, progress)
+            _embed(path, source, model, text, image_size, encoding, progress)
         pool = open_pool(path)
         x = pool.read("features").numpy()
         return x[_places(pool.ids(len(x)), items)]
@@ -83,13 +91,14 @@ def _embed(
     model: str,
     text: str | None,
     image_size: int | None,
+    encoding: str | None,
     progress: Progress | None,
 ) -> None:
     from uwe.embedder import embed, load_encoder, open_source
     from uwe.learners import resolve_device
 
     make_folder(path.parent)
-    given = open_source(str(source), text=text, image_size=image_size)
+    given = open_source(str(source), text=text, image_size=image_size, encoding=encoding)
     encoder = load_encoder(model, given.kind, device=resolve_device("auto"))
     embed(replace(given, notes=()), encoder, path, progress=progress)
     for other in path.parent.glob("embedding-*.safetensors"):

@@ -70,7 +70,7 @@ class Project:
         seed: of every draw, from 1 to 2³² - 1.
         answers_per_row: how many people must answer a row before its label counts.
         more: further fields of `ProjectSettings`: ``label``, ``text``, ``embed``, ``image_size``,
-            ``model_options``, ``network``, ``options``, ``task_options``.
+            ``encoding``, ``model_options``, ``network``, ``options``, ``task_options``.
 
     Raises:
         InputError: a setting does not fit, or the folder holds another project.

@@ -42,6 +42,7 @@ class ProjectSettings:
         text: the source's column of texts, or None.
         embed: the model that turns images or texts into features, or None.
         image_size: side of the square images, or None for their own size.
+        encoding: of the source, if it is text; None: recognised.
     """
 
     source: str
@@ -60,6 +61,7 @@ class ProjectSettings:
     text: str | None = None
     embed: str | None = None
     image_size: int | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seed", as_seed(self.seed))

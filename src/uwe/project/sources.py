@@ -12,6 +12,7 @@ import numpy as np
 
 from uwe._types import Progress
 from uwe.data import UNPREPARED, Preparation
+from uwe.data.image_files import find_images
 from uwe.data.labelled_rows import tf_idf
 from uwe.errors import DataError, InputError
 from uwe.pool_files import PoolFile, open_pool
@@ -28,10 +29,10 @@ from uwe.project.ids import Ids, Names, RowNumbers
 from uwe.project.images import images_in
 from uwe.project.items import Items, ItemsKind, no_column
 from uwe.selecting.items import Item, Text, Values
-from uwe.tables import ID_NAMES, LABEL_NAMES, TABLE_SUFFIXES, Table, open_table
+from uwe.tables import ID_NAMES, LABEL_NAMES, Table, is_table, open_table, tables_in
 from uwe.tables.labels import known_labels
 
-__all__ = ["handed_over", "open_items"]
+__all__ = ["handed_over", "is_image_folder", "open_items"]
 
 _SHOWN_NUMBERS = 12
 
@@ -42,6 +43,7 @@ def open_items(
     label: str | None = None,
     text: str | None = None,
     image_size: int | None = None,
+    encoding: str | None = None,
 ) -> Items:
     """Open what is to be labelled.
 
@@ -50,6 +52,7 @@ def open_items(
         label: the column of labels of a table, some or all of them empty; ``label`` by default.
         text: the column of texts of a table; None for a table of numbers.
         image_size: side of the square images that are learnt from; None for their own size.
+        encoding: of a text table; None: recognised.
 
     Raises:
         InputError: an option does not fit the source.
@@ -59,22 +62,31 @@ def open_items(
         raise DataError(
             f"{source} does not exist; a source is a folder of images, a table or a pool"
         )
-    if source.is_dir() and not any(source.glob("*.npy")):
+    if is_image_folder(source):
+        if encoding is not None:
+            raise InputError(f"{source} is a folder of images, so --encoding is not used")
         for option, value in (("--text", text), ("--label", label)):
             if value is not None:
                 raise InputError(f"{source} is a folder of images, so {option} is not used")
         return images_in(source, image_size)
     if image_size is not None:
         raise InputError(f"--image-size is for images, and {source} is none; leave it out")
-    if source.suffix.lower() in TABLE_SUFFIXES:
-        table = open_table(source)
+    if is_table(source) or (source.is_dir() and not any(source.glob("*.npy"))):
+        table = open_table(source, encoding)
         if text is not None:
             return _texts(table, text, label)
         if "features" not in table.columns and "features" not in table.blocks:
             return _numbers(table, label)
     if text is not None:
         raise InputError(f"{source} is a pool of embeddings, so --text is not used; leave it out")
-    return _vectors(open_pool(source), source, label)
+    return _vectors(open_pool(source, encoding=encoding), source, label)
+
+
+def is_image_folder(source: Path) -> bool:
+    """Whether a source is a folder of images: no arrays are in it, and no shards of a table."""
+    if not source.is_dir() or any(source.glob("*.npy")):
+        return False
+    return not any(map(is_table, source.iterdir())) or bool(find_images(source).files)
 
 
 def handed_over(pool: Any) -> Items:
@@ -112,18 +124,24 @@ def _numbers(table: Table, label: str | None) -> Items:
     names = [name for name in table.columns if name not in left_out]
     if not names:
         raise DataError(f"{table.name} has no columns of numbers; --text COLUMN takes texts")
-    try:
-        x = np.column_stack([table.numbers(name) for name in names]).astype(np.float64)
-    except DataError as error:
-        raise DataError(f"{error}, or name a column of texts with --text COLUMN") from error
-    broken = np.argwhere(~np.isfinite(x))
-    if len(broken):
-        row = int(broken[0, 0])
-        raise DataError(f"{table.name}: {table.where(row)} holds NaN or infinity; correct the row")
+    x = np.column_stack([_column(table, name) for name in names])
     return _of_table(
         "rows", table, label, _ready(lambda: x),
         lambda row: Values(table.at([row], names)[0]),
     )  # fmt: skip
+
+
+def _column(table: Table, name: str) -> Any:
+    """The numbers of a column, all of them finite."""
+    try:
+        numbers = table.numbers(name).astype(np.float64)
+    except DataError as error:
+        hint = f", or name it as a column of texts: --text {name}" if table.is_text(name) else ""
+        raise DataError(f"{error}{hint}") from error
+    broken = np.argwhere(~np.isfinite(numbers))
+    if len(broken):
+        raise table.bad_cell(int(broken[0, 0]), name, "holds NaN or an infinite number")
+    return numbers
 
 
 def _of_table(
@@ -141,7 +159,7 @@ def _of_table(
     return Items(
         kind,
         RowNumbers(len(table)) if ids is None else Names(tuple(ids)),
-        {table.path.name: stamp(table.path)},
+        {file.name: stamp(file) for file in table.files},
         lambda rows, n: [
             digest(json.dumps(values, default=str).encode())
             for values in table.at(chosen(rows, n), told)
@@ -234,7 +252,9 @@ def _shown(row: Any) -> Item:
 
 
 def _files_of(path: Path) -> list[Path]:
-    return sorted(path.glob("*.npy")) if path.is_dir() else [path]
+    if not path.is_dir():
+        return [path]
+    return sorted(path.glob("*.npy")) or tables_in(path)
 
 
 def _as_numpy(x: Any) -> Any:

@@ -15,6 +15,7 @@ from uwe.runs.names import (
     RunName,
     file_name,
     initial_rows_file,
+    is_shown,
     tables_in,
 )
 from uwe.runs.others import read_others
@@ -41,6 +42,7 @@ __all__ = [
     "find_runs",
     "has_own_cycle0",
     "initial_rows_file",
+    "is_shown",
     "label_cell",
     "metric_of",
     "read_acc_files",

@@ -17,6 +17,7 @@ __all__ = [
     "RunName",
     "file_name",
     "initial_rows_file",
+    "is_shown",
     "model_part",
     "tables_in",
 ]
@@ -244,7 +245,16 @@ def initial_rows_file(results: Path, dataset: str, *, seed: int, budget_id: str)
 
 def tables_in(folder: Path) -> list[Path]:
     """The tables of strategies' runs below a folder."""
-    return sorted(folder.rglob(f"*_{_TABLE}.csv"))
+    return [path for path in sorted(folder.rglob(f"*_{_TABLE}.csv")) if is_shown(path)]
+
+
+def is_shown(path: Path) -> bool:
+    """Whether a file is none of those that macOS and editors hide.
+
+    >>> is_shown(Path("runs/m_s1.csv")), is_shown(Path("runs/._m_s1.csv"))
+    (True, False)
+    """
+    return not path.name.startswith(".")
 
 
 def file_name(dataset: str) -> str:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from uwe.errors import InputError
 from uwe.runs.metric import ACCURACY
 from uwe.runs.study import Curve, Study
-from uwe.runs.tables import read_cycles, table_metric
+from uwe.runs.tables import cycles_in, metric_in, open_cycles
 from uwe.tasks import Metric
 
 __all__ = ["read_others"]
@@ -47,11 +47,12 @@ def read_others(paths: Sequence[Path]) -> list[Curve]:
     metrics: dict[str, Metric] = {}
     for path in paths:
         method, seed = _named(path)
-        metric = table_metric(path)
+        table = open_cycles(path)
+        metric = metric_in(table)
         metrics.setdefault(metric.name, metric)
         its = tables.setdefault((metric.name, method), [])
         _check_new(its, path, seed)
-        its.append((path, seed, *read_cycles(path, metric)))
+        its.append((path, seed, *cycles_in(table, metric)))
     dataset = _common_folder(paths, {method for _, method in tables})
     return [
         curve

@@ -19,7 +19,7 @@ from typing import Any
 from uwe._files import write_json
 from uwe.errors import RunError
 from uwe.runs.former import former_name
-from uwe.runs.names import RunFiles, RunName
+from uwe.runs.names import RunFiles, RunName, is_shown
 
 __all__ = [
     "FLOAT_BITS",
@@ -113,7 +113,7 @@ def records_in(folder: Path) -> Iterator[Record]:
     Raises:
         RunError: a record has another format.
     """
-    for path in sorted(folder.rglob("*.json")):
+    for path in filter(is_shown, sorted(folder.rglob("*.json"))):
         try:
             yield _checked(path, _content(path))
         except (OSError, ValueError, KeyError, TypeError):

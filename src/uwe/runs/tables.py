@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -13,11 +12,21 @@ import numpy.typing as npt
 from uwe._types import FloatArray
 from uwe.errors import DataError, InputError, require_known
 from uwe.runs.metric import ACCURACY
+from uwe.tables import Table, open_table
+from uwe.tables.table import shown
 from uwe.tasks import Metric, find_task, metric_of_column, task_names
 
-__all__ = ["read_acc_files", "read_cycles", "table_metric"]
+__all__ = [
+    "cycles_in",
+    "metric_in",
+    "open_cycles",
+    "read_acc_files",
+    "read_cycles",
+    "table_metric",
+]
 
 _LABELS = "n_labeled"
+_PERCENT = 100
 
 CycleRows: TypeAlias = tuple[npt.NDArray[np.int64], FloatArray]
 
@@ -34,14 +43,8 @@ def read_cycles(path: Path, metric: Metric | None = None) -> CycleRows:
         DataError: a column is missing, a value is no number or impossible, the labels do not rise,
             or there is no row; file and line are named.
     """
-    found = table_metric(path) if metric is None else metric
-    columns, lines = _content(path)
-    _require(path, columns, (_LABELS, found.test_column))
-    rows = [_numbers(path, line, row, found) for line, row in enumerate(lines, start=2)]
-    labels = np.array([row[0] for row in rows], dtype=np.int64)
-    if not len(labels) or np.any(np.diff(labels) <= 0):
-        raise DataError(f"{path} must have rows of rising {_LABELS}, not {labels.tolist()}")
-    return labels, np.array([row[1] for row in rows], dtype=np.float64)
+    table = open_cycles(path)
+    return cycles_in(table, metric or metric_in(table))
 
 
 def table_metric(path: Path) -> Metric:
@@ -51,14 +54,49 @@ def table_metric(path: Path) -> Metric:
         InputError: the file is not there.
         DataError: it has the column of no headline metric, or cannot be read.
     """
-    columns, _ = _content(path)
-    metric = metric_of_column(columns)
+    return metric_in(open_cycles(path))
+
+
+def open_cycles(path: Path) -> Table:
+    """The table of a run, of this program or another.
+
+    Raises:
+        InputError: the file is not there.
+        DataError: it cannot be read.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no file {path}")
+    return open_table(path)
+
+
+def cycles_in(table: Table, metric: Metric) -> CycleRows:
+    """Labels and values of a metric, as stored, in the table of a run.
+
+    Raises:
+        DataError: as in `read_cycles`.
+    """
+    _require(table, (_LABELS, metric.test_column))
+    cells = zip(table.values(_LABELS), table.values(metric.test_column), strict=True)
+    rows = [_numbers(table, row, *of, metric) for row, of in enumerate(cells)]
+    labels = np.array([row[0] for row in rows], dtype=np.int64)
+    if not len(labels) or np.any(np.diff(labels) <= 0):
+        raise DataError(f"{table.name} must have rows of rising {_LABELS}, not {labels.tolist()}")
+    return labels, np.array([row[1] for row in rows], dtype=np.float64)
+
+
+def metric_in(table: Table) -> Metric:
+    """The headline metric whose column the table of a run has.
+
+    Raises:
+        DataError: it has the column of none.
+    """
+    metric = metric_of_column(table.columns)
     if metric is None:
-        _require(path, columns, (_LABELS,))
+        _require(table, (_LABELS,))
         first, *others = (find_task(name).headline.test_column for name in task_names())
         raise DataError(
-            f"{path} lacks the column {first!r} (or {' or '.join(map(repr, others))}); "
-            f"it has {', '.join(columns)}"
+            f"{table.name} lacks the column {first!r} (or {' or '.join(map(repr, others))}); "
+            f"it has {shown(table.columns)}"
         )
     return metric
 
@@ -116,37 +154,30 @@ def _equal_runs(method: str, paths: Sequence[Path]) -> FloatArray:
     return np.stack(runs)
 
 
-def _content(path: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
-    """Columns and rows of a CSV."""
-    if not path.is_file():
-        raise InputError(f"there is no file {path}")
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            columns, rows = reader.fieldnames or (), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
-    return columns, rows
-
-
-def _require(path: Path, columns: Sequence[str], needed: Sequence[str]) -> None:
-    missing = [column for column in needed if column not in columns]
+def _require(table: Table, needed: Sequence[str]) -> None:
+    missing = [column for column in needed if column not in table.columns]
     if missing:
         raise DataError(
-            f"{path} lacks the column {missing[0]!r}; it has {', '.join(columns) or 'none'}"
+            f"{table.name} lacks the column {missing[0]!r}; it has {shown(table.columns)}"
         )
 
 
-def _numbers(path: Path, line: int, row: Mapping[str, str], metric: Metric) -> tuple[int, float]:
-    labels, value = row[_LABELS], row[metric.test_column]
+def _numbers(table: Table, row: int, labels: str, value: str, metric: Metric) -> tuple[int, float]:
     try:
-        count, number = int(labels), float(value)
-    except (TypeError, ValueError):
-        count, number = 0, np.nan
+        count, number = float(labels), float(value)
+    except ValueError:
+        count, number = 0.0, np.nan
     least, most = metric.bounds
-    if count < 1 or not (np.isfinite(number) and least <= number <= most):
+    where = f"{table.where(row)} of {table.name}"
+    if (least, most) == (0, 1) and 1 < number <= _PERCENT:
         raise DataError(
-            f"line {line} of {path} is not a row of results: "
+            f"{where} is not a row of results: {metric.test_column} is {value!r}, and a share from "
+            "0 to 1 is wanted; divide percents by 100"
+        )
+    is_whole = count >= 1 and count.is_integer()
+    if not (is_whole and np.isfinite(number) and least <= number <= most):
+        raise DataError(
+            f"{where} is not a row of results: "
             f"{_LABELS} is {labels!r} and {metric.test_column} is {value!r}"
         )
-    return count, number
+    return int(count), number

@@ -1,4 +1,4 @@
-"""Tables in files: CSV, tab-separated text, JSON lines and Parquet, read in one way.
+"""Tables in files: CSV and the like, JSON lines, Parquet, Feather and Arrow, read in one way.
 
 `open_table` opens any of them. `read_labels` and `read_ids` read what people hand back: labels of
 items, and lists of items. `PICK_COLUMNS` is the schema of picks.
@@ -7,7 +7,15 @@ items, and lists of items. `PICK_COLUMNS` is the schema of picks.
 from uwe.tables.id_lists import read_ids
 from uwe.tables.ids import ID_NAMES, IdRows, as_ids, checked_ids, id_column, matched
 from uwe.tables.labels import LabelRow, LabelRows, read_labels, readable_labels
-from uwe.tables.opening import TABLE_SUFFIXES, open_shards, open_table
+from uwe.tables.opening import (
+    TABLE_SUFFIXES,
+    encoding_of,
+    is_table,
+    open_shards,
+    open_table,
+    stem_of,
+    tables_in,
+)
 from uwe.tables.picks import PICK_COLUMNS
 from uwe.tables.table import LABEL_NAMES, Table, blocks_of
 
@@ -23,11 +31,15 @@ __all__ = [
     "as_ids",
     "blocks_of",
     "checked_ids",
+    "encoding_of",
     "id_column",
+    "is_table",
     "matched",
     "open_shards",
     "open_table",
     "read_ids",
     "read_labels",
     "readable_labels",
+    "stem_of",
+    "tables_in",
 ]

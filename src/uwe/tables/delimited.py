@@ -1,66 +1,72 @@
-"""Text files of cells: CSV and tab-separated. How such a file is written is decided here alone."""
+"""Text files of cells: CSV, tab-separated text and the like."""
 
 from __future__ import annotations
 
 import csv
+import io
+import re
+import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as arrow
+import pyarrow.compute as compute
+import pyarrow.csv as arrow_csv
 
 from uwe._types import FloatArray
 from uwe.errors import DataError, damaged
-from uwe.tables.table import Table
+from uwe.tables.cells import BadCell, found_in, number_of
+from uwe.tables.dialects import USUAL_SEPARATORS, Dialect, recognised
+from uwe.tables.table import ID_NAMES, UNNAMED, Table, about_index, without_index
+from uwe.tables.text_files import TextFile, read_text_file, say_adapted
+from uwe.tables.vectors import is_vector, read_vectors
 
-__all__ = ["open_delimited"]
+__all__ = ["numbers_in_texts", "open_delimited"]
 
-
-@dataclass(frozen=True)
-class Dialect:
-    """How cells are written.
-
-    Attributes:
-        delimiter: between two cells.
-        encoding: of the text; a byte-order mark is skipped.
-    """
-
-    delimiter: str = ","
-    encoding: str = "utf-8-sig"
+_BLOCK = 1 << 24  # bytes that are parsed at once
+_CELLS_AT_ONCE = 1 << 20
+_LINE_ENDS = re.compile(rb"\r\n|\n|\r")
+_BLANK_LINE = re.compile(rb"\A[\r\n]|\n\r?\n|\r\r")
+_DECIMAL_COMMA = r"^\s*([+-]?[0-9]*(,[0-9]+)?([eE][+-]?[0-9]+)?)?\s*$"
 
 
-_DIALECTS = {".csv": Dialect(), ".tsv": Dialect(delimiter="\t")}
-
-
-def open_delimited(path: Path) -> Table:
+def open_delimited(path: Path, encoding: str | None = None) -> Table:
     """A table of text; its first line names the columns.
 
+    Separator, encoding and decimal commas are recognised; what is not plain is logged in a line.
+
     Raises:
+        InputError: there is no such encoding.
         DataError: it cannot be read, two columns have one name, or a line has too few or too many
             cells.
     """
-    dialect = _dialect(path)
-    try:
-        with path.open(newline="", encoding=dialect.encoding) as file:
-            reader = csv.reader(file, strict=True, delimiter=dialect.delimiter)
-            header = next(reader, [])
-            _check_header(path, header)
-            rows = [(reader.line_num, cells) for cells in reader if cells]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise damaged(path, error) from error
-    if not rows:
-        raise DataError(f"{path} has no rows")
-    for line, cells in rows:
-        _require_whole(path, line, header, cells)
-    lines, texts = zip(*rows, strict=True)
-    columns = dict(zip(header, map(list, zip(*texts, strict=True)), strict=True))
-    texts_of = _Texts(str(path), columns)
-    return Table(path, tuple(header), len(rows), texts_of, str(path), lines, "line")
+    file = read_text_file(path, encoding)
+    usual = USUAL_SEPARATORS[_suffix(path)]
+    dialect = recognised(file.content, usual)
+    header, parsed = _parsed(file, dialect)
+    columns = dict(zip(header, parsed.columns, strict=True))
+    commas = () if dialect.separator == "," else _decimal_commas(columns)
+    columns |= {name: _with_points(columns[name]) for name in commas}
+    names, index = without_index(header)
+    say_adapted(path, file.adapted, dialect.adapted(usual), _decimals(commas), about_index(index))
+    cells = _Texts(columns)
+    return Table(path, names, len(parsed.lines), cells, str(path), parsed.lines, "line", index)
 
 
-def _dialect(path: Path) -> Dialect:
-    return _DIALECTS[path.suffix.lower()]
+def _suffix(path: Path) -> str:
+    return next(each.lower() for each in reversed(path.suffixes) if each.lower() != ".gz")
+
+
+def _decimals(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return f"decimal commas in column {names[0]!r}{more}"
 
 
 @dataclass(frozen=True)
@@ -68,27 +74,20 @@ class _Texts:
     """Cells of text.
 
     Attributes:
-        name: of the file.
-        columns: the cells of each column.
+        columns: the cells of each column, arrays of text in pieces.
     """
 
-    name: str
-    columns: Mapping[str, list[str]]
+    columns: Mapping[str, Any] = field(repr=False)
 
     def stream(self, name: str) -> Iterator[Any]:
-        return iter(self.columns[name])
+        for piece in self.columns[name].chunks:
+            yield from piece.to_pylist()
 
-    def numbers(self, name: str) -> FloatArray:
-        cells = self.columns[name]
-        try:
-            return np.array([float(cell) for cell in cells])
-        except ValueError:
-            row = next(row for row, cell in enumerate(cells) if not _is_number(cell))
-            what = "is empty" if not cells[row].strip() else f"holds {cells[row]!r}"
-            raise DataError(
-                f"{self.name}: the column {name} is to hold numbers, but row {row} {what} (the "
-                "first such row); correct it"
-            ) from None
+    def take(self, name: str, rows: Sequence[int]) -> dict[int, Any]:
+        return {row: self.columns[name][row].as_py() for row in rows}
+
+    def numbers(self, name: str) -> np.ndarray[Any, Any]:
+        return numbers_in_texts(self.columns[name])
 
     def classes(self, name: str) -> tuple[str, ...] | None:  # noqa: ARG002  (as the protocol has it)
         return None
@@ -96,26 +95,229 @@ class _Texts:
     def is_plain(self, name: str) -> bool:
         return name in self.columns
 
+    def kind(self, name: str) -> str:  # noqa: ARG002  (as the protocol has it)
+        return "text"
+
+
+def numbers_in_texts(column: Any) -> FloatArray:
+    """The numbers or vectors in an array of text.
+
+    Raises:
+        BadCell: a cell is empty or holds something else.
+    """
+    if len(column) and is_vector(column[0].as_py()):
+        return read_vectors(column.to_pylist())
+    try:
+        found: FloatArray = column.cast(arrow.float64()).to_numpy()
+    except arrow.ArrowInvalid:  # blanks around numbers, or no numbers
+        return np.array([_number(row, cell) for row, cell in enumerate(column.to_pylist())])
+    return found
+
+
+def _number(row: int, cell: str | None) -> float:
+    try:
+        return number_of(cell or "")
+    except ValueError:
+        raise BadCell(row, found_in(cell)) from None
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """The cells below the header.
+
+    Attributes:
+        columns: an array of text in pieces for each column.
+        lines: the number of each row's line.
+    """
+
+    columns: Sequence[Any]
+    lines: Sequence[int]
+
+
+def _parsed(file: TextFile, dialect: Dialect) -> tuple[list[str], _Parsed]:
+    """The names of the columns, and the cells."""
+    header, body, first = _header(file, dialect)
+    if not file.content[body:].strip(b"\r\n"):
+        return header, _Parsed([arrow.chunked_array([], arrow.string()) for _ in header], [])
+    found = None
+    if b'"' not in file.content:
+        found = _without_quotes(file.content, body, first, dialect, len(header))
+    return header, found or _with_quotes(file, body, first, dialect, header)
+
+
+def _header(file: TextFile, dialect: Dialect) -> tuple[list[str], int, int]:
+    """The names, where the rows begin, and the number of lines before them."""
+    text = io.TextIOWrapper(io.BytesIO(file.content), "utf-8", newline="")
+    text.read(len(file.content[: dialect.skipped].decode()))
+    lines = _Counted(text)
+    with _cells_of_any_length():
+        reader = csv.reader(
+            lines, strict=True, delimiter=dialect.separator, skipinitialspace=dialect.blanks
+        )
+        try:
+            header = next((cells for cells in reader if any(map(str.strip, cells))), [])
+        except csv.Error as error:
+            raise _not_parsed(file.path, reader.line_num, error) from error
+    names = _named([name.strip() for name in header])
+    _check_header(file.path, names)
+    first = reader.line_num + file.content.count(b"\n", 0, dialect.skipped)
+    return names, dialect.skipped + lines.size, first
+
+
+class _Counted:
+    """Lines of a text, and the bytes in UTF-8 of those that were given."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self.text = text
+        self.size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self.text)
+        self.size += len(line.encode())
+        return line
+
+
+def _without_quotes(
+    content: bytes, body: int, first: int, dialect: Dialect, width: int
+) -> _Parsed | None:
+    """Cells of a text without quotes, parsed fast; None where a line does not fit."""
+    rows = arrow.py_buffer(content).slice(body)
+    names = [str(at) for at in range(width)]
+    try:
+        table = arrow_csv.read_csv(
+            arrow.BufferReader(rows),
+            read_options=arrow_csv.ReadOptions(
+                column_names=names, block_size=_BLOCK, use_threads=False
+            ),
+            parse_options=arrow_csv.ParseOptions(delimiter=dialect.separator, quote_char=False),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, arrow.string()), strings_can_be_null=False
+            ),
+        )
+    except arrow.ArrowException:
+        return None
+    columns = table.columns
+    if dialect.blanks:
+        columns = [compute.utf8_ltrim(column, " ") for column in columns]
+    lines: Sequence[int] = range(first + 1, first + 1 + table.num_rows)
+    if _BLANK_LINE.search(content, body):
+        texts = _LINE_ENDS.split(content[body:])
+        lines = [first + at for at, line in enumerate(texts, 1) if line]
+    return _Parsed(columns, lines) if len(lines) == table.num_rows else None
+
+
+def _with_quotes(
+    file: TextFile, body: int, first: int, dialect: Dialect, header: Sequence[str]
+) -> _Parsed:
+    """Cells by the strict parser, which knows lines; in pieces of little memory."""
+    pieces: list[list[Any]] = [[] for _ in header]
+    lines: list[int] = []
+    at_once = max(1, _CELLS_AT_ONCE // len(header))
+    for rows in _in_pieces(_rows(file, body, first, dialect, header), at_once):
+        lines += [line for line, _ in rows]
+        for piece, cells in zip(pieces, zip(*(of for _, of in rows), strict=True), strict=True):
+            piece.append(arrow.array(cells, arrow.string()))
+    return _Parsed([arrow.chunked_array(piece, arrow.string()) for piece in pieces], lines)
+
+
+def _rows(
+    file: TextFile, body: int, first: int, dialect: Dialect, header: Sequence[str]
+) -> Iterator[tuple[int, list[str]]]:
+    """The line in which each row begins, and its cells."""
+    stream = io.BytesIO(file.content)
+    stream.seek(body)
+    text = io.TextIOWrapper(stream, "utf-8", newline="")
+    with _cells_of_any_length():
+        reader = csv.reader(
+            text, strict=True, delimiter=dialect.separator, skipinitialspace=dialect.blanks
+        )
+        before = 0
+        try:
+            for cells in reader:
+                line, before = first + before + 1, reader.line_num
+                if cells:
+                    _require_whole(file.path, line, header, cells)
+                    yield line, cells
+        except csv.Error as error:
+            raise _not_parsed(file.path, first + before + 1, error) from error
+
+
+def _in_pieces(rows: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    piece: list[Any] = []
+    for row in rows:
+        piece.append(row)
+        if len(piece) == size:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+@contextmanager
+def _cells_of_any_length() -> Iterator[None]:
+    """Lift the limit of the module csv, which is one for the whole process."""
+    former = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(former)
+
+
+def _not_parsed(path: Path, line: int, error: csv.Error) -> DataError:
+    if "unexpected end" in str(error):
+        return DataError(
+            f'line {line} of {path} opens a quote (") that is never closed; the file may be '
+            "incomplete"
+        )
+    return damaged(path, csv.Error(f"line {line}: {error}"))
+
+
+def _named(header: Sequence[str]) -> list[str]:
+    """The names, of which first columns without one are named as pandas names an index."""
+    names = list(header)
+    for at, name in enumerate(names):
+        if name:
+            break
+        names[at] = f"{UNNAMED}{at}"
+        while names[at] in header:
+            names[at] += ".1"
+    return names
+
 
 def _check_header(path: Path, header: Sequence[str]) -> None:
     if not header:
         raise DataError(f"{path} is empty; its first line must name the columns")
-    twice = next((name for name in header if header.count(name) > 1), None)
+    twice = next((name for name, n in Counter(header).items() if n > 1 and name), None)
     if twice is not None:
         raise DataError(f"{path} has two columns {twice!r}; rename one")
+    if "" in header:
+        raise DataError(
+            f"column {header.index('') + 1} of {path} has no name; name it in the first line, or "
+            "remove it"
+        )
 
 
 def _require_whole(path: Path, line: int, header: Sequence[str], cells: Sequence[str]) -> None:
     if len(cells) != len(header):
         raise DataError(
             f"{path}: line {line} has {len(cells)} cells, but there are {len(header)} columns; "
-            "is the file whole?"
+            "correct the line, or quote cells that hold the separator"
         )
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+def _decimal_commas(columns: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns of numbers some of which have decimal commas, and none a decimal point."""
+    return tuple(
+        name
+        for name, column in columns.items()
+        if name not in ID_NAMES
+        and compute.any(compute.match_substring(column, ",")).as_py()
+        and compute.all(compute.match_substring_regex(column, _DECIMAL_COMMA)).as_py()
+    )
+
+
+def _with_points(column: Any) -> Any:
+    return compute.replace_substring(column, ",", ".")

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from uwe.errors import DataError, InputError, damaged
-from uwe.tables.opening import TABLE_SUFFIXES, open_table
+from uwe.errors import DataError, InputError
+from uwe.tables.opening import TABLE_SUFFIXES, is_table, open_table
 from uwe.tables.table import shown
+from uwe.tables.text_files import read_text_file, say_adapted
 
 __all__ = ["read_ids"]
 
 _LINES = ".txt"
+_LINE_ENDS = re.compile(r"\r\n|\n|\r")
 
 
-def read_ids(path: Path) -> list[str]:
+def read_ids(path: Path, encoding: str | None = None) -> list[str]:
     """The ids in a text file, one a line, or in any table with a column ``id`` or ``ids``.
 
     A table of picks that ``uwe select`` wrote is such a table. Blank lines are skipped, and an id
     that is repeated is given once.
 
     Args:
-        path: ``.txt``, ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``.
+        path: ``.txt``, or a table of `uwe.tables.open_table`.
+        encoding: of text; None: recognised.
 
     Raises:
         InputError: the suffix is another.
@@ -33,13 +37,13 @@ def read_ids(path: Path) -> list[str]:
     ['b', 'a']
     """
     if path.suffix.lower() == _LINES:
-        return list(dict.fromkeys(_lines(path)))
-    if path.suffix.lower() not in TABLE_SUFFIXES:
+        return list(dict.fromkeys(_lines(path, encoding)))
+    if not path.is_dir() and not is_table(path):
         raise InputError(
             f"the format of {path} is not known; ids are {_LINES} or a table "
             f"{', '.join(TABLE_SUFFIXES)}"
         )
-    table = open_table(path)
+    table = open_table(path, encoding)
     ids = table.ids()
     if ids is None:
         raise DataError(
@@ -51,11 +55,9 @@ def read_ids(path: Path) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path, encoding: str | None) -> list[str]:
     if not path.is_file():
         raise DataError(f"there is no file {path}")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise damaged(path, error) from error
-    return [line for line in text.split("\n") if line.strip()]
+    file = read_text_file(path, encoding)
+    say_adapted(path, file.adapted)
+    return [line for line in _LINE_ENDS.split(file.content.decode()) if line.strip()]

@@ -3,48 +3,74 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-from uwe.errors import DataError, damaged
-from uwe.tables.table import Listed, Table
+from uwe.errors import DataError
+from uwe.tables.table import Listed, Table, about_index, without_index
+from uwe.tables.text_files import read_text_file, say_adapted
 
 __all__ = ["open_json_lines"]
 
+_LINE_ENDS = re.compile(rb"\r\n|\n|\r")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SHOWN = 40
 
-def open_json_lines(path: Path) -> Table:
+
+def open_json_lines(path: Path, encoding: str | None = None) -> Table:
     """A table of one object a line; a key that a line lacks is None there.
 
     The columns are the keys in the order in which they first appear. Blank lines are skipped.
 
     Raises:
-        DataError: it cannot be read, holds no rows, or a line is no object.
+        InputError: there is no such encoding.
+        DataError: it cannot be read, or a line is no object.
     """
+    file = read_text_file(path, encoding)
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    rows.append(_object(path, number, line))
-                    lines.append(number)
-    except (OSError, UnicodeDecodeError) as error:
-        raise damaged(path, error) from error
-    if not rows:
-        raise DataError(f"{path} has no rows")
+    for number, line in enumerate(_LINE_ENDS.split(file.content), 1):
+        if line.strip():
+            rows.append(_object(path, number, line))
+            lines.append(number)
     columns = tuple(dict.fromkeys(key for row in rows for key in row))
-    cells = Listed(str(path), lambda name: [row.get(name) for row in rows])
-    return Table(path, columns, len(rows), cells, str(path), lines, "line")
+    if rows and not columns:
+        raise DataError(f"{path} has no columns: the objects of its lines are empty")
+    names, index = without_index(columns)
+    say_adapted(path, file.adapted, about_index(index))
+    cells = Listed(lambda name: [row.get(name) for row in rows])
+    return Table(path, names, len(rows), cells, str(path), lines, "line", index)
 
 
-def _object(path: Path, number: int, line: str) -> dict[str, Any]:
+def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"{path}: line {number} is no JSON ({error}); correct it") from error
-    if not isinstance(value, dict):
+        value = json.loads(line, parse_constant=_refuse_constant, object_pairs_hook=_with_keys_once)
+        if _SURROGATE.search(line):
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
         raise DataError(
-            f'{path}: line {number} must be an object such as {{"id": "a"}}, not '
-            f"{line.strip()[:40]}"
+            f"line {number} of {path} holds half of a surrogate pair (\\ud8…), which is no "
+            "Unicode; correct it"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"line {number} of {path} is no JSON ({error}); correct it") from error
+    if not isinstance(value, dict):
+        shown = line.strip()[:_SHOWN].decode(errors="replace")
+        raise DataError(
+            f'line {number} of {path} must be an object such as {{"id": "a"}}, not {shown}'
         )
     return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no value of JSON; write null for no value")
+
+
+def _with_keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} is there twice")
+    return found

@@ -79,7 +79,7 @@ class LabelRows:
         return f"{self.path}: {self.unit} {row.line}"
 
 
-def read_labels(path: Path) -> LabelRows:
+def read_labels(path: Path, encoding: str | None = None) -> LabelRows:
     """The labels in a table with a column ``id`` (or ``ids``) and a column ``label`` (``labels``).
 
     The columns ``by``, ``seconds``, ``note`` and ``skip`` are read where there are any; others are
@@ -87,7 +87,8 @@ def read_labels(path: Path) -> LabelRows:
     person gives an id the same label, the first counts.
 
     Args:
-        path: ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.parquet``.
+        path: a table of `uwe.tables.open_table`.
+        encoding: of text; None: recognised.
 
     Raises:
         InputError: the suffix is another.
@@ -100,23 +101,24 @@ def read_labels(path: Path) -> LabelRows:
     >>> [(row.id, row.label, row.by, row.line) for row in read_labels(path)]
     [('a', 'cat', 'Ada', 2), ('b', None, 'Ada', 3)]
     """
-    found = readable_labels(path)
+    found = readable_labels(path, encoding)
     if found.problems:
         raise DataError(found.problems[0])
     return found
 
 
-def readable_labels(path: Path) -> LabelRows:
+def readable_labels(path: Path, encoding: str | None = None) -> LabelRows:
     """As `read_labels`, but rows that cannot be understood are left out and named in ``problems``.
 
     Args:
         path: as in `read_labels`.
+        encoding: as in `read_labels`.
 
     Raises:
         InputError: the suffix is another.
         DataError: it cannot be read, or a column is missing.
     """
-    table = open_table(path)
+    table = open_table(path, encoding)
     label = table.first(LABEL_NAMES)
     ids = table.ids()
     if ids is None or label is None:

@@ -1,39 +1,49 @@
-"""Parquet files, one or several with the same columns; a column is read when it is asked for."""
+"""Files of typed columns: Parquet, Feather and Arrow. A column is read when it is asked for."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from uwe._optional import optional
 from uwe.errors import DataError
-from uwe.tables.table import Table
+from uwe.tables.cells import taken
+from uwe.tables.table import Table, about_index, without_index
+from uwe.tables.text_files import say_adapted
 
-__all__ = ["described_columns", "names_of_shards", "open_parquet", "values_of"]
+__all__ = [
+    "ARROW_SUFFIXES",
+    "PARQUET_SUFFIX",
+    "described_columns",
+    "names_of_shards",
+    "open_columnar",
+    "values_of",
+]
 
-_PURPOSE = "reading Parquet files"
-_EXTRA = "tables"
+PARQUET_SUFFIX = ".parquet"
+ARROW_SUFFIXES = (".feather", ".arrow")
+
 _ROWS_AT_ONCE = 256
 _PLAIN = ("Value", "ClassLabel")
-_NESTED = re.compile(r"(large_|fixed_size_)?(list|struct|map|binary)")
+_BYTES = "bytes"
 
 
-def open_parquet(files: Sequence[Path]) -> Table:
-    """A table of typed columns.
+def open_columnar(path: Path) -> Table:
+    """A table of typed columns: ``.parquet``, ``.feather`` or ``.arrow``.
 
     Raises:
-        DataError: a file is damaged, or their columns differ.
+        DataError: the file is damaged.
     """
-    features = described_columns(files)
-    n = sum(_rows(file) for file in files)
-    cells = _Columns(files, features)
-    return Table(files[0], tuple(features), n, cells, names_of_shards(files), range(n))
+    schema, n = _schema(path)
+    features = _described(path, schema)
+    names, index = without_index(list(features), _marked(schema))
+    say_adapted(path, about_index(index))
+    return Table(path, names, n, _Columns(path, features), str(path), range(n), index=index)
 
 
 def described_columns(files: Sequence[Path]) -> Mapping[str, Any]:
@@ -42,11 +52,28 @@ def described_columns(files: Sequence[Path]) -> Mapping[str, Any]:
     Raises:
         DataError: a file is damaged, or their columns differ.
     """
-    features = [_described(file) for file in files]
+    features = [_described(file, _schema(file)[0]) for file in files]
     for file, of in zip(files, features, strict=True):
         if of != features[0]:
-            raise DataError(f"the columns of {files[0]} and {file} differ; make them alike")
+            raise DataError(
+                f"the columns of {files[0]} and {file} differ; {differing(features[0], of)}; make "
+                "them alike"
+            )
     return features[0]
+
+
+def differing(first: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """The first column in which two files differ, in words.
+
+    >>> differing({"a": 1, "b": 1}, {"a": 1})
+    "only the first has 'b'"
+    """
+    for name in first:
+        if name not in other:
+            return f"only the first has {name!r}"
+        if first[name] != other[name]:
+            return f"{name!r} holds something else"
+    return f"only the second has {next(name for name in other if name not in first)!r}"
 
 
 def names_of_shards(files: Sequence[Path]) -> str:
@@ -60,37 +87,40 @@ def values_of(files: Sequence[Path], column: str) -> Iterator[Any]:
     Raises:
         DataError: a file is damaged.
     """
-    arrow = optional("pyarrow", _PURPOSE, extra=_EXTRA)
-    parquet = optional("pyarrow.parquet", _PURPOSE, extra=_EXTRA)
-    for file in files:
-        try:
-            with parquet.ParquetFile(file) as opened:
-                for batch in opened.iter_batches(batch_size=_ROWS_AT_ONCE, columns=[column]):
-                    yield from batch.column(0).to_pylist()
-        except (OSError, ValueError) as error:
-            raise _damaged(file, error) from error
-        finally:
-            arrow.default_memory_pool().release_unused()  # some 60 MB, for training to use
+    import pyarrow as arrow
+
+    try:
+        for file in files:
+            for batch in _batches(file, column):
+                with _whole(file):
+                    values = batch.to_pylist()
+                yield from values
+    finally:
+        arrow.default_memory_pool().release_unused()  # some 60 MB, for training to use
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Typed columns of one or several files.
+    """Typed columns of a file.
 
     Attributes:
-        files: with the same columns.
+        file: of Parquet or Arrow.
         features: the description of each column, in the hub's form.
     """
 
-    files: Sequence[Path]
+    file: Path
     features: Mapping[str, Any]
 
     def stream(self, name: str) -> Iterator[Any]:
-        return values_of(self.files, name)
+        return values_of([self.file], name)
+
+    def take(self, name: str, rows: Sequence[int]) -> dict[int, Any]:
+        return taken(self.stream(name), rows)
 
     def numbers(self, name: str) -> np.ndarray[Any, Any]:
-        parts = [_typed(file, name, _mapped(file, name)) for file in self.files]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        from uwe.tables.arrow_numbers import numbers_in
+
+        return numbers_in(_column(self.file, name))
 
     def classes(self, name: str) -> tuple[str, ...] | None:
         feature = self.features[name]
@@ -99,79 +129,179 @@ class _Columns:
 
     def is_plain(self, name: str) -> bool:
         feature = self.features[name]
-        if not isinstance(feature, Mapping) or feature.get("_type") not in _PLAIN:
-            return False
-        return not _NESTED.match(str(feature.get("dtype", "")))
+        return isinstance(feature, Mapping) and feature.get("_type") in _PLAIN
+
+    def kind(self, name: str) -> str:
+        feature = self.features[name]
+        told = feature if isinstance(feature, Mapping) else {"_type": "list"}
+        return f"{told.get('_type')} {told.get('dtype', '')}".strip()
 
 
-def _rows(file: Path) -> int:
-    parquet = optional("pyarrow.parquet", _PURPOSE, extra=_EXTRA)
+@contextmanager
+def _whole(file: Path) -> Iterator[None]:
+    """Name a file in which Arrow finds a fault, of any kind."""
+    import pyarrow as arrow
+
     try:
-        return int(parquet.read_metadata(file).num_rows)
-    except (OSError, ValueError) as error:
+        yield
+    except DataError:
+        raise
+    except (arrow.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError,
+            OverflowError, MemoryError) as error:  # fmt: skip
         raise _damaged(file, error) from error
 
 
-def _described(file: Path) -> Mapping[str, Any]:
-    parquet = optional("pyarrow.parquet", _PURPOSE, extra=_EXTRA)
-    try:
-        schema = parquet.read_schema(file, memory_map=True)
-        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        known = described.get("info", {}).get("features", {})
-    except (OSError, ValueError) as error:
-        raise _damaged(file, error) from error
-    return {field.name: known.get(field.name) or _guessed(str(field.type)) for field in schema}
+def _schema(file: Path) -> tuple[Any, int]:
+    """The schema and the number of rows."""
+    if file.suffix.lower() in ARROW_SUFFIXES:
+        table = _arrow_table(file)
+        return table.schema, table.num_rows
+    import pyarrow.parquet as parquet
+
+    with _whole(file), parquet.ParquetFile(file, memory_map=True) as opened:
+        schema = opened.schema_arrow
+        names = list(schema.names)
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise DataError(f"{file} has two columns {twice!r}; rename one")
+        return schema, int(opened.metadata.num_rows)
 
 
-def _guessed(kind: str) -> Mapping[str, Any]:
-    """Describe a column by its type where the file does not say what it holds."""
-    if kind in ("binary", "large_binary") or kind.startswith("struct<bytes: binary, path: "):
+def _batches(file: Path, column: str) -> Iterator[Any]:
+    if file.suffix.lower() in ARROW_SUFFIXES:
+        for piece in _column(file, column).chunks:
+            for start in range(0, len(piece), _ROWS_AT_ONCE):
+                yield piece.slice(start, _ROWS_AT_ONCE)
+        return
+    import pyarrow.parquet as parquet
+
+    with _whole(file):
+        opened = parquet.ParquetFile(file)
+    with opened:
+        batches = opened.iter_batches(batch_size=_ROWS_AT_ONCE, columns=[column])
+        while True:
+            with _whole(file):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch.column(batch.schema.names.index(column))
+
+
+def _column(file: Path, name: str) -> Any:
+    if file.suffix.lower() in ARROW_SUFFIXES:
+        return _arrow_table(file).column(name)
+    import pyarrow.parquet as parquet
+
+    with _whole(file):
+        column = parquet.read_table(file, columns=[name], memory_map=True).column(name)
+        column.validate(full=True)
+        return column
+
+
+def _arrow_table(file: Path) -> Any:
+    """A file of Arrow, mapped and validated: as a file, as a stream, or of Feather's first form."""
+    import pyarrow as arrow
+    from pyarrow import feather, ipc
+
+    with _whole(file):
+        with arrow.memory_map(str(file)) as source:
+            magic = source.read(4)
+        if magic == b"FEA1":
+            table = feather.read_table(file)
+        else:
+            source = arrow.memory_map(str(file))
+            of_stream = magic != b"ARRO"
+            reader = ipc.open_stream(source) if of_stream else ipc.open_file(source)
+            table = reader.read_all()
+        table.validate(full=True)
+        names = list(table.schema.names)
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise DataError(f"{file} has two columns {twice!r}; rename one")
+        return table
+
+
+def _described(file: Path, schema: Any) -> Mapping[str, Any]:
+    """What each column holds, in the hub's form: as its type says, with the hub's class names."""
+    with _whole(file):
+        known = _told_features(schema)
+        return {field.name: _feature(field.type, known.get(field.name)) for field in schema}
+
+
+def _told_features(schema: Any) -> Mapping[str, Any]:
+    """What the metadata of the Hugging Face hub say of the columns; empty if they make no sense."""
+    found: Any = _json_in(schema, b"huggingface")
+    for key in ("info", "features"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _feature(kind: Any, told: Any) -> Any:
+    """A column by its type, and by what the hub's metadata say as far as the type bears it."""
+    import pyarrow as arrow
+
+    guessed = _guessed(kind)
+    if not isinstance(told, Mapping):
+        return guessed if told is None else told
+    if told.get("_type") == "ClassLabel":
+        names = told.get("names")
+        fits = arrow.types.is_integer(kind) and isinstance(names, list) and bool(names)
+        return told if fits else guessed
+    if told.get("_type") == "Image":
+        return told if guessed["_type"] == "Image" else guessed
+    return told if guessed["_type"] == told.get("_type") == "Value" else guessed
+
+
+def _guessed(kind: Any) -> Mapping[str, Any]:
+    """Describe a column by its type."""
+    import pyarrow as arrow
+
+    types = arrow.types
+    if isinstance(kind, arrow.BaseExtensionType):
+        return {"_type": "Extension", "dtype": str(kind)}
+    if types.is_dictionary(kind):
+        return _guessed(kind.value_type)
+    if _is_binary(kind) or (types.is_struct(kind) and _holds_bytes(kind)):
         return {"_type": "Image"}
-    return {"_type": "Value", "dtype": kind}
+    if types.is_nested(kind) and not str(kind).startswith("run_end_encoded"):
+        return {"_type": "Nested", "dtype": str(kind)}
+    if str(kind) == "string_view":
+        return {"_type": "Value", "dtype": "string"}
+    return {"_type": "Value", "dtype": str(kind)}
 
 
-def _mapped(file: Path, name: str) -> Any:
-    parquet = optional("pyarrow.parquet", _PURPOSE, extra=_EXTRA)
+def _is_binary(kind: Any) -> bool:
+    import pyarrow as arrow
+
+    is_view = getattr(arrow.types, "is_binary_view", lambda _: str(kind) == "binary_view")
+    return arrow.types.is_binary(kind) or arrow.types.is_large_binary(kind) or bool(is_view(kind))
+
+
+def _holds_bytes(kind: Any) -> bool:
+    """Whether a struct is an encoded image: bytes, and the path that they came from."""
+    fields = {kind.field(at).name: kind.field(at).type for at in range(kind.num_fields)}
+    return _BYTES in fields and _is_binary(fields[_BYTES]) and set(fields) <= {_BYTES, "path"}
+
+
+def _marked(schema: Any) -> list[str]:
+    """The columns that pandas' metadata call an index."""
+    told: Any = _json_in(schema, b"pandas")
+    columns = told.get("index_columns") if isinstance(told, Mapping) else None
+    names = columns if isinstance(columns, list) else []
+    return [name for name in names if isinstance(name, str) and name in schema.names]
+
+
+def _json_in(schema: Any, key: bytes) -> Any:
+    """JSON in the metadata; None where there is none, or it is damaged."""
     try:
-        return parquet.read_table(file, columns=[name], memory_map=True).column(0)
-    except (OSError, ValueError) as error:
-        raise _damaged(file, error) from error
+        return json.loads((schema.metadata or {}).get(key, b"null"))
+    except (ValueError, RecursionError):
+        return None
 
 
-def _typed(path: Path, name: str, column: Any) -> np.ndarray[Any, Any]:
-    if column.null_count:
-        row = column.is_null().to_pylist().index(True)
-        raise DataError(f"{path}: the column {name} is empty in row {row} (the first such row)")
-    chunk = column.combine_chunks()
-    kind = str(chunk.type)
-    if "list" in kind.partition("<")[0]:
-        return _lists(path, name, chunk)
-    return _plain(path, name, chunk)
+def _damaged(file: Path, error: BaseException) -> DataError:
+    reason = " ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
+    return DataError(f"cannot read {file}: {reason}; the file is damaged; get it again")
 
 
-def _lists(path: Path, name: str, chunk: Any) -> np.ndarray[Any, Any]:
-    compute = optional("pyarrow.compute", _PURPOSE, extra=_EXTRA)
-    lengths = compute.list_value_length(chunk).to_numpy(zero_copy_only=False)
-    if (lengths != lengths[0]).any():
-        row = int((lengths != lengths[0]).argmax())
-        raise DataError(
-            f"{path}: the lists of column {name} differ in length: {lengths[0]} numbers in row 0, "
-            f"{lengths[row]} in row {row}"
-        )
-    flat = chunk.flatten()
-    if flat.null_count:
-        row = flat.is_null().to_pylist().index(True) // int(lengths[0])
-        raise DataError(f"{path}: a list of column {name} is empty in places, first in row {row}")
-    return _plain(path, name, flat).reshape(len(chunk), int(lengths[0]))
-
-
-def _plain(path: Path, name: str, chunk: Any) -> np.ndarray[Any, Any]:
-    array: np.ndarray[Any, Any] = chunk.to_numpy(zero_copy_only=False)
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"{path}: the column {name} holds {chunk.type}, not numbers")
-    return array
-
-
-def _damaged(file: Path, error: Exception) -> DataError:
-    reason = " ".join(str(error).split())
-    return DataError(f"cannot read {file}: {reason}; get the file again")
+_LONGEST_REASON = 200

@@ -31,8 +31,9 @@ class DataOptions:
 
     dataset: str = setting(
         "",
-        "A name of `uwe list datasets`; hub:NAME; a table .csv, .tsv, .jsonl or .parquet, or a "
-        "folder of Parquet files; or sklearn:digits, :breast_cancer, :wine, :iris, :diabetes.",
+        "A name of `uwe list datasets`; hub:NAME; a table .csv, .tsv, .txt, .jsonl (also .gz), "
+        ".parquet, .feather or .arrow, or a folder of its shards; or sklearn:digits, "
+        ":breast_cancer, :wine, :iris, :diabetes.",
     )
     data_dir: Path | None = setting(None, "Folder of the data; without it the data is downloaded.")
     label: str | None = setting(
@@ -57,6 +58,9 @@ class DataOptions:
         repeated=True,
     )
     text: str | None = setting(None, "Column of texts of a table; they become TF-IDF features.")
+    encoding: str | None = setting(
+        None, "Encoding of text tables, such as cp1252. Default: recognised."
+    )
     pool_size: int | None = setting(None, "Keep only the first N rows of the pool.", at_least=1)
     test_size: int | None = setting(None, "Keep only the first N test rows.", at_least=1)
     image_size: int | None = setting(None, "Resize and crop images to N x N pixels.", at_least=1)
@@ -76,7 +80,7 @@ class DataOptions:
     @property
     def source(self) -> dict[str, Any]:
         """Where the data comes from and how it is read, as keywords of `uwe.load_dataset`."""
-        names = ("data_dir", "label", "text", "task", "image_size", "test_fraction")
+        names = ("data_dir", "label", "text", "task", "image_size", "test_fraction", "encoding")
         given = {name: getattr(self, name) for name in names}
         more = {"labels": self.label_file, "task_options": self.task_options or None}
         return {**given, **more}
