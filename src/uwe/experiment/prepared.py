@@ -14,6 +14,7 @@ from uwe._types import Progress
 from uwe.data import Dataset, load_dataset
 from uwe.errors import InputError
 from uwe.experiment.settings import Experiment, epochs_of, settings_of
+from uwe.experiment.threads import require_threads
 from uwe.learners import (
     Learner,
     WarmStarts,
@@ -106,6 +107,8 @@ def check_arguments(experiment: Experiment) -> Strategy:
         InputError: a name, an option or a folder does not fit.
     """
     check_folder(experiment.run.results)
+    if experiment.run.threads is not None:
+        require_threads(experiment.run.threads)
     learner = experiment.learner
     check_model(learner.model, learner.model_options, vars(experiment.network))
     strategy = _strategy(experiment)
