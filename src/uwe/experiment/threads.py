@@ -14,6 +14,7 @@ import torch
 
 from uwe.errors import InputError
 from uwe.learners import Learner, Measured
+from uwe.runs.record import MOST_THREADS
 
 __all__ = ["limited_threads", "require_threads"]
 
@@ -29,6 +30,8 @@ def require_threads(number: int) -> None:
     """
     if number <= (os.cpu_count() or 1):
         return
+    if number > MOST_THREADS:
+        raise InputError(f"threads must be at most {MOST_THREADS}, not {number}")
     end = threading.Event()
     started: list[threading.Thread] = []
     try:

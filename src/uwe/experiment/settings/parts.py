@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from uwe._settings import check_settings, setting
 from uwe.errors import InputError, require_known
-from uwe.runs.record import MOST_THREADS
 from uwe.tasks import task_names
 
 __all__ = ["DataOptions", "LearnerOptions", "OracleOptions", "RunOptions", "as_options"]
@@ -126,10 +125,7 @@ class RunOptions:
     """Where a run writes, what it keeps, and when it stops; none of it changes a result."""
 
     threads: int | None = setting(
-        None,
-        "Processor threads of each run; fixed when the run is made.",
-        at_least=1,
-        at_most=MOST_THREADS,
+        None, "Processor threads of each run; fixed when the run is made.", at_least=1
     )
     results: Path = setting(Path("results"), "Folder of the results.")
     keep_predictions: Literal["last", "all"] = setting(
