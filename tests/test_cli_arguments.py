@@ -49,7 +49,6 @@ import torch
         ({"dropout": "nan"}, "dropout must be at least 0 and below 1, not nan"),
         ({"test_fraction": "1"}, "test fraction must be above 0 and below 1, not 1"),
         ({"method_tag": "a/b"}, "method tag 'a/b'"),
-        ({"run_tag": "x" * 200}, "the limit is 190; give fewer budgets or shorter tags"),
         ({"strategy": "random", "uncertainty": "bvsb"}, "--uncertainty is used by none of"),
         ({"strategy": "uwe", "mc_passes": "5"}, "--mc-passes is used by none of"),
         ({"strategy": "bald", "mc_passes": "1"}, "at least 2 of them, not 1"),

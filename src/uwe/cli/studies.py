@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from uwe.cli.display import curve_table, curve_title, wide_console
 from uwe.runs import Curve, Study, bounds_of, by_study
+from uwe.runs.names import fitted_name
 
 __all__ = ["picture_name", "show"]
 
@@ -22,6 +23,6 @@ def picture_name(study: Study, taken: Sequence[str]) -> str:
     """The name of a study's picture; a number tells studies of one name apart."""
     epochs = f"_ne{study.epochs}" if study.epochs else ""
     made = f"_mod{study.model}{epochs}" if study.model else ""  # other programs' are unknown
-    name = f"curves_{study.dataset}{made}_bid{study.budgets}"
+    name = fitted_name(f"curves_{study.dataset}{made}_bid{study.budgets}")
     names = [f"{name}.svg", *(f"{name}_{number}.svg" for number in range(2, len(taken) + 2))]
     return next(each for each in names if each not in taken)

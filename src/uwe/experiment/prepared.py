@@ -14,6 +14,7 @@ from uwe._types import Progress
 from uwe.data import Dataset, load_dataset
 from uwe.errors import InputError
 from uwe.experiment.settings import Experiment, epochs_of, settings_of
+from uwe.experiment.threads import require_threads
 from uwe.learners import (
     Learner,
     WarmStarts,
@@ -35,9 +36,6 @@ from uwe.strategies import (
 )
 
 __all__ = ["Prepared", "check_arguments", "oracle_of", "prepare", "require_distinct"]
-
-_LONGEST_STEM = 190
-"""A file name has 255 bytes, of which up to 60 are the cycle, the kind and a suffix."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +104,8 @@ def check_arguments(experiment: Experiment) -> Strategy:
         InputError: a name, an option or a folder does not fit.
     """
     check_folder(experiment.run.results)
+    if experiment.run.threads is not None:
+        require_threads(experiment.run.threads)
     learner = experiment.learner
     check_model(learner.model, learner.model_options, vars(experiment.network))
     strategy = _strategy(experiment)
@@ -303,7 +303,7 @@ def _check(prepared: Prepared) -> None:
     require_recordable(prepared.learner.settings, f"settings of {prepared.learner.name}")
     check_noise(prepared.dataset.task, prepared.experiment.oracle.label_noise)
     for files in (prepared.files, prepared.cycle0_files, prepared.supervised_files):
-        _check_names(files)
+        check_folder(files.folder)
 
 
 def _check_abilities(prepared: Prepared) -> None:
@@ -327,15 +327,6 @@ def _check_outputs(prepared: Prepared) -> None:
             "choose bald, which compares dropout passes, a strategy that needs none, such as "
             "coreset, or a model such as sklearn:forest"
         )
-
-
-def _check_names(files: RunFiles) -> None:
-    if (length := len(files.stem.encode())) > _LONGEST_STEM:
-        raise InputError(
-            f"the names of the run's files would begin with {length} characters; "
-            f"the limit is {_LONGEST_STEM}; give fewer budgets or shorter tags"
-        )
-    check_folder(files.folder)
 
 
 def _about_data(dataset: Dataset) -> dict[str, Any]:

@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 import torch
 
+from uwe.errors import InputError
 from uwe.learners import Learner, Measured
+from uwe.runs.record import MOST_THREADS
 
-__all__ = ["limited_threads"]
+__all__ = ["limited_threads", "require_threads"]
+
+
+@cache
+def require_threads(number: int) -> None:
+    """Try whether this process may have so many threads, if they are more than the processors.
+
+    A number that cannot be had would end the process in the middle of a training.
+
+    Raises:
+        InputError: the system refuses them.
+    """
+    if number <= (os.cpu_count() or 1):
+        return
+    if number > MOST_THREADS:
+        raise InputError(f"threads must be at most {MOST_THREADS}, not {number}")
+    end = threading.Event()
+    started: list[threading.Thread] = []
+    try:
+        for _ in range(number):
+            thread = threading.Thread(target=end.wait, daemon=True)
+            thread.start()
+            started.append(thread)
+    except (RuntimeError, MemoryError) as error:
+        raise InputError(
+            f"threads is {number}, but this machine has {os.cpu_count()} processors, and the "
+            f"system refuses more than {len(started)} threads; choose fewer --threads"
+        ) from error
+    finally:
+        end.set()
+        for thread in started:
+            thread.join()
 
 
 @contextmanager

@@ -1,12 +1,15 @@
 """Names of the files in a results folder, as in the paper's code.
 
-This module composes every name, and nothing takes one apart: what a run is stands in its record.
+This module composes every name, and nothing takes one apart: what a run is stands in its record. A
+name that no file system would take is shortened, and ends in a digest of the whole.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -16,6 +19,7 @@ __all__ = [
     "RunFiles",
     "RunName",
     "file_name",
+    "fitted_name",
     "initial_rows_file",
     "is_shown",
     "model_part",
@@ -33,6 +37,13 @@ _ENDS = re.compile(
     r"|(?:_cycle[0-9]+)?_(?:query\.csv|tr_info\.csv|model\.safetensors|(?:tr|te)[^.]*\.safetensors)"
 )
 """What follows the stem in the names of a run's files."""
+_LONGEST = 190
+"""A file name has 255 bytes, of which up to 65 are the cycle, the kind and a suffix."""
+
+_SHORT = 20
+"""Characters of each part of a name that is shortened."""
+
+_APART = frozenset("/\\\0")
 
 
 @dataclass(frozen=True)
@@ -155,7 +166,7 @@ class RunName:
     @property
     def dataset_part(self) -> str:
         """The data set in file names."""
-        return file_name(self.dataset)
+        return fitted_name(file_name(self.dataset), whole=self.dataset)
 
     @property
     def model_part(self) -> str:
@@ -173,11 +184,26 @@ class RunName:
 
     @property
     def stem(self) -> str:
-        """What every file's name begins with."""
-        first = f"{self.dataset_part}_{{}}_mod{self.model_part}_s{self.seed}_ne{self.epochs}"
+        """What every file's name begins with.
+
+        >>> name = RunName("cycle 0", "digits", "small", 1, 9, "-".join(map(str, range(5, 305, 5))))
+        >>> name.stem
+        'digits_alc0_modsmall_s1_ne9_bid5-10-15-20-25-30-35_161e0c65f42ae1a1'
+        """
+        stem = self._composed(lambda part: part)
+        if len(stem.encode()) <= _LONGEST:
+            return stem
+        whole = json.dumps(self.as_json(), sort_keys=True)
+        return f"{self._composed(_short)}_{_digest(whole)}"
+
+    def _composed(self, told: Callable[[str], str]) -> str:
+        """The stem of parts as they are ``told``."""
+        dataset, model = told(file_name(self.dataset)), told(self.model_part)
+        first = f"{dataset}_{{}}_mod{model}_s{told(str(self.seed))}_ne{self.epochs}"
+        budgets = f"_bid{told(self.budgets)}"
         ends = {
-            "run": ("al", f"_bid{self.budgets}_m{self.method_part}"),
-            "cycle 0": ("alc0", f"_bid{self.budgets}"),
+            "run": ("al", f"{budgets}_m{told(self.method_part)}"),
+            "cycle 0": ("alc0", budgets),
             "supervised": ("supervised", ""),
         }
         kind, end = ends[self.kind]
@@ -185,7 +211,7 @@ class RunName:
 
     def files(self, results: Path) -> RunFiles:
         """The run's files in a results folder."""
-        own = {"run": self.method, "cycle 0": _CYCLE0, "supervised": _SUPERVISED}
+        own = {"run": fitted_name(self.method), "cycle 0": _CYCLE0, "supervised": _SUPERVISED}
         return self.files_in(results / self.dataset_part / own[self.kind])
 
     def files_in(self, folder: Path) -> RunFiles:
@@ -225,6 +251,9 @@ class RunName:
                 raise ValueError(f"{field} of the run is {value.get(field)!r}")
         if value["kind"] not in get_args(Kind):
             raise ValueError(f"kind of the run is {value['kind']!r}")
+        for field in ("budgets", "method", "run_tag"):
+            if _APART & set(value[field]):
+                raise ValueError(f"{field} of the run is {value[field]!r}")
         return cls(**{field: value[field] for field in kinds})
 
     @classmethod
@@ -240,7 +269,12 @@ def model_part(model: str) -> str:
 def initial_rows_file(results: Path, dataset: str, *, seed: int, budget_id: str) -> Path:
     """The rows of cycle 0, by seed and budget."""
     name = file_name(dataset)
-    return results / name / _CYCLE0 / f"{name}_s{seed}_bid{budget_id}_init_lb.csv"
+    stem = f"{name}_s{seed}_bid{budget_id}"
+    if len(stem) > _LONGEST:
+        whole = json.dumps([dataset, seed, budget_id])
+        stem = f"{_short(name)}_s{_short(str(seed))}_bid{_short(budget_id)}_{_digest(whole)}"
+    folder = results / fitted_name(name, whole=dataset) / _CYCLE0
+    return folder / f"{stem}_init_lb.csv"
 
 
 def tables_in(folder: Path) -> list[Path]:
@@ -255,6 +289,34 @@ def is_shown(path: Path) -> bool:
     (True, False)
     """
     return not path.name.startswith(".")
+
+
+def fitted_name(name: str, *, whole: str | None = None, longest: int = _LONGEST) -> str:
+    """A name that a file system takes: as it is, or its beginning and a digest.
+
+    Args:
+        name: as it would be.
+        whole: what the digest is of, where ``name`` does not say all of it.
+        longest: bytes that it may have, at least 17.
+
+    >>> fitted_name("digits"), fitted_name("x" * 300, longest=20)
+    ('digits', 'xxx_12b539c1cad94615')
+    """
+    if len(name.encode()) <= longest:
+        return name
+    end = f"_{_digest(name if whole is None else whole)}"
+    return name.encode()[: longest - len(end)].decode(errors="ignore") + end
+
+
+def _short(part: str) -> str:
+    """The beginning of a part; of budgets, whole numbers."""
+    cut = part.encode()[:_SHORT].decode(errors="ignore")
+    inside = part[len(cut) :].strip("-") == part[len(cut) :] != ""
+    return (cut.rpartition("-")[0] or cut) if inside else cut
+
+
+def _digest(whole: str) -> str:
+    return hashlib.blake2b(whole.encode(errors="surrogateescape"), digest_size=8).hexdigest()
 
 
 def file_name(dataset: str) -> str:

@@ -23,6 +23,7 @@ from uwe.runs.names import RunFiles, RunName, is_shown
 
 __all__ = [
     "FLOAT_BITS",
+    "MOST_THREADS",
     "OTHER_FOLDER",
     "OTHER_TAG",
     "Record",
@@ -38,6 +39,11 @@ __all__ = [
 OTHER_FOLDER = "choose another --results folder"
 OTHER_TAG = f"{OTHER_FOLDER} or a --method-tag"
 
+MOST_THREADS = 1024
+"""More threads than the processors of any machine only cost time."""
+
+_LARGEST = 2**31 - 1
+_MOST = {"threads": MOST_THREADS, "inference_batch": _LARGEST}
 _FORMAT = 1
 _PACKAGES = ("uwe", "torch", "numpy", "safetensors", "datasets", "transformers", "scikit-learn")
 
@@ -100,7 +106,7 @@ def read_record(path: Path) -> Record:
     """
     try:
         return _checked(path, _content(path))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise RunError(
             f"{path} is not the record of a run: {what}; put it back, or {OTHER_FOLDER}"
@@ -116,7 +122,7 @@ def records_in(folder: Path) -> Iterator[Record]:
     for path in filter(is_shown, sorted(folder.rglob("*.json"))):
         try:
             yield _checked(path, _content(path))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
 
 
@@ -191,8 +197,12 @@ def recorded_setting(path: Path, name: str) -> object:
 
 
 def fixed_number(path: Path, name: str) -> int:
-    """The threads, the inference batch or the bits of a number in the record of a run."""
-    return int({**_OF_FORMER_RUNS, **read_record(path).fixed}[name])
+    """The threads, the inference batch or the bits of a number in the record of a run.
+
+    Raises:
+        RunError: the record cannot be read, or the number is none that a run can have.
+    """
+    return _require_fixed(path, {**_OF_FORMER_RUNS, **read_record(path).fixed}, name, OTHER_FOLDER)
 
 
 def fix_anew(path: Path, **changes: int) -> None:
@@ -211,19 +221,33 @@ def _read_same(
     record = read_record(path)
     _compare(path, record.settings, settings, remedy)
     there = {**_OF_FORMER_RUNS, **record.fixed}
-    if lacking := [name for name in fixed if not isinstance(there.get(name), int)]:
-        raise RunError(f"{path} is not the record of a run: it lacks {lacking[0]!r}; {remedy}")
+    for name in fixed:
+        _require_fixed(path, there, name, remedy)
     return record
 
 
+def _require_fixed(path: Path, fixed: Mapping[str, Any], name: str, remedy: str) -> int:
+    value = fixed.get(name)
+    if type(value) is not int:
+        raise RunError(f"{path} is not the record of a run: it lacks {name!r}; {remedy}")
+    most = _MOST.get(name, _LARGEST)
+    if not 1 <= value <= most:
+        raise RunError(
+            f"{path} says {name} {value}, which must be from 1 to {most}; restore the record from "
+            f"a copy, or {remedy}"
+        )
+    return value
+
+
 def _content(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    return dict(_mapping(json.loads(path.read_text(encoding="utf-8"))))
 
 
 def _checked(path: Path, content: Mapping[str, Any]) -> Record:
     """The record in ``content``; ValueError, KeyError or TypeError where it is not a record."""
     found = content["format"]
+    if type(found) is not int:
+        raise TypeError(f"format is {found!r}")
     settings, fixed = (_mapping(content[key]) for key in ("settings", "fixed"))
     if found != _FORMAT:
         raise RunError(
@@ -235,6 +259,9 @@ def _checked(path: Path, content: Mapping[str, Any]) -> Record:
         name: RunName | None = RunName.from_json(_mapping(content["run"]))
     else:
         name = former_name(path, settings, experiment)
+    measure = content.get("measure")
+    if not isinstance(measure, str | None):
+        raise TypeError(f"measure is {measure!r}")
     return Record(
         path,
         found,
@@ -244,7 +271,7 @@ def _checked(path: Path, content: Mapping[str, Any]) -> Record:
         _mapping(content.get("environment", {})),
         str(content.get("made", "")),
         name,
-        content.get("measure"),
+        measure,
     )
 
 

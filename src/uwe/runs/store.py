@@ -48,17 +48,18 @@ class RunStore:
         """The events of the journal; none where there is no journal."""
         return journal.read(self.files.journal, run=self.files.stem)
 
-    def append(self, event: Event, known: Sequence[Event]) -> Event:
+    def append(self, event: Event, known: Sequence[Event] | None = None) -> Event:
         """Append an event and wait until it is on the disk; returns it with its id and time.
 
         Args:
             event: to append.
-            known: the events of the journal so far.
+            known: the events of the journal so far; None where they are not compared.
 
         Raises:
             RunError: the journal does not end with the last of them.
         """
-        journal.require_last(self.files.journal, known)
+        if known is not None:
+            journal.require_last(self.files.journal, known)
         [stamped] = journal.append(self.files.journal, event)
         return stamped
 
