@@ -5,7 +5,7 @@ items, and lists of items. `PICK_COLUMNS` is the schema of picks.
 """
 
 from uwe.tables.id_lists import read_ids
-from uwe.tables.ids import ID_NAMES, IdRows, as_ids, checked_ids, id_column, matched
+from uwe.tables.ids import ID_NAMES, IdRows, as_ids, checked_ids, id_column, matched, shown_id
 from uwe.tables.labels import LabelRow, LabelRows, read_labels, readable_labels
 from uwe.tables.opening import TABLE_SUFFIXES, open_shards, open_table
 from uwe.tables.picks import PICK_COLUMNS
@@ -30,4 +30,5 @@ __all__ = [
     "read_ids",
     "read_labels",
     "readable_labels",
+    "shown_id",
 ]

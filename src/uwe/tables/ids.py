@@ -15,7 +15,7 @@ import numpy as np
 
 from uwe.errors import DataError
 
-__all__ = ["ID_NAMES", "IdRows", "as_ids", "checked_ids", "id_column", "matched"]
+__all__ = ["ID_NAMES", "IdRows", "as_ids", "checked_ids", "id_column", "matched", "shown_id"]
 
 log = logging.getLogger("uwe")
 
@@ -113,7 +113,7 @@ def checked_ids(ids: Sequence[str], owner: str) -> Sequence[str]:
             )
         if (earlier := first.setdefault(name, row)) != row:
             raise DataError(
-                f"{owner}: the id {_clipped(repr(name))} repeats, in rows {earlier} and {row}; ids "
+                f"{owner}: the id {shown_id(name)} repeats, in rows {earlier} and {row}; ids "
                 "must differ"
             )
     return ids
@@ -174,6 +174,15 @@ def matched(names: Iterable[str], ids: Sequence[str]) -> Iterator[int | None]:
     [1, None]
     """
     return map(IdRows(ids).row_of, names)
+
+
+def shown_id(name: str) -> str:
+    """An id for an error, in quotes; a long one is cut.
+
+    >>> shown_id("a"), len(shown_id("a" * 5000))
+    ("'a'", 81)
+    """
+    return _clipped(repr(name))
 
 
 def _as_id(value: Any) -> str | None:
