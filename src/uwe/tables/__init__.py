@@ -4,11 +4,11 @@
 items, and lists of items. `PICK_COLUMNS` is the schema of picks.
 """
 
-from uwe.tables.id_lists import read_ids
-from uwe.tables.ids import ID_NAMES, IdRows, as_ids, checked_ids, id_column, matched, shown_id
+from uwe.tables.ids import read_ids
 from uwe.tables.labels import LabelRow, LabelRows, read_labels, readable_labels
 from uwe.tables.opening import TABLE_SUFFIXES, open_shards, open_table
 from uwe.tables.picks import PICK_COLUMNS
+from uwe.tables.row_ids import ID_NAMES, IdRows, as_ids, checked_ids, id_column, matched, shown_id
 from uwe.tables.table import LABEL_NAMES, Table, blocks_of
 
 __all__ = [

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from uwe.errors import DataError
-from uwe.tables.ids import ID_NAMES, shown_id
 from uwe.tables.opening import open_table
+from uwe.tables.row_ids import ID_NAMES, shown_id
 from uwe.tables.table import LABEL_NAMES, Table, shown
 from uwe.tasks import is_missing
 
