@@ -326,7 +326,8 @@ def test_an_outcome_that_is_no_number(
     assert repr(label) in last
     assert Project.open(p).labels() == {"bird2": 2.0}
     (tmp_path / "labels.jsonl").write_text('{"id": "bird1", "label": NaN}\n')
-    assert "NaN" in refusal("tell", p, tmp_path / "labels.jsonl")
+    assert "1 rows without a label" in said("tell", p, tmp_path / "labels.jsonl")
+    assert Project.open(p).labels() == {"bird2": 2.0}
 
 
 def test_the_folder_of_a_project(

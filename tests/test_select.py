@@ -394,7 +394,7 @@ def test_an_excluded_row_is_no_anchor() -> None:
         (np.zeros(7, dtype=bool), "features has 60 rows, but exclude has 7"),
         ([60], "exclude names row 60, but there are 60 rows"),
         ([1, 1], "exclude names row 1 twice"),
-        (["a"], "exclude holds text"),
+        (["a"], "exclude holds labels such as 'a', and features have no index"),
         (np.arange(58), "6 rows are to be picked, but only 2 of the 60 are unlabelled and not"),
     ],
 )

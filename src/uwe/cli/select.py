@@ -38,7 +38,7 @@ from uwe.selecting.tables import (
     picks_csv,
 )
 from uwe.strategies import Picks, find_strategy
-from uwe.tables import encoding_of, matched, read_ids
+from uwe.tables import encoding_of, matched, read_ids, shown_id
 from uwe.tasks import task_names
 
 if TYPE_CHECKING:
@@ -216,8 +216,8 @@ def _rows_named(
         if unknown:
             others = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
             raise InputError(
-                f"{flag} {file} has the id {unknown[0]!r}{others}, but {source.container.path} "
-                f"has no such id; {_hint(unknown[0], ids)}"
+                f"{flag} {file} has the id {shown_id(unknown[0])}{others}, but "
+                f"{source.container.path} has no such id; {_hint(unknown[0], ids)}"
             )
         rows.update(row for row in found if row is not None)
     return np.array(sorted(rows), dtype=np.int64)
@@ -230,8 +230,8 @@ _COMPARED = 20_000
 def _hint(name: str, ids: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, ids[:_COMPARED], n=3, cutoff=0.6)
     if close:
-        return f"did you mean {' or '.join(map(repr, close))}?"
-    return f"its ids are {', '.join(map(repr, ids[:3]))}{', …' if len(ids) > _FEW else ''}"
+        return f"did you mean {' or '.join(map(shown_id, close))}?"
+    return f"its ids are {', '.join(map(shown_id, ids[:3]))}{', …' if len(ids) > _FEW else ''}"
 
 
 _FEW = 3

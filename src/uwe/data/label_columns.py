@@ -13,7 +13,7 @@ import numpy as np
 
 from uwe.data.labels import odd_classes
 from uwe.errors import DataError, InputError, close_matches
-from uwe.tables import LABEL_NAMES, IdRows, Table, read_labels
+from uwe.tables import LABEL_NAMES, IdRows, Table, read_labels, shown_id
 from uwe.tables.labels import known_labels
 from uwe.tasks import Array, Task, find_task, is_missing
 from uwe.tasks.targets import as_name, merged_names
@@ -377,7 +377,9 @@ def labels_by_row(
             unknown.append(row.id)
         for at, place in places:
             if (at, place) in told and values[at][place] != row.label:
-                raise DataError(f"{rows.where(row)}: the id {row.id!r} has two labels; keep one")
+                raise DataError(
+                    f"{rows.where(row)}: the id {shown_id(row.id)} has two labels; keep one"
+                )
             told.add((at, place))
             values[at][place] = row.label
     _require_ids(path, unknown, lists)
@@ -390,8 +392,8 @@ def _require_ids(path: Path, unknown: Sequence[str], lists: Sequence[Sequence[st
         known = [name for ids in lists for name in ids[:_COMPARED]]
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         close = close_matches(unknown[0], known[:_COMPARED])
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        named = ", ".join(map(repr, unknown[:_SHOWN]))
+        hint = f"; did you mean {shown_id(close[0])}?" if close else ""
+        named = ", ".join(map(shown_id, unknown[:_SHOWN]))
         raise DataError(f"{path} has labels for {named}{more}, which the data does not hold{hint}")
 
 

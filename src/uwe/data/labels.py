@@ -20,6 +20,7 @@ log = logging.getLogger("uwe")
 _NAMES = {str, np.str_, type(None), list, tuple, set, frozenset}
 _GAPS = ("NAType", "NaTType")  # of pandas
 _MISSING = -1
+_TRUTHS = {bool, np.bool_}
 _MOST_NUMBERED = 1_000_000
 
 
@@ -53,8 +54,16 @@ def plain_labels(labels: Any) -> Any:
 
 
 def _without_minus_one(values: Sequence[Any]) -> Sequence[Any]:
-    """None for -1 in a list of numbers that has None, too: both say that there is no label."""
+    """None for -1 in a list of numbers that has None, too: both say that there is no label.
+
+    Raises:
+        DataError: truth values stand beside numbers.
+    """
     kinds = {type(value) for value in values}
+    if kinds & _TRUTHS and kinds & {int, float}:
+        raise DataError("the labels are truth values and numbers; write them alike")
+    if kinds and kinds <= _TRUTHS:
+        return [str(value) for value in values]
     if type(None) not in kinds or not kinds <= {int, float, type(None)}:
         return values
     return [None if value == _MISSING else value for value in values]
@@ -109,10 +118,11 @@ def _numbered(arrays: Sequence[Array]) -> int:
         )
     unseen = sorted(set(range(most + 1)) - set(classes))
     if unseen:
-        more = f" and {len(unseen) - 1:,} other classes" if len(unseen) > 1 else ""
+        more = f" and {len(unseen) - 1:,} more of them" if len(unseen) > 1 else ""
         log.warning(
-            "labels are the numbers 0 to %d, and no row has %d%s; give names of classes if the "
-            "numbers begin elsewhere", most, unseen[0], more,
+            "the classes are the numbers 0 to %d, but no row has the label %d%s; if the labels "
+            "begin elsewhere, give the names of the classes as labels",
+            most, unseen[0], more,
         )  # fmt: skip
     return most + 1
 

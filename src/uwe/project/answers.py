@@ -10,6 +10,7 @@ from typing import Any
 from uwe.errors import InputError
 from uwe.journal import Answered, Event, Queried, Settled, Skipped, answers_by_row
 from uwe.project.ids import Ids
+from uwe.tables import shown_id
 from uwe.tasks import Task
 
 __all__ = ["Answer", "Told", "events_of", "person"]
@@ -131,7 +132,8 @@ def events_of(
             read = _read(answer, ids, task)
             if read is not None and strict and read.row not in known.asked:
                 raise InputError(
-                    f"the item {answer.id!r} was never given out; leave --strict out to take it"
+                    f"the item {shown_id(answer.id)} was never given out; leave --strict out to "
+                    "take it"
                 )
         except InputError as error:
             problems.append(f"{answer.where}: {error}" if answer.where else str(error))
@@ -179,7 +181,7 @@ def _read(answer: Answer, ids: Ids, task: Task) -> _Read | None:
     try:
         value = task.targets.encode(answer.label)
     except InputError as error:
-        raise InputError(f"item {answer.id!r}: {error}") from error
+        raise InputError(f"item {shown_id(answer.id)}: {error}") from error
     return None if value is None else _Read(row, value, answer)
 
 
@@ -194,7 +196,7 @@ def _without_contradictions(reads: Sequence[_Read], problems: list[str]) -> Iter
         one, other = first[key].answer, read.answer
         where = f"{other.where}: " if other.where else ""
         problems.append(
-            f"{where}the item {one.id!r} has two answers of {one.by}, "
+            f"{where}the item {shown_id(one.id)} has two answers of {one.by}, "
             f"{_shown(one)} and {_shown(other)}; keep one"
         )
     yield from (read for read in reads if read.key not in against)

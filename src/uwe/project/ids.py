@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 
 from uwe.errors import InputError, close_matches
-from uwe.tables import IdRows, checked_ids
+from uwe.tables import IdRows, checked_ids, shown_id
 
 __all__ = ["Ids", "Names", "RowNumbers"]
 
@@ -32,7 +32,7 @@ class Ids(Sequence[str]):
         """
         row = self.row_of(name)
         if row is None:
-            raise InputError(f"there is no item {name!r} in the pool; {self.hint(name)}")
+            raise InputError(f"there is no item {shown_id(name)} in the pool; {self.hint(name)}")
         return row
 
     def named(self, rows: Iterable[Any]) -> list[str]:
@@ -136,4 +136,8 @@ class Names(Ids):
     def hint(self, name: str) -> str:
         """Close matches."""
         close = close_matches(name, self.names[:100_000])
-        return f"did you mean {close[0]!r}?" if close else f"ids are such as {self.names[0]!r}"
+        return (
+            f"did you mean {shown_id(close[0])}?"
+            if close
+            else (f"ids are such as {shown_id(self.names[0])}")
+        )

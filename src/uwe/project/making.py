@@ -25,6 +25,7 @@ from uwe.project.locks import waited
 from uwe.project.manifest import Manifest, taken_in, write_manifest
 from uwe.project.settings import ProjectSettings, read_settings, write_settings
 from uwe.tables import as_ids
+from uwe.tables.frames import index_of
 from uwe.tasks import Flags, Task, find_task, is_missing
 from uwe.tasks.targets import as_name, merged_names, names_in
 
@@ -146,6 +147,8 @@ def initial_answers(
 
 def given_answers(labels: Mapping[str, Any] | Sequence[Answer] | None) -> list[Answer]:
     """Labels by id as answers of an import; answers as they are."""
+    if index_of(labels) is not None:
+        labels = dict(labels.items())  # type: ignore[union-attr]
     if isinstance(labels, Mapping):
         names = as_ids(labels, "the ids of labels")
         return [Answer(name, label, IMPORT)

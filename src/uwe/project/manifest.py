@@ -120,7 +120,9 @@ def extended(known: Manifest, items: Items) -> Manifest:
     fresh = taken_in(items)
     if isinstance(known.ids, RowNumbers):
         return fresh
-    order = [*known.ids, *(name for name in fresh.ids if known.ids.row_of(name) is None)]
+    matched = {fresh.ids.row_of(name) for name in known.ids}
+    gained = (name for row, name in enumerate(fresh.ids) if row not in matched)
+    order = [*known.ids, *gained]
     digests = tuple(fresh.digests[_row(fresh, name)] for name in order)
     return replace(fresh, ids=Names(tuple(order)), digests=digests)
 
@@ -180,10 +182,11 @@ def _with_sum(text: str) -> str:
 
 
 def _listed(known: Manifest, items: Items) -> tuple[tuple[str, ...], ...]:
-    there = {name: row for row, name in enumerate(items.ids)}
+    there = {name: row for name in known.ids if (row := items.ids.row_of(name)) is not None}
+    matched = set(there.values())
     gone = tuple(name for name in known.ids if name not in there)
-    added = tuple(name for name in items.ids if known.ids.row_of(name) is None)
-    kept = [name for name in known.ids if name in there and _is_new_file(known, items, name)]
+    added = tuple(name for row, name in enumerate(items.ids) if row not in matched)
+    kept = [name for name, row in there.items() if _is_new_file(known, items, name, row)]
     found = items.digests([there[name] for name in kept], len(items))
     changed = tuple(
         name
@@ -193,10 +196,10 @@ def _listed(known: Manifest, items: Items) -> tuple[tuple[str, ...], ...]:
     return added, gone, changed
 
 
-def _is_new_file(known: Manifest, items: Items, name: str) -> bool:
+def _is_new_file(known: Manifest, items: Items, name: str, row: int) -> bool:
     """Whether the row must be read: its file, or the file of all rows, has another stamp."""
     if name in known.stamps:
-        return items.stamps.get(name) != known.stamps[name]
+        return items.stamps.get(items.ids[row]) != known.stamps[name]
     return True
 
 

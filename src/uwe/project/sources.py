@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ from uwe.project.images import images_in
 from uwe.project.items import Items, ItemsKind, no_column
 from uwe.selecting.items import Item, Text, Values
 from uwe.tables import ID_NAMES, LABEL_NAMES, Table, is_table, open_table, tables_in
+from uwe.tables.frames import as_array
 from uwe.tables.labels import known_labels
+from uwe.tasks import is_missing
 
 __all__ = ["handed_over", "is_image_folder", "open_items"]
 
@@ -214,17 +216,26 @@ def _as_rows(pool: Any) -> tuple[Any, Ids | None, Preparation]:
         return pool.train.x, Names(tuple(pool.ids)), pool.preparation
     if hasattr(pool, "tocsr"):
         return pool.tocsr(), None, UNPREPARED
-    array = np.asarray(pool)
-    if array.dtype.kind in "OUS":
-        texts = np.empty(len(array), dtype=object)
-        texts[:] = [str(each) for each in array.tolist()]
-        return texts, None, UNPREPARED
+    if isinstance(pool, list | tuple) and any(isinstance(each, str) for each in pool):
+        return _as_texts(pool), None, UNPREPARED  # an array would cost n times the longest
+    array = as_array(pool)
+    if array.dtype.kind in "OUS" and array.shape[1:] in ((), (1,)):  # a column of texts
+        return _as_texts(array.ravel().tolist()), None, UNPREPARED
     if array.ndim < 2 or array.dtype.kind not in "biuf":
         raise DataError(
             f"a pool is rows of numbers [n, d], a list of texts, a path or a Dataset, not an "
             f"array of {array.dtype} {array.shape}"
         )
     return array, None, UNPREPARED
+
+
+def _as_texts(values: Sequence[Any]) -> Any:
+    missing = next((row for row, value in enumerate(values) if is_missing(value)), None)
+    if missing is not None:
+        raise DataError(f"row {missing} of the pool has no text (the first such row); leave it out")
+    texts = np.empty(len(values), dtype=object)
+    texts[:] = [str(value) for value in values]
+    return texts
 
 
 def _ready(give: Callable[[], Any]) -> Callable[[Path, Progress | None], Any]:

@@ -152,7 +152,7 @@ def _rows_of(name: str, labels: Any, owner: tuple[str, Any] | None) -> Rows:
     """The rows of labels of the owner's index."""
     if owner is None:
         raise InputError(
-            f"{name} holds labels such as {labels[0] if len(labels) else ''!r}, and features have "
+            f"{name} holds labels such as {next(iter(labels.tolist()), '')!r}, and features have "
             "no index; give a mask or row numbers, or a frame of pandas as features"
         )
     which, index = owner

@@ -13,7 +13,7 @@ import numpy as np
 from uwe._optional import optional
 from uwe.errors import InputError
 from uwe.strategies import Picks
-from uwe.tables import PICK_COLUMNS
+from uwe.tables import PICK_COLUMNS, shown_id
 from uwe.tables.csv_text import csv_text, say_formulas
 
 __all__ = [
@@ -32,7 +32,6 @@ COLUMNS = tuple(PICK_COLUMNS)
 
 _LIST_OF_IDS = ".txt"
 _BYTE_ORDER_MARK = "\ufeff"
-_SHOWN = 80
 
 
 def pick_rows(
@@ -119,12 +118,11 @@ def check_ids(path: Path, ids: Sequence[str]) -> None:
     if path.suffix.lower() != _LIST_OF_IDS:
         return
     for row, name in enumerate(ids):
-        if "\n" in name or "\r" in name or name.startswith(_BYTE_ORDER_MARK):
-            what = "begins with a byte-order mark" if name[0] == _BYTE_ORDER_MARK else (
-                "holds a line break"
-            )  # fmt: skip
+        marked = name.startswith(_BYTE_ORDER_MARK)
+        if marked or name.splitlines() != [name]:
+            what = "begins with a byte-order mark" if marked else "holds a line break"
             raise InputError(
-                f"{path} holds one id a line, but the id {name[:_SHOWN]!r} of row {row} {what}; "
+                f"{path} holds one id a line, but the id {shown_id(name)} of row {row} {what}; "
                 "write .csv, .jsonl or .parquet"
             )
 

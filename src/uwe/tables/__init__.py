@@ -4,8 +4,7 @@
 items, and lists of items. `PICK_COLUMNS` is the schema of picks.
 """
 
-from uwe.tables.id_lists import read_ids
-from uwe.tables.ids import ID_NAMES, IdRows, as_ids, checked_ids, id_column, matched
+from uwe.tables.ids import read_ids
 from uwe.tables.labels import LabelRow, LabelRows, read_labels, readable_labels
 from uwe.tables.opening import (
     TABLE_SUFFIXES,
@@ -17,6 +16,7 @@ from uwe.tables.opening import (
     tables_in,
 )
 from uwe.tables.picks import PICK_COLUMNS
+from uwe.tables.row_ids import ID_NAMES, IdRows, as_ids, checked_ids, id_column, matched, shown_id
 from uwe.tables.table import LABEL_NAMES, Table, blocks_of
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "read_ids",
     "read_labels",
     "readable_labels",
+    "shown_id",
     "stem_of",
     "tables_in",
 ]

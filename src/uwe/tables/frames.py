@@ -104,7 +104,7 @@ def require_same_order(given: Mapping[str, Any]) -> None:
                 raise InputError(
                     f"{other} and {name} have different indices: row {row} is {its[row]!r} in "
                     f"{other} and {index[row]!r} in {name}; put both into one order, or give "
-                    f"{name}.to_numpy() if rows belong together by position"
+                    "arrays (to_numpy) if rows belong together by position"
                 )
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from uwe.errors import DataError
-from uwe.tables.ids import ID_NAMES
 from uwe.tables.opening import open_table
+from uwe.tables.row_ids import ID_NAMES, shown_id
 from uwe.tables.table import LABEL_NAMES, Table, shown
 from uwe.tasks import is_missing
 
@@ -175,8 +175,9 @@ def _agreed(table: Table, rows: Sequence[LabelRow], problems: list[str]) -> Iter
         if (earlier.label, earlier.skip) != (row.label, row.skip) and key not in against:
             against.add(key)
             problems.append(
-                f"{table.name}: the id {row.id!r} has the label {earlier.label!r} in {table.unit} "
-                f"{earlier.line} and {row.label!r} in {table.unit} {row.line}; keep one"
+                f"{table.name}: the id {shown_id(row.id)} has the label {earlier.label!r} in "
+                f"{table.unit} {earlier.line} and {row.label!r} in {table.unit} {row.line}; keep "
+                "one"
             )
     yield from (row for key, row in first.items() if key not in against)
 

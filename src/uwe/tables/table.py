@@ -16,7 +16,7 @@ import numpy as np
 
 from uwe.errors import DataError
 from uwe.tables.cells import BadCell, Cells, found_in, number_of, taken
-from uwe.tables.ids import ID_NAMES, as_ids, checked_ids, id_column
+from uwe.tables.row_ids import ID_NAMES, as_ids, checked_ids, id_column
 from uwe.tables.vectors import is_vector, read_vectors
 
 __all__ = [
@@ -249,7 +249,7 @@ class Table:
         Raises:
             DataError: a value is no id, or the table has both ``ids`` and ``id``.
         """
-        column = id_column(self.columns, self.name) if name is None else name
+        column = self._id_column() if name is None else name
         if column is None:
             return None
         return as_ids(self.values(column), f"{self.name}: {column}", self.where)
@@ -262,9 +262,12 @@ class Table:
         """
         ids = self.ids(name)
         if ids is not None:
-            column = name or id_column(self.columns, self.name)
+            column = name or self._id_column()
             checked_ids(ids, f"{self.name}: {column}")
         return ids
+
+    def _id_column(self) -> str | None:
+        return id_column([name for name in ID_NAMES if self.first([name])], self.name)
 
     def first(self, names: Sequence[str]) -> str | None:
         """The first of ``names`` that is a column, or None."""

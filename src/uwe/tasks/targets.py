@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 _NONE = -1
+_EXACT = 2**53  # whole numbers below it are exact in float64
 _SEPARATORS = ("|", ";")
 _WHOLE = re.compile(r"(-?\d+)\.0*")
 
@@ -105,7 +106,8 @@ class Classes(_Named):
         found = np.asarray(targets)
         if found.dtype.kind == "f" and found.ndim == 1:  # as pandas has whole numbers with gaps
             found = np.where(np.isnan(found), _NONE, found)
-            found = found.astype(np.int64) if (found == np.round(found)).all() else found
+            whole = (np.abs(found) < _EXACT).all() and (found == np.round(found)).all()
+            found = found.astype(np.int64) if whole else found
         if found.ndim != 1 or found.dtype.kind not in "iu":
             raise InputError(f"labels must be whole numbers [n], not {found.dtype} {found.shape}")
         found = found.astype(np.int64)
