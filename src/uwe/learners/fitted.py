@@ -48,7 +48,8 @@ class OfClasses:
         """Logarithms of the probabilities, ``logits`` ``[n, c]``."""
         probs = np.full((x.shape[0], self.classes), 0.0)
         probs[:, self.seen] = self.probabilities(x)
-        return {"logits": np.log(np.maximum(probs, _LEAST))}
+        np.maximum(probs, _LEAST, out=probs)  # in place: classes may be many thousands
+        return {"logits": np.log(probs, out=probs)}
 
 
 @dataclass(frozen=True)

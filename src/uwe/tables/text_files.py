@@ -36,7 +36,9 @@ _NAMES = {
 }
 _LOOKED_AT = 4096  # bytes
 _PIECE = 1 << 20
-_OTHER_SCRIPT = re.compile(rb"[\xc0-\xff]{3}")
+_OTHER_SCRIPT = re.compile(
+    rb"[\xc0-\xff]{3}|[\x80-\xff]{4}|[\x82-\x84\x86-\x8f\x98-\x9f][\x80-\xff]"
+)
 _PARTLY_UTF8 = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
 _GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 _LARGE, _MOST_TIMES = 1 << 30, 200
