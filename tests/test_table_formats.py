@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  (digits of other scripts are what is tested)
 """Typed tables and shards: every type that holds numbers is read, others are refused in a line."""
 
 from __future__ import annotations
@@ -417,3 +418,37 @@ def test_results_of_other_programs(tmp_path: Path, refused: Refused) -> None:
     line = refused(["report", str(percent), "--output", str(tmp_path / "out2")])
     assert "line 2 of" in line
     assert "a share from 0 to 1 is wanted; divide percents by 100" in line
+
+
+@pytest.mark.parametrize("cell", ["1_0", "１０", "9999999999999999999999", "18446744073709551615"])
+def test_counts_of_labels_that_are_none(cell: str, tmp_path: Path, refused: Refused) -> None:
+    """Python's own notations and counts beyond all tables are no rows of results."""
+    path = tmp_path / "m_s1.csv"
+    path.write_text(f"n_labeled,te_accuracy\n{cell},0.5\n")
+    line = refused(["report", str(path), "--output", str(tmp_path / "out")])
+    assert f"line 2 of {path} is not a row of results" in line
+
+
+def test_a_report_reads_every_encoding(tmp_path: Path) -> None:
+    """Curves and costs come from one reader."""
+    for at, encoding in enumerate(("utf-16", "utf-8-sig"), 1):
+        content = f"n_labeled,te_accuracy,query_time\n10,0.5,0.{at}\n20,0.75,0.2\n"
+        (tmp_path / f"m_s{at}.csv").write_bytes(content.encode(encoding))
+    assert main(["report", str(tmp_path), "--output", str(tmp_path / "out")]) == 0
+
+
+def test_shards_that_differ_in_the_width_of_offsets_alone_are_one_table(tmp_path: Path) -> None:
+    """Text and large text, lists and large lists mean the same."""
+    kinds = [
+        (pa.string(), pa.list_(pa.float64())),
+        (pa.large_string(), pa.large_list(pa.float64())),
+        (pa.string(), pa.list_(pa.float64(), 2)),
+    ]
+    for at, (text, vector) in enumerate(kinds):
+        table = pa.table({
+            "id": pa.array([f"r{at}"], text), "x": pa.array([[at, 1.0]], vector),
+        })  # fmt: skip
+        parquet(tmp_path / f"{at}.parquet", table)
+    table = open_table(tmp_path)
+    assert table.ids() == ["r0", "r1", "r2"]
+    assert table.numbers("x").tolist() == [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]]

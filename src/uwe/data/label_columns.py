@@ -12,6 +12,7 @@ import numpy as np
 
 from uwe.errors import DataError, InputError, close_matches
 from uwe.tables import LABEL_NAMES, Table, read_labels
+from uwe.tables.cells import number_of
 from uwe.tasks import Array, Task, find_task, is_missing
 
 __all__ = ["LabelSource", "TableTargets", "joined_names", "number_in", "read_targets"]
@@ -164,7 +165,7 @@ def number_in(value: Any) -> float | None:
     if isinstance(value, bool | np.bool_):
         return None
     try:
-        number = float(value)
+        number = number_of(value) if isinstance(value, str) else float(value)
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ ARROW_SUFFIXES = (".feather", ".arrow")
 _ROWS_AT_ONCE = 256
 _PLAIN = ("Value", "ClassLabel")
 _BYTES = "bytes"
+_WIDTH = re.compile(r"large_|fixed_size_|_view|(?<=>)\[\d+\]")
+"""What differs between types that mean the same."""
 
 
 def open_columnar(path: Path) -> Table:
@@ -150,7 +153,8 @@ class _Columns:
     def kind(self, name: str) -> str:
         feature = self.features[name]
         told = feature if isinstance(feature, Mapping) else {"_type": "list"}
-        return f"{told.get('_type')} {told.get('dtype', '')}".strip()
+        kind = _WIDTH.sub("", str(told.get("dtype", "")))
+        return f"{told.get('_type')} {kind}".strip()
 
 
 @contextmanager

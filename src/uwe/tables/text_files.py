@@ -8,6 +8,7 @@ import logging
 import re
 import zlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -115,7 +116,14 @@ def say_adapted(path: Path, *what: str) -> None:
     """Log in one line what was recognised in a file; nothing where it is all as expected."""
     said = [each for each in what if each]
     if said:
-        log.warning("%s: %s", path, "; ".join(said))
+        _say_once(path, path.stat().st_mtime_ns, "; ".join(said))
+
+
+@lru_cache(maxsize=1024)
+def _say_once(path: Path, changed: int, said: str) -> None:
+    """Log what was recognised; a file that is read again as it was is not said again."""
+    del changed
+    log.warning("%s: %s", path, said)
 
 
 def _read(path: Path) -> bytes:
