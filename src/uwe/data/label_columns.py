@@ -14,6 +14,7 @@ import numpy as np
 from uwe.data.labels import odd_classes
 from uwe.errors import DataError, InputError, close_matches
 from uwe.tables import LABEL_NAMES, IdRows, Table, read_labels, shown_id
+from uwe.tables.cells import number_of
 from uwe.tables.labels import known_labels
 from uwe.tasks import Array, Task, find_task, is_missing
 from uwe.tasks.targets import as_name, merged_names
@@ -178,7 +179,7 @@ def number_in(value: Any) -> float | None:
     if isinstance(value, bool | np.bool_):
         return None
     try:
-        number = float(value)
+        number = number_of(value) if isinstance(value, str) else float(value)
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None

@@ -6,7 +6,6 @@ None, and the report says what it leaves out.
 
 from __future__ import annotations
 
-import csv
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from uwe.errors import DataError, UweError
 from uwe.journal import Event
 from uwe.report.evidence import Evidence
 from uwe.runs import Record
+from uwe.tables import open_table
 from uwe.tasks import Task
 
 __all__ = [
@@ -102,12 +102,12 @@ def costs(table: Path, columns: Sequence[str]) -> dict[str, list[float]]:
     Raises:
         DataError: a cell is not a number; file and line are named.
     """
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    read = open_table(table)
+    cells = {name: read.values(name) for name in columns if name in read.columns}
     return {
-        name: [_number(table, line, name, row[name]) for line, row in enumerate(rows, start=2)]
-        for name in columns
-        if rows and all(row.get(name) for row in rows)
+        name: [_number(table, line, name, cell) for line, cell in zip(read.lines, of, strict=True)]
+        for name, of in cells.items()
+        if all(of)
     }
 
 

@@ -13,6 +13,7 @@ from uwe._types import FloatArray
 from uwe.errors import DataError, InputError, require_known
 from uwe.runs.metric import ACCURACY
 from uwe.tables import Table, open_table
+from uwe.tables.cells import number_of
 from uwe.tables.table import shown
 from uwe.tasks import Metric, find_task, metric_of_column, task_names
 
@@ -27,6 +28,7 @@ __all__ = [
 
 _LABELS = "n_labeled"
 _PERCENT = 100
+_MOST_LABELS = 1 << 53  # the largest whole number of which each one below is a float
 
 CycleRows: TypeAlias = tuple[npt.NDArray[np.int64], FloatArray]
 
@@ -164,7 +166,7 @@ def _require(table: Table, needed: Sequence[str]) -> None:
 
 def _numbers(table: Table, row: int, labels: str, value: str, metric: Metric) -> tuple[int, float]:
     try:
-        count, number = float(labels), float(value)
+        count, number = number_of(labels), number_of(value)
     except ValueError:
         count, number = 0.0, np.nan
     least, most = metric.bounds
@@ -174,7 +176,7 @@ def _numbers(table: Table, row: int, labels: str, value: str, metric: Metric) ->
             f"{where} is not a row of results: {metric.test_column} is {value!r}, and a share from "
             "0 to 1 is wanted; divide percents by 100"
         )
-    is_whole = count >= 1 and count.is_integer()
+    is_whole = 1 <= count <= _MOST_LABELS and count.is_integer()
     if not (is_whole and np.isfinite(number) and least <= number <= most):
         raise DataError(
             f"{where} is not a row of results: "

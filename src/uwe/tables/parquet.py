@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ ARROW_SUFFIXES = (".feather", ".arrow")
 _ROWS_AT_ONCE = 256
 _PLAIN = ("Value", "ClassLabel")
 _BYTES = "bytes"
+_WIDTH = re.compile(r"large_|fixed_size_|_view|(?<=>)\[\d+\]")
+"""What differs between types that mean the same."""
 
 
 def open_columnar(path: Path) -> Table:
@@ -43,7 +46,7 @@ def open_columnar(path: Path) -> Table:
     features = _described(path, schema)
     names, index = without_index(list(features), _marked(schema))
     say_adapted(path, about_index(index))
-    return Table(path, names, n, _Columns(path, features), str(path), range(n), index=index)
+    return Table(path, names, n, _Columns(path, features, n), str(path), range(n), index=index)
 
 
 def described_columns(files: Sequence[Path]) -> Mapping[str, Any]:
@@ -106,13 +109,19 @@ class _Columns:
     Attributes:
         file: of Parquet or Arrow.
         features: the description of each column, in the hub's form.
+        n: rows, as the file says.
     """
 
     file: Path
     features: Mapping[str, Any]
+    n: int
 
     def stream(self, name: str) -> Iterator[Any]:
-        return values_of([self.file], name)
+        count = 0
+        for value in values_of([self.file], name):
+            count += 1
+            yield value
+        self._require(name, count)
 
     def take(self, name: str, rows: Sequence[int]) -> dict[int, Any]:
         return taken(self.stream(name), rows)
@@ -120,7 +129,17 @@ class _Columns:
     def numbers(self, name: str) -> np.ndarray[Any, Any]:
         from uwe.tables.arrow_numbers import numbers_in
 
-        return numbers_in(_column(self.file, name))
+        column = _column(self.file, name)
+        self._require(name, len(column))
+        return numbers_in(column)
+
+    def _require(self, name: str, count: int) -> None:
+        """Check that a column has as many rows as the file says."""
+        if count != self.n:
+            raise DataError(
+                f"{self.file}: column {name!r} has {count} rows, but the file says {self.n}; the "
+                "file is damaged; get it again"
+            )
 
     def classes(self, name: str) -> tuple[str, ...] | None:
         feature = self.features[name]
@@ -134,7 +153,8 @@ class _Columns:
     def kind(self, name: str) -> str:
         feature = self.features[name]
         told = feature if isinstance(feature, Mapping) else {"_type": "list"}
-        return f"{told.get('_type')} {told.get('dtype', '')}".strip()
+        kind = _WIDTH.sub("", str(told.get("dtype", "")))
+        return f"{told.get('_type')} {kind}".strip()
 
 
 @contextmanager

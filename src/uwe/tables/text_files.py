@@ -8,6 +8,7 @@ import logging
 import re
 import zlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,7 +37,9 @@ _NAMES = {
 }
 _LOOKED_AT = 4096  # bytes
 _PIECE = 1 << 20
-_OTHER_SCRIPT = re.compile(rb"[\xc0-\xff]{3}")
+_OTHER_SCRIPT = re.compile(
+    rb"[\xc0-\xff]{3}|[\x80-\xff]{4}|[\x82-\x84\x86-\x8f\x98-\x9f][\x80-\xff]"
+)
 _PARTLY_UTF8 = re.compile(rb"[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}")
 _GZIP_MAGIC, _ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
 _LARGE, _MOST_TIMES = 1 << 30, 200
@@ -113,7 +116,14 @@ def say_adapted(path: Path, *what: str) -> None:
     """Log in one line what was recognised in a file; nothing where it is all as expected."""
     said = [each for each in what if each]
     if said:
-        log.warning("%s: %s", path, "; ".join(said))
+        _say_once(path, path.stat().st_mtime_ns, "; ".join(said))
+
+
+@lru_cache(maxsize=1024)
+def _say_once(path: Path, changed: int, said: str) -> None:
+    """Log what was recognised; a file that is read again as it was is not said again."""
+    del changed
+    log.warning("%s: %s", path, said)
 
 
 def _read(path: Path) -> bytes:

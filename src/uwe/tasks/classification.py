@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["accuracy", "classification", "mean_cross_entropy", "training_loss"]
 
+_NUMBERS_AT_ONCE = 1 << 27  # 1 GiB in float64
+
 
 def classification(classes: Sequence[str] | int = ()) -> Task:
     """One class a row: softmax, cross-entropy, accuracy.
@@ -72,7 +74,16 @@ def mean_cross_entropy(logits: Logits, y: Labels) -> float | None:
 
     if not len(y):
         return None
-    return float(functional.cross_entropy(logits.double(), torch.from_numpy(np.array(y))))
+    labels = torch.from_numpy(np.array(y))
+    if logits.numel() <= _NUMBERS_AT_ONCE:
+        return float(functional.cross_entropy(logits.double(), labels))
+    at_once = max(1, _NUMBERS_AT_ONCE // logits.shape[1])
+    blocks = [slice(start, start + at_once) for start in range(0, len(labels), at_once)]
+    sums = [
+        functional.cross_entropy(logits[block].double(), labels[block], reduction="sum")
+        for block in blocks
+    ]
+    return float(sum(sums)) / len(labels)
 
 
 def accuracy(logits: Logits, y: Labels) -> float | None:

@@ -107,12 +107,16 @@ def principal_components(features: FloatArray) -> FloatArray:
     n, d = features.shape
     mean = features.mean(0, dtype=np.float64)
     blocks = [slice(start, start + _ROWS_AT_ONCE) for start in range(0, n, _ROWS_AT_ONCE)]
-    scatter = np.zeros((d, d))
-    for block in blocks:
-        centred = features[block] - mean
-        scatter += centred.T @ centred
-    _, vectors = np.linalg.eigh(scatter)
-    axes = vectors[:, ::-1][:, :2]
+    if d > n:  # the covariance of 40,000 columns would take 13 GB
+        centred = features - mean
+        axes = np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    else:
+        scatter = np.zeros((d, d))
+        for block in blocks:
+            centred = features[block] - mean
+            scatter += centred.T @ centred
+        _, vectors = np.linalg.eigh(scatter)
+        axes = vectors[:, ::-1][:, :2]
     largest = np.abs(axes).argmax(0)
     axes = axes * np.where(axes[largest, np.arange(axes.shape[1])] < 0, -1.0, 1.0)
     found = np.zeros((n, 2))
