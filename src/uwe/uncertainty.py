@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 _ROWS_AT_ONCE = 16_384
+_NUMBERS_AT_ONCE = 2**23  # fewer rows of many classes
 
 
 class Measure(Protocol):
@@ -303,8 +304,9 @@ def _row_by_row(logits: torch.Tensor, measure: Callable[[torch.Tensor], Scores])
 
     if not len(logits):
         return torch.zeros(0, dtype=torch.float64)
-    starts = range(0, len(logits), _ROWS_AT_ONCE)
-    return torch.cat([measure(logits[at : at + _ROWS_AT_ONCE].double()) for at in starts])
+    rows = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, logits[0].numel())))
+    starts = range(0, len(logits), rows)
+    return torch.cat([measure(logits[at : at + rows].double()) for at in starts])
 
 
 def _log_probs(logits: torch.Tensor) -> torch.Tensor:
