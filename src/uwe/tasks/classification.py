@@ -60,6 +60,9 @@ def training_loss(logits: Logits, labels: torch.Tensor, *, smoothing: float = 0.
     return functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
 
 
+_AT_ONCE = 2**24  # logits that are converted to float64 at once
+
+
 def mean_cross_entropy(logits: Logits, y: Labels) -> float | None:
     """Mean cross-entropy in float64; None without rows.
 
@@ -72,7 +75,13 @@ def mean_cross_entropy(logits: Logits, y: Labels) -> float | None:
 
     if not len(y):
         return None
-    return float(functional.cross_entropy(logits.double(), torch.from_numpy(np.array(y))))
+    labels = torch.from_numpy(np.array(y))
+    rows = max(1, _AT_ONCE // logits.shape[1])
+    if len(logits) <= rows:
+        return float(functional.cross_entropy(logits.double(), labels))
+    parts = zip(logits.split(rows), labels.split(rows), strict=True)  # type: ignore[no-untyped-call]
+    sums = (functional.cross_entropy(z.double(), of, reduction="sum") for z, of in parts)
+    return float(sum(sums)) / len(labels)
 
 
 def accuracy(logits: Logits, y: Labels) -> float | None:
