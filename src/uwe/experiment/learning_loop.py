@@ -8,6 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from uwe._random import as_seed
 from uwe._types import Progress
 from uwe.data import Dataset
 from uwe.errors import InputError
@@ -99,7 +100,8 @@ def loop(
     >>> loop(Nearest(), data, "uwe", (6, 8), results=tempfile.mkdtemp()).labels.tolist()
     [6, 8]
     """
-    seeds = list(seed) if isinstance(seed, Iterable) and np.ndim(seed) else [seed]
+    given = list(seed) if isinstance(seed, Iterable) and np.ndim(seed) else [seed]
+    seeds = [as_seed(each) for each in given]
     one = not isinstance(strategy, list | tuple) and not np.ndim(seed)
     if not isinstance(dataset, Dataset):
         raise InputError(f"dataset must be a uwe.Dataset, not {type(dataset).__name__}")
