@@ -190,6 +190,8 @@ def _exported(name: str, value: Any) -> Array:
     if isinstance(value, list | tuple) and value and all(map(_is_tensor, value)):
         value = [as_array(name, each) for each in value]
     try:
+        if _is_numeric_frame(value):
+            return np.asarray(value.to_numpy(dtype=np.float64, na_value=np.nan))
         if not hasattr(value, "__array__") and hasattr(value, "__dlpack__"):
             return np.from_dlpack(value)
         with warnings.catch_warnings():
@@ -204,6 +206,15 @@ def _exported(name: str, value: Any) -> Array:
             f"{name} is a {type(value).__name__}, which is no array of numbers on this machine's "
             f"memory ({_line(error)}); give a NumPy array"
         ) from error
+
+
+def _is_numeric_frame(value: Any) -> bool:
+    """Whether it is a frame or series of pandas in types that NumPy would make objects."""
+    if not hasattr(value, "to_numpy") or not hasattr(value, "iloc"):
+        return False
+    dtypes = list(value.dtypes) if np.ndim(value.dtypes) else [value.dtypes]
+    is_numeric = all(getattr(dtype, "kind", "O") in _NUMERIC for dtype in dtypes)
+    return is_numeric and any(not isinstance(dtype, np.dtype) for dtype in dtypes)
 
 
 def _objects(name: str, array: Array) -> InputError:

@@ -15,12 +15,15 @@ from uwe._types import Rows, Scores
 from uwe.errors import InputError
 
 if TYPE_CHECKING:
+    import torch
+
     from uwe.points import Points
     from uwe.predictions import Predictions
 
 __all__ = ["Embedding", "Weighted", "binary_gradient", "features", "gradient", "weighted"]
 
 _MULTIPLIED_OUT = 2**27  # numbers, at most: half a gigabyte in float32
+_AT_ONCE = 2**23  # numbers of logits that are converted at once
 _BYTES = 4  # of a float32; shorter numbers would round the product
 
 Embedding: TypeAlias = "Callable[[Predictions, Rows], Points]"
@@ -49,13 +52,25 @@ def gradient(predictions: Predictions, candidates: Rows) -> Points:  # noqa: ARG
 
     from uwe.points import Product
 
-    shifted = predictions.logits - predictions.logits.amax(1, keepdim=True)
+    logits = predictions.logits
+    residual = torch.empty_like(logits, memory_format=torch.contiguous_format)
+    rows = max(1, _AT_ONCE // logits.shape[1])
+    for start in range(0, len(logits), rows):
+        residual[start : start + rows] = _residual(logits[start : start + rows])
+    return Product(residual, predictions.field("features"))
+
+
+def _residual(logits: torch.Tensor) -> torch.Tensor:
+    """``p - onehot(argmax p)``, which sums to 0."""
+    import torch
+
+    shifted = logits - logits.amax(1, keepdim=True)
     residual = shifted.softmax(1)
     at = torch.arange(len(residual), device=residual.device)
     best = shifted.argmax(1)
     residual[at, best] = 0.0
     residual[at, best] = -residual.sum(1)
-    return Product(residual, predictions.field("features"))
+    return residual
 
 
 def binary_gradient(predictions: Predictions, candidates: Rows) -> Points:  # noqa: ARG001 (an Embedding)

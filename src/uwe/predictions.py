@@ -17,6 +17,7 @@ PASSES = "mc_"
 """What stands before an output's name where several stochastic passes of it are meant."""
 
 _ROWS_AT_ONCE = 16_384
+_NUMBERS_AT_ONCE = 2**23  # fewer rows of many classes
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -191,9 +192,11 @@ class Predictions:
         """
         wanted = self.fields if fields is None else set(fields)
         given = [tensor for name, tensor in self._by_row() if name in wanted]
-        for start in range(0, len(self), _ROWS_AT_ONCE):
-            block = slice(start, start + _ROWS_AT_ONCE)
-            finite = torch.ones(min(_ROWS_AT_ONCE, len(self) - start), dtype=torch.bool)
+        widest = max((tensor[:1].numel() for tensor in given), default=1)
+        rows = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, widest)))
+        for start in range(0, len(self), rows):
+            block = slice(start, start + rows)
+            finite = torch.ones(min(rows, len(self) - start), dtype=torch.bool)
             for tensor in given:
                 finite &= (
                     tensor[block].isfinite().flatten(1).all(1).cpu()

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 _ROWS_AT_ONCE = 16_384
-_NUMBERS_AT_ONCE = 1 << 24  # 128 MiB in float64: fewer rows of many classes
+_NUMBERS_AT_ONCE = 2**23  # fewer rows of many classes
 
 
 class Measure(Protocol):
@@ -304,9 +304,9 @@ def _row_by_row(logits: torch.Tensor, measure: Callable[[torch.Tensor], Scores])
 
     if not len(logits):
         return torch.zeros(0, dtype=torch.float64)
-    at_once = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, logits[0].numel())))
-    starts = range(0, len(logits), at_once)
-    return torch.cat([measure(logits[at : at + at_once].double()) for at in starts])
+    rows = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, logits[0].numel())))
+    starts = range(0, len(logits), rows)
+    return torch.cat([measure(logits[at : at + rows].double()) for at in starts])
 
 
 def _log_probs(logits: torch.Tensor) -> torch.Tensor:

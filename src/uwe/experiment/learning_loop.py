@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
+
+from uwe._random import as_seed
 from uwe._types import Progress
 from uwe.data import Dataset
 from uwe.errors import InputError
@@ -70,7 +73,7 @@ def loop(
         strategy: name or value of a strategy, or several of them.
         budgets: labelled rows after each cycle.
         options: options of strategies that are given by name; each goes to those that have it.
-        seed: at least 1, or several of them; everything random follows from it.
+        seed: from 1 to 2³² - 1, or several of them; everything random follows from it.
         jobs: number of runs at once, each in a process of its own; the results are the same.
         results: folder of the results.
         method_tag: suffix for the strategy's name in file names.
@@ -97,11 +100,12 @@ def loop(
     >>> loop(Nearest(), data, "uwe", (6, 8), results=tempfile.mkdtemp()).labels.tolist()
     [6, 8]
     """
-    one = not isinstance(strategy, list | tuple) and not isinstance(seed, Iterable)
+    given = list(seed) if isinstance(seed, Iterable) and np.ndim(seed) else [seed]
+    seeds = [as_seed(each) for each in given]
+    one = not isinstance(strategy, list | tuple) and not np.ndim(seed)
     if not isinstance(dataset, Dataset):
         raise InputError(f"dataset must be a uwe.Dataset, not {type(dataset).__name__}")
     strategies: list[Any] = list(strategy) if isinstance(strategy, list | tuple) else [strategy]
-    seeds = list(seed) if isinstance(seed, Iterable) else [seed]
     its, unused = shared_options(strategies, options or {})
     if unused:
         raise InputError(f"option {unused[0]!r} is used by none of the strategies; leave it out")

@@ -75,7 +75,8 @@ def select(
         mc_probs: ``[t, n, c]`` of t stochastic passes or members of an ensemble, or ``[t, n]``, for
             ``bald``; where neither ``probs`` nor ``logits`` is given, their mean is taken for it.
         mean: ``[n]`` or ``[n, 1]``, predicted numbers.
-        variance: ``[n]`` or ``[n, 1]``, their variance.
+        variance: ``[n]`` or ``[n, 1]``, their variance; what rounding put below 0, by 1e-9 of the
+            largest at most, counts as 0.
         std: ``[n]`` or ``[n, 1]``, their standard deviation, instead of ``variance``.
         mc_mean: ``[t, n]``, numbers predicted by t passes or members of an ensemble; what is not
             given of mean and variance is computed from them.

@@ -87,6 +87,7 @@ def query(
     >>> len(query(forest, x, 5, labelled=range(0, 178, 9)))
     5
     """
+    _require_model(estimator)
     x = x.tocsr() if hasattr(x, "tocsr") else x
     chosen = as_strategy(strategy, options)
     marks = marks_by_position({"x": x}, {"labelled": labelled, "exclude": exclude})
@@ -141,11 +142,28 @@ def _features(estimator: Any, x: Any, *, needed: bool) -> tuple[Any, str]:
 def _task(estimator: Any, x: Any, options: dict[str, Any]) -> Task:
     """Regression for a regressor; else multi-label if it predicts an array ``[n, c]``."""
     labels = numbers_a_row(estimator, x)
-    if optional("sklearn.base", PURPOSE).is_regressor(estimator):
+    if _is_regressor(estimator):
         return find_task("regression", (), **options)
     if labels:
         return find_task("multilabel", labels, **options)
     return find_task("classification", (), **options)
+
+
+def _require_model(estimator: Any) -> None:
+    if isinstance(estimator, type) or not callable(getattr(estimator, "predict", None)):
+        name = estimator.__name__ if isinstance(estimator, type) else type(estimator).__name__
+        raise InputError(
+            f"{name} cannot predict; give a fitted classifier or regressor of scikit-learn (a "
+            "search with refit=True)"
+        )
+
+
+def _is_regressor(estimator: Any) -> bool:
+    """What scikit-learn says; an object of another kind is a classifier, unless it says so."""
+    try:
+        return bool(optional("sklearn.base", PURPOSE).is_regressor(estimator))
+    except AttributeError:  # it has no tags
+        return getattr(estimator, "_estimator_type", None) == "regressor"
 
 
 def _of_classes(estimator: Any, x: Any) -> dict[str, Any]:

@@ -27,7 +27,9 @@ AXES: dict[str, tuple[str, ...]] = {
 """The axes of each array that can be given."""
 
 BLOCK = 16_384
-"""Rows that are looked at or converted at once."""
+"""Rows that are looked at or converted at once, at most."""
+
+_NUMBERS_AT_ONCE = 2**23
 
 _OF_CLASSES = ("probs", "logits", "mc_probs")
 _OF_NUMBERS = ("mean", "variance", "std", "mc_mean", "mc_variance")
@@ -36,6 +38,7 @@ _SUM_TOLERANCE = {2: 1e-2}  # by bytes of a number; wider ones below
 _WIDE_TOLERANCE = 1e-3
 _ROUNDING = {2: 1e-3}  # how far below 0 or above 1 rounding puts a probability, as above
 _WIDE_ROUNDING = 1e-6
+_CANCELLED = 1e-9  # of the largest variance: what a difference of squares may leave below 0
 _FLOAT64 = 8  # bytes
 
 Tensors = Mapping[str, torch.Tensor]
@@ -93,13 +96,19 @@ def said(task: Task, tensors: Tensors) -> Said:
     return _READERS[next(iter(task.outputs))](tensors)
 
 
+def rows_at_once(tensor: torch.Tensor) -> int:
+    """Rows of ``[n, ...]`` that are looked at or converted at once: fewer if they are wide."""
+    return max(1, min(BLOCK, _NUMBERS_AT_ONCE // max(1, tensor[:1].numel())))
+
+
 def first_row(
     name: str, tensor: torch.Tensor, broken: Callable[[torch.Tensor], torch.Tensor]
 ) -> int | None:
     """The first row of which any entry is broken; the rows of passes are the second axis."""
     by_row = tensor.transpose(0, 1) if AXES[name][0] == "t" else tensor
-    for start in range(0, len(by_row), BLOCK):
-        wrong = broken(by_row[start : start + BLOCK])
+    block = rows_at_once(by_row)
+    for start in range(0, len(by_row), block):
+        wrong = broken(by_row[start : start + block])
         rows = wrong.reshape(len(wrong), -1).any(1).nonzero()
         if len(rows):
             return start + int(rows[0, 0])
@@ -162,13 +171,17 @@ def _numbers(tensors: Tensors) -> Said:
         if name in tensors:
             _require_not_negative(name, tensors[name])
     outputs = {name: tensors[name].double() for name in ("mean", "variance") if name in tensors}
+    if "variance" in outputs:
+        outputs["variance"] = outputs["variance"].clamp_min(0)
     if "std" in tensors:
         outputs["variance"] = tensors["std"].double().square()
         _require_no_overflow("std", outputs["variance"], tensors["std"])
     if "mc_mean" not in tensors:
         return Said(outputs)
     means = tensors["mc_mean"].double()
-    within = tensors["mc_variance"].double().mean(0) if "mc_variance" in tensors else 0.0
+    within: torch.Tensor | float = 0.0
+    if "mc_variance" in tensors:
+        within = tensors["mc_variance"].double().clamp_min(0).mean(0)
     derived = {"mean": means.mean(0), "variance": means.var(0, correction=0) + within}
     for value in derived.values():
         _require_no_overflow("mc_mean", value, means.abs().amax(0))
@@ -236,8 +249,9 @@ def _blockwise(
     kind = torch.float64 if tensor.element_size() == _FLOAT64 else torch.float32
     converted = torch.empty(tensor.shape, dtype=kind)
     least = torch.finfo(kind).tiny
-    for start in range(0, tensor.shape[-2], BLOCK):
-        span = (..., slice(start, start + BLOCK), slice(None))
+    block = rows_at_once(tensor.transpose(0, -2))
+    for start in range(0, tensor.shape[-2], block):
+        span = (..., slice(start, start + block), slice(None))
         converted[span] = convert(tensor[span], least)
     return converted
 
@@ -259,7 +273,9 @@ def _require_unit_interval(name: str, tensor: torch.Tensor, what: str) -> None:
 
 
 def _require_not_negative(name: str, tensor: torch.Tensor) -> None:
-    row = first_row(name, tensor, lambda block: block < 0)
+    """Refuse what is below 0 by more than the rounding of the largest of the variances."""
+    most = 0.0 if name == "std" else _CANCELLED * float(tensor.abs().max())
+    row = first_row(name, tensor, lambda block: block < -most)
     if row is not None:
         value = float(tensor[..., row].min())
         raise InputError(

@@ -61,8 +61,9 @@ def measure(logits: npt.ArrayLike, y: npt.ArrayLike) -> Measures:
     _check(z, truth)
     c = z.shape[1]
     predicted = z.argmax(1)
-    confusion = np.bincount(truth * c + predicted, minlength=c * c).reshape(c, c)
-    right, rows, said = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+    right, rows, said = (
+        np.bincount(of, minlength=c) for of in (truth[truth == predicted], truth, predicted)
+    )
     recall = np.where(rows > 0, right / np.maximum(rows, 1), np.nan)
     f1 = 2 * right / np.maximum(rows + said, 1)
     return Measures(
@@ -99,20 +100,35 @@ def class_f1(predicted: npt.ArrayLike, y: npt.ArrayLike) -> FloatArray:
     return f1
 
 
+def _few(numbers: FloatArray) -> str:
+    shown = ", ".join(f"{number:.6g}" for number in numbers[:_SHOWN].tolist())
+    return f"[{shown}{', …' if len(numbers) > _SHOWN else ''}]"
+
+
+_SHOWN = 8
+
+
 def _check(z: FloatArray, truth: npt.NDArray[np.int64]) -> None:
     if z.ndim != 2 or truth.shape != z.shape[:1] or not len(truth):
         raise InputError(f"logits of shape {z.shape}, but classes of shape {truth.shape}")
     if not np.isfinite(z).all():
         row = int(np.flatnonzero(~np.isfinite(z).all(1))[0])
-        raise InputError(f"the logits of row {row} are not finite: {z[row].tolist()}")
+        raise InputError(f"the logits of row {row} are not finite: {_few(z[row])}")
     if truth.min() < 0 or truth.max() >= z.shape[1]:
         raise InputError(
             f"classes run from {truth.min()} to {truth.max()}; logits have {z.shape[1]}"
         )
 
 
+_AT_ONCE = 2**23  # logits whose softmax is computed at once
+
+
 def _calibration_error(z: FloatArray, right: npt.NDArray[np.bool_]) -> float:
-    confidence = 1 / np.exp(z - z.max(1, keepdims=True)).sum(1)
+    block = max(1, _AT_ONCE // z.shape[1])
+    parts = (z[start : start + block] for start in range(0, len(z), block))
+    confidence = np.concatenate(
+        [1 / np.exp(part - part.max(1, keepdims=True)).sum(1) for part in parts]
+    )
     bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
     gaps = np.bincount(bins, weights=right - confidence, minlength=BINS)
     return float(np.abs(gaps).sum() / len(z))

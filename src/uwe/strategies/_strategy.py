@@ -184,6 +184,11 @@ def _require_answerable(strategy: Strategy, question: Question, k: int) -> None:
             f"strategy {strategy.name} needs {lacking[0]}, and the predictions hold {known}"
             + _ADVICE.get(lacking[0], "")
         )
+    if "logits" in needs.outputs and predictions.logits.shape[-1:] == (1,):
+        raise InputError(
+            f"strategy {strategy.name} needs the logits of two classes or more; the predictions "
+            "hold one column. For two classes give two columns, 0 and the logit"
+        )
     row = predictions.first_not_finite(strategy.needs.fields)
     if row is not None:
         raise InputError(

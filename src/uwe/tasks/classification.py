@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["accuracy", "classification", "mean_cross_entropy", "training_loss"]
 
-_NUMBERS_AT_ONCE = 1 << 27  # 1 GiB in float64
-
 
 def classification(classes: Sequence[str] | int = ()) -> Task:
     """One class a row: softmax, cross-entropy, accuracy.
@@ -62,6 +60,9 @@ def training_loss(logits: Logits, labels: torch.Tensor, *, smoothing: float = 0.
     return functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
 
 
+_AT_ONCE = 2**24  # logits that are converted to float64 at once
+
+
 def mean_cross_entropy(logits: Logits, y: Labels) -> float | None:
     """Mean cross-entropy in float64; None without rows.
 
@@ -75,14 +76,11 @@ def mean_cross_entropy(logits: Logits, y: Labels) -> float | None:
     if not len(y):
         return None
     labels = torch.from_numpy(np.array(y))
-    if logits.numel() <= _NUMBERS_AT_ONCE:
+    rows = max(1, _AT_ONCE // logits.shape[1])
+    if len(logits) <= rows:
         return float(functional.cross_entropy(logits.double(), labels))
-    at_once = max(1, _NUMBERS_AT_ONCE // logits.shape[1])
-    blocks = [slice(start, start + at_once) for start in range(0, len(labels), at_once)]
-    sums = [
-        functional.cross_entropy(logits[block].double(), labels[block], reduction="sum")
-        for block in blocks
-    ]
+    parts = zip(logits.split(rows), labels.split(rows), strict=True)  # type: ignore[no-untyped-call]
+    sums = (functional.cross_entropy(z.double(), of, reduction="sum") for z, of in parts)
     return float(sum(sums)) / len(labels)
 
 
