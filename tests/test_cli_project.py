@@ -473,7 +473,7 @@ SMALL = [*CROWS, "--model", "small", "--epochs", "1", "--device", "cpu"]
     ("make", "options", "words"),
     [
         (broken, SMALL, "04.jpg"),
-        (no_image, SMALL, "cannot read the image"),
+        (no_image, SMALL, "cannot decode the image"),
         (of_two_sizes, SMALL, "07.png is 20x12; give --image-size N"),
         (empty, SMALL, "there are no images below"),
         (photos, [*CROWS, "--model", "sklearn:forest"], "takes rows of numbers or texts"),

@@ -267,6 +267,9 @@ def test_names_that_no_table_can_hold_are_refused_before_the_model_runs(
         assert main(["embed", "photos", "-o", "p.safetensors", "--model", "no_such:model"]) == 2
         last = capsys.readouterr().err.splitlines()[-1]
         assert "is not UTF-8; rename it" in last or "holds a line break; rename it" in last
+        assert main(["init", "project", "photos", "--classes", "a,b", "--embed", model]) == 2
+        assert "rename it" in capsys.readouterr().err
+        assert not (tmp_path / "project").exists()
         Path(os.fsdecode(other)).unlink()
     assert [path.name for path in tmp_path.glob("*.safetensors*")] == []
 
@@ -282,3 +285,16 @@ def test_embed_says_what_it_leaves_out(
     (tmp_path / "photos" / "a.png").unlink()
     assert main(["embed", "photos", "-o", "q.safetensors", "--model", model]) == 2
     assert "1 file was left out of photos: b.heic" in capsys.readouterr().err
+
+
+def test_a_project_says_what_it_leaves_out_when_it_is_made(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once, by init; its later commands say nothing of it."""
+    for row in range(4):
+        picture(tmp_path / "photos" / f"{row}.jfif", "JPEG", row)
+    (tmp_path / "photos" / "b.heic").write_bytes(b"")
+    assert main(["init", "p", "photos", "--classes", "a,b", "--embed", model]) == 0
+    assert "1 file was left out of" in capsys.readouterr().err
+    assert main(["next", "p", "-k", "2"]) == 0
+    assert "left out" not in capsys.readouterr().err

@@ -58,8 +58,10 @@ class FoundImages:
         """
         if self.files:
             return self
-        also = f" ({'; '.join(self.notes(folder))})" if self.left_out else ""
-        raise DataError(f"there are no images ({', '.join(sorted(SUFFIXES))}) below {folder}{also}")
+        also = "".join(f"; {note}" for note in self.notes(folder))
+        raise DataError(
+            f"there are no images below {folder}; read are {', '.join(sorted(SUFFIXES))}{also}"
+        )
 
 
 def find_images(folder: Path) -> FoundImages:
@@ -105,13 +107,15 @@ def image_id(file: Path, root: Path) -> str:
     """The id of an image: its path below the folder, with slashes.
 
     Raises:
-        DataError: the name is not UTF-8, so that no table could hold it.
+        DataError: the name is not UTF-8 or holds a line break, which no list of ids can hold.
     """
     name = file.relative_to(root).as_posix()
     try:
         name.encode()
     except UnicodeEncodeError as error:
         raise DataError(f"the file name {name!a} is not UTF-8; rename it") from error
+    if name.splitlines() != [name]:
+        raise DataError(f"the file name {name!a} holds a line break; rename it")
     return name
 
 
@@ -167,8 +171,8 @@ class _Walk:
                 found = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             raise DataError(
-                f"cannot read the folder {folder}: {error.strerror}; correct its permissions or "
-                "remove it"
+                f"cannot read the folder {folder}: {error.strerror}; correct its path or its "
+                "permissions"
             ) from error
         folders = []
         for entry in found:

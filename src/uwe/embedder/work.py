@@ -26,7 +26,8 @@ from uwe.errors import DataError, InputError, RunError
 __all__ = ["Embedded", "embed"]
 
 _RECORD = "record.json"
-_CLOSE = 1e-5  # of the largest number: what another number of threads may change
+_CLOSE = {"torch.float16": 1e-2, "torch.bfloat16": 5e-2}
+_CLOSE_IN_FLOATS = 1e-5  # of the largest number: what another number of threads may change
 
 _append = append_batch
 _log = logging.getLogger("uwe.embedder")
@@ -258,10 +259,11 @@ class _Work:
             raise self._another(
                 f"gave {_shown(record.widths or {})} before and {_shown(widths)} now"
             )
+        close = _CLOSE.get(str(self.encoder.identity.get("dtype")), _CLOSE_IN_FLOATS)
         for name, tensor in now.items():
             before = stored(self.folder, name, tensor.shape[1], start, len(items))
             off = (before[at] - tensor[at]).abs().amax(1)
-            if off.max() > _CLOSE * tensor[at].abs().max():
+            if off.max() > close * tensor[at].abs().max():
                 changed = self.source.ids[start + at[int(off.argmax())]]
                 raise self._another(f"gives other {name} for {changed} than before")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,8 +23,6 @@ from uwe.selecting.sheet import thumbnail
 
 __all__ = ["check_images", "images_in"]
 
-_log = logging.getLogger("uwe.project")
-
 
 def images_in(folder: Path, side: int | None) -> Items:
     """The images in a folder and below; an id is the path below the folder.
@@ -38,8 +35,6 @@ def images_in(folder: Path, side: int | None) -> Items:
         DataError: there are no images.
     """
     found = find_images(folder).required(folder)
-    for note in found.notes(folder):
-        _log.info("%s", note, extra={"screen": True})
     files = found.files
     names = [image_id(file, folder) for file in files]
     ids = Names(tuple(names))
@@ -54,6 +49,7 @@ def images_in(folder: Path, side: int | None) -> Items:
         preparation=IMAGENET,
         check=lambda: check_images(files, side),
         sample=lambda: next(_fitted(files, side))[None],
+        notes=found.notes(folder),
     )
 
 

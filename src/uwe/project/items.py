@@ -43,6 +43,7 @@ class Items:
         check: raises where the items cannot be learnt from, as far as can be told quickly.
         sample: gives a few rows as ``learn`` does, without writing anything; None where ``learn``
             writes nothing.
+        notes: what people should know of the source, such as files that are left out.
     """
 
     kind: ItemsKind
@@ -57,6 +58,7 @@ class Items:
     block: int = 1
     check: Callable[[], None] = field(default=lambda: None)
     sample: Callable[[], Any] | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)

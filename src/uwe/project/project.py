@@ -122,6 +122,8 @@ class Project:
         initial = []
         is_new = not files.settings.is_file()
         if is_new:
+            for note in items.notes:
+                log.info("%s", note, extra={"screen": True})
             initial = initial_answers(items, labels)
             settings = with_classes(settings, initial)
         else:
