@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from uwe._files import make_folder
+from uwe._files import make_folder, write_bytes
 from uwe.errors import RunError
 
 __all__ = ["logged_to"]
@@ -26,6 +26,8 @@ def logged_to(path: Path) -> Iterator[None]:
     """
     make_folder(path.parent)
     try:
+        if path.is_file() and path.stat().st_nlink > 1:  # a snapshot has the same file
+            write_bytes(path, path.read_bytes())
         handler = _LogFile(path, encoding="utf-8")
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
