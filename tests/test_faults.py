@@ -137,6 +137,16 @@ def test_what_a_user_s_module_raises_is_the_user_s(told, tmp_path: Path, error: 
     assert type(error).__name__ in line
 
 
+def test_a_user_s_module_that_ends_the_program_is_named(told, tmp_path: Path) -> None:
+    """sys.exit() in a user's code is no silent end; that of help passes."""
+    own = compiled("def work():\n    raise error", tmp_path / "mine.py", SystemExit(0))
+    code, line = told(compiled("def work():\n    error()", Path(uwe.__file__), own))
+    assert code == 2
+    assert f"line 2 of {tmp_path / 'mine.py'} ends the program" in line
+    with pytest.raises(SystemExit):
+        spoken("uwe", raising(SystemExit(0)))
+
+
 def test_what_calls_uwe_is_not_taken_for_the_user_s_code(tmp_path: Path) -> None:
     """A script that calls uwe does not make a fault of ours the user's."""
     ours = raising(KeyError("x"))

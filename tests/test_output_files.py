@@ -283,6 +283,25 @@ def test_results_overwrite_their_own_files_only(
     assert (folder / "out" / "curves.csv").read_text().startswith("dataset,")
 
 
+def test_a_table_of_texts_is_kept_behind_a_link(folder: Path, refused: Callable[..., str]) -> None:
+    """An output of embed that is a link to the table is its source."""
+    (folder / "texts.csv").write_text("text\nhello\n")
+    (folder / "out.safetensors").symlink_to("texts.csv")
+    embed = ["embed", "texts.csv", "--text", "text", "--model", "enc:x", "-o", "out.safetensors"]
+    assert "would be lost" in refused([*embed, "--force"])
+    assert (folder / "texts.csv").read_text() == "text\nhello\n"
+
+
+def test_the_picture_of_many_budgets_has_a_name_that_fits() -> None:
+    """Long names end with a digest, so that two of them differ."""
+    from uwe.cli.studies import _short
+
+    names = {_short("é" * 150 + end) for end in "ab"}
+    assert len(names) == 2
+    assert all(len(name.encode()) <= 200 for name in names)
+    assert _short("curves_digits") == "curves_digits"
+
+
 def test_a_run_leaves_a_foreign_page_alone(
     tmp_path: Path, small_run: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -142,6 +142,30 @@ def test_a_size_that_no_terminal_has_is_not_believed(
     assert max(map(len, out.decode().splitlines())) > 40
 
 
+@pytest.mark.parametrize("end", ["closed", "strict"])
+def test_a_stream_that_others_have_changed_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], end: str
+) -> None:
+    """A stream that is closed during the work, or has no errors to set, gives no traceback."""
+
+    class Strict(io.StringIO):
+        def write(self, text: str) -> int:
+            return super().write(text.encode("ascii").decode())
+
+    out = Strict()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", out)
+        with of_any_kind() as shown:
+            print("ł±")
+            if end == "closed":
+                out.close()
+            print("end")
+            assert shown.exit_code("uwe", 0, is_the_result=False) == 0
+    if end == "strict":
+        assert out.getvalue() == "\\u0142+-\nend\n"
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_a_size_that_a_terminal_has_is_kept(
     on_streams: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
