@@ -142,7 +142,7 @@ def target_of(path: Path) -> Path:
                 "overwritten; remove the link or choose another name"
             )
         mode = target.stat().st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return target
     except ValueError as error:  # a NUL
         raise RunError(f"cannot write {str(path)!r}: {error}; choose another name") from error
@@ -171,11 +171,15 @@ def expanded(path: str | os.PathLike[str]) -> Path:
     """``path`` with the home folder for a leading ``~/``; any other ``~`` belongs to the name.
 
     Raises:
-        InputError: no home folder is known.
+        InputError: it is no path, or no home folder is known.
 
     >>> expanded("~picks.csv")
     PosixPath('~picks.csv')
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(
+            f"a path must be text or a Path, not {path!r} of type {type(path).__name__}"
+        )
     text = os.fspath(path)
     if text != "~" and not text.startswith(("~/", f"~{os.sep}")):
         return Path(path)
@@ -344,6 +348,8 @@ def _as_run_error(error: OSError, path: Path) -> RunError:
         )
     if error.errno == errno.ENAMETOOLONG:
         return RunError(f"cannot write {path}: its name is too long; choose a shorter one")
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return RunError(f"cannot write {path}: a folder of it is a file; choose another name")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         reason = f"{error.strerror}; choose a folder that you may write to"
         return RunError(f"cannot write {path}: {reason}")

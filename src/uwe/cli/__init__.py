@@ -11,8 +11,9 @@ __all__ = ["main", "paper"]
 
 INTERRUPTED = 130
 
-_SHOW_ONLY = {"list", "status", "--version", "--help", "-h"}
-"""First arguments of what makes nothing but what it shows."""
+_SHOW_ONLY = {"list", "status"}
+_SHOW_ONLY_WITH = {"--version", "--help", "-h", "--dry-run"}
+"""Commands, and options of all commands, that make nothing but what they show."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +45,7 @@ def _loaded(
 ) -> int:
     """Import a program, which takes seconds, and run it."""
     tokens = list(sys.argv[1:] if arguments is None else arguments)
-    is_the_result = not tokens or bool(_SHOW_ONLY & {tokens[0], *tokens[-1:]})
+    is_the_result = bool(_SHOW_ONLY & {*tokens[:1]} or _SHOW_ONLY_WITH & {*tokens}) or not tokens
     with of_any_kind() as shown:
         try:
             run = load()

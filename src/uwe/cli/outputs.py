@@ -48,7 +48,7 @@ def check_output(
     _check_name(path)
     target = target_of(path)
     read = {**(sources or {})}
-    if images is not None and (target.suffix.lower() not in _NO_IMAGES or _has_other_names(target)):
+    if images is not None and not _is_apart(target, expanded(images)):
         read["the folder of images"] = images
     for what, source in read.items():
         if source is not None and _is_of(target, expanded(source)):
@@ -134,6 +134,12 @@ def _is_of(target: Path, source: Path) -> bool:
     if not _has_other_names(target):
         return False
     return any(_are_one(target, each) for each in _files_of(source))
+
+
+def _is_apart(target: Path, images: Path) -> bool:
+    """Whether a file is a table or a page, by its one name, and so none of the images."""
+    is_other = target.suffix.lower() in _NO_IMAGES and not _has_other_names(target)
+    return images.is_dir() and is_other
 
 
 def _has_other_names(target: Path) -> bool:

@@ -41,6 +41,11 @@ def spoken(program: str, work: Callable[[], Any]) -> int:
             f"interrupted {where}; every finished step is kept, and the same command resumes there",
         )
         return _INTERRUPTED
+    except SystemExit as end:
+        if (place := place_in_user_code(end)) is None:
+            raise
+        _say(program, f"{place} ends the program; leave that out")
+        return _MISTAKE
     except Exception as error:
         if os.environ.get(_DEBUG):
             traceback.print_exc()

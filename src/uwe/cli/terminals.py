@@ -83,6 +83,12 @@ class Stream:
                 self._stream.write(text)
             except OSError as error:
                 self._leave(error)
+            except UnicodeEncodeError:  # of a stream whose errors cannot be set
+                self._stream.write(text.encode("ascii", "uwe.plain").decode("ascii"))
+            except ValueError:  # somebody has closed it
+                if not self._stream.closed:
+                    raise
+                self.is_closed = True
         return len(text)
 
     def writelines(self, lines: Sequence[str]) -> None:
@@ -112,6 +118,10 @@ class Stream:
                 self._stream.flush()
             except OSError as error:
                 self._leave(error)
+            except ValueError:  # somebody has closed it
+                if not self._stream.closed:
+                    raise
+                self.is_closed = True
 
     def _leave(self, error: OSError) -> None:
         """From now on, write to nowhere; also what Python still holds back at its end."""

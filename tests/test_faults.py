@@ -1,0 +1,262 @@
+"""Exit codes: 2 for what a user can correct; 1 and the file of a traceback for a fault of ours."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import uwe
+from uwe.cli import main
+from uwe.cli.speaking import spoken
+from uwe.errors import (
+    DataError,
+    InputError,
+    RunError,
+    UweError,
+    from_user,
+    place_in_user_code,
+    reason_of,
+)
+
+ERRORS: list[Exception] = [
+    RuntimeError("mat1 and mat2"),
+    TypeError("unhashable type"),
+    IndexError("list index out of range"),
+    KeyError("colour"),
+    NotImplementedError("later"),
+    ZeroDivisionError("division by zero"),
+    AssertionError(),
+    AttributeError("no attribute"),
+    StopIteration(),
+]
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    """A function of uwe that raises ``error``."""
+    return compiled("def work():\n    raise error", Path(uwe.__file__).parent / "x.py", error)
+
+
+def compiled(code: str, file: Path, error: object = None) -> Callable[[], None]:
+    """The function ``work`` of some code, as if it stood in a file."""
+    names: dict[str, object] = {"error": error}
+    exec(compile(code, str(file), "exec"), names)
+    return names["work"]  # type: ignore[return-value]
+
+
+@pytest.fixture
+def told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[], object]], tuple[int, str]]:
+    """The exit code and the one line of some work."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def of(work: Callable[[], object]) -> tuple[int, str]:
+        code = spoken("uwe", work)
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("uwe: ")
+        assert err.count("\n") == 1
+        return code, err
+
+    return of
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_a_fault_of_ours_names_the_file_of_its_traceback(told, error: Exception) -> None:
+    """One line, exit code 1; the file holds the traceback, and others cannot read it."""
+    code, line = told(raising(error))
+    assert code == 1
+    assert f"a fault of uwe: {reason_of(error)}; please report it with" in line
+    [file] = re.findall(r"with (\S+) to the maintainers", line)
+    text = Path(file).read_text()
+    assert "Traceback (most recent call last)" in text
+    assert type(error).__name__ in text
+    assert uwe.__version__ in text
+    assert Path(file).stat().st_mode & 0o077 == 0
+
+
+def test_a_fault_without_a_place_for_its_file_is_still_one_line(
+    told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing can be written, the line says how to see the traceback."""
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere/at/all")
+    code, line = told(raising(KeyError("x")))
+    assert code == 1
+    assert "UWE_DEBUG=1 shows it" in line
+
+
+def test_the_variable_shows_the_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """UWE_DEBUG=1 prints it before the line."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("UWE_DEBUG", "1")
+    assert spoken("uwe", raising(InputError("no such thing"))) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback")
+    assert err.endswith("uwe: no such thing\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (InputError("a b"), "uwe: a b"),
+        (DataError("a b"), "uwe: a b"),
+        (RunError("a\nb"), "uwe: a b"),
+        (MemoryError(), "not enough memory"),
+        (MemoryError("Unable to allocate 3. TiB"), "3. TiB"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"), "not enough memory"),
+        (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
+        (UnicodeEncodeError("utf-8", "a\udcff", 1, 2, "surrogates not allowed"), "surrogates"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "invalid start byte"),
+        (ModuleNotFoundError("No module named 'colours'", name="colours"), "install it"),
+        (PermissionError(13, "Permission denied", "x.csv"), "Permission denied: x.csv"),
+        (OSError("image file is truncated"), "image file is truncated"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_what_a_user_can_correct_is_one_line(told, error: Exception, words: str) -> None:
+    """Memory, nesting, text that is no Unicode, packages and files: exit code 2."""
+    code, line = told(raising(error))
+    assert code == 2
+    assert words in line
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_what_a_user_s_module_raises_is_the_user_s(told, tmp_path: Path, error: Exception) -> None:
+    """An error that passes through a file of the user, below uwe, names its line and is 2."""
+    own = compiled("def work():\n    x = 1\n    raise error", tmp_path / "mine.py", error)
+    code, line = told(compiled("def work():\n    error()", Path(uwe.__file__), own))
+    assert code == 2
+    assert f"line 3 of {tmp_path / 'mine.py'}" in line
+    assert type(error).__name__ in line
+
+
+def test_a_user_s_module_that_ends_the_program_is_named(told, tmp_path: Path) -> None:
+    """sys.exit() in a user's code is no silent end; that of help passes."""
+    own = compiled("def work():\n    raise error", tmp_path / "mine.py", SystemExit(0))
+    code, line = told(compiled("def work():\n    error()", Path(uwe.__file__), own))
+    assert code == 2
+    assert f"line 2 of {tmp_path / 'mine.py'} ends the program" in line
+    with pytest.raises(SystemExit):
+        spoken("uwe", raising(SystemExit(0)))
+
+
+def test_what_calls_uwe_is_not_taken_for_the_user_s_code(tmp_path: Path) -> None:
+    """A script that calls uwe does not make a fault of ours the user's."""
+    ours = raising(KeyError("x"))
+    script = compiled("def work():\n    error()", tmp_path / "script.py", ours)
+    with pytest.raises(KeyError) as caught:
+        script()
+    assert place_in_user_code(caught.value) is None
+
+
+def test_the_note_of_a_worker_process_is_read(told) -> None:
+    """An error of another process brings its traceback as a note."""
+    error = ValueError("x")
+    error.add_note(
+        f'  File "{uwe.__file__}", line 3, in f\n  File "/home/me/mine.py", line 7, in fit\n'
+    )
+    assert place_in_user_code(error) == "line 7 of /home/me/mine.py"
+
+
+@pytest.mark.parametrize(
+    "error", [*ERRORS, SystemExit(3), OSError(5, "I/O")], ids=lambda error: type(error).__name__
+)
+def test_a_call_of_a_user_s_code_gives_our_errors(error: BaseException) -> None:
+    """`from_user` says what was called; our own errors and interrupts pass."""
+    failed = pytest.raises(DataError, match=r"^fit\(\) of mine failed: ")
+    with failed as caught, from_user("fit() of mine", DataError):
+        raise error
+    assert caught.value.__cause__ is error
+    with pytest.raises(InputError, match=r"^own$"), from_user("fit()"):
+        raise InputError("own")
+    with pytest.raises(KeyboardInterrupt), from_user("fit()"):
+        raise KeyboardInterrupt
+
+
+def test_a_line_holds_no_characters_that_a_terminal_obeys(told) -> None:
+    """Escape sequences in names are shown, and a megabyte of message is cut."""
+    code, line = told(raising(InputError("a\x1b[2Jb\x07\u202e" + "x" * 10**6)))
+    assert code == 2
+    assert r"a\x1b[2Jb\x07\u202e" in line
+    assert len(line) < 3_000
+
+
+MODEL = """
+class Mine:
+    name = "mine"
+    def fit(self, x, y, *, classes, seed):
+        return {}["colour"]
+    def predict(self, model, x):
+        return x
+
+def make(classes):
+    return Mine()
+"""
+
+
+def test_an_own_learner_that_fails_is_named_by_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a whole run, the line of the user's file is in the message, and the exit code is 2."""
+    (tmp_path / "failing_learner.py").write_text(MODEL)
+    rows = "".join(f"{row},{row % 3},{'ab'[row % 2]}\n" for row in range(40))
+    (tmp_path / "t.csv").write_text("x,y,label\n" + rows)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code = main(["run", "t.csv", "--model", "failing_learner:make", "--budgets", "4,8"])
+    *_, last = capsys.readouterr().err.splitlines()
+    assert code == 2, last
+    assert "KeyError" in last
+    assert f"line 5 of {tmp_path / 'failing_learner.py'}" in last
+    assert not list(tmp_path.glob("uwe-fault-*"))
+
+
+def test_without_the_module_resource_commands_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The peak of memory is then 0, and nothing else differs."""
+    from uwe.learners import memory
+
+    monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.setattr(memory.Path, "read_text", lambda *_, **__: _raise(OSError("no /proc")))
+    assert memory._peak_of_process() == 0
+    monkeypatch.delattr(os, "sysconf")
+    assert memory._memory_of_machine() > 0
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: uwe.select(object(), 2),
+        lambda: uwe.select([[1.0], [2.0]], "2"),
+        lambda: uwe.select([[1.0], [2.0]], 1.5),
+        lambda: uwe.select([[1.0], [2.0]], 1, uncertainty="no"),
+        lambda: uwe.select([[1.0], [2.0]], 1, strategy=3),
+        lambda: uwe.select("rows", 1),
+        lambda: uwe.select({"a": 1}, 1),
+        lambda: uwe.select([[1.0], [2.0, 3.0]], 1, uncertainty=[0.1, 0.2]),
+        lambda: uwe.select([[1.0], [2.0]], None, uncertainty=[0.1, 0.2]),
+        lambda: uwe.loop(None, None, "random", budgets=(1, 2)),
+        lambda: uwe.loop("sklearn:logistic", 7, "random", budgets=(1, 2)),
+        lambda: uwe.Project(3, [[1.0]], "sklearn:logistic"),
+    ],
+)
+def test_from_python_wrong_types_are_errors_of_uwe(
+    call: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arguments of another type than asked for are refused by a class of `uwe.errors`."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UweError):
+        call()
