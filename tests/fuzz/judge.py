@@ -15,7 +15,7 @@ from fuzz.tries import Contents, Outcome, Try
 
 __all__ = ["faults", "has_picks", "kind_of", "picks_in", "same_picks"]
 
-_LOG_LINE = re.compile(r"\d\d:\d\d:\d\d |\s")
+_WARNING = re.compile(r"\.py:\d+: \w*Warning: .*")
 _WORDS = re.compile(r"\d+|'[^']*'|\"[^\"]*\"|\[.*\]")
 _KEPT_OPEN = (".log", ".lock")  # logs grow, and locks stay
 _NUMBERS = ("uncertainty", "percentile", "distance")
@@ -45,17 +45,21 @@ def _of_the_words(tried: Try, outcome: Outcome) -> list[str]:
     text = outcome.err.decode(errors="replace")
     if "Traceback (most recent call last)" in text:
         return ["a traceback on standard error"]
-    if outcome.code != 2:
-        return []
-    lines = text.removesuffix("\n").split("\n")
+    if warning := _WARNING.search(text):
+        return [f"a warning of Python: {warning[0]!r:.200}"]
+    return _of_the_refusal(tried, text) if outcome.code == 2 else []
+
+
+def _of_the_refusal(tried: Try, text: str) -> list[str]:
+    """The last line is the refusal; lines before it say what was recognised, or are the log."""
+    *notes, last = text.removesuffix("\n").split("\n")
     begin = f"{tried.program}: "
-    if not lines[-1].startswith(begin) or len(lines[-1]) <= len(begin):
-        return [f"the last line of a refusal is {lines[-1]!r:.200}"]
-    other = [line for line in lines[:-1] if not _LOG_LINE.match(line)]
-    if other and not tried.says_more:
-        return [f"a refusal has more lines than one: {other[0]!r:.200}"]
-    if len(lines[-1]) > tried.longest:
-        return [f"the line of a refusal has {len(lines[-1]):,} characters"]
+    if not last.startswith(begin) or len(last) <= len(begin):
+        return [f"the last line of a refusal is {last!r:.200}"]
+    if any(note.startswith(begin) for note in notes):
+        return [f"two refusals: {notes[-1]!r:.100} and {last!r:.100}"]
+    if len(last) > tried.longest:
+        return [f"the line of a refusal has {len(last):,} characters"]
     return []
 
 
@@ -79,7 +83,7 @@ def _is_below(name: str, tops: Sequence[str]) -> bool:
 
 def kind_of(fault: str, outcome: Outcome) -> str:
     """A name for faults that have one cause: the innermost line of ours, and the error."""
-    text = outcome.err.decode(errors="replace")
+    text = outcome.err.decode(errors="replace") + outcome.trace
     frames = re.findall(r'File ".*?/src/(uwe/[^"]+)", line (\d+), in (\w+)', text)
     lines = [
         line for line in text.splitlines() if re.match(r"[\w.]+(Error|Exception|Warning)", line)

@@ -145,7 +145,6 @@ def told_labels(rng: random.Random, folder: Path, begun: Begun) -> Try:
         must=(0,) if way == "same" else (0, 2),
         writes=(f"work/{NAME}",),
         may_change=(f"work/{NAME}/journal.jsonl",),
-        says_more=True,
     )
 
 

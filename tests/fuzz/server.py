@@ -16,6 +16,7 @@ import pkgutil
 import select
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -93,6 +94,7 @@ def _child(order: dict[str, Any]) -> int:
     os.setsid()
     os.chdir(order["folder"])
     os.environ.update(order["environment"])
+    tempfile.tempdir = None  # it was asked for when modules were imported
     _redirect(order)
     _limit(order["bytes"])
     sys.argv = [order["program"], *order["arguments"]]

@@ -101,7 +101,7 @@ def _told(
 ) -> str:
     """A fault for a person: what was wrong, with which command, and how to repeat it."""
     words = " ".join(shlex.quote(each[:200]) for each in tried.arguments)
-    end = outcome.err.decode(errors="replace").strip().splitlines()[-12:]
+    end = (outcome.err.decode(errors="replace") + outcome.trace).strip().splitlines()[-12:]
     lines = [
         f"--- {theme} {number}: {'; '.join(wrong)[:600]}",
         f"changed: {tried.about[:600]}",

@@ -32,6 +32,7 @@ class Outcome:
         err: standard error.
         hung: it was killed, since it took too long.
         seconds: that it took.
+        trace: the traceback that a fault of ours left in the temporary folder.
     """
 
     code: int
@@ -39,6 +40,7 @@ class Outcome:
     err: bytes
     hung: bool
     seconds: float
+    trace: str = ""
 
 
 def SAFE(folder: Path, outcome: Outcome) -> str | None:
@@ -58,7 +60,6 @@ class Try:
         must: exit codes that are right.
         writes: files and folders of the try that a success may write.
         may_change: files and folders that a refusal may leave changed, as is documented.
-        says_more: whether a refusal may list problems, a line each, before its own line.
         longest: characters of a refusal's line.
     """
 
@@ -69,7 +70,6 @@ class Try:
     must: Sequence[int] = (0, 2, 130)
     writes: Sequence[str] = ()
     may_change: Sequence[str] = ()
-    says_more: bool = False
     longest: int = 12_000
 
 
@@ -149,8 +149,14 @@ class Server:
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline())
+        traces = [path.read_text(errors="replace") for path in (top / "tmp").glob("*.txt")]
         return Outcome(
-            answer["code"], out.read_bytes(), err.read_bytes(), answer["hung"], answer["seconds"]
+            answer["code"],
+            out.read_bytes(),
+            err.read_bytes(),
+            answer["hung"],
+            answer["seconds"],
+            "\n".join(traces),
         )
 
     def contents(self) -> Contents:
