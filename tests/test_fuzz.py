@@ -17,20 +17,20 @@ from fuzz.tries import Outcome, Try
 
 SEED = 0
 TRIES = {
-    "same-pool": 120,
-    "damaged-pool": 120,
-    "odd-pool": 120,
-    "id-files": 50,
-    "arguments": 140,
-    "paper-arguments": 40,
-    "configurations": 40,
-    "curves": 50,
-    "runs": 40,
-    "same-sources": 30,
-    "damaged-sources": 30,
-    "images": 30,
-    "projects": 60,
-    "labels": 50,
+    "same-pool": 100,
+    "damaged-pool": 90,
+    "odd-pool": 100,
+    "id-files": 40,
+    "arguments": 120,
+    "paper-arguments": 30,
+    "configurations": 30,
+    "curves": 40,
+    "runs": 30,
+    "same-sources": 24,
+    "damaged-sources": 24,
+    "images": 24,
+    "projects": 50,
+    "labels": 40,
 }
 
 

@@ -340,24 +340,24 @@ def _cast(values: Any, kind: Any) -> Any:
 def write_parquet(rng: random.Random, folder: Path, pool: Pool) -> Written:
     """One Parquet file: compression, groups, dictionaries and pages vary."""
     table, about = varied_columns(rng, pool)
-    return Written("pool.parquet", _as_parquet(rng, table, folder / "pool.parquet", about))
+    way = _parquet_way(rng)
+    _write_parquet(table, folder / "pool.parquet", way)
+    return Written("pool.parquet", f"pool.parquet: {about}, {way}")
 
 
 def write_shards(rng: random.Random, folder: Path, pool: Pool) -> Written:
-    """A folder of Parquet files, read in the order of their names."""
+    """A folder of Parquet files of one writer, read in the order of their names."""
     table, about = varied_columns(rng, pool)
     (folder / "pool").mkdir()
-    cuts = sorted({0, N, *rng.sample(range(1, N), 2)})
+    cuts, way = sorted({0, N, *rng.sample(range(1, N), 2)}), _parquet_way(rng)
     for at, (start, end) in enumerate(pairwise(cuts)):
         part = table.slice(start, end - start)
-        about = _as_parquet(rng, part, folder / "pool" / f"part-{at:05d}.parquet", about)
-    return Written("pool", f"{about}, shards {cuts}")
+        _write_parquet(part, folder / "pool" / f"part-{at:05d}.parquet", way)
+    return Written("pool", f"pool/: shards {cuts}, {about}, {way}")
 
 
-def _as_parquet(rng: random.Random, table: Any, path: Path, about: str) -> str:
-    import pyarrow.parquet as pq
-
-    options: dict[str, Any] = {
+def _parquet_way(rng: random.Random) -> dict[str, Any]:
+    return {
         "compression": rng.choice(["none", "snappy", "gzip", "zstd", "brotli", "lz4"]),
         "row_group_size": rng.choice([1, 5, N]),
         "use_dictionary": rng.random() < 0.5,
@@ -365,8 +365,12 @@ def _as_parquet(rng: random.Random, table: Any, path: Path, about: str) -> str:
         "write_statistics": rng.random() < 0.5,
         "store_schema": rng.random() < 0.8,
     }
-    pq.write_table(table, path, **options)
-    return f"{path.name}: {about}, {options}"
+
+
+def _write_parquet(table: Any, path: Path, way: Mapping[str, Any]) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, path, **way)
 
 
 def write_feather(rng: random.Random, folder: Path, pool: Pool) -> Written:
