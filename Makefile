@@ -3,13 +3,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check wheel-check bench bench-cycle study clean
+.PHONY: demo test fuzz check wheel-check bench bench-cycle study clean
 
 demo: $(READY)  ## active learning on digits: table and picture
 	$(BIN)/uwe demo
 
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+FUZZ_SECONDS := 600
+
+fuzz: $(READY)  ## changed files and odd arguments; FUZZ_SECONDS=60, FUZZ_SEED=7 to repeat
+	cd tests && ../$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) \
+		$(if $(FUZZ_SEED),--seed $(FUZZ_SEED)) --keep ../fuzz-found
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .
