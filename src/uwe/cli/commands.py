@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyclopts import App
 from cyclopts.config import Dict
@@ -23,6 +24,7 @@ from uwe.cli.report import report_command
 from uwe.cli.run import known_options, repeated_options, run_and_show, run_command
 from uwe.cli.select import select_command
 from uwe.cli.speaking import spoken
+from uwe.cli.streams import lasting_output
 from uwe.data import dataset_lines
 from uwe.errors import InputError, require_known
 from uwe.experiment import BUDGETS, Experiment
@@ -30,6 +32,9 @@ from uwe.learners import describe_model, model_names
 from uwe.strategies import describe_strategy, strategy_names
 from uwe.tasks import describe_task, task_names
 from uwe.tracking import describe_tracker, tracker_names
+
+if TYPE_CHECKING:
+    from uwe.experiment import Result
 
 __all__ = ["main"]
 
@@ -74,8 +79,11 @@ def demo(*, folder: Path = Path("uwe-demo"), seeds: str = "1-3") -> None:
         results=folder / "results",
     )
     experiments = expand(template, _DEMO_STRATEGIES, parse_seeds(seeds), {})
-    finished = run_and_show(experiments)
+    with lasting_output():
+        _show_demo(template, run_and_show(experiments))
 
+
+def _show_demo(template: Experiment, finished: Sequence[Result]) -> None:
     from uwe.cli.studies import show
     from uwe.report import plot_curves
     from uwe.runs import find_curves
@@ -111,8 +119,10 @@ def results_command(folder: Path, *, output: Path | None = None) -> None:
     target = folder if output is None else output.expanduser()
     write_text(target / "curves.csv", summary_csv([*curves, *bounds]))
     written = [target / "curves.csv"]
+    taken = {"curves.csv"}
     for study in by_study(curves):
-        picture = target / picture_name(study[0].study, [path.name for path in written])
+        picture = target / picture_name(study[0].study, taken)
+        taken.add(picture.name)
         plot_curves(study, picture, bounds=bounds_of(study, bounds))
         written.append(picture)
     print("Written: " + ", ".join(map(str, written)))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from uwe.cli.display import Display
 from uwe.cli.speaking import shown, spoken
+from uwe.cli.streams import lasting_output
 from uwe.errors import InputError, UweError, require_known
 from uwe.experiment import Experiment, check_arguments
 from uwe.runs import file_name
@@ -177,7 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> None:
         given = flags().parse(arguments)
         try:
-            act(given)
+            with lasting_output():
+                act(given)
         except UweError as error:
             raise type(error)(in_our_words(str(error))) from error
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from cyclopts import CycloptsError, UnusedCliTokensError
 
 from uwe.cli.display import Display
+from uwe.cli.signals import ended_by_signals, exit_code
 from uwe.errors import UweError
 
 __all__ = ["shown", "spoken"]
@@ -19,7 +20,8 @@ T = TypeVar("T")
 def spoken(program: str, work: Callable[[], Any]) -> int:
     """Do ``work``; a user's mistake is one line on standard error and exit code 2."""
     try:
-        work()
+        with ended_by_signals():
+            work()
     except UnusedCliTokensError as error:
         shown = " ".join(map(repr, error.unused_tokens or ()))
         return _say(program, f"unexpected argument {shown}; options begin with --")
@@ -31,12 +33,13 @@ def spoken(program: str, work: Callable[[], Any]) -> int:
         where = "" if error.filename is None else f": {error.filename}"
         return _say(program, f"{error.strerror}{where}")
     except KeyboardInterrupt as interrupt:
-        where = str(interrupt) or "before the first run"
+        code, where = exit_code(interrupt), str(interrupt) or "before the first run"
         _say(
             program,
-            f"interrupted {where}; every finished step is kept, and the same command resumes there",
+            f"{_ENDINGS.get(code, 'interrupted')} {where}; every finished step is kept, and the "
+            "same command resumes there",
         )
-        return 130
+        return code
     return 0
 
 
@@ -48,8 +51,13 @@ def shown(work: Callable[[Display], T]) -> T:
     with Display() as display:
         try:
             return work(display)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(display.standing()) from None
+        except KeyboardInterrupt as interrupt:
+            interrupt.args = (display.standing(),)
+            raise
+
+
+_ENDINGS = {143: "ended by SIGTERM", 129: "ended by SIGHUP"}
+"""What ended the work, by the exit code; Ctrl-C otherwise."""
 
 
 def _say(program: str, message: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 
 from uwe._optional import optional
+from uwe._plugins import add_working_folder
 from uwe.errors import DataError, InputError
 
 __all__ = ["Encoder", "load_encoder"]
@@ -87,8 +87,7 @@ def load_encoder(name: str, kind: str, *, device: torch.device) -> Encoder:
 def _own(name: str, kind: str, device: torch.device) -> Callable[[list[Any]], Encoded]:
     """``factory()`` gives what takes images ``[b, 3, h, w]`` in 0..1, or a list of texts."""
     module, _, factory = name.partition(":")
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
+    add_working_folder()
     try:
         make = getattr(importlib.import_module(module), factory)
     except (ImportError, AttributeError) as error:
