@@ -21,7 +21,7 @@ from uwe.cli.options import expand, parse_seeds
 from uwe.cli.project import next_command, status_command, tell_command
 from uwe.cli.project_init import init_command
 from uwe.cli.report import report_command
-from uwe.cli.run import known_options, repeated_options, run_and_show, run_command
+from uwe.cli.run import known_options, repeated_options, run_and_show, run_command, switch_options
 from uwe.cli.select import select_command
 from uwe.cli.speaking import spoken
 from uwe.cli.streams import lasting_output
@@ -160,7 +160,7 @@ def _config_of(tokens: Sequence[str]) -> tuple[Dict, ...]:
     """The options of the configuration file that the tokens name, if any."""
     return tuple(
         Dict(
-            {"run": read_options(path, known_options(), repeated=repeated_options())},
+            {"run": read_options(path, known_options(), repeated_options(), switch_options())},
             source=str(path),
         )
         for path in named_files(tokens)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from uwe.cli.display import plain_console, wide_console
+from uwe.cli.options import Number
 from uwe.errors import InputError, UweError
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def report_command(
     html: Path | None = None,
     output: Path | None = None,
     format: Annotated[list[ReportFormat] | None, Parameter(negative=())] = None,
-    target: float | None = None,
+    target: Number | None = None,
     scale: Literal["log", "linear"] = "log",
-    level: float = 0.95,
+    level: Number = 0.95,
     data_dir: Path | None = None,
 ) -> None:
     """Compare strategies: statistics, tables and figures, as one page that works offline.

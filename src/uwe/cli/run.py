@@ -22,7 +22,7 @@ from uwe.tracking import require_trackers
 if TYPE_CHECKING:
     from uwe.experiment import Prepared, Result, RunPlan
 
-__all__ = ["known_options", "repeated_options", "run_and_show", "run_command"]
+__all__ = ["known_options", "repeated_options", "run_and_show", "run_command", "switch_options"]
 
 _SWITCH = Parameter(negative=())
 _OWN = {
@@ -98,6 +98,12 @@ def known_options() -> list[str]:
 def repeated_options() -> list[str]:
     """Names of the options, with hyphens, that may be given several times."""
     return [*repeated_flags(), "log"]
+
+
+def switch_options() -> list[str]:
+    """Names of the options, with hyphens, that are true or false."""
+    parameters = inspect.signature(run_command).parameters.values()
+    return [each.name.replace("_", "-") for each in parameters if isinstance(each.default, bool)]
 
 
 def run_and_show(

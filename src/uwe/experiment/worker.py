@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import pickle
 import shutil
 import signal
 import sys
@@ -79,7 +78,7 @@ def _outcome(job: Job, packed: bytes, connection: Connection) -> tuple[str, obje
 def _sendable(error: Exception) -> Exception:
     """An error that another process can read: itself, or another with its text."""
     try:
-        pickle.loads(ForkingPickler.dumps(error))
+        ForkingPickler.loads(ForkingPickler.dumps(error))
     except Exception:  # an error of a package may not allow either
         told = RunError(f"{type(error).__name__}: {' '.join(str(error).split())}")
         told.__notes__ = list(getattr(error, "__notes__", ()))
