@@ -5,7 +5,6 @@ it is first used: a command line that is interrupted while torch loads can then 
 """
 
 from importlib import import_module as _import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from uwe.strategies import Picks, Strategy, find_strategy
     from uwe.tasks import Task
 
-__version__ = _version("uwe")
+    __version__: str
 
 __all__ = [
     "DataError",
@@ -81,6 +80,9 @@ _ROOMS = ("strategies", "tasks")
 def __getattr__(name: str) -> object:
     if name in _ROOMS:
         return _import_module(f"uwe.{name}")
+    if name == "__version__":  # looked up late: importlib.metadata imports much of Python
+        found: str = _import_module("importlib.metadata").version("uwe")
+        return found
     for home, names in _HOMES.items():
         if name in names:
             value: object = getattr(_import_module(f"uwe.{home}"), name)

@@ -1,16 +1,26 @@
-"""Plug-ins: what installed packages register in an entry-point group."""
+"""Code of other people: plug-ins of installed packages, and modules of the working folder."""
 
 from __future__ import annotations
 
 import functools
+import importlib
+import logging
+import sys
+import traceback
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from types import MappingProxyType
+from pathlib import Path
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from uwe.errors import InputError
 
-__all__ = ["loaded", "plugins"]
+__all__ = ["add_working_folder", "loaded", "own_module", "plugins"]
+
+log = logging.getLogger("uwe")
+
+_ADDED: list[str] = []
+"""Working folders that are on the module path, the latest first."""
 
 
 @functools.cache
@@ -55,3 +65,77 @@ def loaded(point: EntryPoint) -> Any:
             f"{point.name!r} of the entry-point group {point.group} ({point.value}) cannot be "
             f"imported: {reason}; update or uninstall the package"
         ) from error
+
+
+def add_working_folder() -> None:
+    """Let modules of the working folder be imported, after those of Python and of packages.
+
+    A file of the working folder thus never stands for a module that Python or a package has. Only
+    a model that is named ``module:name`` needs the folder, so nothing else adds it.
+    """
+    folder = str(Path.cwd())
+    if folder in sys.path and folder not in _ADDED:
+        return
+    for earlier in _ADDED:
+        if earlier in sys.path:
+            sys.path.remove(earlier)
+    _ADDED[:] = [folder, *(each for each in _ADDED if each != folder)]
+    sys.path += _ADDED
+
+
+def own_module(name: str, what: str) -> ModuleType:
+    """A module that the user names; the working folder is searched last.
+
+    Args:
+        name: of the module, with dots.
+        what: what names it, for errors, such as ``model mine:net``.
+
+    Raises:
+        InputError: it cannot be imported, or does not run.
+    """
+    add_working_folder()
+    try:
+        module = importlib.import_module(name)
+    except (Exception, SystemExit) as error:  # a module may raise anything, or end the program
+        raise InputError(f"{what}: cannot import {name}: {_reason(error)}") from error
+    here = _file_of(name)
+    if here is not None and not _is_of(module, here):
+        where = getattr(module, "__file__", None) or "Python itself"
+        log.warning(
+            "%s: %s is the module of %s, not %s; rename the file of the working folder to use it",
+            what, name, where, here,
+        )  # fmt: skip
+    return module
+
+
+def _file_of(name: str) -> Path | None:
+    """The file of the working folder that would be the module, if there is one."""
+    stem = Path(*name.split("."))
+    return next((p for p in (stem.with_suffix(".py"), stem / "__init__.py") if p.is_file()), None)
+
+
+def _is_of(module: ModuleType, path: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    return file is not None and Path(file).resolve() == path.resolve()
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong in a module of the user, and in which line."""
+    told = " ".join(str(error).split())[:300] or type(error).__name__
+    if isinstance(error, SystemExit):
+        told = "it ends the program"
+    if isinstance(error, ImportError | SyntaxError):  # their texts name module or line
+        return told
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen") and frame.filename != __file__
+        and not frame.filename.endswith(_IMPORTS)
+    ]  # fmt: skip
+    named = told if isinstance(error, SystemExit) else f"{type(error).__name__}: {told}"
+    return (
+        f"{named} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else named
+    )
+
+
+_IMPORTS = str(Path("importlib", "__init__.py"))

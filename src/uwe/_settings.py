@@ -7,8 +7,10 @@ a run, the flags of the command line and the keys of the YAML file are derived f
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from math import isfinite
 from os import PathLike
 from pathlib import Path
 from types import NoneType, UnionType
@@ -24,6 +26,8 @@ __all__ = [
     "changed",
     "check_settings",
     "documented",
+    "is_number",
+    "is_whole",
     "recorded",
     "setting",
     "setting_of",
@@ -131,20 +135,38 @@ def recorded(part: Any, *, cycle0: bool) -> dict[str, Any]:
 def value_of(text: Any) -> Any:
     """A number, true, false or none from its text; any other text, and any other value, as it is.
 
-    >>> [value_of(text) for text in ("3", "0.5", "true", "none", "rbf", 7)]
-    [3, 0.5, True, None, 'rbf', 7]
+    >>> [value_of(text) for text in ("3", "0.5", "true", "none", "rbf", "1_000", 7)]
+    [3, 0.5, True, None, 'rbf', '1_000', 7]
     """
     if not isinstance(text, str):
         return text
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    if is_whole(text):
+        return int(text)
+    return float(text) if is_number(text) else text
 
+
+def is_whole(text: str) -> bool:
+    """Whether text is a whole number: digits, and a minus before them.
+
+    >>> [text for text in ("12", "-3", "1_000", "+5", " 5", "0x10", "1e3") if is_whole(text)]
+    ['12', '-3']
+    """
+    return _WHOLE.fullmatch(text) is not None
+
+
+def is_number(text: str) -> bool:
+    """Whether text is a number: digits with a point or an exponent, and a minus before them.
+
+    >>> [text for text in ("12", "-.5", "1e-3", "1_0.5", "nan", "1e999") if is_number(text)]
+    ['12', '-.5', '1e-3']
+    """
+    return _NUMBER.fullmatch(text) is not None and isfinite(float(text))
+
+
+_WHOLE = re.compile(r"-?[0-9]{1,400}")
+_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,4})?")
 
 _WORDS = {"true": True, "false": False, "none": None}
 

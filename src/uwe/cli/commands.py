@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.config import Dict
@@ -22,9 +22,10 @@ from uwe.cli.outputs import check_made
 from uwe.cli.project import next_command, status_command, tell_command
 from uwe.cli.project_init import init_command
 from uwe.cli.report import report_command
-from uwe.cli.run import known_options, repeated_options, run_and_show, run_command
+from uwe.cli.run import known_options, repeated_options, run_and_show, run_command, switch_options
 from uwe.cli.select import select_command
 from uwe.cli.speaking import spoken
+from uwe.cli.streams import lasting_output
 from uwe.data import dataset_lines
 from uwe.errors import InputError, require_known
 from uwe.experiment import BUDGETS, Experiment
@@ -32,6 +33,9 @@ from uwe.learners import describe_model, model_names
 from uwe.strategies import describe_strategy, strategy_names
 from uwe.tasks import describe_task, task_names
 from uwe.tracking import describe_tracker, tracker_names
+
+if TYPE_CHECKING:
+    from uwe.experiment import Result
 
 __all__ = ["main"]
 
@@ -78,8 +82,11 @@ def demo(*, folder: Path = Path("uwe-demo"), seeds: str = "1-3") -> None:
     picture = expanded(folder) / "curves.svg"
     check_made(picture, sources=[], force=False)
     experiments = expand(template, _DEMO_STRATEGIES, parse_seeds(seeds), {})
-    finished = run_and_show(experiments)
+    with lasting_output():
+        _show_demo(template, run_and_show(experiments), picture)
 
+
+def _show_demo(template: Experiment, finished: Sequence[Result], picture: Path) -> None:
     from uwe.cli.studies import show
     from uwe.report import plot_curves
     from uwe.runs import find_curves
@@ -120,8 +127,10 @@ def results_command(
     target = folder if output is None else expanded(output)
     written = [target / "curves.csv"]
     studies = by_study(curves)
+    taken = {"curves.csv"}
     for study in studies:
-        written.append(target / picture_name(study[0].study, [path.name for path in written]))
+        taken.add(name := picture_name(study[0].study, taken))
+        written.append(target / name)
     for path in written:
         check_made(path, sources=[folder], force=force)
     show(curves, bounds)
@@ -163,7 +172,7 @@ def _config_of(tokens: Sequence[str]) -> tuple[Dict, ...]:
     """The options of the configuration file that the tokens name, if any."""
     return tuple(
         Dict(
-            {"run": read_options(path, known_options(), repeated=repeated_options())},
+            {"run": read_options(path, known_options(), repeated_options(), switch_options())},
             source=str(path),
         )
         for path in named_files(tokens)

@@ -26,9 +26,16 @@ from uwe._types import Stage
 if TYPE_CHECKING:
     from uwe.experiment import RunPlan
     from uwe.report import Unit
-    from uwe.runs import Curve, Study
+    from uwe.runs import Curve
 
-__all__ = ["Display", "curve_table", "curve_title", "plan_table", "wide_console"]
+__all__ = [
+    "Display",
+    "curve_table",
+    "curve_title",
+    "plain_console",
+    "plan_table",
+    "wide_console",
+]
 
 _MEBIBYTE = 2**20
 _WIDE = 160
@@ -41,7 +48,7 @@ class Display:
         self.console = wide_console(stderr=True)
         self.last: Stage | None = None
         self._bars = Progress(
-            TextColumn("{task.description}", table_column=None),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -109,13 +116,21 @@ class Display:
 
 
 def wide_console(*, stderr: bool = False) -> Console:
-    """A console as wide as the terminal; wide enough for our lines where there is none."""
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=_WIDE)
+    """A console as wide as the terminal; wide enough for our lines where there is none.
+
+    It prints text as it is: `[/x]` in a name is no markup, and `:tada:` no picture.
+    """
+    console = plain_console(stderr=stderr)
+    return console if console.is_terminal else plain_console(stderr=stderr, width=_WIDE)
 
 
-def curve_title(curves: Sequence[Curve], studies: Sequence[Study]) -> str:
-    """The title of a study's table; of ``studies`` with one name, how this one differs."""
+def plain_console(*, stderr: bool = False, width: int | None = None) -> Console:
+    """A console that prints text as it is, also in the cells and titles of tables."""
+    return Console(stderr=stderr, width=width, markup=False, emoji=False)
+
+
+def curve_title(curves: Sequence[Curve], details: str) -> str:
+    """The title of a study's table; ``details`` tell it from others of its name."""
     from uwe.report import short_unit
 
     study = curves[0].study
@@ -125,7 +140,7 @@ def curve_title(curves: Sequence[Curve], studies: Sequence[Study]) -> str:
         study.dataset,
         study.model,
         f"{study.epochs} epochs" if study.epochs else "",
-        study.details(studies),
+        details,
         "no record" if any(curve.lacks_record for curve in curves) else "",
     ]
     named = ", ".join(part for part in parts if part)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from cyclopts import Parameter
 
 from uwe._settings import Setting, documented, type_of
-from uwe.cli.options import SHORT_FORMS, Whole
+from uwe.cli.options import SHORT_FORMS, Number, Whole
 from uwe.experiment import Experiment
 from uwe.experiment.settings import PARTS
 
@@ -28,6 +28,8 @@ _AS_TEXT = ("seed", "budgets", "model")
 """Options that are written as text on the command line, regardless of their type in Python."""
 
 _SWITCH = Parameter(negative=())
+_STRICT: Mapping[Any, Any] = {int: Whole, float: Number}
+"""Numbers as the command line reads them: 1_000 is none."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,9 @@ def _on_command_line(part: type, field: Field[Any], setting: Setting) -> tuple[A
         return str, str(field.default)
     kind = type_of(part, field.name)
     alternative = _alternative(kind)
-    if alternative is int:
-        kind = Whole | None if alternative is not kind else Whole
+    if alternative in _STRICT:
+        strict = _STRICT[alternative]
+        kind = strict | None if alternative is not kind else strict
     return kind, None if field.default is MISSING else field.default
 
 

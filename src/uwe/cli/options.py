@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
 
-from uwe._settings import value_of
+from uwe._settings import is_number, is_whole, value_of
 from uwe.errors import InputError, require_known
 from uwe.experiment import Experiment
 from uwe.strategies import shared_options, strategy_names
@@ -17,20 +17,31 @@ from uwe.strategies import shared_options, strategy_names
 _MOST_SEEDS = 1_000
 _SEED = re.compile("[0-9]{1,15}")
 
-__all__ = ["SHORT_FORMS", "Whole", "expand", "key_values", "parse_seeds"]
+__all__ = ["SHORT_FORMS", "Number", "Whole", "expand", "key_values", "parse_seeds"]
 
 
 def _whole(kind: type[int], tokens: Sequence[Token]) -> int:
-    """A whole number; cyclopts' own conversion takes 1.5 for 1."""
+    """A whole number; cyclopts' own conversion takes 1.5 for 1, and int() takes 1_000."""
     [token] = tokens
-    try:
-        return kind(token.value)
-    except ValueError:
-        source = "" if token.source == "cli" else f" ({token.source})"
-        raise ValueError(f"{token.value!r} is not a whole number{source}") from None
+    if not is_whole(str(token.value)):
+        raise ValueError(f"{token.value!r} is not a whole number{_source(token)}")
+    return kind(token.value)
+
+
+def _number(kind: type[float], tokens: Sequence[Token]) -> float:
+    """A number; float() takes 1_000, nan and digits of any script."""
+    [token] = tokens
+    if not is_number(str(token.value)):
+        raise ValueError(f"{token.value!r} is not a number{_source(token)}")
+    return kind(token.value)
+
+
+def _source(token: Token) -> str:
+    return "" if token.source == "cli" else f" ({token.source})"
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]
+Number = Annotated[float, Parameter(converter=_number)]
 
 SHORT_FORMS: Mapping[str, tuple[Any, str]] = {
     "uncertainty": (str, "Short form of --option uncertainty=NAME (strategy uwe)."),

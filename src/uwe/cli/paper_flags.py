@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from uwe._settings import is_whole
 from uwe.cli.display import Display
 from uwe.cli.speaking import shown, spoken
+from uwe.cli.streams import lasting_output
 from uwe.errors import InputError, UweError, require_known
 from uwe.experiment import Experiment, check_arguments
 from uwe.runs import file_name
@@ -69,6 +71,12 @@ class Parser(argparse.ArgumentParser):
         return given
 
 
+def _whole(text: str) -> int:
+    if not is_whole(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
 def flags() -> Parser:
     """The flags of the paper's code, and ours."""
     parser = Parser(
@@ -80,21 +88,21 @@ def flags() -> Parser:
     add("--action", required=True, help="initialize, alc0, al or supervised")
     add("--method", help="uwe, random, entropy, bvsb, least_confident, coreset, badge, bald")
     add("--dataset", required=True, help="cifar10, cifar100, mini_imagenet, or any of uwe's")
-    add("--seed", type=int, default=1, help="at least 1 (default: 1)")
+    add("--seed", type=_whole, default=1, help="at least 1 (default: 1)")
     add("--budget_id", help="exp05k, exp1k, exp5k, or numbers such as 100,200,400")
     add("--model", help="resnet18/34/50/101/152, vit, small (default: resnet18)")
-    add("--gpu_id", type=int, help="number of the CUDA device; without CUDA the CPU is taken")
-    add("--n_epoch", type=int, default=100, help="of every training (default: 100)")
-    add("--al_cycle", type=int, help="stop after this many cycles (default: all)")
+    add("--gpu_id", type=_whole, help="number of the CUDA device; without CUDA the CPU is taken")
+    add("--n_epoch", type=_whole, default=100, help="of every training (default: 100)")
+    add("--al_cycle", type=_whole, help="stop after this many cycles (default: all)")
     add("--method_tag", help="suffix for the method's name in file names")
     add("--run_tag", help="suffix for the run's name in file names")
-    add("--full_train", type=int, choices=(0, 1), help="1: test loss and accuracy each epoch")
+    add("--full_train", type=_whole, choices=(0, 1), help="1: test loss and accuracy each epoch")
     add("--uncertainty", help="entropy, bvsb or least_confident")
     add("--selection", help="kmeans_pp, k_center_greedy, k_center_greedy_unlb or none")
-    add("--n_pass", type=int, help="dropout passes of bald (default: 5)")
-    add("--fine_tune_layers", type=int, help="blocks of vit whose LayerNorms train (default: 1)")
-    add("--pool_size", type=int, help="keep the first N rows of the pool")
-    add("--test_size", type=int, help="keep the first N test rows")
+    add("--n_pass", type=_whole, help="dropout passes of bald (default: 5)")
+    add("--fine_tune_layers", type=_whole, help="blocks of vit whose LayerNorms train (default: 1)")
+    add("--pool_size", type=_whole, help="keep the first N rows of the pool")
+    add("--test_size", type=_whole, help="keep the first N test rows")
     add("--data_dir", type=Path, help="folder of the data (default: download)")
     add("--results", type=Path, default=Path("results"), help="default: results")
     return parser
@@ -177,7 +185,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> None:
         given = flags().parse(arguments)
         try:
-            act(given)
+            with lasting_output():
+                act(given)
         except UweError as error:
             raise type(error)(in_our_words(str(error))) from error
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from uwe._files import expanded
-from uwe.cli.display import wide_console
+from uwe.cli.display import plain_console, wide_console
+from uwe.cli.options import Number
 from uwe.cli.outputs import check_made
 from uwe.errors import InputError, UweError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from uwe.report import DataTable, Report
     from uwe.runs import Curve
 
-__all__ = ["print_report", "report_command", "report_of_run"]
+__all__ = ["page_of", "print_report", "report_command", "report_of_run"]
 
 _NARROW = 80
 
@@ -33,9 +33,9 @@ def report_command(
     html: Path | None = None,
     output: Path | None = None,
     format: Annotated[list[ReportFormat] | None, Parameter(negative=())] = None,
-    target: float | None = None,
+    target: Number | None = None,
     scale: Literal["log", "linear"] = "log",
-    level: float = 0.95,
+    level: Number = 0.95,
     data_dir: Path | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
@@ -83,6 +83,11 @@ def report_command(
     print("Written: " + ", ".join(map(str, written)))
 
 
+def page_of(folder: Path) -> Path:
+    """The page of a results folder."""
+    return folder / "report.html"
+
+
 def report_of_run(folder: Path, tables: Set[Path]) -> str:
     """Write the page of the studies that ``tables`` belong to, and say where it is.
 
@@ -91,11 +96,12 @@ def report_of_run(folder: Path, tables: Set[Path]) -> str:
     from uwe.report import build_report, write_report
     from uwe.runs import find_bounds, find_curves
 
-    path = folder / "report.html"
+    path = page_of(folder)
     try:
         check_made(path, sources=[folder], force=False)
-        studies = {curve.study for curve in find_curves(folder, only=tables)}
-        curves = [curve for curve in find_curves(folder) if curve.study in studies]
+        every = find_curves(folder)
+        studies = {curve.study for curve in every if tables & set(curve.paths)}
+        curves = [curve for curve in every if curve.study in studies]
         write_report(build_report(curves, find_bounds(folder)), path)
     except UweError as error:
         return f"No report was written: {error}"
@@ -105,7 +111,7 @@ def report_of_run(folder: Path, tables: Set[Path]) -> str:
 def print_report(report: Report) -> None:
     """The table and the sentences that matter, in 80 columns."""
     console = wide_console()
-    narrow = Console(width=min(console.width, _NARROW))
+    narrow = plain_console(width=min(console.width, _NARROW))
     for table in report.summary:
         narrow.print(_as_rich(table))
     for sentence in report.sentences:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,7 @@ from uwe.cli.display import Display, plan_table, wide_console
 from uwe.cli.flags import flag_parameters, repeated_flags, template_options
 from uwe.cli.options import SHORT_FORMS, Whole, expand, key_values, parse_seeds
 from uwe.cli.speaking import shown
+from uwe.cli.streams import lasting_output
 from uwe.data import check_dataset
 from uwe.errors import InputError
 from uwe.experiment import Experiment, check_arguments
@@ -21,7 +22,7 @@ from uwe.tracking import require_trackers
 if TYPE_CHECKING:
     from uwe.experiment import Prepared, Result, RunPlan
 
-__all__ = ["known_options", "repeated_options", "run_and_show", "run_command"]
+__all__ = ["known_options", "repeated_options", "run_and_show", "run_command", "switch_options"]
 
 _SWITCH = Parameter(negative=())
 _OWN = {
@@ -33,6 +34,7 @@ _OWN = {
         "Log every cycle to tensorboard, mlflow or wandb; may be given several times.",
     ),
     "dry_run": (bool, False, "Print what would be done and what it takes, then stop."),
+    "no_report": (bool, False, "Leave out the report that is written at the end."),
     "config": (Path | None, None, "YAML file with any of these options; flags given here win."),
 }
 """Options of the command itself: type, default and help."""
@@ -40,6 +42,11 @@ _OWN = {
 
 def run_command(dataset: str, **given: Any) -> None:
     """Run active learning; finished work is reused, and only what is missing is computed."""
+    with lasting_output():
+        _run(dataset, given)
+
+
+def _run(dataset: str, given: Mapping[str, Any]) -> None:
     experiments = _experiments(dataset, given)
     trackers = given.get("log") or []
     if given.get("jobs", 1) < 1:
@@ -56,7 +63,11 @@ def run_command(dataset: str, **given: Any) -> None:
     finished = run_and_show(
         experiments, jobs=given.get("jobs", 1), supervised=supervised, trackers=trackers
     )
-    _report(finished, experiments[0].run.results, supervised=supervised)
+    tables = {result.table for result in finished}
+    folder = experiments[0].run.results
+    _show_results(folder, tables, supervised=supervised)
+    if not given.get("no_report"):
+        _report(folder, tables)
 
 
 def _signature() -> inspect.Signature:
@@ -87,6 +98,12 @@ def known_options() -> list[str]:
 def repeated_options() -> list[str]:
     """Names of the options, with hyphens, that may be given several times."""
     return [*repeated_flags(), "log"]
+
+
+def switch_options() -> list[str]:
+    """Names of the options, with hyphens, that are true or false."""
+    parameters = inspect.signature(run_command).parameters.values()
+    return [each.name.replace("_", "-") for each in parameters if isinstance(each.default, bool)]
 
 
 def run_and_show(
@@ -156,12 +173,21 @@ def _plans(prepared: Sequence[Prepared], *, supervised: bool) -> list[RunPlan]:
     return make_plan(prepared) + (supervised_plan(prepared) if supervised else [])
 
 
-def _report(finished: Sequence[Result], folder: Path, *, supervised: bool) -> None:
-    from uwe.cli.report import report_of_run
+def _show_results(folder: Path, tables: Set[Path], *, supervised: bool) -> None:
     from uwe.cli.studies import show
     from uwe.runs import find_bounds, find_curves
 
-    tables = {result.table for result in finished}
     show(find_curves(folder, only=tables), find_bounds(folder) if supervised else [])
     print(f"Results are in {folder}; 'uwe results {folder}' draws their curves.")
-    print(report_of_run(folder, tables))
+
+
+def _report(folder: Path, tables: Set[Path]) -> None:
+    """Write the report, which may take seconds, and say so before."""
+    from uwe.cli.report import page_of, report_of_run
+
+    print(f"Writing the report {page_of(folder)} (--no-report leaves it out) ...", flush=True)
+    try:
+        print(report_of_run(folder, tables))
+    except KeyboardInterrupt as interrupt:
+        interrupt.args = ("in the report, after all runs",)
+        raise

@@ -17,6 +17,7 @@ from cyclopts import CycloptsError, UnusedCliTokensError
 
 from uwe import __version__
 from uwe.cli.display import Display
+from uwe.cli.signals import ended_by_signals, exit_code
 from uwe.errors import UweError, place_in_user_code, reason_of
 
 __all__ = ["shown", "spoken"]
@@ -26,21 +27,23 @@ T = TypeVar("T")
 _DEBUG = "UWE_DEBUG"
 """If this variable is set, a traceback goes to standard error before the line."""
 _LONGEST = 2_000
-_FAULT, _MISTAKE, _INTERRUPTED = 1, 2, 130
+_FAULT, _MISTAKE = 1, 2
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "unable to allocate")
 
 
 def spoken(program: str, work: Callable[[], Any]) -> int:
     """Do ``work``; a user's mistake is one line on standard error and exit code 2."""
     try:
-        work()
+        with ended_by_signals():
+            work()
     except KeyboardInterrupt as interrupt:
-        where = str(interrupt) or "before the first run"
+        code, where = exit_code(interrupt), str(interrupt) or "before the first run"
         _say(
             program,
-            f"interrupted {where}; every finished step is kept, and the same command resumes there",
+            f"{_ENDINGS.get(code, 'interrupted')} {where}; every finished step is kept, and the "
+            "same command resumes there",
         )
-        return _INTERRUPTED
+        return code
     except SystemExit as end:
         if (place := place_in_user_code(end)) is None:
             raise
@@ -63,8 +66,13 @@ def shown(work: Callable[[Display], T]) -> T:
     with Display() as display:
         try:
             return work(display)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(display.standing()) from None
+        except KeyboardInterrupt as interrupt:
+            interrupt.args = (display.standing(),)
+            raise
+
+
+_ENDINGS = {143: "ended by SIGTERM", 129: "ended by SIGHUP"}
+"""What ended the work, by the exit code; Ctrl-C otherwise."""
 
 
 def _mistake(error: Exception) -> str | None:

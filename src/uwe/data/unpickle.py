@@ -4,15 +4,22 @@ A pickle is a program: it may name any function and have it called. Here the fou
 arrays need stand for functions of this module, and every other name is refused; NumPy's own
 unpickling, which trusts its input, is never reached. What comes out is built of dictionaries,
 lists, tuples, sets, strings, bytes, numbers and arrays of numbers.
+
+A small file may also stand for much: a list that holds itself many times, a length of gigabytes, a
+key whose hash takes years. Python's own unpickler, whose steps can be replaced one by one, reads
+the file here: its steps take no more than the file has, and each container is visited once.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from types import NoneType
+from typing import Any, BinaryIO, ClassVar, NoReturn
 
 import numpy as np
 
@@ -34,7 +41,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
     """
     try:
         with path.open("rb") as file:
-            content = _plain(_Unpickler(file, encoding="bytes").load())
+            content = _Plain().of(_Unpickler(_Bounded(file), encoding="bytes").load())
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     except OSError as error:
@@ -126,7 +133,49 @@ _ADMITTED = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
+class _Bounded:
+    """A file that gives no more than it has: a length in a pickle is only a claim."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.left = os.fstat(file.fileno()).st_size
+
+    def read(self, size: int = -1) -> bytes:
+        """The next ``size`` bytes."""
+        self._take(size)
+        return self._file.read(size)
+
+    def readinto(self, buffer: bytearray) -> int:
+        """As many bytes as the buffer has."""
+        self._take(len(buffer))
+        return self._file.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+
+    def readline(self) -> bytes:
+        """The next line."""
+        line = self._file.readline()
+        self.left -= len(line)
+        if not line.endswith(b"\n"):
+            raise EOFError("its last line is cut")
+        return line
+
+    def _take(self, size: int) -> None:
+        if size > self.left:
+            raise EOFError(f"it claims {size:,} bytes where {self.left:,} are left")
+        self.left -= size
+
+
+class _Unpickler(pickle._Unpickler):
+    """Python's unpickler with steps whose time and memory the file's size bounds."""
+
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)
+
+    def __init__(self, file: _Bounded, *, encoding: str) -> None:
+        super().__init__(file, encoding=encoding)
+        self._source = file
+        self.size = file.left
+        self.encoded = 0
+        self._containers = 0
+
     def find_class(self, module: str, name: str) -> Any:
         admitted = _ADMITTED.get((module, name))
         if admitted is None:
@@ -136,18 +185,112 @@ class _Unpickler(pickle.Unpickler):
             )
         return admitted
 
+    def count(self) -> None:
+        """One more container."""
+        self._containers += 1
+        if self._containers > _MOST_CONTAINERS:
+            raise DataError(
+                f"it holds over {_MOST_CONTAINERS:,} lists and dictionaries; it was refused"
+            )
 
-def _plain(value: Any) -> Any:
-    """Put arrays where arrays in the making stand."""
-    if isinstance(value, _Array):
-        return _finished(value)
-    if isinstance(value, dict):
-        return {_plain(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return type(value)(map(_plain, value))
-    if isinstance(value, _Type | _Admitted):
-        raise DataError("it holds a bare NumPy type or function; it was refused")
-    return value
+
+def _counted(code: bytes) -> Callable[[Any], None]:
+    """The step of a code, which makes a container."""
+    step = pickle._Unpickler.dispatch[code[0]]
+
+    def load(self: _Unpickler) -> None:
+        self.count()
+        step(self)  # type: ignore[arg-type]
+
+    return load
+
+
+def _with_plain_keys(code: bytes, keys: Callable[[Any], Iterable[object]]) -> Callable[[Any], None]:
+    """The step of a code, which makes or fills a dictionary or set; ``keys`` finds what it hashes.
+
+    A tuple of tuples of tuples is small and its hash is not, so keys are text, bytes or numbers.
+    """
+    step = _counted(code)
+
+    def load(self: _Unpickler) -> None:
+        for key in keys(self.stack):  # type: ignore[attr-defined]
+            if not isinstance(key, str | bytes | int | float | NoneType):
+                raise DataError(
+                    f"it holds a key of type {type(key).__name__}; text and numbers are admitted"
+                )
+        step(self)
+
+    return load
+
+
+def _bytearray(self: _Unpickler) -> None:
+    """The step that Python begins by setting aside as many bytes as the file claims."""
+    (size,) = struct.unpack("<Q", self.read(8))  # type: ignore[attr-defined]
+    self.append(bytearray(self.read(size)))  # type: ignore[attr-defined]
+
+
+def _called(self: _Unpickler) -> None:
+    """The step that calls a function; text is encoded once, not again and again."""
+    arguments = self.stack[-1]  # type: ignore[attr-defined]
+    self.count()
+    if isinstance(arguments, tuple):
+        self.encoded += sum(len(each) for each in arguments if isinstance(each, str))
+    if self.encoded > _MOST_ENCODED + self.size:
+        raise DataError("it encodes the same text again and again; it was refused")
+    pickle._Unpickler.dispatch[pickle.REDUCE[0]](self)  # type: ignore[arg-type]
+
+
+_MOST_CONTAINERS = 2_000_000
+_MOST_ENCODED = 2**20
+_DEEPEST = 50
+
+for _code in (pickle.EMPTY_LIST, pickle.EMPTY_DICT, pickle.EMPTY_SET, pickle.LIST, pickle.TUPLE,
+              pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3):  # fmt: skip
+    _Unpickler.dispatch[_code[0]] = _counted(_code)
+_Unpickler.dispatch[pickle.SETITEM[0]] = _with_plain_keys(pickle.SETITEM, lambda s: s[-2:-1])
+for _code in (pickle.SETITEMS, pickle.DICT):
+    _Unpickler.dispatch[_code[0]] = _with_plain_keys(_code, lambda s: s[::2])
+for _code in (pickle.ADDITEMS, pickle.FROZENSET):
+    _Unpickler.dispatch[_code[0]] = _with_plain_keys(_code, lambda s: s)
+_Unpickler.dispatch[pickle.BYTEARRAY8[0]] = _bytearray
+_Unpickler.dispatch[pickle.REDUCE[0]] = _called
+
+
+class _Plain:
+    """Puts arrays where arrays in the making stand; what is held twice is visited once."""
+
+    def __init__(self) -> None:
+        self._done: dict[int, Any] = {}
+        self._open: set[int] = set()
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        """The value with whole arrays.
+
+        Raises:
+            DataError: it holds itself, is nested too deep, or holds what is no value.
+        """
+        if isinstance(value, _Array):
+            return _finished(value)
+        if isinstance(value, _Type | _Admitted):
+            raise DataError("it holds a bare NumPy type or function; it was refused")
+        if not isinstance(value, dict | list | tuple | set | frozenset):
+            return value
+        if id(value) not in self._done:
+            self._done[id(value)] = self._container(value, depth)
+        return self._done[id(value)]
+
+    def _container(self, value: Any, depth: int) -> Any:
+        if depth > _DEEPEST or id(value) in self._open:
+            raise DataError(f"it is nested over {_DEEPEST} deep, or holds itself; it was refused")
+        self._open.add(id(value))
+        if isinstance(value, dict):
+            made: Any = {key: self.of(item, depth + 1) for key, item in value.items()}
+        elif isinstance(value, set | frozenset):
+            made = value
+        else:
+            made = type(value)(self.of(each, depth + 1) for each in value)
+        self._open.discard(id(value))
+        return made
 
 
 def _finished(making: _Array) -> np.ndarray[Any, Any]:

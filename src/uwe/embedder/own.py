@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from uwe._plugins import own_module
 from uwe.embedder.digests import state_digest
 from uwe.embedder.encoders import Encoder
 from uwe.errors import DataError, InputError, UweError
-from uwe.learners.making import add_working_folder
 
 __all__ = ["of_factory"]
 
@@ -35,11 +34,9 @@ def of_factory(name: str, kind: str, device: torch.device) -> Encoder:
 
 def _made(name: str) -> Any:
     module, _, factory = name.partition(":")
-    add_working_folder()
-    try:
-        make = getattr(importlib.import_module(module), factory)
-    except (Exception, SystemExit) as error:  # whatever the module does when it is imported
-        raise InputError(f"cannot import {name}: {_reason(error)}") from error
+    make = getattr(own_module(module, f"model {name}"), factory, None)
+    if make is None:
+        raise InputError(f"model {name}: {module} has no {factory!r}")
     if not callable(make):
         raise InputError(
             f"{name} is of type {type(make).__name__}; it must be a function or a class that makes "

@@ -71,10 +71,12 @@ class Lent:
     Attributes:
         datasets: each data set once.
         prepared: the experiments without their data, and the number of the data set.
+        folder: of the temporary files.
     """
 
     datasets: Sequence[LentDataset]
     prepared: Sequence[tuple[Prepared, int]]
+    folder: Path
 
 
 @contextmanager
@@ -86,6 +88,7 @@ def lent(prepared: Sequence[Prepared]) -> Iterator[Lent]:
         yield Lent(
             [_lent(dataset, Path(folder), at) for at, dataset in enumerate(datasets.values())],
             [(_without_data(each), numbers[id(each.dataset)]) for each in prepared],
+            Path(folder),
         )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Pipe, wait
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +28,7 @@ __all__ = ["do_jobs"]
 log = logging.getLogger("uwe")
 
 _MOST_DEATHS = 3
+_END_SECONDS = 5.0
 
 
 def do_jobs(prepared: Sequence[Prepared], *, jobs: int, progress: Progress | None = None) -> None:
@@ -43,7 +46,7 @@ def do_jobs(prepared: Sequence[Prepared], *, jobs: int, progress: Progress | Non
     if jobs < 1:
         raise InputError(f"jobs are {jobs}; at least 1 is needed")
     wanted = jobs_of(prepared)
-    with lent(prepared) as shared, _Crew(min(jobs, len(wanted)), _packed(shared), progress) as crew:
+    with lent(prepared) as shared, _Crew(min(jobs, len(wanted)), shared, progress) as crew:
         crew.finish(wanted)
 
 
@@ -61,14 +64,14 @@ def _packed(shared: Lent) -> bytes:
 class _Worker:
     """A worker process, its connection, and its current job."""
 
-    def __init__(self, packed: bytes) -> None:
+    def __init__(self, packed: bytes, folder: Path) -> None:
         self.connection, theirs = Pipe()
         self.job: Job | None = None
-        with theirs:
+        with theirs, _interrupts_held():
             self.process = subprocess.Popen(
                 [
                     sys.executable, "-P", "-m", "uwe.experiment.worker",
-                    str(theirs.fileno()), str(os.getpid()),
+                    str(theirs.fileno()), str(os.getpid()), str(folder),
                 ],
                 pass_fds=(theirs.fileno(),),
             )  # fmt: skip
@@ -95,22 +98,44 @@ class _Worker:
         return message
 
     def end(self) -> None:
-        """End the process, whatever it is doing."""
+        """Tell the process to end, at any point of its work."""
         self.connection.close()
         self.process.terminate()
-        self.process.wait()
+
+    def gone(self) -> None:
+        """Wait until the process has ended; one that was stopped, as by Ctrl-Z, is killed."""
+        try:
+            self.process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A process that is started here never gets Ctrl-C, not even while it loads."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Crew:
     """The workers, the jobs that wait, and what is done."""
 
-    def __init__(self, size: int, packed: bytes, progress: Progress | None) -> None:
-        self.packed = packed
+    def __init__(self, size: int, shared: Lent, progress: Progress | None) -> None:
+        self.size = size
+        self.packed = _packed(shared)
+        self.folder = shared.folder
         self.progress = progress
         self.waiting: list[Job] = []
         self.cycle0_done: set[Path] = set()
         self.deaths: Counter[tuple[str, Path | None]] = Counter()
-        self.workers = [_Worker(packed) for _ in range(size)]
+        self.workers: list[_Worker] = []
 
     def __enter__(self) -> _Crew:
         return self
@@ -123,10 +148,14 @@ class _Crew:
     ) -> None:
         for worker in self.workers:
             worker.end()
+        for worker in self.workers:
+            worker.gone()
 
     def finish(self, jobs: Sequence[Job]) -> None:
         """Do all jobs."""
         self.waiting = list(jobs)
+        for _ in range(self.size):
+            self.workers.append(_Worker(self.packed, self.folder))
         self._hand_out()
         while busy := [worker for worker in self.workers if worker.job is not None]:
             by_connection: dict[Any, _Worker] = {worker.connection: worker for worker in busy}
@@ -177,7 +206,7 @@ class _Crew:
         log.warning(
             "the process of %s ended with %s; another goes on from the journal", job.name, how
         )
-        self.workers[self.workers.index(worker)] = _Worker(self.packed)
+        self.workers[self.workers.index(worker)] = _Worker(self.packed, self.folder)
         self.waiting.insert(0, job)
 
 

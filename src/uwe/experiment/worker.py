@@ -1,7 +1,9 @@
-"""A process that does jobs: ``python -m uwe.experiment.worker CONNECTION``, started by `parallel`.
+"""A process that does jobs, started by `parallel`: ``python -m uwe.experiment.worker``.
 
-It is given the checked experiments once, reports over its connection how it goes, and ends when the
-process that started it is gone.
+Its arguments are the number of its connection, the process that started it, and the folder of the
+data that it is lent. It is given the checked experiments once, reports over its connection how it
+goes, and ends when the process that started it is gone; then it removes that folder, as nobody else
+can.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -20,7 +23,7 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from uwe._types import Progress
-from uwe.errors import InputError
+from uwe.errors import InputError, RunError
 from uwe.experiment.engine import ensure_cycle0, run_one
 from uwe.experiment.jobs import Job
 from uwe.experiment.lending import Lent, opened
@@ -68,8 +71,19 @@ def _outcome(job: Job, packed: bytes, connection: Connection) -> tuple[str, obje
         _KINDS[job.kind](prepared, lambda stage: connection.send(("stage", stage)))
     except Exception as error:
         error.add_note(traceback.format_exc())
-        return "failed", error
+        return "failed", _sendable(error)
     return "done", None
+
+
+def _sendable(error: Exception) -> Exception:
+    """An error that another process can read: itself, or another with its text."""
+    try:
+        ForkingPickler.loads(ForkingPickler.dumps(error))
+    except Exception:  # an error of a package may not allow either
+        told = RunError(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        told.__notes__ = list(getattr(error, "__notes__", ()))
+        return told
+    return error
 
 
 @functools.cache
@@ -85,12 +99,13 @@ def _experiments(packed: bytes) -> list[Prepared]:
         ) from error
 
 
-def _end_with(parent: int) -> None:
-    """End this process when ``parent`` has ended, however that came."""
+def _end_with(parent: int, folder: str) -> None:
+    """End this process when ``parent`` has ended in any way, and remove the data it lent."""
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(_POLL_SECONDS)
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -99,13 +114,20 @@ def _end_with(parent: int) -> None:
 def main() -> None:
     """Serve over the connection whose number was given."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    number, parent = map(int, sys.argv[1:])
-    _end_with(parent)
+    number, parent, folder = sys.argv[1:]
+    _end_with(int(parent), folder)
     keep_freed_memory()
     try:
-        serve(Connection(number))
+        serve(Connection(int(number)))
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        sys.exit(1)
+        _leave(int(parent), folder)
+
+
+def _leave(parent: int, folder: str) -> None:
+    """End after the connection was closed; a parent that was killed removes nothing itself."""
+    if os.getppid() != parent:
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

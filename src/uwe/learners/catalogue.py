@@ -255,18 +255,26 @@ def _check_path(
     """Check that the module exists; it is imported later, since it may import torch."""
     _check_network_values(model, options, network, task)
     module, attribute = parsed_path(model)
-    if not module or not attribute:
+    if not all(each.isidentifier() for each in (*module.split("."), *attribute.split("."))):
         raise InputError(
             f"model {model!r} does not name a function or class; write module:name, such as "
             "mynet:Net"
         )
     add_working_folder()
     top = module.partition(".")[0]
-    if importlib.util.find_spec(top) is None:
+    if not _is_there(top):
         raise InputError(
             f"model {model}: there is no module {top!r}; run the command in the folder of "
             f"{top}.py, or install the package"
         )
+
+
+def _is_there(module: str) -> bool:
+    """Whether a module can be found; a name such as ``__main__`` or ``""`` is none."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _check_estimator(

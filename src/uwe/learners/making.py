@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import sys
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uwe._plugins import loaded, plugins
+from uwe._plugins import add_working_folder, loaded, own_module, plugins
 from uwe._settings import value_of
 from uwe.data import UNPREPARED, Dataset
 from uwe.errors import InputError, require_known
@@ -235,24 +233,10 @@ def parsed_path(model: str) -> tuple[str, str]:
     return module, attribute
 
 
-def add_working_folder() -> None:
-    """Let modules of the working folder be imported, as ``python -m`` does."""
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-
-
 def _imported(model: str) -> Any:
     """The function, class or object at ``module:name``."""
     module_name, attribute = parsed_path(model)
-    add_working_folder()
-    try:
-        module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # a script may end the program when it is imported
-        reason = " ".join(str(error).split()) or type(error).__name__
-        what = "it ends the program" if isinstance(error, SystemExit) else reason
-        raise InputError(f"model {model}: cannot import {module_name}: {what}") from error
-    value: Any = module
+    value: Any = own_module(module_name, f"model {model}")
     for part in attribute.split("."):
         known = [name for name in dir(value) if _is_candidate(value, name)]
         require_known(

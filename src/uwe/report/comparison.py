@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -141,12 +142,12 @@ class Comparison:
     target_is_given: bool
     targets: tuple[Target, ...]
 
-    @property
+    @cached_property
     def tests(self) -> int:
         """How many pairs were tested."""
         return sum(math.isfinite(pair.p) for pair in self.pairs)
 
-    @property
+    @cached_property
     def order(self) -> list[int]:
         """Places of the strategies, the best mean area first; those without one last."""
         sign = self.evidence.metric.sign
@@ -161,12 +162,13 @@ class Comparison:
 
     def pair(self, first: int, second: int) -> Pair:
         """The pair of two places, turned so that ``first`` is first."""
-        for pair in self.pairs:
-            if (pair.first, pair.second) == (first, second):
-                return pair
-            if (pair.first, pair.second) == (second, first):
-                return _turned(pair)
-        raise KeyError((first, second))
+        if (found := self._by_places.get((first, second))) is not None:
+            return found
+        return _turned(self._by_places[second, first])
+
+    @cached_property
+    def _by_places(self) -> dict[tuple[int, int], Pair]:
+        return {(pair.first, pair.second): pair for pair in self.pairs}
 
 
 def compare(evidence: Evidence, *, level: float = 0.95, target: float | None = None) -> Comparison:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from uwe._types import FloatArray
 from uwe.report.units import Unit
-from uwe.runs import Curve, Record, Study, bounds_of, by_study, task_of
+from uwe.runs import Curve, Record, Study, bounds_of, by_study, details_of, task_of
 from uwe.statistics import area
 from uwe.tasks import Metric, Task, find_task, task_names
 
@@ -110,21 +110,22 @@ def gather(
         InputError: the scale is unknown.
     """
     studies = by_study(curves)
-    titled = [study_title(its[0].study, [each[0].study for each in studies]) for its in studies]
+    details = details_of(its[0].study for its in studies)
+    titled = [study_title(its[0].study, details[its[0].study]) for its in studies]
     return [
         _evidence(its, bounds_of(its, bounds), title, scale)
         for its, title in zip(studies, titled, strict=True)
     ]
 
 
-def study_title(study: Study, studies: Sequence[Study]) -> str:
-    """A study for people; of ``studies`` with one name, how this one differs."""
+def study_title(study: Study, details: str) -> str:
+    """A study for people; ``details`` tell it from others of its name (`details_of`)."""
     parts = [
         study.dataset,
         study.model,
         f"{study.epochs} epochs" if study.epochs else "",
         f"budgets {study.budgets}",
-        study.details(studies),
+        details,
     ]
     return ", ".join(part for part in parts if part)
 

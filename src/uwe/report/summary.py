@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from uwe.report.units import Unit
-from uwe.runs import Curve
+from uwe.runs import Curve, details_of
 from uwe.runs.cycles import csv_text
 from uwe.runs.metric import ACCURACY
 from uwe.statistics import labels_to_target
@@ -56,11 +56,11 @@ def summary_csv(curves: Sequence[Curve]) -> str:
     accuracy, a last column ``metric`` names the metric of each.
     """
     is_named = any(curve.metric.name != ACCURACY.name for curve in curves)
-    studies = [curve.study for curve in curves]
+    details = details_of(curve.study for curve in curves)
     rows = (
         [
             *curve.study.name,
-            curve.study.details(studies),
+            details[curve.study],
             curve.method,
             int(labels),
             int(n),

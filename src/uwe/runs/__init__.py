@@ -21,7 +21,7 @@ from uwe.runs.names import (
 from uwe.runs.others import read_others
 from uwe.runs.record import Record, read_record
 from uwe.runs.store import RunStore, find_runs, has_own_cycle0
-from uwe.runs.study import Curve, Study
+from uwe.runs.study import Curve, Study, details_of
 from uwe.runs.tables import read_acc_files, read_cycles
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "by_study",
     "columns_of",
     "cycle_rows",
+    "details_of",
     "file_name",
     "find_bounds",
     "find_curves",

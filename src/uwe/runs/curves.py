@@ -74,8 +74,10 @@ def find_bounds(folder: Path) -> list[Curve]:
 
 def by_study(curves: Sequence[Curve]) -> list[list[Curve]]:
     """The curves of each study, in the order in which the studies come first."""
-    found = dict.fromkeys(curve.study for curve in curves)
-    return [[curve for curve in curves if curve.study == study] for study in found]
+    found: dict[Study, list[Curve]] = {}
+    for curve in curves:
+        found.setdefault(curve.study, []).append(curve)
+    return list(found.values())
 
 
 def bounds_of(curves: Sequence[Curve], bounds: Sequence[Curve]) -> list[Curve]:
@@ -137,18 +139,19 @@ def _curves(runs: Sequence[_Run], only: Set[Path] | None) -> list[Curve]:
     groups: dict[tuple[Study, str, Settings], list[_Run]] = {}
     for run in runs:
         groups.setdefault((run.study, run.method, run.options), []).append(run)
+    named: dict[tuple[Study, str], list[Settings]] = {}
+    for study, method, options in groups:
+        named.setdefault((study, method), []).append(options)
     return [
-        _curve(groups[key], _told(key, list(groups)))
+        _curve(groups[key], _told(key[1], key[2], named[key[:2]]))
         for key in sorted(groups)
         if only is None or any(run.path in only for run in groups[key])
     ]
 
 
-def _told(key: tuple[Study, str, Settings], keys: Sequence[tuple[Study, str, Settings]]) -> str:
-    """The method's name, with the options in which it differs from others of that name."""
-    study, method, options = key
-    others = [dict(theirs) for there, name, theirs in keys if (there, name) == (study, method)]
-    mine = dict(options)
+def _told(method: str, options: Settings, of_name: Sequence[Settings]) -> str:
+    """The method's name, with the options in which it differs from others ``of_name``."""
+    others, mine = [dict(theirs) for theirs in of_name], dict(options)
     told = [name for name in mine if any(other.get(name) != mine[name] for other in others)]
     return f"{method} ({', '.join(mine[name] for name in told)})" if told else method
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,7 +16,7 @@ from uwe.runs.metric import ACCURACY, DEFAULT_TASK
 from uwe.runs.record import Record
 from uwe.tasks import Metric
 
-__all__ = ["Curve", "Settings", "Study"]
+__all__ = ["Curve", "Settings", "Study", "details_of"]
 
 Settings: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -54,14 +55,7 @@ class Study:
 
         The fingerprint is left out where the sizes of the data differ, too.
         """
-        same = [dict(other.settings) for other in others if other.name == self.name]
-        mine = dict(self.settings)
-        keys = sorted({key for other in same for key in other})
-        told = [key for key in keys if any(other.get(key) != mine.get(key) for other in same)]
-        sized = [other for other in same if all(other.get(key) == mine.get(key) for key in _SIZES)]
-        if _FINGERPRINT in told and len({other.get(_FINGERPRINT) for other in sized}) == 1:
-            told.remove(_FINGERPRINT)
-        return ", ".join(f"{key} {mine.get(key, _WITHOUT.get(key, 'unknown'))}" for key in told)
+        return details_of([self, *others])[self]
 
     def bounds(self, curve: Curve) -> bool:
         """Whether ``curve`` is an upper bound of this study.
@@ -70,8 +64,45 @@ class Study:
         another (``start``).
         """
         other = curve.study
-        mine = tuple(pair for pair in self.settings if pair[0] not in _OF_CYCLES)
-        return self.name[:3] == other.name[:3] and mine == other.settings
+        if self.name[:3] != other.name[:3]:
+            return False
+        return tuple(pair for pair in self.settings if pair[0] not in _OF_CYCLES) == other.settings
+
+
+def details_of(studies: Iterable[Study]) -> dict[Study, str]:
+    """For each study, the settings in which others of its name differ from it (`Study.details`).
+
+    >>> one, two = (Study("d", "m", "1", "b", (("rate", rate),)) for rate in ("0.1", "0.2"))
+    >>> list(details_of([one, two]).values())
+    ['rate 0.1', 'rate 0.2']
+    """
+    by_name: dict[tuple[str, str, str, str], dict[Study, dict[str, str]]] = {}
+    for study in dict.fromkeys(studies):
+        by_name.setdefault(study.name, {})[study] = dict(study.settings)
+    return {study: told for its in by_name.values() for study, told in _differences(its).items()}
+
+
+def _differences(its: Mapping[Study, Mapping[str, str]]) -> dict[Study, str]:
+    """The same for studies of one name, with their settings."""
+    values: dict[str, set[str | None]] = {key: set() for each in its.values() for key in each}
+    fingerprints: dict[tuple[str | None, ...], set[str | None]] = {}
+    for each in its.values():
+        for key in values:
+            values[key].add(each.get(key))
+        fingerprints.setdefault(_sizes(each), set()).add(each.get(_FINGERPRINT))
+    differing = sorted(key for key, found in values.items() if len(found) > 1)
+    return {
+        study: ", ".join(
+            f"{key} {each.get(key, _WITHOUT.get(key, 'unknown'))}"
+            for key in differing
+            if key != _FINGERPRINT or len(fingerprints[_sizes(each)]) > 1
+        )
+        for study, each in its.items()
+    }
+
+
+def _sizes(settings: Mapping[str, str]) -> tuple[str | None, ...]:
+    return tuple(settings.get(key) for key in _SIZES)
 
 
 @dataclass(frozen=True)
@@ -104,19 +135,19 @@ class Curve:
     lacks_record: bool = False
     metric: Metric = ACCURACY
 
-    @property
+    @cached_property
     def n(self) -> npt.NDArray[np.int64]:
         """How many runs got to each budget."""
         runs: npt.NDArray[np.int64] = np.isfinite(self.values).sum(0)
         return runs
 
-    @property
+    @cached_property
     def mean(self) -> FloatArray:
         """Mean over the runs that got there, a share in percent."""
         mean: FloatArray = np.nansum(self.values, 0) / np.maximum(self.n, 1)
         return mean
 
-    @property
+    @cached_property
     def std(self) -> FloatArray:
         """The sample's deviation over those runs; NaN for fewer than two."""
         squares = np.nansum((self.values - self.mean) ** 2, 0)

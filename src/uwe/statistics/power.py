@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -16,6 +17,9 @@ __all__ = ["MOST_SEEDS", "detectable_difference", "power", "seeds_needed"]
 
 MOST_SEEDS = 1_000_000
 """More seeds than this are not counted."""
+
+_LAST = 2 ** (MOST_SEEDS.bit_length() - 1)
+"""The largest power of two among them, where the search ends."""
 
 
 def power(difference: float, deviation: float, n: int, *, alpha: float = 0.05) -> float:
@@ -64,13 +68,7 @@ def detectable_difference(
     if not alpha < wanted < 1:
         raise InputError(f"the power must lie between {alpha} and 1, not {wanted}")
     power(0.0, deviation, n, alpha=alpha)
-    low, high = 0.0, 1.0
-    while _power(high, n, alpha) < wanted:
-        low, high = high, 2 * high
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (low, middle) if _power(middle, n, alpha) >= wanted else (middle, high)
-    return high * deviation / math.sqrt(n)
+    return _detectable_shift(n, alpha, wanted) * deviation / math.sqrt(n)
 
 
 def seeds_needed(
@@ -90,18 +88,59 @@ def seeds_needed(
     if not difference > 0:
         raise InputError(f"the difference is {difference}; it must be above 0")
 
+    power(difference, deviation, 2, alpha=alpha)
+
     def enough(n: int) -> bool:
         return power(difference, deviation, n, alpha=alpha) >= wanted
 
-    high = 2
-    while not enough(high):
-        high *= 2
-        if high > MOST_SEEDS:
-            return None
-    low = max(high // 2, 2)
-    while low < high:
+    return _smallest(enough, _normal_seeds(deviation / difference, alpha, wanted))
+
+
+def _normal_seeds(ratio: float, alpha: float, wanted: float) -> int:
+    """About how many seeds are needed: by normal tails, and what Student's cost beyond them."""
+    from scipy.special import ndtri
+
+    critical = float(ndtri(1 - alpha / 2))
+    about = ((critical + float(ndtri(wanted))) * ratio) ** 2 + critical**2 / 2
+    return int(min(max(about, 2.0), _LAST)) if about == about else _LAST
+
+
+def _smallest(enough: Callable[[int], bool], near: int) -> int | None:
+    """The smallest number from 2 on that is ``enough``, sought from ``near`` outwards.
+
+    Every larger number is enough, too; None where `_LAST` is not.
+    """
+    step = 1
+    if enough(near):
+        high, low = near, near - step
+        while low >= 2 and enough(low):
+            high, step = low, 2 * step
+            low -= step
+        low = max(low, 1)
+    else:
+        low = near
+        while True:
+            if low == _LAST:
+                return None
+            high = min(low + step, _LAST)
+            if enough(high):
+                break
+            low, step = high, 2 * step
+    while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+@lru_cache(maxsize=1024)
+def _detectable_shift(n: int, alpha: float, wanted: float) -> float:
+    """The noncentrality that n seeds find with the ``wanted`` power."""
+    low, high = 0.0, 1.0
+    while _power(high, n, alpha) < wanted:
+        low, high = high, 2 * high
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _power(middle, n, alpha) >= wanted else (middle, high)
     return high
 
 
@@ -113,17 +152,29 @@ def _power(shift: float, n: int, alpha: float) -> float:
     """
     from scipy.special import ndtr
 
-    critical = float(student_quantile(1 - alpha, n - 1))
+    critical = _critical(n, alpha)
     ratio, weights = _ratios(n)
     tails = ndtr(shift - critical * ratio) + ndtr(-shift - critical * ratio)
     return float(weights @ tails)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
+def _critical(n: int, alpha: float) -> float:
+    return float(student_quantile(1 - alpha, n - 1))
+
+
+@lru_cache(maxsize=4096)
 def _ratios(n: int) -> tuple[FloatArray, FloatArray]:
     """Quantiles of s / sigma for n values at the nodes of a quadrature, and its weights."""
     from scipy.special import gammaincinv
 
-    nodes, weights = np.polynomial.legendre.leggauss(200)
+    nodes, weights = _quadrature()
     ratio = np.sqrt(gammaincinv((n - 1) / 2, (nodes + 1) / 2) * 2 / (n - 1))
-    return ratio, weights / 2
+    return ratio, weights
+
+
+@cache
+def _quadrature() -> tuple[FloatArray, FloatArray]:
+    """Nodes in -1..1 and weights that add to 1; finding them takes longer than using them."""
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    return nodes, weights / 2

@@ -30,13 +30,14 @@ def draw_scatter(
     """
     every = [(x, y) for x, y, _ in (*points, *marks)]
     xs, ys = [x for x, _ in every] or [0.0], [y for _, y in every] or [0.0]
-    width, height = max(xs) - min(xs) or 1.0, max(ys) - min(ys) or 1.0
+    left, bottom = min(xs), min(ys)
+    width, height = max(xs) - left or 1.0, max(ys) - bottom or 1.0
     side_y = 320.0
 
     def at(x: float, y: float) -> tuple[float, float]:
         return (
-            _MARGIN + (x - min(xs)) / width * (_SIDE - 2 * _MARGIN),
-            side_y - _MARGIN - (y - min(ys)) / height * (side_y - 2 * _MARGIN),
+            _MARGIN + (x - left) / width * (_SIDE - 2 * _MARGIN),
+            side_y - _MARGIN - (y - bottom) / height * (side_y - 2 * _MARGIN),
         )
 
     parts = [_points(points, classes, at) for classes in sorted({each[2] for each in points})]

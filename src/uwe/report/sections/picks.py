@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -109,13 +111,15 @@ def principal_components(features: FloatArray) -> FloatArray:
     blocks = [slice(start, start + _ROWS_AT_ONCE) for start in range(0, n, _ROWS_AT_ONCE)]
     if d > n:  # the covariance of 40,000 columns would take 13 GB
         centred = features - mean
-        axes = np.linalg.svd(centred, full_matrices=False)[2][:2].T
+        with _one_thread():
+            axes = np.linalg.svd(centred, full_matrices=False)[2][:2].T
     else:
         scatter = np.zeros((d, d))
         for block in blocks:
             centred = features[block] - mean
             scatter += centred.T @ centred
-        _, vectors = np.linalg.eigh(scatter)
+        with _one_thread():
+            _, vectors = np.linalg.eigh(scatter)
         axes = vectors[:, ::-1][:, :2]
     largest = np.abs(axes).argmax(0)
     axes = axes * np.where(axes[largest, np.arange(axes.shape[1])] < 0, -1.0, 1.0)
@@ -123,6 +127,18 @@ def principal_components(features: FloatArray) -> FloatArray:
     for block in blocks:
         found[block, : axes.shape[1]] = (features[block] - mean) @ axes
     return found
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Linear algebra in one thread: threads that wait for each other take up to 20 times as long.
+
+    That happens where other processes compute, too, and the matrices are small. threadpoolctl
+    comes with scikit-learn.
+    """
+    limits: AbstractContextManager[Any] = import_module("threadpoolctl").threadpool_limits(
+        1, user_api="blas"
+    )
+    return limits
 
 
 def _section(run: _Run) -> Section:
