@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 import torch
 from PIL import Image
@@ -325,8 +327,9 @@ def test_an_outcome_that_is_no_number(
     assert "line 2: item 'bird1'" in last
     assert repr(label) in last
     assert Project.open(p).labels() == {"bird2": 2.0}
-    (tmp_path / "labels.jsonl").write_text('{"id": "bird1", "label": NaN}\n')
-    assert "1 rows without a label" in said("tell", p, tmp_path / "labels.jsonl")
+    told = pyarrow.table({"id": ["bird1"], "label": [float("nan")]})
+    pyarrow.parquet.write_table(told, tmp_path / "labels.parquet")
+    assert "1 rows without a label" in said("tell", p, tmp_path / "labels.parquet")
     assert Project.open(p).labels() == {"bird2": 2.0}
 
 
