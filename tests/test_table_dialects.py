@@ -63,6 +63,27 @@ def test_the_separator_is_recognised(
 
 
 @pytest.mark.parametrize(
+    ("content", "columns", "said"),
+    [
+        ("size, mm;weight\n1,5;2\n", ("size", "mm;weight"), "although semicolons fit, too"),
+        ("a;b,c\n1;2\n3;4\n", ("a", "b,c"), "cells separated by semicolons"),
+        ("id,a|b\nr,1\n", ("id", "a|b"), ""),
+        ("text\nHello; world\nA|B\n", ("text",), ""),
+    ],
+)
+def test_a_separator_that_is_in_doubt_is_said(
+    content: str,
+    columns: tuple[str, ...],
+    said: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The rows decide; where two separators fit, the usual one is taken with a word."""
+    assert table_of(tmp_path, content).columns == columns
+    assert (said in caplog.text) if said else not caplog.text
+
+
+@pytest.mark.parametrize(
     ("encoding", "said"),
     [
         ("utf-8", ""),

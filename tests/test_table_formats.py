@@ -251,8 +251,10 @@ def test_a_fault_in_a_shard_names_the_shard(tmp_path: Path) -> None:
     """The line is that of the shard, whichever row of the whole it is."""
     (tmp_path / "a.csv").write_text("x\n1\n2\n")
     (tmp_path / "b.csv").write_text("x\n3\n?\n")
+    table = open_table(tmp_path)
+    assert list(table.lines) == list(table.lines[:]) == [2, 3, 2, 3]
     with pytest.raises(DataError, match=r"line 3 of .*b\.csv: column 'x' holds '\?'"):
-        open_table(tmp_path).numbers("x")
+        table.numbers("x")
 
 
 @pytest.mark.parametrize(

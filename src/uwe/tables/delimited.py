@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import sys
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,7 +32,8 @@ __all__ = ["numbers_in_texts", "open_delimited"]
 _BLOCK = 1 << 24  # bytes that are parsed at once
 _CELLS_AT_ONCE = 1 << 20
 _LINE_ENDS = re.compile(rb"\r\n|\n|\r")
-_BLANK_LINE = re.compile(rb"\A[\r\n]|\n\r?\n|\r\r")
+_LETTER = re.compile(rb"[^\r\n]")
+_BLANK_LINES = (b"\n\n", b"\n\r\n", b"\r\r")
 _DECIMAL_COMMA = r"^\s*([+-]?[0-9]*(,[0-9]+)?([eE][+-]?[0-9]+)?)?\s*$"
 
 
@@ -137,7 +139,7 @@ class _Parsed:
 def _parsed(file: TextFile, dialect: Dialect) -> tuple[list[str], _Parsed]:
     """The names of the columns, and the cells."""
     header, body, first = _header(file, dialect)
-    if not file.content[body:].strip(b"\r\n"):
+    if not _LETTER.search(file.content, body):
         return header, _Parsed([arrow.chunked_array([], arrow.string()) for _ in header], [])
     found = None
     if b'"' not in file.content:
@@ -203,7 +205,9 @@ def _without_quotes(
     if dialect.blanks:
         columns = [compute.utf8_ltrim(column, " ") for column in columns]
     lines: Sequence[int] = range(first + 1, first + 1 + table.num_rows)
-    if _BLANK_LINE.search(content, body):
+    if content[body : body + 1] in b"\r\n" or any(
+        content.find(each, body) >= 0 for each in _BLANK_LINES
+    ):
         texts = _LINE_ENDS.split(content[body:])
         lines = [first + at for at, line in enumerate(texts, 1) if line]
     return _Parsed(columns, lines) if len(lines) == table.num_rows else None
@@ -214,10 +218,10 @@ def _with_quotes(
 ) -> _Parsed:
     """Cells by the strict parser, which knows lines; in pieces of little memory."""
     pieces: list[list[Any]] = [[] for _ in header]
-    lines: list[int] = []
+    lines = array("q")
     at_once = max(1, _CELLS_AT_ONCE // len(header))
     for rows in _in_pieces(_rows(file, body, first, dialect, header), at_once):
-        lines += [line for line, _ in rows]
+        lines.extend(line for line, _ in rows)
         for piece, cells in zip(pieces, zip(*(of for _, of in rows), strict=True), strict=True):
             piece.append(arrow.array(cells, arrow.string()))
     return _Parsed([arrow.chunked_array(piece, arrow.string()) for piece in pieces], lines)

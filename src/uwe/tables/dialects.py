@@ -29,17 +29,20 @@ class Dialect:
         separator: between two cells.
         blanks: whether blanks follow the separators and belong to no cell.
         skipped: bytes before the header: a line ``sep=;``.
+        rivals: other separators by which all of the first rows have as many cells as the header.
     """
 
     separator: str = ","
     blanks: bool = False
     skipped: int = 0
+    rivals: tuple[str, ...] = ()
 
     def adapted(self, usual: str) -> str:
         """What an announcement calls the separator; empty if it is the usual one."""
-        if self.separator == usual:
-            return ""
-        return f"cells separated by {_NAMES.get(self.separator, repr(self.separator))}"
+        told = f"cells separated by {_NAMES.get(self.separator, repr(self.separator))}"
+        if self.rivals:
+            return f"{told}, although {' or '.join(map(_NAMES.__getitem__, self.rivals))} fit, too"
+        return "" if self.separator == usual else told
 
 
 def recognised(content: bytes, usual: str) -> Dialect:
@@ -59,19 +62,21 @@ def recognised(content: bytes, usual: str) -> Dialect:
     skipped = told.end() if told else 0
     sample = content[skipped : skipped + _SAMPLE].decode("utf-8", "replace")
     is_cut = len(content) > skipped + _SAMPLE
-    separator = told[1].decode("ascii", "replace") if told else _separator(sample, usual, is_cut)
-    return Dialect(separator, _has_blanks(sample, separator), skipped)
+    separator, rivals = (
+        (told[1].decode("ascii", "replace"), ()) if told else _separator(sample, usual, is_cut)
+    )
+    return Dialect(separator, _has_blanks(sample, separator), skipped, rivals)
 
 
-def _separator(sample: str, usual: str, is_cut: bool) -> str:
+def _separator(sample: str, usual: str, is_cut: bool) -> tuple[str, tuple[str, ...]]:
+    """The separator, and those that would fit as well."""
     widths = {each: _widths(sample, each, is_cut) for each in SEPARATORS}
     found = [each for each in SEPARATORS if widths[each] and widths[each][0] > 1]
     if len(found) < 2:
-        return found[0] if found else usual
+        return (found[0] if found else usual), ()
     agreed = [each for each in found if len(set(widths[each])) == 1]
-    if usual in (agreed or found):
-        return usual
-    return max(agreed or found, key=lambda each: widths[each][0])
+    best = max(agreed or found, key=lambda each: (each == usual, widths[each][0]))
+    return best, tuple(each for each in agreed if each != best)
 
 
 def _widths(sample: str, separator: str, is_cut: bool) -> Sequence[int]:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -34,12 +34,47 @@ def joined(tables: Sequence[Table]) -> Table:
         sum(map(len, tables)),
         _Joined(tables),
         f"{first.name} to {tables[-1].path.name}",
-        tuple(chain.from_iterable(table.lines for table in tables)),
+        _Lines(tables, starts),
         first.unit,
         first.index,
-        lambda row: tables[bisect_right(starts, row) - 1].name,
+        lambda row: tables[_at(starts, row)].name,
         tuple(chain.from_iterable(table.files for table in tables)),
     )
+
+
+def _at(starts: Sequence[int], row: int) -> int:
+    """The number of the table that holds a row."""
+    return bisect_right(starts, row) - 1
+
+
+@dataclass(frozen=True)
+class _Lines(Sequence[int]):
+    """The number of each row's line in its own file.
+
+    Attributes:
+        tables: in order.
+        starts: the first row of each.
+    """
+
+    tables: Sequence[Table]
+    starts: Sequence[int]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.tables))
+
+    @overload
+    def __getitem__(self, row: int) -> int: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> Sequence[int]: ...
+
+    def __getitem__(self, row: int | slice) -> int | Sequence[int]:
+        if isinstance(row, slice):
+            return [self[each] for each in range(*row.indices(len(self)))]
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        at = _at(self.starts, row)
+        return self.tables[at].lines[row - self.starts[at]]
 
 
 def _require_alike(first: Table, other: Table) -> None:
