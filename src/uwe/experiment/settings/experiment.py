@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from uwe._json import json_value
-from uwe._random import LARGEST_SEED
+from uwe._random import as_seed
 from uwe._settings import check_settings, documented, recorded, setting
 from uwe.errors import InputError, require_known
 from uwe.experiment.settings.parts import (
@@ -83,7 +83,6 @@ class Experiment:
         1,
         "One seed or several: 3, 1-3, 1,5; from 1 to 4294967295.",
         at_least=1,
-        at_most=LARGEST_SEED,
         record="seed",
         flags=("--seeds",),
     )
@@ -119,6 +118,7 @@ class Experiment:
         if not isinstance(self.strategy, str):
             as_strategy(self.strategy)  # refuses what is no strategy
         check_settings(self)
+        as_seed(self.seed)
 
     def __getattr__(self, name: str) -> Any:
         part = _PART_OF.get(name)
