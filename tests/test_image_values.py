@@ -135,6 +135,15 @@ def test_modes_that_are_converted(tmp_path: Path) -> None:
     assert (turned == np.rot90(RAMP[:8] // 256, -1)).all()
 
 
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_of_an_animation_the_first_frame_is_taken(kind: str) -> None:
+    """Two frames of two colours: the first."""
+    file, frames = io.BytesIO(), [Image.new("RGB", (8, 8), shade) for shade in ("red", "blue")]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:], **options)
+    assert decode_image(file.getvalue(), "RGB", "x")[4, 4].tolist() == [255, 0, 0]
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_a_drawing_in_transparency_alone_is_refused(mode: str, tmp_path: Path) -> None:
     """A black sign on nothing is black where transparency is dropped, so it is refused."""
