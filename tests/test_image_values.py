@@ -179,6 +179,25 @@ def test_no_program_is_started_for_a_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"../blobs/a0f3", "holds the text '../blobs/a0f3', as a link does"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
+        (b"no image at all", "it is none of JPEG, PNG"),
+        (b"", "it is none of JPEG, PNG"),
+    ],
+)
+def test_what_stands_in_place_of_an_image_is_recognised(
+    content: bytes, words: str, tmp_path: Path
+) -> None:
+    """A link that became text and a pointer of Git LFS are called so."""
+    (tmp_path / "a.png").write_bytes(content)
+    for encoded in (content, tmp_path / "a.png"):
+        with pytest.raises(DataError, match=words):
+            decode_image(encoded, "RGB", "a.png")
+
+
+@pytest.mark.parametrize(
     ("side", "words"), [(30_000, "more than 178,956,970"), (12_000, "12000x12000 pixels, but its")]
 )
 def test_an_image_far_larger_than_its_file_is_refused_with_little_memory(
