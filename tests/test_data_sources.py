@@ -304,12 +304,29 @@ def test_broken_idx_files_are_named(tmp_path: Path) -> None:
     refuses("cannot read .*train-labels-idx1-ubyte.gz", "fashion_mnist", data_dir=tmp_path)
     labels.write_bytes(gzip.compress(gzip.decompress(whole)[:-1]))
     refuses("holds 27 bytes, but its header tells of 28", "fashion_mnist", data_dir=tmp_path)
+    labels.write_bytes(gzip.compress(gzip.decompress(whole) + b"\0" * 10**6))
+    refuses("holds more bytes, but its header tells of 28", "fashion_mnist", data_dir=tmp_path)
+    labels.write_bytes(gzip.compress(b"\0\0\x08\x01\xff\xff\xff\xff" + b"\0" * 10**6))
+    refuses("tells of 4,294,967,295 bytes, more than", "fashion_mnist", data_dir=tmp_path)
     labels.write_bytes(gzip.compress(b"\0\0\x08\x03"))
     refuses("no idx file of bytes with 1 axes", "fashion_mnist", data_dir=tmp_path)
     shutil.copy(tmp_path / "t10k-labels-idx1-ubyte.gz", labels)
     refuses("has 20 images, but .* has 10 labels", "fashion_mnist", data_dir=tmp_path)
     labels.unlink()
     refuses(r"lacks train-labels-idx1-ubyte \(or", "fashion_mnist", data_dir=tmp_path)
+
+
+def test_class_names_that_are_no_text_are_refused(tmp_path: Path, cifar_images: Images) -> None:
+    """Names of classes that are not UTF-8 are named with their file, in CIFAR and mini-ImageNet."""
+    folder = tmp_path / "c"
+    cifar10_batches(folder, cifar_images, LABELS)
+    names = [b"caf\xe9", *(f"c{row}".encode() for row in range(9))]
+    pickled(folder / "batches.meta", {b"label_names": names})
+    refuses(r"batches\.meta: the class name b'caf.*' is not UTF-8", "cifar10", data_dir=folder)
+    rows = {b"caf\xe9": list(range(10))}
+    mini_imagenet(tmp_path / "m", class_dict=rows)
+    refuses(r"val\.pkl: the class name b'caf.*' is not UTF-8", "mini_imagenet",
+            data_dir=tmp_path / "m")  # fmt: skip
 
 
 # mini-ImageNet

@@ -323,6 +323,28 @@ def test_the_option_of_the_command(
     assert "--skip-broken is for a folder of images" in capsys.readouterr().err
 
 
+def test_an_output_that_could_not_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    """A folder, a name too long for a file system, and a link where half-done work is kept."""
+    seen: list[Any] = []
+    asks = Encoder("mine", lambda items: seen.append(items))
+    (tmp_path / "d.safetensors").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".l.safetensors.embedding").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / ".m.safetensors.embedding").mkdir()
+    (tmp_path / ".m.safetensors.embedding" / "features.f32").symlink_to(tmp_path / "victim")
+    for name, words in (
+        ("d.safetensors", "is a folder"),
+        ("ü" * 110 + ".safetensors", "more than 200 bytes"),
+        ("l.safetensors", "is a link"),
+        ("m.safetensors", r"features\.f32 is a link"),
+    ):
+        with pytest.raises((InputError, RunError), match=words):
+            embed(texts(["a"]), asks, tmp_path / name)
+    assert seen == []
+    assert not (tmp_path / "victim").exists()
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 # long lists of ids
 
 

@@ -135,6 +135,15 @@ def test_modes_that_are_converted(tmp_path: Path) -> None:
     assert (turned == np.rot90(RAMP[:8] // 256, -1)).all()
 
 
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_of_an_animation_the_first_frame_is_taken(kind: str) -> None:
+    """Two frames of two colours: the first."""
+    file, frames = io.BytesIO(), [Image.new("RGB", (8, 8), shade) for shade in ("red", "blue")]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:], **options)
+    assert decode_image(file.getvalue(), "RGB", "x")[4, 4].tolist() == [255, 0, 0]
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_a_drawing_in_transparency_alone_is_refused(mode: str, tmp_path: Path) -> None:
     """A black sign on nothing is black where transparency is dropped, so it is refused."""
@@ -167,6 +176,25 @@ def test_no_program_is_started_for_a_picture(tmp_path: Path) -> None:
                 read(tmp_path / "x.png", "RGB", "x.png")
             with pytest.raises(DataError, match="it is none of JPEG, PNG"):
                 read(content, "RGB", "x.png")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"../blobs/a0f3", "holds the text '../blobs/a0f3', as a link does"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
+        (b"no image at all", "it is none of JPEG, PNG"),
+        (b"", "it is none of JPEG, PNG"),
+    ],
+)
+def test_what_stands_in_place_of_an_image_is_recognised(
+    content: bytes, words: str, tmp_path: Path
+) -> None:
+    """A link that became text and a pointer of Git LFS are called so."""
+    (tmp_path / "a.png").write_bytes(content)
+    for encoded in (content, tmp_path / "a.png"):
+        with pytest.raises(DataError, match=words):
+            decode_image(encoded, "RGB", "a.png")
 
 
 @pytest.mark.parametrize(

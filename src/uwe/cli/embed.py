@@ -43,7 +43,7 @@ def embed_command(
     model
         A model of Hugging Face transformers (hub name or local folder), or module:factory of your
         own that gives a callable from images [b, 3, h, w] in 0..1, or a list of texts, to
-        (logits or None, features).
+        (logits or None, features), or to a dict of them: tensors, arrays or lists.
     text
         The column of texts.
     label

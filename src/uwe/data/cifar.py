@@ -14,7 +14,7 @@ from uwe.data.dataset import Dataset
 from uwe.data.hub import load_from_hub
 from uwe.data.parquet import parquet_splits, parquet_table
 from uwe.data.request import Request
-from uwe.data.source import EncodedRows, LazyImage, Source, as_lazy, as_source
+from uwe.data.source import EncodedRows, LazyImage, Source, as_lazy, as_source, class_name
 from uwe.data.splits import Preparation
 from uwe.data.table import Columns, Table, read_tables, require_columns
 from uwe.data.unpickle import read_pickle
@@ -172,7 +172,7 @@ def _class_names(path: Path, release: _Release) -> tuple[str, ...]:
             f"{path} must list {release.classes} names under {release.names_key}, not "
             f"{len(names) if isinstance(names, list) else type(names).__name__}"
         )
-    return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
+    return tuple(class_name(path, name) for name in names)
 
 
 def _read_batch(path: Path, release: _Release) -> tuple[Images, Labels]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -41,6 +44,7 @@ _FILES = tuple(
     for kind in ("images-idx3", "labels-idx1")
 )
 _UNSIGNED_BYTES = 8
+_MOST_BYTES = 2**28  # five times what the files hold
 
 
 def load_fashion_mnist(request: Request) -> Dataset:
@@ -107,22 +111,36 @@ def read_idx(path: Path, *, axes: int) -> Images:
     Raises:
         DataError: it is damaged, or of another kind.
     """
-    content = _content(path)
-    header = 4 + 4 * axes
-    if content[:4] != bytes([0, 0, _UNSIGNED_BYTES, axes]) or len(content) < header:
-        raise DataError(f"{path} is no idx file of bytes with {axes} axes; get the file again")
-    shape = tuple(int(size) for size in np.frombuffer(content[4:header], dtype=">u4"))
-    expected = header + int(np.prod(shape, dtype=object))
+    header_length = 4 + 4 * axes
+    with _reading(path), _opened(path) as file:
+        header = file.read(header_length)
+        if header[:4] != bytes([0, 0, _UNSIGNED_BYTES, axes]) or len(header) < header_length:
+            raise DataError(f"{path} is no idx file of bytes with {axes} axes; get the file again")
+        shape = tuple(int(size) for size in np.frombuffer(header[4:], dtype=">u4"))
+        expected = int(np.prod(shape, dtype=object))
+        if expected > _MOST_BYTES:
+            raise DataError(
+                f"the header of {path} tells of {expected:,} bytes, more than {_MOST_BYTES:,}; get "
+                "the file again"
+            )
+        content = file.read(expected + 1)
     if len(content) != expected:
+        held = "more" if len(content) > expected else f"{len(content) + header_length}"
         raise DataError(
-            f"{path} holds {len(content)} bytes, but its header tells of {expected}; "
+            f"{path} holds {held} bytes, but its header tells of {expected + header_length}; "
             "get the file again"
         )
-    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
+    return np.frombuffer(content, dtype=np.uint8).reshape(shape)
 
 
-def _content(path: Path) -> bytes:
+def _opened(path: Path) -> gzip.GzipFile | BinaryIO:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """What goes wrong in reading, as one line."""
     try:
-        return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        yield
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot read {path}: {error}; get the file again") from error

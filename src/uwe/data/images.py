@@ -45,6 +45,8 @@ _BEGINNINGS = {
 }
 _FORMAT_OF = {name: re.compile(begin, re.DOTALL) for name, begin in _BEGINNINGS.items()}
 _LONGEST_BEGINNING = 12
+_LONGEST_TEXT = 1024  # bytes of a pointer or of a link
+_LINK_AS_TEXT = re.compile(rb"[\w.~-]*(/[\w.@+=~-]+)+\n?")
 _MOST_PIXELS = 178_956_970  # of an image; Pillow's own limit
 _MANY_PIXELS = 2**25
 _PIXELS_A_BYTE = 200  # photographs have fewer than 100, even at the lowest quality
@@ -139,9 +141,7 @@ def _opened(encoded: bytes | Path, name: str) -> Iterator[Any]:
     except DataError:
         raise
     except pillow.UnidentifiedImageError as error:
-        raise _undecodable(
-            name, f"it is none of {', '.join(FORMATS)}, or its beginning is damaged"
-        ) from error
+        raise _undecodable(name, _foreign(encoded)) from error
     except pillow.DecompressionBombError as error:
         raise _undecodable(name, f"it has more than {_MOST_PIXELS:,} pixels") from error
     except OSError as error:
@@ -154,6 +154,22 @@ def _opened(encoded: bytes | Path, name: str) -> Iterator[Any]:
 
 def _undecodable(name: str, reason: str) -> DataError:
     return DataError(f"cannot decode the image {name}: {reason}; repair or remove it")
+
+
+def _foreign(encoded: bytes | Path) -> str:
+    """Why a file that is no image is none; links and large files often come as text instead."""
+    if isinstance(encoded, Path):
+        with encoded.open("rb") as file:
+            begin = file.read(_LONGEST_TEXT)
+    else:
+        begin = encoded[:_LONGEST_TEXT]
+    if begin.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS and not the image itself (get it by: git lfs pull)"
+    if len(begin) < _LONGEST_TEXT and _LINK_AS_TEXT.fullmatch(begin):
+        return (
+            f"it holds the text {begin.decode().strip()!r}, as a link does that was copied as text"
+        )
+    return f"it is none of {', '.join(FORMATS)}, or its beginning is damaged"
 
 
 def _length(encoded: bytes | Path, name: str) -> int:

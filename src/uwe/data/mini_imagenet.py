@@ -13,7 +13,7 @@ from uwe._types import Images
 from uwe.data.cache import load_cached, stamps
 from uwe.data.dataset import Dataset
 from uwe.data.request import Request
-from uwe.data.source import EncodedRows, LazyImage, Source, as_lazy
+from uwe.data.source import EncodedRows, LazyImage, Source, as_lazy, class_name
 from uwe.data.splits import IMAGENET
 from uwe.data.unpickle import read_pickle
 from uwe.errors import DataError
@@ -113,23 +113,20 @@ def _read(path: Path) -> list[_Class]:
     if not isinstance(rows_of, dict):
         raise DataError(f"{path}: class_dict must map class names to lists of row numbers")
     _check_rows(path, rows_of, len(images))
-    return [_Class(_text(name), images, tuple(rows)) for name, rows in rows_of.items()]
+    return [_Class(class_name(path, name), images, tuple(rows)) for name, rows in rows_of.items()]
 
 
 def _check_rows(path: Path, rows_of: dict[Any, Any], images: int) -> None:
     used: set[int] = set()
-    for name, rows in rows_of.items():
+    for key, rows in rows_of.items():
+        name = class_name(path, key)
         if not isinstance(rows, list) or not all(type(row) is int for row in rows):
-            raise DataError(f"{path}: the rows of class {_text(name)} must be whole numbers")
+            raise DataError(f"{path}: the rows of class {name} must be whole numbers")
         wrong = next((row for row in rows if not 0 <= row < images), None)
         if wrong is not None:
             raise DataError(
-                f"{path}: class {_text(name)} names row {wrong}, but there are {images} images"
+                f"{path}: class {name} names row {wrong}, but there are {images} images"
             )
         if len(set(rows)) < len(rows) or used & set(rows):
-            raise DataError(f"{path}: class {_text(name)} names a row that is named twice")
+            raise DataError(f"{path}: class {name} names a row that is named twice")
         used |= set(rows)
-
-
-def _text(name: object) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)

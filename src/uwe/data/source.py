@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from itertools import compress
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -18,7 +19,16 @@ from uwe.data.request import Request
 from uwe.data.splits import check_limits
 from uwe.errors import DataError
 
-__all__ = ["EncodedRows", "LazyImage", "Source", "as_lazy", "as_source", "fitted", "held_out"]
+__all__ = [
+    "EncodedRows",
+    "LazyImage",
+    "Source",
+    "as_lazy",
+    "as_source",
+    "class_name",
+    "fitted",
+    "held_out",
+]
 
 LazyImage: TypeAlias = Callable[[], Images]
 """An image that is not decoded before it is called: uint8 ``[height, width, channels]``."""
@@ -117,6 +127,20 @@ class Source:
     def name_of(self, row: int) -> str:
         """Name a row in an error."""
         return f"{'test' if self.is_test[row] else 'training'} row {self.rows.ids[row]!r}"
+
+
+def class_name(path: Path, name: object) -> str:
+    """The name of a class as a pickled file of Python 2 or 3 has it.
+
+    Raises:
+        DataError: it is not UTF-8.
+    """
+    try:
+        text = name.decode() if isinstance(name, bytes) else str(name)
+        text.encode()
+    except UnicodeError as error:
+        raise DataError(f"{path}: the class name {name!a} is not UTF-8; repair it") from error
+    return text
 
 
 def as_lazy(images: Iterable[Images]) -> Iterator[LazyImage]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from uwe.errors import DataError, InputError, RunError
 __all__ = ["Embedded", "embed"]
 
 _RECORD = "record.json"
+_LONGEST_NAME = 200  # bytes, so that there is room for what is put around it
 _CLOSE = {"torch.float16": 1e-2, "torch.bfloat16": 5e-2}
 _CLOSE_IN_FLOATS = 1e-5  # of the largest number: what another number of threads may change
 
@@ -95,8 +97,7 @@ def embed(
         RunError: other work on ``output`` is half done or under way, or the disk is full.
         DataError: an item cannot be read, or its features are NaN.
     """
-    if output.suffix != ".safetensors":
-        raise InputError(f"{output} must end in .safetensors")
+    _check_output(output)
     if batch < 1:
         raise InputError(f"the batch is {batch}; at least 1 is needed")
     if skip_broken and source.check is None:
@@ -108,6 +109,7 @@ def embed(
         raise _broken(next(iter(broken.values())), len(broken) - 1)
     folder = output.with_name(f".{output.name}.embedding")
     make_folder(folder)
+    _refuse_links(folder)
     try:
         with _locks.held(folder / ".lock") as lock, guarded(lock.require_ours):
             work = _Work(source, encoder, folder, batch, skip_broken, progress)
@@ -273,6 +275,25 @@ class _Work:
             "Its code or files have changed, or it is random; take the model that was used before, "
             "or remove that folder to start anew"
         )
+
+
+def _check_output(output: Path) -> None:
+    """Refuse before the work what could not be written after it."""
+    if output.suffix != ".safetensors":
+        raise InputError(f"{output} must end in .safetensors")
+    if output.is_dir():
+        raise InputError(f"{output} is a folder; choose another name")
+    if len(os.fsencode(output.name)) > _LONGEST_NAME:
+        raise InputError(
+            f"the name of {output} has more than {_LONGEST_NAME} bytes; choose a shorter one"
+        )
+
+
+def _refuse_links(folder: Path) -> None:
+    """Nothing is written through a link that somebody else put where half-done work is."""
+    link = next((path for path in (folder, *folder.iterdir()) if path.is_symlink()), None)
+    if link is not None:
+        raise RunError(f"{link} is a link, where files of uwe are expected; remove it")
 
 
 @contextmanager
