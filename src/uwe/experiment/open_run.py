@@ -23,7 +23,7 @@ from uwe.learners import Learner, Measured, give_back_memory
 from uwe.oracle import Oracle
 from uwe.predictions import Predictions
 from uwe.runs import RunStore, write_cycles, write_query
-from uwe.runs.cycles import changed_line
+from uwe.runs.cycles import changed_line, queried_rows
 from uwe.runs.digests import digests_of, read_recorded
 from uwe.tasks import are_labels
 
@@ -145,13 +145,22 @@ class OpenRun:
     def restore_tables(self, events: Sequence[Event]) -> None:
         """Write every table that a killed process may have left unwritten."""
         for at, event in enumerate(events, start=1):
-            if not isinstance(event, Queried) or self.store.files.query(event.cycle).exists():
+            if not isinstance(event, Queried) or not self._has_query_file(event):
                 continue
+            path = self.store.files.query(event.cycle)
+            if path.exists():
+                if queried_rows(path) == list(event.rows):
+                    continue
+                log.warning("%s has other rows than %s, from which it is written again",
+                            path, self.store.files.journal.name)  # fmt: skip
             if any(isinstance(later, Answered) for later in events[at:]):
                 self._write_query(events, event)
         if any(isinstance(event, Trained) for event in events):
             self._require_table(events)
             write_cycles(self.store.files.table, events, task=self.dataset.task)
+
+    def _has_query_file(self, query: Queried) -> bool:
+        return query.cycle > 0 and self.store.files.cycles
 
     def _require_plausible(self, events: Sequence[Event]) -> None:
         """Refuse events that this run cannot have written."""
@@ -177,7 +186,7 @@ class OpenRun:
 
     def _write_query(self, events: Sequence[Event], query: Queried) -> None:
         """Write the rows of a query; those of cycle 0 stand in the file of the initial rows."""
-        if query.cycle == 0 or not self.store.files.cycles:
+        if not self._has_query_file(query):
             return
         files, digests = self.store.files, digests_of(events, Queried, query.cycle)
 

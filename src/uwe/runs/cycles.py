@@ -22,6 +22,7 @@ __all__ = [
     "csv_text",
     "cycle_rows",
     "label_cell",
+    "queried_rows",
     "write_cycles",
     "write_query",
 ]
@@ -152,3 +153,12 @@ def write_query(
         for rank, (row, label) in enumerate(zip(query.rows, labels, strict=True))
     )
     write_text(path, csv_text(_QUERY_COLUMNS, rows))
+
+
+def queried_rows(path: Path) -> list[int] | None:
+    """The rows in the CSV of a query, in the order of picking; None where it is damaged."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [int(line["idx"]) for line in csv.DictReader(file)]
+    except (OSError, KeyError, TypeError, ValueError, csv.Error):
+        return None
