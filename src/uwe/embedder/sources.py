@@ -15,6 +15,7 @@ from uwe.data import load_dataset
 from uwe.data.folder import SUFFIXES, images_below
 from uwe.data.images import decode_image, fit_image
 from uwe.data.parquet import parquet_splits
+from uwe.data.request import check_image_size
 from uwe.data.table import train_and_test
 from uwe.errors import DataError, InputError
 from uwe.tables import (
@@ -75,6 +76,7 @@ def open_source(
         InputError: a name or an option does not fit.
         DataError: there is nothing of that kind, or it cannot be read.
     """
+    check_image_size(image_size)
     if text is not None:
         if image_size is not None:
             raise InputError("--image-size is for images, and --text is given; leave one out")

@@ -15,6 +15,7 @@ from uwe._types import Progress, Stage
 from uwe.data import IMAGENET
 from uwe.data.folder import images_below
 from uwe.data.images import decode_image, fit_image
+from uwe.data.request import check_image_size
 from uwe.errors import DataError
 from uwe.project.digests import chosen, digest, stamp
 from uwe.project.ids import Names
@@ -33,8 +34,10 @@ def images_in(folder: Path, image_size: int | None) -> Items:
         image_size: side of the square that is learnt from; None for the images' own size.
 
     Raises:
+        InputError: the size is none that an image has.
         DataError: there are no images.
     """
+    check_image_size(image_size)
     files = images_below(folder)
     if not files:
         raise DataError(f"there are no images below {folder}")
