@@ -260,3 +260,23 @@ def test_from_python_wrong_types_are_errors_of_uwe(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UweError):
         call()
+
+
+@pytest.mark.parametrize("size", ["-1", "0", "99999", "-9223372036854775809"])
+@pytest.mark.parametrize("command", ["embed", "init"])
+def test_a_size_that_no_image_has_is_refused(
+    tmp_path: Path, refused: Callable[[list[str]], str], command: str, size: str
+) -> None:
+    """embed and init name the size and its range, as run does."""
+    from PIL import Image
+
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "photos" / "a.png")
+    photos, out = str(tmp_path / "photos"), str(tmp_path / "out.safetensors")
+    given = {
+        "embed": ["embed", photos, "--model", "none:none", "-o", out],
+        "init": ["init", str(tmp_path / "p"), photos, "--classes", "a,b"],
+    }
+    assert f"image size is {size}; it must be from 1" in refused(
+        [*given[command], f"--image-size={size}"]
+    )

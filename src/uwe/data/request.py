@@ -9,7 +9,7 @@ from pathlib import Path
 from uwe._types import Progress
 from uwe.errors import DataError, InputError
 
-__all__ = ["LARGEST_IMAGE", "Request"]
+__all__ = ["LARGEST_IMAGE", "Request", "check_image_size"]
 
 LARGEST_IMAGE = 2048
 _ONE_FIFTH = Fraction(1, 5)
@@ -42,7 +42,7 @@ class Request:
     encoding: str | None = None
 
     def __post_init__(self) -> None:
-        _check_image_size(self.image_size)
+        check_image_size(self.image_size)
         _check_test_fraction(self.test_fraction)
         if self.data_dir is not None and not self.data_dir.is_dir():
             raise DataError(f"there is no folder {self.data_dir}; --data-dir must name one")
@@ -78,7 +78,12 @@ class Request:
             )
 
 
-def _check_image_size(size: int | None) -> None:
+def check_image_size(size: int | None) -> None:
+    """Refuse a side that no image has.
+
+    Raises:
+        InputError: it is below 1 or too large.
+    """
     if size is not None and not 1 <= size <= LARGEST_IMAGE:
         raise InputError(f"image size is {size}; it must be from 1 to {LARGEST_IMAGE}")
 

@@ -14,6 +14,7 @@ from uwe.data import load_dataset
 from uwe.data.image_files import find_images, image_id
 from uwe.data.images import decode_image, fit_image, size_of_image
 from uwe.data.parquet import parquet_splits, table_splits
+from uwe.data.request import check_image_size
 from uwe.data.table import train_and_test
 from uwe.embedder.digests import json_digest
 from uwe.embedder.ids import check_ids
@@ -93,6 +94,7 @@ def open_source(
         InputError: a name or an option does not fit.
         DataError: there is nothing of that kind, or it cannot be read.
     """
+    check_image_size(image_size)
     if text is not None:
         if image_size is not None:
             raise InputError("--image-size is for images, and --text is given; leave one out")

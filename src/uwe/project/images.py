@@ -14,6 +14,7 @@ from uwe._types import Progress, Stage
 from uwe.data import IMAGENET
 from uwe.data.image_files import find_images, image_id
 from uwe.data.images import decode_image, fit_image, size_of_image
+from uwe.data.request import check_image_size
 from uwe.errors import DataError
 from uwe.project.digests import chosen, digest, stamp
 from uwe.project.ids import Names
@@ -32,8 +33,10 @@ def images_in(folder: Path, side: int | None) -> Items:
         side: of the square that is learnt from; None for the images' own size.
 
     Raises:
+        InputError: the size is none that an image has.
         DataError: there are no images.
     """
+    check_image_size(side)
     found = find_images(folder).required(folder)
     files = found.files
     names = [image_id(file, folder) for file in files]
