@@ -136,21 +136,34 @@ def write_text_table(rng: random.Random, folder: Path, pool: Pool) -> Written:
     names = list(columns)
     if rng.random() < 0.5:
         rng.shuffle(names)
+    if rng.random() < 0.2:  # as pandas writes it
+        columns[""] = [str(row) for row in range(len(pool.ids))]
+        names = ["", *names]
     quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
     end = rng.choice(["\n", "\r\n"])
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator=end)
-    writer.writerows([names, *zip(*(columns[name] for name in names), strict=True)])
-    body = text.getvalue()
+    blank = " " if delimiter == "," and rng.random() < 0.2 else ""
+    rows = [names, *zip(*(columns[name] for name in names), strict=True)]
+    body = "".join(_line(row, delimiter, blank, quoting) + end for row in rows)
     if rng.random() < 0.2:
         body = body.removesuffix(end)
     encoding = rng.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "cp1252"])
     suffix = _SUFFIXES[delimiter]
     about = (
         f"delimiter {delimiter!r}, decimal {decimal!r}, {number} numbers, {wide} named "
-        f"{block!r} from {first}, {yes}/{no}, quoting {quoting}, line ends {end!r}, {encoding}"
+        f"{block!r} from {first}, {yes}/{no}, quoting {quoting}, line ends {end!r}, {encoding}, "
+        f"blank {blank!r}, {'an' if '' in names else 'no'} index"
     )
     return _bytes_in(rng, folder, f"pool{suffix}", body.encode(encoding), about)
+
+
+def _line(row: Sequence[str], delimiter: str, blank: str, quoting: Any) -> str:
+    """One line of a delimited file, with a blank behind each separator or without."""
+    cells = []
+    for cell in row:
+        text = io.StringIO()
+        csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator="").writerow([cell])
+        cells.append(text.getvalue() if cell or quoting == csv.QUOTE_ALL else "")
+    return f"{delimiter}{blank}".join(cells)
 
 
 def write_json_lines(rng: random.Random, folder: Path, pool: Pool) -> Written:
@@ -326,7 +339,20 @@ def varied_columns(rng: random.Random, pool: Pool) -> tuple[Any, str]:
     if rng.random() < 0.3:
         cut = rng.randrange(1, N)
         table = pa.concat_tables([table.slice(0, cut), table.slice(cut)])
-    return table, f"{kinds}, ids {texts}, labelled {mask}, {wide}"
+    about = f"{kinds}, ids {texts}, labelled {mask}, {wide}"
+    if rng.random() < 0.2:
+        table, about = _with_index(table), f"{about}, an index of pandas"
+    return table, about
+
+
+def _with_index(table: Any) -> Any:
+    """The table as pandas writes a frame whose index is not 0, 1, 2."""
+    import pyarrow as pa
+
+    name = "__index_level_0__"
+    table = table.append_column(name, pa.array(range(7, 7 + 3 * table.num_rows, 3)))
+    marks = {"index_columns": [name], "column_indexes": [], "columns": [], "pandas_version": "2.0"}
+    return table.replace_schema_metadata({b"pandas": json.dumps(marks).encode()})
 
 
 def _cast(values: Any, kind: Any) -> Any:
