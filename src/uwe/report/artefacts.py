@@ -18,10 +18,11 @@ from uwe import journal
 from uwe._files import read_tensors
 from uwe._types import FloatArray
 from uwe.data import Dataset, dataset_names, load_dataset
-from uwe.errors import DataError, UweError
+from uwe.errors import DataError, UweError, damaged
 from uwe.journal import Event
-from uwe.report.evidence import Evidence
+from uwe.report.evidence import Evidence, EvidentRun
 from uwe.runs import Record
+from uwe.tables import open_table
 from uwe.tasks import Task
 
 __all__ = [
@@ -96,18 +97,37 @@ def pool_tensor(record: Record | None, cycle: int, name: str) -> FloatArray | No
     return None if found is None else found.numpy()
 
 
-def costs(table: Path, columns: Sequence[str]) -> dict[str, list[float]]:
+def costs(run: EvidentRun, columns: Sequence[str]) -> dict[str, list[float]]:
     """Columns of a run's table, row by row; those that are missing or not filled are left out.
+
+    The table of another program is read like any table, whatever its dialect and encoding.
 
     Raises:
         DataError: a cell is not a number; file and line are named.
     """
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    read = _cells_of_other if run.record is None else _cells
     return {
-        name: [_number(table, line, name, row[name]) for line, row in enumerate(rows, start=2)]
-        for name in columns
-        if rows and all(row.get(name) for row in rows)
+        name: [_number(run.table, line, name, cell) for line, cell in enumerate(cells, start=2)]
+        for name, cells in read(run.table, columns).items()
+        if cells and all(cells)
+    }
+
+
+def _cells(table: Path, columns: Sequence[str]) -> dict[str, list[str]]:
+    """Cells of a table of ours."""
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise damaged(table, error) from error
+    return {name: [row.get(name) or "" for row in rows] for name in columns}
+
+
+def _cells_of_other(table: Path, columns: Sequence[str]) -> dict[str, list[str]]:
+    opened = open_table(table)
+    there = [name for name in columns if name in opened.columns]
+    return {
+        name: ["" if cell is None else str(cell) for cell in opened.values(name)] for name in there
     }
 
 
