@@ -27,15 +27,16 @@ SHORT = ["run", "digits", "--strategy", "random", "--budgets", "10,14", "--model
 def started(folder: Path, tokens: list[str]) -> subprocess.Popen[str]:
     temporary = folder / "tmp"
     temporary.mkdir()
-    return subprocess.Popen(
-        [sys.executable, "-m", "uwe", *tokens],
-        cwd=folder,
-        env={**os.environ, "TMPDIR": str(temporary)},
-        stdout=subprocess.DEVNULL,
-        stderr=(folder / "err").open("w"),
-        text=True,
-        start_new_session=True,
-    )
+    with (folder / "err").open("w") as err:
+        return subprocess.Popen(
+            [sys.executable, "-m", "uwe", *tokens],
+            cwd=folder,
+            env={**os.environ, "TMPDIR": str(temporary)},
+            stdout=subprocess.DEVNULL,
+            stderr=err,
+            text=True,
+            start_new_session=True,
+        )
 
 
 def lent(folder: Path) -> list[Path]:
