@@ -53,7 +53,7 @@ import torch
         ({"strategy": "random", "uncertainty": "bvsb"}, "--uncertainty is used by none of"),
         ({"strategy": "uwe", "mc_passes": "5"}, "--mc-passes is used by none of"),
         ({"strategy": "bald", "mc_passes": "1"}, "at least 2 of them, not 1"),
-        ({"strategy": "bald", "option": "mc_passes=x"}, "mc_passes of strategy bald must be a whole"),
+        ({"strategy": "bald", "option": "mc_passes=x"}, "strategy bald must be a whole number"),
         ({"uncertainty": "bvsb", "option": "uncertainty=bvsb"}, "given twice, by --uncertainty"),
         ({"option": "x"}, "--option takes NAME=VALUE, not 'x'"),
         ({"model": "resnet18", "fine_tune_layers": "1"}, "--fine-tune-layers is not used by model"),
