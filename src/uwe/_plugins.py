@@ -7,15 +7,16 @@ import importlib
 import logging
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
-from uwe.errors import InputError
+from uwe._settings import require_type
+from uwe.errors import InputError, UweError
 
-__all__ = ["add_working_folder", "loaded", "own_module", "plugins"]
+__all__ = ["add_working_folder", "called", "loaded", "own_module", "plugins", "require_options"]
 
 log = logging.getLogger("uwe")
 
@@ -58,13 +59,55 @@ def loaded(point: EntryPoint) -> Any:
         InputError: it cannot be imported; the package is named.
     """
     try:
-        return point.load()
-    except Exception as error:  # a module of another package may raise anything
-        reason = " ".join(str(error).split()) or type(error).__name__
+        found = point.load()
+    except (Exception, SystemExit) as error:  # a module of another package may raise anything
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise InputError(
             f"{point.name!r} of the entry-point group {point.group} ({point.value}) cannot be "
             f"imported: {reason}; update or uninstall the package"
         ) from error
+    if not callable(found):
+        raise InputError(
+            f"{point.name!r} of the entry-point group {point.group} ({point.value}) is of type "
+            f"{type(found).__name__} and cannot be called; update or uninstall the package"
+        )
+    return found
+
+
+def called(make: Callable[..., Any], what: str, *arguments: Any, **options: Any) -> Any:
+    """What a function of another package returns.
+
+    Args:
+        make: the function.
+        what: its name for errors, such as ``strategy mine``.
+        arguments: by position.
+        options: by name; the error shows them.
+
+    Raises:
+        InputError: it raises an error that is not of `uwe.errors`.
+    """
+    try:
+        return make(*arguments, **options)
+    except UweError:
+        raise
+    except (Exception, SystemExit) as error:  # the function may raise anything
+        shown = ", ".join(f"{name}={value!r:.60}" for name, value in options.items())
+        raise InputError(f"{what}({shown}) failed: {_reason(error)}") from error
+
+
+def require_options(make: Callable[..., Any], what: str, options: Mapping[str, Any]) -> None:
+    """Check options against the annotations of the function that takes them.
+
+    Raises:
+        InputError: one is of another type; option, value and type are named.
+    """
+    try:
+        kinds = get_type_hints(make)
+    except Exception:  # an annotation may name what is not there
+        return
+    for name, value in options.items():
+        if name in kinds:
+            require_type(f"option {name} of {what}", value, kinds[name])
 
 
 def add_working_folder() -> None:

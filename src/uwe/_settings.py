@@ -29,6 +29,7 @@ __all__ = [
     "is_number",
     "is_whole",
     "recorded",
+    "require_type",
     "setting",
     "setting_of",
     "type_of",
@@ -181,6 +182,49 @@ def check_settings(part: Any) -> None:
     for each, option in documented(part):
         name, value = each.name.replace("_", " "), getattr(part, each.name)
         object.__setattr__(part, each.name, _checked(name, value, types[each.name], option))
+
+
+def require_type(what: str, value: Any, kind: Any) -> None:
+    """Refuse a value that a parameter's annotation does not allow; the value is left as it is.
+
+    Args:
+        what: the option, for the error, such as ``option mc_passes of strategy bald``.
+        value: from the user.
+        kind: the annotation. One that is not made of bool, int, float, str and None allows all.
+
+    Raises:
+        InputError: the value is of another type; both are named.
+
+    >>> require_type("option n", "x", int | None)
+    Traceback (most recent call last):
+        ...
+    uwe.errors.InputError: option n must be a whole number, not 'x' of type str
+    """
+    kinds = [bool if each is np.bool_ else each for each in _alternatives(kind)]
+    if not kinds or any(each not in _ALLOWED for each in kinds):
+        return
+    if (value is None and NoneType in _members(kind)) or any(
+        _is_a(value, allowed) for each in kinds for allowed in _ALLOWED[each]
+    ):
+        return
+    wanted = " or ".join(_TOLD[each] for each in kinds)
+    shown = " ".join(repr(value).split())
+    raise InputError(f"{what} must be {wanted}, not {shown:.60} of type {type(value).__name__}")
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    """Whether a value is of a type; True and False are no numbers."""
+    is_switch = isinstance(value, bool | np.bool_)
+    return isinstance(value, kind) and is_switch == (kind in (bool, np.bool_))
+
+
+_ALLOWED: Mapping[Any, tuple[type, ...]] = {
+    bool: (bool, np.bool_),
+    int: (int, np.integer),
+    float: (int, float, np.number),
+    str: (str,),
+}
+_TOLD = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
 def _checked(name: str, value: Any, kind: Any, option: Setting) -> Any:

@@ -182,7 +182,7 @@ def _resolved(
     if task not in (None, "classification") or task_options:
         raise InputError(
             f"the task of {name} is classification, not {task}; leave --task out"
-            if task
+            if task not in (None, "classification")
             else f"the task of {name} is classification, which has no options"
         )
     for option, value in (("label", label), ("text", text)):

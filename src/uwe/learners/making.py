@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uwe._plugins import add_working_folder, loaded, own_module, plugins
+from uwe._plugins import add_working_folder, called, loaded, own_module, plugins
 from uwe._settings import value_of
 from uwe.data import UNPREPARED, Dataset
 from uwe.errors import InputError, require_known
@@ -102,7 +102,7 @@ def make_plugin(
     except TypeError as error:
         shown = ", ".join(f"{name}={value!r}" for name, value in given.items())
         raise InputError(f"model {model} cannot take {shown or 'no options'}: {error}") from error
-    return _as_learner(factory(dataset, **given), dataset)
+    return _as_learner(called(factory, f"model {model}", dataset, **given), dataset)
 
 
 def make_object(

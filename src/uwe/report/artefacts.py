@@ -17,9 +17,9 @@ from uwe import journal
 from uwe._files import expanded, read_tensors
 from uwe._types import FloatArray
 from uwe.data import Dataset, dataset_names, load_dataset
-from uwe.errors import DataError, UweError
+from uwe.errors import DataError, UweError, damaged
 from uwe.journal import Event
-from uwe.report.evidence import Evidence
+from uwe.report.evidence import Evidence, EvidentRun
 from uwe.runs import Record
 from uwe.tables import open_table
 from uwe.tasks import Task
@@ -96,19 +96,44 @@ def pool_tensor(record: Record | None, cycle: int, name: str) -> FloatArray | No
     return None if found is None else found.numpy()
 
 
-def costs(table: Path, columns: Sequence[str]) -> dict[str, list[float]]:
+def costs(run: EvidentRun, columns: Sequence[str]) -> dict[str, list[float]]:
     """Columns of a run's table, row by row; those that are missing or not filled are left out.
+
+    The table of another program is read like any table, whatever its dialect and encoding.
 
     Raises:
         DataError: a cell is not a number; file and line are named.
     """
-    read = open_table(table)
-    cells = {name: read.values(name) for name in columns if name in read.columns}
+    read = _cells_of_other if run.record is None else _cells
+    lines, columns_read = read(run.table, columns)
     return {
-        name: [_number(table, line, name, cell) for line, cell in zip(read.lines, of, strict=True)]
-        for name, of in cells.items()
-        if all(of)
+        name: [_number(run.table, line, name, cell) for line, cell in zip(lines, of, strict=True)]
+        for name, of in columns_read.items()
+        if of and all(of)
     }
+
+
+def _cells(table: Path, columns: Sequence[str]) -> tuple[Sequence[int], dict[str, list[str]]]:
+    """Lines and cells of a table of ours, whose dialect is known."""
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise damaged(table, error) from error
+    cells = {name: [row.get(name) or "" for row in rows] for name in columns}
+    return range(2, len(rows) + 2), cells
+
+
+def _cells_of_other(
+    table: Path, columns: Sequence[str]
+) -> tuple[Sequence[int], dict[str, list[str]]]:
+    """Lines and cells of a table of another program."""
+    opened = open_table(table)
+    there = [name for name in columns if name in opened.columns]
+    cells = {
+        name: ["" if cell is None else str(cell) for cell in opened.values(name)] for name in there
+    }
+    return opened.lines, cells
 
 
 def data_of(evidence: Evidence, data_dir: Path | None) -> tuple[Dataset | None, str]:

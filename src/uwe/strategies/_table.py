@@ -15,7 +15,7 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint
 from typing import Any, ParamSpec, TypeAlias
 
-from uwe._plugins import loaded, plugins
+from uwe._plugins import called, loaded, plugins, require_options
 from uwe.errors import InputError, require_known
 from uwe.strategies._strategy import Strategy
 
@@ -74,7 +74,8 @@ def find_strategy(name: str, /, **options: Any) -> Strategy:
     for option, value in given.items():
         if value is inspect.Parameter.empty:
             raise InputError(f"strategy {name} needs the option {option!r}")
-    made: object = factory(**options)
+    require_options(factory, f"strategy {name}", options)
+    made: object = called(factory, f"strategy {name}", **options)
     if not isinstance(made, Strategy):
         raise InputError(
             f"strategy {name} is broken: {factory.__module__}.{factory.__qualname__} must return "

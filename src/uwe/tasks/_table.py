@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint
 from typing import Any
 
-from uwe._plugins import loaded, plugins
+from uwe._plugins import called, loaded, plugins, require_options
 from uwe.errors import InputError, require_known
 from uwe.tasks._task import Metric, Task
 from uwe.uncertainty import Measure
@@ -50,7 +50,8 @@ def find_task(name: str, classes: Sequence[str] | int = (), /, **options: Any) -
         if option not in allowed:
             has = f"its options are {', '.join(allowed)}" if allowed else "it has no options"
             raise InputError(f"task {name} does not use {option!r}; {has}")
-    made: object = factory(classes, **options)
+    require_options(factory, f"task {name}", options)
+    made: object = called(factory, f"task {name}", classes, **options)
     if not isinstance(made, Task):
         raise InputError(
             f"task {name} is broken: {factory.__module__}.{factory.__qualname__} must return a "

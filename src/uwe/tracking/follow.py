@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from uwe import journal
+from uwe._plugins import called
 from uwe._types import Progress, Stage
 from uwe.runs import RunFiles, read_record
 from uwe.runs.cycles import cycle_rows
@@ -43,7 +44,10 @@ class _Followed:
 
     def _begin(self, name: str) -> Tracker:
         settings = read_record(self.files.record).settings
-        return find_tracker(name)(self.results, self.files.stem, settings)
+        made: Tracker = called(
+            find_tracker(name), f"tracker {name}", self.results, self.files.stem, settings
+        )
+        return made
 
 
 @contextmanager

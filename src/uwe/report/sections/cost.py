@@ -19,7 +19,7 @@ def cost_section(comparison: Comparison) -> Section:
     """Seconds of training, pool pass and selection, and peak memory, of each strategy."""
     found: dict[int, list[dict[str, list[float]]]] = {}
     for run in comparison.evidence.runs():
-        read = costs(run.table, (*_SUMMED, "peak_memory_mb"))
+        read = costs(run, (*_SUMMED, "peak_memory_mb"))
         if read:
             found.setdefault(run.place, []).append(read)
     if not found:

@@ -78,11 +78,12 @@ def _last_values(evidence: Evidence, at: int) -> list[dict[str, float]]:
     """Every metric that the table of each whole run of a strategy has in its last row, as shown."""
     metrics = evidence.task.metrics
     read = [
-        costs(run.table, [metric.test_column for metric in metrics])
+        costs(run, [metric.test_column for metric in metrics])
         for run in evidence.runs()
         if run.place == at
     ]
-    whole = [each for each in read if len(each[metrics[0].test_column]) == len(evidence.labels)]
+    headline = metrics[0].test_column
+    whole = [each for each in read if len(each.get(headline, ())) == len(evidence.labels)]
     return [
         {
             metric.name: metric.scale * each[metric.test_column][-1]
