@@ -6,6 +6,7 @@ None, and the report says what it leaves out.
 
 from __future__ import annotations
 
+import csv
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
