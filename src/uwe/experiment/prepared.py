@@ -101,6 +101,7 @@ def check_arguments(experiment: Experiment) -> Strategy:
     Raises:
         InputError: a name, an option or a folder does not fit.
     """
+    _check_unicode(experiment.run.results)
     check_folder(experiment.run.results)
     learner = experiment.learner
     check_model(learner.model, learner.model_options, vars(experiment.network))
@@ -341,3 +342,13 @@ def _about_data(dataset: Dataset) -> dict[str, Any]:
         "data fingerprint": dataset.fingerprint,
         **({} if dataset.task.name == "classification" else {"task": dataset.task.record}),
     }
+
+
+def _check_unicode(folder: Path) -> None:
+    """Models cannot be written below a name that is not Unicode."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the name of the results folder, {str(folder)!r}, is not Unicode; choose another name"
+        ) from error
