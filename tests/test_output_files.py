@@ -310,3 +310,13 @@ def test_a_run_leaves_a_foreign_page_alone(
     assert main(small_run(tmp_path, budgets="20,30")) == 0
     assert "No report was written" in capsys.readouterr().out
     assert (tmp_path / "report.html").read_text() == "mine"
+
+
+def test_a_results_folder_that_is_not_unicode_is_refused_before_the_work(
+    folder: Path, refused: Callable[..., str], small_run: Callable[..., list[str]]
+) -> None:
+    """Models could not be written there, so nothing is trained and no folder is made."""
+    before = contents(folder)
+    assert "is not Unicode" in refused(small_run("\udcff"))
+    assert contents(folder) == before
+    assert not (folder / "\udcff").exists()

@@ -103,6 +103,7 @@ def check_arguments(experiment: Experiment) -> Strategy:
     Raises:
         InputError: a name, an option or a folder does not fit.
     """
+    _check_unicode(experiment.run.results)
     check_folder(experiment.run.results)
     if experiment.run.threads is not None:
         require_threads(experiment.run.threads)
@@ -337,3 +338,13 @@ def _about_data(dataset: Dataset) -> dict[str, Any]:
         "data fingerprint": dataset.fingerprint,
         **({} if dataset.task.name == "classification" else {"task": dataset.task.record}),
     }
+
+
+def _check_unicode(folder: Path) -> None:
+    """Models cannot be written below a name that is not Unicode."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the name of the results folder, {str(folder)!r}, is not Unicode; choose another name"
+        ) from error
