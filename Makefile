@@ -11,7 +11,7 @@ demo: $(READY)  ## active learning on digits: table and picture
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-FUZZ_SECONDS := 600
+FUZZ_SECONDS ?= 600
 
 fuzz: $(READY)  ## changed files and odd arguments; FUZZ_SECONDS=60, FUZZ_SEED=7 to repeat
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) \

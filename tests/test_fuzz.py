@@ -4,6 +4,7 @@
 """
 
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from fuzz.judge import faults
 from fuzz.session import Session
 from fuzz.themes import THEMES
 from fuzz.tries import Outcome, Try
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks a process with threads")
 
 SEED = 0
 TRIES = {

@@ -62,12 +62,10 @@ class Written:
     Attributes:
         name: of the file or the folder.
         about: how it was written.
-        options: of ``uwe select`` that the file needs.
     """
 
     name: str
     about: str
-    options: tuple[str, ...] = ()
 
 
 def _made() -> Pool:

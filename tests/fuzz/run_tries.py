@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from fuzz.damage import NO_NUMBERS, ODD_IDS, ODD_NUMBERS, ODD_TEXTS, damage_file
-from fuzz.pools import POOL, TABLES, Pool, Written, write_pool
-from fuzz.tries import Outcome, Server, Try, emptied
+from fuzz.pools import POOL, TABLES, Pool, write_pool
+from fuzz.tries import SAFE, Outcome, Server, Try, emptied
 
 __all__ = [
     "FinishedRuns", "SameResults", "configurations", "damaged_runs", "damaged_sources", "images",
@@ -109,14 +109,10 @@ def damaged_runs(rng: random.Random, folder: Path, runs: FinishedRuns) -> Try:
     return Try(
         arguments,
         f"{'; '.join(about)}",
-        check=_same_tables(runs, but=path.name) if command == "run" else _not_checked,
+        check=_same_tables(runs, but=path.name) if command == "run" else SAFE,
         writes=("work/results",) if command == "run" else (),
         may_change=("work/results",) if command == "run" else (),
     )
-
-
-def _not_checked(folder: Path, outcome: Outcome) -> str | None:
-    return None
 
 
 def _same_tables(runs: FinishedRuns, *, but: str) -> Any:
@@ -234,7 +230,7 @@ def _plain_csv(folder: Path, source: Pool) -> None:
 def _made_by(name: str, folder: Path) -> Any:
     """The value that a command gave."""
     if name.startswith("run"):
-        return [_without_names(rows) for rows in _tables(folder / "results").values()]
+        return list(_tables(folder / "results").values())
     if name == "embed":
         from safetensors import safe_open
 
@@ -253,10 +249,6 @@ def _made_by(name: str, folder: Path) -> Any:
     ]
 
 
-def _without_names(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    return rows
-
-
 def same_sources(rng: random.Random, folder: Path, results: SameResults) -> Try:
     """A table, otherwise written: the same result."""
     return _source(rng, folder, results, same=True)
@@ -271,7 +263,7 @@ def _source(rng: random.Random, folder: Path, results: SameResults, *, same: boo
     name = rng.choice(list(_SOURCES))
     source, arguments = _SOURCES[name]
     (folder / "mine.py").write_text(MODULE)
-    written = _written_block(rng, folder, source)
+    written = write_pool(rng, folder, source, TABLES)
     about = written.about
     if not same:
         about = f"{damage_file(rng, folder / written.name)}; {about}"
@@ -292,10 +284,6 @@ def _source(rng: random.Random, folder: Path, results: SameResults, *, same: boo
         must=(0,) if same else (0, 2),
         may_change=("work/results",) if name.startswith("run") and not same else (),
     )
-
-
-def _written_block(rng: random.Random, folder: Path, source: Pool) -> Written:
-    return write_pool(rng, folder, source, TABLES)
 
 
 def _equal(value: Any, right: Any) -> bool:

@@ -70,7 +70,7 @@ def same_pool(rng: random.Random, folder: Path, references: References) -> Try:
     """The pool, written in another way: the same picks."""
     written = write_pool(rng, folder)
     name, output = rng.choice(list(STRATEGIES)), rng.choice(_OUTPUTS)
-    arguments = ["select", written.name, "-k", str(K), *STRATEGIES[name], *written.options]
+    arguments = ["select", written.name, "-k", str(K), *STRATEGIES[name]]
     return Try(
         [*arguments, *_to(output)],
         f"{written.about}; {name}",
