@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +16,9 @@ __all__ = [
     "FoundImages",
     "all_of",
     "find_images",
-    "ids_by_name",
     "image_id",
     "images_beside",
     "leads_up",
-    "seen_as",
 ]
 
 SUFFIXES = frozenset(
@@ -117,20 +114,6 @@ def image_id(file: Path, root: Path) -> str:
     if name.splitlines() != [name]:
         raise DataError(f"the file name {name!a} holds a line break; rename it")
     return name
-
-
-def seen_as(name: str) -> str:
-    """What people see of a name: composed and decomposed letters are the same.
-
-    >>> seen_as("e\u0301.png") == "\u00e9.png"
-    True
-    """
-    return unicodedata.normalize("NFC", name)
-
-
-def ids_by_name(ids: Iterable[str]) -> dict[str, str]:
-    """The ids by what people see of them."""
-    return {seen_as(name): name for name in ids}
 
 
 @dataclass

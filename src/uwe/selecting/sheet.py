@@ -11,12 +11,13 @@ from pathlib import Path, PurePosixPath
 from string import Template
 from typing import Any
 
-from uwe.data.image_files import find_images, seen_as
+from uwe.data.image_files import find_images
 from uwe.data.images import as_image, decode_image
 from uwe.errors import DataError
 from uwe.selecting.items import Image, Item, Text, Values, item_html, value_text
 from uwe.strategies import Picks
 from uwe.tables import PICK_COLUMNS
+from uwe.tables.row_ids import composed
 
 __all__ = ["Image", "Item", "Text", "Values", "contact_sheet", "thumbnail", "thumbnails"]
 
@@ -99,12 +100,12 @@ def _by_name(folder: Path) -> dict[str, list[Path]]:
     for file in find_images(folder).files:
         name = file.relative_to(folder)
         for each in dict.fromkeys([name.as_posix(), name.with_suffix("").as_posix()]):
-            found.setdefault(seen_as(each), []).append(file)
+            found.setdefault(composed(each), []).append(file)
     return found
 
 
 def _found(name: str, folder: Path, by_name: Mapping[str, Sequence[Path]]) -> Path:
-    files = by_name.get(seen_as(name), ())
+    files = by_name.get(composed(name), ())
     if not files:
         raise DataError(
             f"there is no image of id {name!r} in {folder}; an id must be a file's path there, "

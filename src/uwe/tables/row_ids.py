@@ -15,7 +15,16 @@ import numpy as np
 
 from uwe.errors import DataError
 
-__all__ = ["ID_NAMES", "IdRows", "as_ids", "checked_ids", "id_column", "matched", "shown_id"]
+__all__ = [
+    "ID_NAMES",
+    "IdRows",
+    "as_ids",
+    "checked_ids",
+    "composed",
+    "id_column",
+    "matched",
+    "shown_id",
+]
 
 log = logging.getLogger("uwe")
 
@@ -143,7 +152,7 @@ class IdRows:
         row = self._exact.get(name)
         if row is not None or name.isascii():
             return row
-        rows = self._composed.get(unicodedata.normalize("NFC", name), ())
+        rows = self._composed.get(composed(name), ())
         if len(rows) > 1:
             raise DataError(
                 f"the id {_clipped(ascii(name))} may be that of row {rows[0]} or of row {rows[1]}, "
@@ -160,8 +169,17 @@ class IdRows:
         found: dict[str, list[int]] = {}
         for row, name in enumerate(self.ids):
             if not name.isascii():
-                found.setdefault(unicodedata.normalize("NFC", name), []).append(row)
+                found.setdefault(composed(name), []).append(row)
         return found
+
+
+def composed(name: str) -> str:
+    """A name with its letters composed, as Unicode's NFC has them.
+
+    >>> composed("e\u0301.png") == "\u00e9.png"
+    True
+    """
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def matched(names: Iterable[str], ids: Sequence[str]) -> Iterator[int | None]:
