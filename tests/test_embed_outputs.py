@@ -129,7 +129,7 @@ def test_a_factory_that_fails_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whatever a module, its factory or its model raises: one line, exit code 2, no folder."""
+    """Each error of a module, its factory or its model: one line, exit code 2, no folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     (tmp_path / "own_models.py").write_text(

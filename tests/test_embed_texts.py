@@ -299,7 +299,7 @@ def test_long_texts_are_cut_to_what_the_model_takes(
 def test_texts_that_just_fit_are_not_cut(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Six words and two special tokens fit into eight; seven do not, whatever their bytes."""
+    """Six words and two special tokens fit into eight; seven do not, for any bytes."""
     bert(tmp_path / "m", max_position_embeddings=8)
     encoder = load_encoder(str(tmp_path / "m"), "texts", device=CPU)
     assert [cut_by(encoder, words) for words in (1, 6, 7, 50)] == [0, 0, 1, 1]

@@ -341,7 +341,7 @@ def test_ids_that_differ_in_composition_alone_are_told_apart_exactly() -> None:
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.text(min_size=1, max_size=6), unique=True, max_size=8))
 def test_every_id_finds_its_own_row(ids: list[str]) -> None:
-    """Whatever the letters, an exact id gives its row, and a normal form none of other letters."""
+    """For any letters, an exact id gives its row, and a normal form none of other letters."""
     rows = IdRows(ids)
     assert [rows.row_of(each) for each in ids] == list(range(len(ids)))
     assert list(matched(ids, ids)) == list(range(len(ids)))
@@ -360,7 +360,7 @@ def test_every_id_finds_its_own_row(ids: list[str]) -> None:
 @settings(deadline=None, max_examples=80)
 @given(st.lists(st.lists(st.text(), min_size=2, max_size=2), max_size=5))
 def test_every_cell_of_a_csv_is_read_back(rows: list[list[str]]) -> None:
-    """Python's reader gives back every text, whatever breaks a line."""
+    """Python's reader gives back every text with every kind of line break."""
     text = csv_text(["a", "b"], rows)
     assert list(csv.reader(io.StringIO(text, newline=""))) == [["a", "b"], *rows]
 

@@ -49,7 +49,7 @@ def test_bytes_are_read_and_the_path_beside_them_is_only_a_name(tmp_path: Path) 
 def test_a_path_without_bytes_is_not_followed(
     path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A table of somebody else's names no file of this machine."""
+    """A table of another user names no file of this machine."""
     secret = tmp_path / "secret.png"
     secret.write_bytes(encoded(255))
     monkeypatch.chdir(tmp_path)

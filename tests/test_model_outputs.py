@@ -276,7 +276,7 @@ def test_an_object_without_scikit_learns_tags_is_a_classifier() -> None:
 
 
 def test_columns_follow_the_classes_of_the_estimator(tmp_path: Path) -> None:
-    """An estimator of one's own may order its classes otherwise; the accuracy is its own."""
+    """The user's own estimator may order its classes otherwise; the accuracy is its own."""
     pytest.importorskip("sklearn")
     from sklearn.base import BaseEstimator, ClassifierMixin
 

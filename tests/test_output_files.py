@@ -126,7 +126,7 @@ def test_what_other_commands_read_is_never_their_target(
     ["x.csv", "./x.csv", "X.csv", "link.csv", "hard.csv"],
 )
 def test_two_outputs_are_two_files(folder: Path, refused: Callable[..., str], second: str) -> None:
-    """The picks and the sheet are not written into one file, by whatever names."""
+    """The picks and the sheet are not written into one file, under any names."""
     (folder / "x.csv").write_text("")
     (folder / "link.csv").symlink_to("x.csv")
     os.link(folder / "x.csv", folder / "hard.csv")

@@ -43,7 +43,7 @@ def frame(values: np.ndarray[Any, Any], index: pd.Index) -> pd.DataFrame:
 
 @pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
 def test_select_takes_frames_by_position(index: pd.Index) -> None:
-    """Row i of the picks is the i-th row of the frame, whatever its index."""
+    """Row i of the picks is the i-th row of the frame, for any index."""
     mask = pd.Series(np.isin(np.arange(N), LABELLED), index=index)
     x, probs = frame(X, index), frame(PROBS, index)
     for labelled in (LABELLED, LABELLED.tolist(), mask, mask.to_numpy(), index[LABELLED],

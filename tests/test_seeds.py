@@ -101,7 +101,7 @@ def test_query_and_loop_take_numpys_integers(tmp_path: Path) -> None:
 
 
 def test_a_question_holds_pythons_own_number() -> None:
-    """A strategy of one's own is asked with an int."""
+    """The user's own strategy is asked with an int."""
     question = Question(uwe.Predictions(rows=9), Pool.untouched(9), seed=np.uint16(3))  # type: ignore[arg-type]
     assert type(question.seed) is int
     assert len(find_strategy("random").query(question, 2)) == 2

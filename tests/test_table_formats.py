@@ -185,7 +185,7 @@ def test_metadata_that_lie_do_not_matter(tmp_path: Path) -> None:
 def test_a_damaged_file_is_one_line(
     name: str, write: Callable[[Path, Any], Path], tmp_path: Path
 ) -> None:
-    """Whatever bytes change or are cut: the right shape, or an error that names the file."""
+    """For any bytes that change or are cut: the right shape, or an error that names the file."""
     whole = write(
         tmp_path / name,
         pa.table({"id": ["a", "b", "c"], "x": VECTORS, "n": pa.array(["k", "l", "k"])}),

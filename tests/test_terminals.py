@@ -262,7 +262,7 @@ def test_a_mistake_stays_a_mistake_without_a_reader(
 
 
 def test_a_pipe_of_the_shell_says_nothing(folder: Path) -> None:
-    """Neither the program nor Python at its end speaks of the pipe."""
+    """Neither the program nor Python at its end mentions the pipe."""
     done = shell("uwe list strategies | true; echo ${PIPESTATUS[0]}", folder)
     assert (done.stdout, done.stderr) == (b"%d\n" % READER_LEFT, b"")
 

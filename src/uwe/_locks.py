@@ -49,7 +49,7 @@ class Lock:
     def is_ours(self) -> bool:
         """Whether the path still names the file that is held.
 
-        It does not after somebody has removed the file or its folder: then another process can hold
+        It does not after the file was removed or its folder: then another process can hold
         a new file of that name, and this process must not write any more.
         """
         descriptor = self._handle._context.lock_file_fd

@@ -33,7 +33,7 @@ def check_output(
         path: of the file.
         force: whether a file that is there may be overwritten.
         sources: what the command reads, by what it is; files and folders. None of them is
-            overwritten, whatever ``force`` is.
+            overwritten, even with ``force``.
         images: a folder of images that is read; tables and pages in it are no source.
         advice: what to do about a file that exists.
 

@@ -85,7 +85,7 @@ class Stream:
                 self._leave(error)
             except UnicodeEncodeError:  # of a stream whose errors cannot be set
                 self._stream.write(text.encode("ascii", "uwe.plain").decode("ascii"))
-            except ValueError:  # somebody has closed it
+            except ValueError:  # it was closed
                 if not self._stream.closed:
                     raise
                 self.is_closed = True
@@ -118,7 +118,7 @@ class Stream:
                 self._stream.flush()
             except OSError as error:
                 self._leave(error)
-            except ValueError:  # somebody has closed it
+            except ValueError:  # it was closed
                 if not self._stream.closed:
                     raise
                 self.is_closed = True

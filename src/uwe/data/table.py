@@ -48,7 +48,7 @@ class Table:
         features: the description of each column, in the hub's form.
         values: gives the values of a column, one after another.
         downloads: folders to which the library of the hub downloads; a path in a column of images
-            is followed into these alone, and nowhere in a file of somebody else's.
+            is followed into these alone, and nowhere in other files.
     """
 
     name: str

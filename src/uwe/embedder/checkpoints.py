@@ -73,7 +73,7 @@ def of_transformers(name: str, kind: str, device: torch.device) -> Encoder:
             prepare = PREPARATIONS[kind](transformers, place, loaded.model, settings)
     except UweError:
         raise
-    except Exception as error:  # whatever the network, the hub and its many models raise
+    except Exception as error:  # the network, the hub and its many models raise errors of any kind
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
             f"cannot load model {name} for {kind}: {reason}; give a name of the hub, a local "

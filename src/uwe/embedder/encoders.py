@@ -51,7 +51,7 @@ class Encoder:
         try:
             with torch.inference_mode():
                 return checked(self.name, self.encode(items), len(items))
-        except Exception as error:  # of anybody's model
+        except Exception as error:  # a model may raise anything
             raise failure(self.name, error, len(items)) from error
 
 

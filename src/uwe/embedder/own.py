@@ -1,4 +1,4 @@
-"""A model of one's own: what ``module:factory`` gives."""
+"""The user's own model: what ``module:factory`` gives."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _made(name: str) -> Any:
         model = make()
     except UweError:
         raise
-    except (Exception, SystemExit) as error:  # whatever the factory does
+    except (Exception, SystemExit) as error:  # a factory may raise anything
         raise InputError(f"{name}() failed: {_reason(error)}") from error
     if not callable(model):
         raise InputError(

@@ -290,7 +290,7 @@ def _check_output(output: Path) -> None:
 
 
 def _refuse_links(folder: Path) -> None:
-    """Nothing is written through a link that somebody else put where half-done work is."""
+    """Nothing is written through a link that another user put where half-done work is."""
     link = next((path for path in (folder, *folder.iterdir()) if path.is_symlink()), None)
     if link is not None:
         raise RunError(f"{link} is a link, where files of uwe are expected; remove it")

@@ -1,7 +1,7 @@
 """Arrays in ``.npy``, folders of them, ``.npz`` and ``.safetensors``; mapped, never unpickled.
 
 What a header claims is compared with the file before any memory is taken, so that a damaged or
-hostile file is one line. Whatever numpy, zipfile or safetensors raise about bytes is one, too.
+hostile file is one line. Each error that numpy, zipfile or safetensors raise about bytes becomes one, too.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _reading(path: Path, name: str = "") -> Iterator[None]:
         raise
     except (
         Exception
-    ) as error:  # readers of bytes that anybody may have made raise errors of any kind
+    ) as error:  # readers of damaged bytes raise errors of any kind
         what = RuntimeError(f"{name}: {error}") if name else error
         raise damaged(path, what) from error
 

@@ -100,7 +100,7 @@ def pool_tensor(record: Record | None, cycle: int, name: str) -> FloatArray | No
 def costs(run: EvidentRun, columns: Sequence[str]) -> dict[str, list[float]]:
     """Columns of a run's table, row by row; those that are missing or not filled are left out.
 
-    The table of another program is read like any table, whatever its dialect and encoding.
+    The table of another program is read like any table, in any dialect and encoding.
 
     Raises:
         DataError: a cell is not a number; file and line are named.
