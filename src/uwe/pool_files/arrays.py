@@ -1,7 +1,8 @@
 """Arrays in ``.npy``, folders of them, ``.npz`` and ``.safetensors``; mapped, never unpickled.
 
 What a header claims is compared with the file before any memory is taken, so that a damaged or
-hostile file is one line. Each error that numpy, zipfile or safetensors raise about bytes becomes one, too.
+hostile file is one line. Each error that numpy, zipfile or safetensors raise about bytes becomes
+one, too.
 """
 
 from __future__ import annotations
@@ -137,9 +138,7 @@ def _reading(path: Path, name: str = "") -> Iterator[None]:
         yield
     except UweError:
         raise
-    except (
-        Exception
-    ) as error:  # readers of damaged bytes raise errors of any kind
+    except Exception as error:  # readers of damaged bytes raise errors of any kind
         what = RuntimeError(f"{name}: {error}") if name else error
         raise damaged(path, what) from error
 
