@@ -85,7 +85,7 @@ def test_the_command_writes_a_row_for_each_row(suffix: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("assigned.txt", "format of"), ("picks.csv", "two outputs"), ("there.csv", "exists"),
+    [("assigned.txt", "format of"), ("picks.csv", "are one file"), ("there.csv", "exists"),
      ("pool.npz", "format of")],
 )  # fmt: skip
 def test_what_cannot_be_written_is_refused_before_the_work(

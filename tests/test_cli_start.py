@@ -106,7 +106,7 @@ def test_help_and_lists_load_nothing_heavy(arguments: list[str], tmp_path: Path)
         (["init", "p", ".", "--task", "clasification"], "did you mean 'classification'"),
         (["init", "p", ".", "--model", "resnet19"], "did you mean 'resnet18'"),
         (["init", "p", ".", "--classes", "a,,b"], "--classes are names separated by commas"),
-        (["init", "p", ".", "--labels", "labels.txt"], "the format of labels.txt is not known"),
+        (["init", "p", ".", "--labels", "labels.txt"], "there is no file labels.txt"),
         (["init", "p", "--update"], "p does not exist"),
         (["init", "p", ".", "--update"], "leave SOURCE out"),
         (["next", "p"], "p does not exist"),

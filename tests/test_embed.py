@@ -211,7 +211,7 @@ def test_labels_are_carried_along(
         (["nowhere", "--model", "my_model:build"], "there is no folder nowhere of images"),
         ([".", "--model", "my_model:build"], "there are no images"),
         (["t.csv", "--text", "word", "--model", "my_model:words"], "has no column 'word'; its"),
-        (["t.csv", "--text", "words", "--model", "my_model:nothing"], "cannot import my_model:no"),
+        (["t.csv", "--text", "words", "--model", "my_model:nothing"], "my_model has no 'nothing'"),
         (["t.csv", "--text", "words", "--model", "./no-model"], "cannot load model ./no-model"),
         (["t.csv", "--text", "words", "--model", "my_model:words", "--batch", "0"], "batch is 0"),
         (["t.csv", "--text", "words", "--model", "m:w", "--image-size", "9"], "leave one out"),

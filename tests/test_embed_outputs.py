@@ -112,9 +112,9 @@ def test_too_little_memory_names_the_batch(error: Exception, tmp_path: Path) -> 
         ("own_models:exits", "own_models:exits() failed"),
         ("own_models:nothing", "own_models:nothing() gave NoneType"),
         ("own_models:number", "own_models:number is of type int; it must be a function"),
-        ("own_models:absent", "cannot import own_models:absent: module 'own_models' has no"),
-        ("own_broken:any", "cannot import own_broken:any: "),
-        ("own_exits:any", "cannot import own_exits:any: "),
+        ("own_models:absent", "model own_models:absent: own_models has no 'absent'"),
+        ("own_broken:any", "model own_broken:any: cannot import own_broken: "),
+        ("own_exits:any", "model own_exits:any: cannot import own_exits: "),
         (
             "own_models:fails",
             "model own_models:fails failed: RuntimeError: mat1 (own_models",

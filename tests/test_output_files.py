@@ -292,16 +292,6 @@ def test_a_table_of_texts_is_kept_behind_a_link(folder: Path, refused: Callable[
     assert (folder / "texts.csv").read_text() == "text\nhello\n"
 
 
-def test_the_picture_of_many_budgets_has_a_name_that_fits() -> None:
-    """Long names end with a digest, so that two of them differ."""
-    from uwe.cli.studies import _short
-
-    names = {_short("é" * 150 + end) for end in "ab"}
-    assert len(names) == 2
-    assert all(len(name.encode()) <= 200 for name in names)
-    assert _short("curves_digits") == "curves_digits"
-
-
 def test_a_run_leaves_a_foreign_page_alone(
     tmp_path: Path, small_run: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:

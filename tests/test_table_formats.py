@@ -386,7 +386,7 @@ def test_the_path_of_an_image_is_not_followed(tmp_path: Path) -> None:
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     table = pa.table({"image": pa.array([value] * 10, kind), "label": ["cat", "dog"] * 5})
     parquet(tmp_path / "data" / "train-0.parquet", table)
-    with pytest.raises(DataError, match="paths are not followed"):
+    with pytest.raises(DataError, match="which is not followed"):
         load_dataset(f"hub:{tmp_path / 'data'}")
 
 

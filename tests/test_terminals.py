@@ -166,12 +166,12 @@ def test_a_stream_that_others_have_changed_ends_nothing(
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_size_that_a_terminal_has_is_kept(
-    on_streams: Streams, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_size_that_a_terminal_has_is_kept() -> None:
     """A width of 40 is used."""
-    monkeypatch.setenv("COLUMNS", "40")
-    assert max(map(len, on_streams(["--help"])[1].decode().splitlines())) == 40
+    help_ = [sys.executable, "-m", "uwe", "--help"]
+    environment = {**os.environ, "COLUMNS": "40", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(help_, env=environment, capture_output=True, check=True)
+    assert max(map(len, done.stdout.decode().splitlines())) == 40
 
 
 @pytest.mark.parametrize("stream", [None, "closed"])
