@@ -322,7 +322,8 @@ def test_files_of_other_programs_with_rmse(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "words"), [("-1", "RMSE must be at least 0 and below inf"), ("nan", "target is nan")]
+    ("target", "words"),
+    [("-1", "RMSE must be at least 0 and below inf"), ("nan", "--target: 'nan' is not a number")],
 )
 def test_a_target_outside_the_bounds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, words: str
