@@ -16,6 +16,7 @@ from uwe.cli.signals import Ended, ended_by_signals, exit_code
 from uwe.cli.speaking import spoken
 from uwe.cli.streams import lasting_output
 from uwe.cli.terminals import READER_LEFT
+from uwe.errors import InputError
 
 LONG = ["run", "digits", "--strategy", "random", "--strategy", "entropy", "--model", "small",
         "--budgets", "20,40,80,160,320,640", "--epochs", "200", "--device", "cpu", "--jobs", "2",
@@ -185,3 +186,25 @@ def test_codes_of_signals() -> None:
     """By convention."""
     found = [exit_code(each) for each in (KeyboardInterrupt(), Ended(15), Ended(1))]
     assert found == [130, 143, 129]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_that_became_another_error_is_told_as_the_signal(
+    capsys: pytest.CaptureFixture[str], number: int, code: int
+) -> None:
+    """Modules in C make an ImportError of it, which looked like a package that is missing."""
+
+    def work() -> None:
+        try:
+            try:
+                os.kill(os.getpid(), number)
+                time.sleep(5)
+            except KeyboardInterrupt as interrupt:
+                raise ImportError("initialization failed") from interrupt
+        except ImportError as error:
+            raise InputError("a model needs sklearn; install it") from error
+
+    assert spoken("uwe", work) == code
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "the same command resumes there" in error

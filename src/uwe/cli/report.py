@@ -151,10 +151,14 @@ def _read(paths: Sequence[Path]) -> tuple[list[Curve], list[Curve]]:
             curves += find_curves(path)
             bounds += find_bounds(path)
         else:
-            files += list(filter(is_shown, sorted(path.rglob("*.csv")))) or _nothing_in(path)
+            files += list(filter(is_shown, sorted(_csv_below(path)))) or _nothing_in(path)
     curves += read_others(files) if files else []
     _check_distinct(curves)
     return curves, bounds
+
+
+def _csv_below(folder: Path) -> list[Path]:
+    return [*folder.rglob("*.csv"), *folder.rglob("*.csv.gz")]
 
 
 def _nothing_in(folder: Path) -> list[Path]:
