@@ -10,8 +10,6 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-import torch
-
 from uwe.errors import InputError
 from uwe.learners import Learner, Measured
 from uwe.runs.record import MOST_THREADS
@@ -57,6 +55,8 @@ def limited_threads(number: int, learner: Learner) -> Iterator[None]:
     scikit-learn and NumPy compute in thread pools of their own, which threadpoolctl, a dependency
     of scikit-learn, limits.
     """
+    import torch  # not before the command line has been checked
+
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

@@ -108,6 +108,9 @@ def read_record(path: Path) -> Record:
     try:
         return _checked(path, _content(path))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, OSError):
+            told = error.strerror or error
+            raise RunError(f"cannot read {path}: {told}; put it back, or {OTHER_FOLDER}") from error
         what = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise RunError(
             f"{path} is not the record of a run: {what}; put it back, or {OTHER_FOLDER}"
