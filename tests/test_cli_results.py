@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -172,3 +173,16 @@ def test_a_table_that_lacks_lines_is_told(
     assert sum(told in message for message in caplog.messages) == 1
     assert main([*small_run(copied_run), "--no-report"]) == 0
     assert path.read_text() == whole
+
+
+def test_what_is_no_folder_is_told(tmp_path: Path, refused: Callable[[list[str]], str]) -> None:
+    """A file where a folder is wanted, a FIFO as a table, and a data folder that is not there."""
+    path = tmp_path / "a_s1.csv"
+    path.write_text("n_labeled,te_accuracy\n10,0.5\n")
+    os.mkfifo(tmp_path / "b_s1.csv")
+    before = sorted(tmp_path.iterdir())
+    assert f"{path} is no folder" in refused(["results", str(path)])
+    assert "is no file and no folder" in refused(["report", str(tmp_path / "b_s1.csv")])
+    given = ["report", str(path), "--data-dir", str(tmp_path / "none")]
+    assert "there is no such folder" in refused(given)
+    assert sorted(tmp_path.iterdir()) == before

@@ -70,6 +70,8 @@ def report_command(
 
     from uwe.report import build_report, write_report
 
+    if data_dir is not None and not expanded(data_dir).is_dir():
+        raise InputError(f"--data-dir is {data_dir}, and there is no such folder")
     written = _written(expanded(paths[0]), output, html, formats)
     for path in written:
         check_made(path, sources=paths, force=force)
@@ -147,6 +149,8 @@ def _read(paths: Sequence[Path]) -> tuple[list[Curve], list[Curve]]:
     for path in paths:
         if path.is_file() or not path.exists():
             files.append(path)
+        elif not path.is_dir():
+            raise InputError(f"{path} is no file and no folder; name results folders or CSV files")
         elif tables_in(path):
             curves += find_curves(path)
             bounds += find_bounds(path)

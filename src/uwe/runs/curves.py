@@ -56,7 +56,8 @@ def find_curves(folder: Path, *, only: Set[Path] | None = None) -> list[Curve]:
             or a table contradicts its journal.
     """
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}")
+        told = f"{folder} is no folder" if folder.exists() else f"there is no folder {folder}"
+        raise InputError(f"{told}; name a results folder")
     runs = _runs(folder, "run")
     known = {run.path for run in runs}
     strays = [path for path in tables_in(folder) if path not in known]

@@ -333,8 +333,8 @@ def _require_no_thousands(path: Path, columns: Mapping[str, Any], other: str) ->
             continue
         if compute.all(compute.match_substring_regex(column, _THOUSANDS)).as_py():
             raise DataError(
-                f"column {name!r} of {path} holds {column[0].as_py()!r}, where column {other!r} has "
-                "decimal commas; write thousands without a point"
+                f"column {name!r} of {path} holds {column[0].as_py()!r}, where column {other!r} "
+                "has decimal commas; write thousands without a point"
             )
 
 
