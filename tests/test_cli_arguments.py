@@ -27,6 +27,8 @@ import torch
         ({"budgets": "20,--5"}, "not '20,--5'"),
         ({"budgets": "20,2.5"}, "not '20,2.5'"),
         ({"budgets": ","}, "not ','"),
+        ({"budgets": "10,,30"}, "not '10,,30'"),
+        ({"budgets": "10,20,"}, "not '10,20,'"),
         ({"budgets": "20,151"}, "the budget 151 exceeds the pool of 150 rows"),
         ({"epochs": "0"}, "epochs must be at least 1, not 0"),
         ({"epochs": "1.5"}, "--epochs: '1.5' is not a whole number"),

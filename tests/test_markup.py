@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from uwe.cli import main
-from uwe.cli.display import Display, curve_table, curve_title, plain_console, wide_console
+from uwe.cli.display import Display, curve_tables, curve_title, plain_console, wide_console
 from uwe.runs import Curve, Study
 from uwe.tasks import classification
 
@@ -30,7 +30,7 @@ def test_tables_and_titles_show_names_as_they_are(
     """Of strategies, data sets and settings."""
     curve = a_curve(name, dataset=name)
     wide_console().print(curve_title([curve], f"rate {name}"))
-    wide_console().print(curve_table([curve]))
+    wide_console().print(*curve_tables([curve]))
     out = capsys.readouterr().out
     assert out.count(name) == 3
     assert f"rate {name}" in out

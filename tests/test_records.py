@@ -398,3 +398,18 @@ def test_a_record_without_its_threads(
     del record["fixed"]["threads"]
     path.write_text(json.dumps(record))
     assert "it lacks 'threads'" in refused(small_run(copied_run))
+
+
+@pytest.mark.parametrize("bits", [1, 31, 16, 128, 64.0, True, "64", None])
+def test_a_record_with_other_bits_is_refused(
+    copied_run: Path,
+    bits: object,
+    refused: Callable[[list[str]], str],
+    small_run: Callable[..., list[str]],
+) -> None:
+    """Outputs are kept in 32 or 64 bits; another number would change picks in silence."""
+    [path] = (copied_run / "digits" / "uwe").glob("*_muwe.json")
+    record = json.loads(path.read_text())
+    record["fixed"]["float_bits"] = bits
+    path.write_text(json.dumps(record))
+    assert "float_bits" in refused(small_run(copied_run))

@@ -19,7 +19,7 @@ import uwe
 from uwe import journal
 from uwe._files import read_tensors
 from uwe.cli import main
-from uwe.report import build_report, write_report
+from uwe.report import build_report, plot_curves, write_report
 from uwe.report.charts.colours import colour
 from uwe.report.comparison import compare
 from uwe.report.document import DataTable, Figure, Report
@@ -29,6 +29,7 @@ from uwe.report.sections.picks import principal_components
 from uwe.runs import (
     Curve,
     RunName,
+    Study,
     find_bounds,
     find_curves,
     find_runs,
@@ -573,3 +574,17 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path, capsys) -> None:
     for name in ("results", "margin_s1.csv"):
         assert main(["report", str(tmp_path / name)]) == 2
         assert f"there is no {tmp_path / name}" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_settings_that_are_no_unicode_do_not_cost_the_report(tmp_path: Path) -> None:
+    """Half of a character, which a record may hold as an escape, is shown as that escape."""
+    one, two = (
+        Curve(Study("d", "m", "1", "2", (("rate", rate),)), "a", "a", (1,), np.array([10, 20]),
+              np.array([[50.0, 60.0]]))
+        for rate in ("\ud800[/x]", "2")
+    )  # fmt: skip
+    report = build_report([one, two])
+    for suffix in ("html", "md", "json"):
+        write_report(report, tmp_path / f"r.{suffix}")
+        assert r"rate \ud800[/x]" in (tmp_path / f"r.{suffix}").read_text().replace("&#x5c;", "\\")
+    plot_curves([one], tmp_path / "p.svg")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import math
 from dataclasses import replace
@@ -322,7 +323,8 @@ def test_files_of_other_programs_with_rmse(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "words"), [("-1", "RMSE must be at least 0 and below inf"), ("nan", "target is nan")]
+    ("target", "words"),
+    [("-1", "RMSE must be at least 0 and below inf"), ("nan", "--target: 'nan' is not a number")],
 )
 def test_a_target_outside_the_bounds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, words: str
@@ -619,3 +621,30 @@ def test_a_run_on_a_table_shows_its_rows(source: str, tmp_path: Path) -> None:
     assert [picture.lines[0] for picture in gallery.pictures] == [f"id {r['id']}" for r in rows]
     assert all(picture.source == "" for picture in gallery.pictures)
     write_report(report, tmp_path / "report.html")
+
+
+@pytest.mark.parametrize("rmse", ["3e18", "9e99", "1e-320"])
+def test_runs_that_diverged_are_drawn(tmp_path: Path, rmse: str) -> None:
+    """One value far above or below 1, and no spread: charts and tables have it."""
+    (tmp_path / "a_s1.csv").write_text(f"n_labeled,te_rmse\n10,{rmse}\n20,{rmse}\n")
+    assert main(["report", str(tmp_path)]) == 0
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_a_value_whose_square_is_no_number_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Means and deviations of it would overflow."""
+    (tmp_path / "a_s1.csv").write_text("n_labeled,te_rmse\n10,3\n20,1e300\n")
+    assert main(["report", str(tmp_path)]) == 2
+    assert "a_s1.csv is too large to be averaged: te_rmse is '1e300'" in capsys.readouterr().err
+
+
+def test_compressed_tables_are_read_beside_others(tmp_path: Path) -> None:
+    """None is left out of a folder unsaid, and ``.csv`` is no part of the strategy."""
+    text = "n_labeled,te_accuracy\n10,0.5\n20,0.7\n"
+    (tmp_path / "a_s1.csv").write_text(text)
+    (tmp_path / "b_s1.csv.gz").write_bytes(gzip.compress(text.encode()))
+    assert main(["report", str(tmp_path), "--format", "json"]) == 0
+    [table] = json.loads((tmp_path / "report.json").read_text())["summary"]
+    assert sorted(row["strategy"] for row in table["rows"]) == ["a", "b"]

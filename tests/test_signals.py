@@ -15,6 +15,8 @@ import pytest
 from uwe.cli.signals import Ended, ended_by_signals, exit_code
 from uwe.cli.speaking import spoken
 from uwe.cli.streams import lasting_output
+from uwe.cli.terminals import READER_LEFT
+from uwe.errors import InputError
 
 LONG = ["run", "digits", "--strategy", "random", "--strategy", "entropy", "--model", "small",
         "--budgets", "20,40,80,160,320,640", "--epochs", "200", "--device", "cpu", "--jobs", "2",
@@ -106,7 +108,7 @@ def test_workers_of_a_killed_process_end_and_remove_the_data(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("read", [b"", b"x"])
 def test_a_run_goes_on_when_its_reader_has_gone(tmp_path: Path, read: bytes) -> None:
-    """As with ``uwe run 2>&1 | head -1``: the run is finished, and the code is 0."""
+    """As with ``uwe run 2>&1 | head -1``: the run is finished; the code is that of SIGPIPE."""
     process = subprocess.Popen(
         [sys.executable, "-m", "uwe", *SHORT],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -115,7 +117,7 @@ def test_a_run_goes_on_when_its_reader_has_gone(tmp_path: Path, read: bytes) -> 
     if read:
         process.stdout.readline()
     process.stdout.close()
-    assert process.wait(120) == 0
+    assert process.wait(120) == READER_LEFT
     assert (tmp_path / "r" / "report.html").is_file()
     [table] = (tmp_path / "r").rglob("*_al_cycle_result.csv")
     assert len(table.read_text().splitlines()) == 3
@@ -184,3 +186,25 @@ def test_codes_of_signals() -> None:
     """By convention."""
     found = [exit_code(each) for each in (KeyboardInterrupt(), Ended(15), Ended(1))]
     assert found == [130, 143, 129]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_that_became_another_error_is_told_as_the_signal(
+    capsys: pytest.CaptureFixture[str], number: int, code: int
+) -> None:
+    """Modules in C make an ImportError of it, which looked like a package that is missing."""
+
+    def work() -> None:
+        try:
+            try:
+                os.kill(os.getpid(), number)
+                time.sleep(5)
+            except KeyboardInterrupt as interrupt:
+                raise ImportError("initialization failed") from interrupt
+        except ImportError as error:
+            raise InputError("a model needs sklearn; install it") from error
+
+    assert spoken("uwe", work) == code
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "the same command resumes there" in error

@@ -542,3 +542,15 @@ def test_the_encoding_of_a_pool_and_of_a_list_of_ids(
     assert main([*given, "--exclude", str(done)]) == 0
     assert "Привет" in capsys.readouterr().out
     assert open_pool(pool, encoding="cp1251").ids(2) == ["Привет", "Ночь"]
+
+
+def test_a_point_between_thousands_is_no_decimal_point(tmp_path: Path) -> None:
+    """Beside decimal commas, 1.000 is a thousand: read as one it would be wrong in silence."""
+    path = tmp_path / "t.csv"
+    path.write_text("n;x\n1.000;0,5\n12.500;0,6\n")
+    with pytest.raises(DataError, match=r"'n' .* holds '1\.000', where column 'x' has dec"):
+        open_table(path)
+    path.write_text("n;x\n1.000;5\n12.500;6\n")
+    assert list(open_table(path).values("n")) == ["1.000", "12.500"]
+    path.write_text("n;x\n1.25;0,5\n12.500;0,6\n")
+    assert list(open_table(path).values("n")) == ["1.25", "12.500"]

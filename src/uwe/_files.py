@@ -37,6 +37,7 @@ __all__ = [
     "remove_unfinished_of",
     "require_own",
     "target_of",
+    "unicode_text",
     "write_bytes",
     "write_json",
     "write_tensors",
@@ -196,6 +197,15 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
     write_whole(path, write)
+
+
+def unicode_text(text: str) -> str:
+    """``text`` with an escape in place of each half of a character, which no file can hold.
+
+    >>> print(unicode_text("half of one: \\ud800"))
+    half of one: \\ud800
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def write_text(path: Path, text: str) -> None:

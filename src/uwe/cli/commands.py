@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from uwe import __version__
-from uwe._files import expanded, write_text
+from uwe._files import expanded, unicode_text, write_text
 from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import wide_console
 from uwe.cli.embed import embed_command
@@ -134,7 +134,7 @@ def results_command(
     for path in written:
         check_made(path, sources=[folder], force=force)
     show(curves, bounds)
-    write_text(written[0], summary_csv([*curves, *bounds]))
+    write_text(written[0], unicode_text(summary_csv([*curves, *bounds])))
     for study, picture in zip(studies, written[1:], strict=True):
         plot_curves(study, picture, bounds=bounds_of(study, bounds))
     print("Written: " + ", ".join(map(str, written)))

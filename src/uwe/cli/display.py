@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Display",
-    "curve_table",
+    "curve_tables",
     "curve_title",
     "plain_console",
     "plan_table",
@@ -39,6 +39,8 @@ __all__ = [
 
 _MEBIBYTE = 2**20
 _WIDE = 160
+_FEW = 6  # budgets that stay side by side in a narrow terminal, in cells of several lines
+_FRAME = 3  # signs about a cell
 
 
 class Display:
@@ -149,23 +151,67 @@ def curve_title(curves: Sequence[Curve], details: str) -> str:
     return f"{named}: {told}, {spread}n = {n} seed{'s' if n > 1 else ''}"
 
 
-def curve_table(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> Table:
-    """Values per budget, and the labels needed to reach what random reaches at the end."""
+def curve_tables(
+    curves: Sequence[Curve], bounds: Sequence[Curve] = (), *, width: int = _WIDE
+) -> list[Table]:
+    """Values per budget, and the labels needed to reach what random reaches at the end.
+
+    A line is a strategy. Where the budgets are too many for that, a line is a budget, and the
+    strategies are in as many tables as they need.
+
+    Args:
+        curves: of a study.
+        bounds: its upper bounds.
+        width: of the console.
+    """
     from uwe.report import curve_lines, random_target, short_unit
 
     target, unit = random_target(curves), short_unit(curves)
-    table = Table()
-    table.add_column("strategy")
-    for label in sorted({int(label) for curve in curves for label in curve.labels}):
-        table.add_column(f"{label:,}", justify="right")
+    labels = sorted({int(label) for curve in curves for label in curve.labels})
+    titles = ["strategy", *(f"{label:,}" for label in labels)]
     if target is not None:
-        table.add_column(f"labels to\n{unit.value(target)}", justify="right")
-    for line in curve_lines(curves):
+        titles.append(f"labels to\n{unit.value(target)}")
+    lines = list(curve_lines(curves))
+    if _width_of(zip(titles, *lines, strict=True)) <= width or len(labels) <= _FEW:
+        tables = [_table_of(titles, lines)]
+    else:
+        names = ["labels", *titles[1:-1], titles[-1].replace("\n", " ")]
+        tables = [
+            _table_of([names[0], *(line[0] for line in its)], list(zip(*rows, strict=True)))
+            for its in _fitting(names, lines, width)
+            for rows in [[names[1:], *(line[1:] for line in its)]]
+        ]
+    below = [*_target_line(target, unit), *(_bound_line(bound, unit) for bound in bounds)]
+    tables[-1].caption = "\n".join(below) or None
+    tables[-1].caption_justify = "left"
+    return tables
+
+
+def _table_of(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> Table:
+    table = Table()
+    for at, title in enumerate(titles):
+        table.add_column(title, justify="right" if at else "left")
+    for line in lines:
         table.add_row(*line)
-    lines = [*_target_line(target, unit), *(_bound_line(bound, unit) for bound in bounds)]
-    table.caption = "\n".join(lines) or None
-    table.caption_justify = "left"
     return table
+
+
+def _width_of(columns: Iterable[Sequence[str]]) -> int:
+    """Signs in a line of a table of these columns, its frame included."""
+    parts = (max(len(part) for cell in its for part in cell.split("\n")) for its in columns)
+    return 1 + sum(part + _FRAME for part in parts)
+
+
+def _fitting(
+    names: Sequence[str], lines: Sequence[Sequence[str]], width: int
+) -> list[list[Sequence[str]]]:
+    """The lines in groups that fit side by side, each of at least one."""
+    groups: list[list[Sequence[str]]] = [[]]
+    for line in lines:
+        if groups[-1] and _width_of([names, *groups[-1], line]) > width:
+            groups.append([])
+        groups[-1].append(line)
+    return groups
 
 
 def plan_table(plans: Sequence[RunPlan]) -> Table:

@@ -70,6 +70,8 @@ def report_command(
 
     from uwe.report import build_report, write_report
 
+    if data_dir is not None and not expanded(data_dir).is_dir():
+        raise InputError(f"--data-dir is {data_dir}, and there is no such folder")
     written = _written(expanded(paths[0]), output, html, formats)
     for path in written:
         check_made(path, sources=paths, force=force)
@@ -147,14 +149,20 @@ def _read(paths: Sequence[Path]) -> tuple[list[Curve], list[Curve]]:
     for path in paths:
         if path.is_file() or not path.exists():
             files.append(path)
+        elif not path.is_dir():
+            raise InputError(f"{path} is no file and no folder; name results folders or CSV files")
         elif tables_in(path):
             curves += find_curves(path)
             bounds += find_bounds(path)
         else:
-            files += list(filter(is_shown, sorted(path.rglob("*.csv")))) or _nothing_in(path)
+            files += list(filter(is_shown, sorted(_csv_below(path)))) or _nothing_in(path)
     curves += read_others(files) if files else []
     _check_distinct(curves)
     return curves, bounds
+
+
+def _csv_below(folder: Path) -> list[Path]:
+    return [*folder.rglob("*.csv"), *folder.rglob("*.csv.gz")]
 
 
 def _nothing_in(folder: Path) -> list[Path]:

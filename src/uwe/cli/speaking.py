@@ -37,25 +37,43 @@ def spoken(program: str, work: Callable[[], Any]) -> int:
         with ended_by_signals():
             work()
     except KeyboardInterrupt as interrupt:
-        code, where = exit_code(interrupt), str(interrupt) or "before the first run"
-        _say(
-            program,
-            f"{_ENDINGS.get(code, 'interrupted')} {where}; every finished step is kept, and the "
-            "same command resumes there",
-        )
-        return code
+        return _interrupted(program, interrupt)
     except SystemExit as end:
         if (place := place_in_user_code(end)) is None:
             raise
         _say(program, f"{place} ends the program; leave that out")
         return _MISTAKE
     except Exception as error:
+        if (behind := _interrupt_behind(error)) is not None:
+            return _interrupted(program, behind)
         if os.environ.get(_DEBUG):
             traceback.print_exc()
         told = _mistake(error)
         _say(program, _fault(error) if told is None else told)
         return _FAULT if told is None else _MISTAKE
     return 0
+
+
+def _interrupted(program: str, interrupt: KeyboardInterrupt) -> int:
+    """Say where the work stood, and return the exit code."""
+    code, where = exit_code(interrupt), str(interrupt) or "before the first run"
+    _say(
+        program,
+        f"{_ENDINGS.get(code, 'interrupted')} {where}; every finished step is kept, and the same "
+        "command resumes there",
+    )
+    return code
+
+
+def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The signal that led to an error: modules in C that are being imported make others of it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, KeyboardInterrupt):
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def shown(work: Callable[[Display], T]) -> T:

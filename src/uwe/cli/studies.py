@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from itertools import chain
 
-from uwe.cli.display import curve_table, curve_title, wide_console
+from uwe.cli.display import curve_tables, curve_title, wide_console
 from uwe.runs import Curve, Study, bounds_of, by_study, details_of
 from uwe.runs.names import fitted_name
 
@@ -18,7 +18,8 @@ def show(curves: Sequence[Curve], bounds: Sequence[Curve] = ()) -> None:
     details = details_of(curve.study for curve in curves)
     for study in by_study(curves):
         console.print(curve_title(study, details[study[0].study]))
-        console.print(curve_table(study, bounds_of(study, bounds)))
+        for table in curve_tables(study, bounds_of(study, bounds), width=console.width):
+            console.print(table)
 
 
 def picture_name(study: Study, taken: Collection[str]) -> str:

@@ -1,7 +1,8 @@
 """The files of runs beside their tables: journals, outputs, features; and the data set itself.
 
 Runs of other programs lack these files, and a user may have removed them. The functions then return
-None, and the report says what it leaves out.
+None, and the report says what it leaves out. A file that is there must be the one that the run's
+journal vouches for.
 """
 
 from __future__ import annotations
@@ -10,18 +11,20 @@ import csv
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from uwe import journal
-from uwe._files import expanded, read_tensors
+from uwe._files import expanded
 from uwe._types import FloatArray
 from uwe.data import Dataset, dataset_names, load_dataset
 from uwe.errors import DataError, UweError, damaged
-from uwe.journal import Event
+from uwe.journal import Event, Queried, Trained
+from uwe.journal import read as read_journal
 from uwe.report.evidence import Evidence, EvidentRun
-from uwe.runs import Record
+from uwe.runs import Record, RunFiles
+from uwe.runs.digests import digests_of, read_recorded
+from uwe.runs.intact import events_of_run
 from uwe.tables import open_table
 from uwe.tasks import Task
 
@@ -53,7 +56,7 @@ def events_of(record: Record | None) -> list[Event] | None:
     """The events of a run."""
     if record is None or not record.files.journal.is_file():
         return None
-    return journal.read(record.files.journal)
+    return events_of_run(record)
 
 
 def test_logits(record: Record | None, cycle: int, name: str) -> FloatArray | None:
@@ -63,18 +66,21 @@ def test_logits(record: Record | None, cycle: int, name: str) -> FloatArray | No
     """
     if record is None:
         return None
-    found = _tensor(_test_files(record, cycle), name)
+    found = _tensor(_of_test(record, cycle), name)
     return None if found is None else found.double().numpy()
 
 
 def test_predicted(record: Record | None, cycle: int, task: Task) -> Array | None:
     """The predicted target of each test row by the model of a cycle."""
-    return None if record is None else _predicted(_test_files(record, cycle), task)
+    return None if record is None else _predicted(_of_test(record, cycle), task)
 
 
 def pool_predicted(record: Record | None, cycle: int, task: Task) -> Array | None:
     """The predicted target of each pool row by the model that decided the query of ``cycle``."""
-    return None if record is None else _predicted([record.files.pool_logits(cycle)], task)
+    if record is None:
+        return None
+    files = record.files
+    return _predicted(_Stored(files.pool_logits(cycle), "pool_logits", files, cycle), task)
 
 
 def pool_tensor(record: Record | None, cycle: int, name: str) -> FloatArray | None:
@@ -89,11 +95,14 @@ def pool_tensor(record: Record | None, cycle: int, name: str) -> FloatArray | No
         return None
     files = record.files
     measures = _MEASURES if record.measure is None else (record.measure,)
+    what = name if name in ("features", "uncertainty") else "pool_logits"
     paths = {
         "features": [files.features(cycle)],
         "uncertainty": [files.uncertainty(cycle, measure) for measure in measures],
-    }.get(name, [files.pool_logits(cycle)])
-    found = _tensor(paths, name)
+        "pool_logits": [files.pool_logits(cycle)],
+    }[what]
+    path = next(filter(Path.is_file, paths), paths[0])
+    found = _tensor(_Stored(path, what, files, cycle), name)
     return None if found is None else found.numpy()
 
 
@@ -166,22 +175,38 @@ def data_of(evidence: Evidence, data_dir: Path | None) -> tuple[Dataset | None, 
     return data, ""
 
 
-def _test_files(record: Record, cycle: int) -> list[Path]:
-    paths = [record.files.test_logits(cycle)]
-    return [*paths, record.cycle0_files.test_logits(0)] if cycle == 0 else paths
+class _Stored(NamedTuple):
+    """A file of tensors, the run that wrote it, and the event that vouches for it."""
+
+    path: Path
+    what: str
+    of: RunFiles
+    cycle: int
+    kind: type[Queried | Trained] = Queried
 
 
-def _tensor(paths: Sequence[Path], name: str) -> torch.Tensor | None:
-    """The tensor of that name in the first of the files that is there."""
-    path = next((path for path in paths if path.is_file()), None)
-    return None if path is None else read_tensors(path).get(name)
+def _of_test(record: Record, cycle: int) -> _Stored:
+    files = record.files
+    if cycle == 0 and not files.test_logits(0).is_file():
+        files = record.cycle0_files
+    return _Stored(files.test_logits(cycle), "test_logits", files, cycle, Trained)
 
 
-def _predicted(paths: Sequence[Path], task: Task) -> Array | None:
+def _tensor(stored: _Stored, name: str) -> torch.Tensor | None:
+    """The tensor of that name; None where the file is not there."""
+    if not stored.path.is_file():
+        return None
+    its = stored.of.journal
+    events = read_journal(its, run=stored.of.stem)
+    digest = digests_of(events, stored.kind, stored.cycle).get(stored.what)
+    return read_recorded(stored.path, digest, its).get(name)
+
+
+def _predicted(stored: _Stored, task: Task) -> Array | None:
     """Targets that a task predicts from stored outputs; None where one is not stored."""
     from uwe.predictions import Predictions  # here, so that reading tables needs no torch
 
-    outputs = {name: _tensor(paths, name) for name in task.outputs}
+    outputs = {name: _tensor(stored, name) for name in task.outputs}
     there = {name: tensor for name, tensor in outputs.items() if tensor is not None}
     return task.predicted(Predictions(outputs=there)) if next(iter(outputs)) in there else None
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from uwe._files import write_text
+from uwe._files import unicode_text, write_text
 from uwe.errors import InputError, require_known
 from uwe.report.artefacts import data_of
 from uwe.report.comparison import Comparison, compare
@@ -99,7 +99,7 @@ def write_report(report: Report, path: Path) -> None:
         RunError: the file cannot be written.
     """
     kind = require_known(path.suffix.lstrip("."), FORMATS, "format")
-    text = FORMATS[kind](report)
+    text = unicode_text(FORMATS[kind](report))
     if not path.is_file() or path.read_bytes() != text.encode():
         write_text(path, text)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from uwe._files import write_text
+from uwe._files import unicode_text, write_text
 from uwe.errors import InputError
 from uwe.report.charts import Series, lines_across
 from uwe.report.charts.colours import COLOURS, DARK, LIGHT
@@ -43,7 +43,7 @@ def plot_curves(curves: Sequence[Curve], path: Path, *, bounds: Sequence[Curve] 
     """
     if path.suffix != ".svg":
         raise InputError(f"the picture is SVG, so its name must end in .svg, not {path.name!r}")
-    picture = curves_svg(curves, bounds)
+    picture = unicode_text(curves_svg(curves, bounds))
     if not path.is_file() or path.read_bytes() != picture.encode():
         write_text(path, picture)
 

@@ -54,8 +54,8 @@ def parse_budgets(text: str) -> tuple[int, ...]:
     """
     if text in BUDGETS:
         return BUDGETS[text]
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(_NUMBER.fullmatch(part) for part in parts):
+    parts = [part.strip() for part in text.split(",")]
+    if not all(_NUMBER.fullmatch(part) for part in parts):
         if any(character.isalpha() for character in text):
             require_known(text, BUDGETS, "budget")
         raise InputError(f"budgets are a name or numbers such as 100,200,400, not {text!r}")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from uwe.errors import DataError, InputError
+from uwe.runs.intact import require_as_in_journal, say_lost_table
 from uwe.runs.metric import DEFAULT_TASK, metric_of, task_of, task_told
 from uwe.runs.names import Kind, RunName, tables_in
 from uwe.runs.others import read_others
@@ -51,10 +52,12 @@ def find_curves(folder: Path, *, only: Set[Path] | None = None) -> list[Curve]:
         InputError: the folder is missing or holds no results, or the name of a table without a
             record holds no seed.
         DataError: a table is broken.
-        RunError: a record has a format that this version does not read.
+        RunError: a record or a journal is damaged or of a format that this version does not read,
+            or a table contradicts its journal.
     """
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}")
+        told = f"{folder} is no folder" if folder.exists() else f"there is no folder {folder}"
+        raise InputError(f"{told}; name a results folder")
     runs = _runs(folder, "run")
     known = {run.path for run in runs}
     strays = [path for path in tables_in(folder) if path not in known]
@@ -86,12 +89,16 @@ def bounds_of(curves: Sequence[Curve], bounds: Sequence[Curve]) -> list[Curve]:
 
 
 def _runs(folder: Path, kind: Kind) -> list[_Run]:
-    named = ((record, record.name) for record in find_runs(folder))
-    return [
-        _run(record, name)
-        for record, name in named
-        if name is not None and name.kind == kind and record.files.table.is_file()
-    ]
+    found = []
+    for record in find_runs(folder):
+        name = record.name
+        if name is None or name.kind != kind:
+            continue
+        if record.files.table.is_file():
+            found.append(_run(record, name))
+        else:
+            say_lost_table(record)
+    return found
 
 
 def _run(record: Record, name: RunName) -> _Run:
@@ -164,6 +171,7 @@ def _curve(runs: Sequence[_Run], method: str) -> Curve:
     longest = max((labels for labels, _ in read), key=len)
     shown = np.full((len(read), len(longest)), np.nan)
     for at, (run, (labels, values)) in enumerate(zip(runs, read, strict=True)):
+        require_as_in_journal(run.record, (labels, values))
         if not np.array_equal(labels, longest[: len(labels)]):
             raise DataError(
                 f"{run.path} has budgets {labels.tolist()}, but another seed of {method} has "

@@ -15,6 +15,7 @@ from uwe.errors import InputError
 from uwe.runs.metric import ACCURACY
 from uwe.runs.study import Curve, Study
 from uwe.runs.tables import cycles_in, metric_in, open_cycles
+from uwe.tables import stem_of
 from uwe.tasks import Metric
 
 __all__ = ["read_others"]
@@ -78,13 +79,14 @@ def _named(path: Path) -> tuple[str, int]:
     """Strategy and seed from a file's name, or its folder's."""
     if not path.exists():
         raise InputError(f"there is no {path}; give results folders or CSV files that are there")
-    found = _SEED.search(path.stem)
+    stem = stem_of(path)
+    found = _SEED.search(stem)
     if found is None:
         raise InputError(
             f"the name of {path} holds no seed, so it cannot be paired with other runs; call it "
             "STRATEGY_s1.csv or STRATEGY/seed1.csv"
         )
-    left = (path.stem[: found.start()] + path.stem[found.end() :]).strip("_-. ")
+    left = (stem[: found.start()] + stem[found.end() :]).strip("_-. ")
     left = re.sub(r"[_\-. ]{2,}", "_", left)
     folder = path.absolute().parent.name
     return (folder if left.lower() in _SAYS_NOTHING else left), int(found[1])

@@ -44,6 +44,7 @@ MOST_THREADS = 1024
 
 _LARGEST = 2**31 - 1
 _MOST = {"threads": MOST_THREADS, "inference_batch": _LARGEST}
+_BITS = (32, 64)
 _FORMAT = 1
 _PACKAGES = ("uwe", "torch", "numpy", "safetensors", "datasets", "transformers", "scikit-learn")
 
@@ -107,6 +108,9 @@ def read_record(path: Path) -> Record:
     try:
         return _checked(path, _content(path))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, OSError):
+            told = error.strerror or error
+            raise RunError(f"cannot read {path}: {told}; put it back, or {OTHER_FOLDER}") from error
         what = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise RunError(
             f"{path} is not the record of a run: {what}; put it back, or {OTHER_FOLDER}"
@@ -117,13 +121,20 @@ def records_in(folder: Path) -> Iterator[Record]:
     """All records below a folder, in the order of their paths; other JSON files are skipped.
 
     Raises:
-        RunError: a record has another format.
+        RunError: a record has another format, or what a journal stands beside is not its record.
     """
     for path in filter(is_shown, sorted(folder.rglob("*.json"))):
+        has_journal = path.with_name(f"{path.stem}.journal.jsonl").exists()
         try:
-            yield _checked(path, _content(path))
+            record = read_record(path) if has_journal else _checked(path, _content(path))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
+        if record.name is None or record.files.record.name == path.name:
+            yield record
+        elif has_journal:
+            raise RunError(
+                f"{path} is the record of another run, {record.files.stem}; restore it from a copy"
+            )
 
 
 FLOAT_BITS = "float_bits"
@@ -235,6 +246,11 @@ def _require_fixed(path: Path, fixed: Mapping[str, Any], name: str, remedy: str)
         raise RunError(
             f"{path} says {name} {value}, which must be from 1 to {most}; restore the record from "
             f"a copy, or {remedy}"
+        )
+    if name == FLOAT_BITS and value not in _BITS:
+        raise RunError(
+            f"{path} says {name} {value}, which must be 32 or 64; restore the record from a copy, "
+            f"or {remedy}"
         )
     return value
 

@@ -29,6 +29,7 @@ __all__ = [
 _LABELS = "n_labeled"
 _PERCENT = 100
 _MOST_LABELS = 1 << 53  # the largest whole number of which each one below is a float
+_LARGEST = 1e100  # a value whose square, and the sum of many, is a float
 
 CycleRows: TypeAlias = tuple[npt.NDArray[np.int64], FloatArray]
 
@@ -176,7 +177,12 @@ def _numbers(table: Table, row: int, labels: str, value: str, metric: Metric) ->
             f"{where} is not a row of results: {metric.test_column} is {value!r}, and a share from "
             "0 to 1 is wanted; divide percents by 100"
         )
-    is_whole = 1 <= count <= _MOST_LABELS and count.is_integer()
+    if _LARGEST < abs(number) <= most:
+        raise DataError(
+            f"{where} is too large to be averaged: {metric.test_column} is {value!r}, and "
+            f"{_LARGEST:g} is the most"
+        )
+    is_whole = 1 <= count < _MOST_LABELS and count.is_integer()
     if not (is_whole and np.isfinite(number) and least <= number <= most):
         raise DataError(
             f"{where} is not a row of results: "

@@ -35,6 +35,7 @@ _LINE_ENDS = re.compile(rb"\r\n|\n|\r")
 _LETTER = re.compile(rb"[^\r\n]")
 _BLANK_LINES = (b"\n\n", b"\n\r\n", b"\r\r")
 _DECIMAL_COMMA = r"^\s*([+-]?[0-9]*(,[0-9]+)?([eE][+-]?[0-9]+)?)?\s*$"
+_THOUSANDS = r"^\s*[+-]?[0-9]{1,3}(\.[0-9]{3})+\s*$"
 
 
 def open_delimited(path: Path, encoding: str | None = None) -> Table:
@@ -53,6 +54,8 @@ def open_delimited(path: Path, encoding: str | None = None) -> Table:
     header, parsed = _parsed(file, dialect)
     columns = dict(zip(header, parsed.columns, strict=True))
     commas = () if dialect.separator == "," else _decimal_commas(columns)
+    if commas:
+        _require_no_thousands(path, columns, commas[0])
     columns |= {name: _with_points(columns[name]) for name in commas}
     names, index = without_index(header)
     say_adapted(path, file.adapted, dialect.adapted(usual), _decimals(commas), about_index(index))
@@ -321,6 +324,18 @@ def _decimal_commas(columns: Mapping[str, Any]) -> tuple[str, ...]:
         and compute.any(compute.match_substring(column, ",")).as_py()
         and compute.all(compute.match_substring_regex(column, _DECIMAL_COMMA)).as_py()
     )
+
+
+def _require_no_thousands(path: Path, columns: Mapping[str, Any], other: str) -> None:
+    """Beside decimal commas, the point of 1.000 parts thousands; it would be read as one."""
+    for name, column in columns.items():
+        if name in ID_NAMES or not len(column):
+            continue
+        if compute.all(compute.match_substring_regex(column, _THOUSANDS)).as_py():
+            raise DataError(
+                f"column {name!r} of {path} holds {column[0].as_py()!r}, where column {other!r} "
+                "has decimal commas; write thousands without a point"
+            )
 
 
 def _with_points(column: Any) -> Any:

@@ -40,7 +40,7 @@ class _Frame:
         self._place = _PLACES[scale]
         self.right, self.bottom = size[0] - _RIGHT, size[1] - _BOTTOM
         self.height = size[1]
-        margin = 0.04 * (high - low or 1.0)
+        margin = 0.04 * (high - low or abs(high) or 1.0)
         self.low, self.high = low - margin, high + margin
         self.ticks = nice_ticks(self.low, self.high)
         self.left = max(_LEFT, width_of([f"{tick:g}" for tick in self.ticks]) + _BESIDE)
