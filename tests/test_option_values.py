@@ -159,3 +159,16 @@ def test_a_plug_in_that_is_broken_is_named(value: str, told: str) -> None:
         _plugins.loaded(point)
     assert told in str(c.value)
     assert value in str(c.value)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_option_that_training_refuses_leaves_nothing_behind(
+    jobs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """kernel=precomputed is refused before a file is written, so the right one can follow."""
+    command = ["run", "sklearn:wine", "--model", "sklearn:svm.SVC", "--budgets", "10,20"]
+    command += ["--results", str(tmp_path / "results"), "--jobs", jobs, "--no-report"]
+    assert main([*command, "--model-option", "kernel=precomputed"]) == 2
+    assert "square kernel matrix" in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "results").exists()
+    assert main([*command, "--model-option", "kernel=linear"]) == 0
