@@ -426,3 +426,21 @@ def test_ids_of_rows_from_python() -> None:
     assert data.ids == tuple(map(str, HASHES))
     with pytest.raises(uwe.DataError, match="repeats, in rows 0 and 2"):
         uwe.Dataset.from_rows("d", (rows, y), ids=["a", "b", "a"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "utf-8-sig"])
+def test_a_list_of_ids_may_be_in_another_encoding(
+    encoding: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """ids.txt of a folder is recognised as other text files are, and that is said."""
+    (tmp_path / "pool").mkdir()
+    np.save(tmp_path / "pool" / "features.npy", FEATURES)
+    (tmp_path / "pool" / "ids.txt").write_bytes("a\r\nZo\u00e9\r\nc\r\n".encode(encoding))
+    assert open_pool(tmp_path / "pool").ids(3) == ["a", "Zo\u00e9", "c"]
+    assert ("read as" in caplog.text) == (encoding != "utf-8-sig")
+
+
+def test_a_floating_id_is_shown_as_a_number() -> None:
+    """An error shows 1.5, not NumPy's name of it."""
+    with pytest.raises(uwe.DataError, match=r"row 1 holds 1\.5;"):
+        as_ids(np.array([1.0, 1.5]), "ids")

@@ -275,3 +275,10 @@ def test_two_orders_agree_or_are_refused(one: list[int], other: list[int]) -> No
         with pytest.raises(uwe.InputError, match="a and b have different indices"):
             require_same_order(columns)
     assert as_array(columns["a"]).tolist() == list(range(6))
+
+
+@pytest.mark.parametrize("index", [5, pd.DataFrame(X)])
+def test_an_index_that_is_no_list_is_refused(index: Any) -> None:
+    """The frame itself, or a number, given as the index of the picks, is said in a line."""
+    with pytest.raises(uwe.InputError, match=r"such as frame\.index, not a value of type"):
+        uwe.select(X, 5, probs=PROBS).to_frame(index)

@@ -145,7 +145,7 @@ def _as_tensor(name: str, value: ArrayLike, axes: Sequence[str]) -> torch.Tensor
         raise InputError(f"{name} must be [{', '.join(axes)}], not of shape {tuple(tensor.shape)}")
     if 0 in tensor.shape:
         raise InputError(f"{name} is empty, of shape {tuple(tensor.shape)}")
-    return as_floating(tensor)
+    return as_floating(name, tensor)
 
 
 def _length(
