@@ -444,3 +444,20 @@ def test_a_floating_id_is_shown_as_a_number() -> None:
     """An error shows 1.5, not NumPy's name of it."""
     with pytest.raises(uwe.DataError, match=r"row 1 holds 1\.5;"):
         as_ids(np.array([1.0, 1.5]), "ids")
+
+
+def test_a_column_called_id_in_capitals_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """ID is no name of ids; since it looks like one, a run and a pool say that it is data."""
+    path = tmp_path / "t.csv"
+    lines = "".join(f"{at},{at % 7},{'ab'[at % 2]}\n" for at in range(30))
+    path.write_text("ID,features_0,label\n" + lines)
+    load_labelled_rows(str(path))
+    assert "column 'ID' is data like any other" in caplog.text
+    caplog.clear()
+    assert open_pool(path).ids(30) == [str(at) for at in range(30)]
+    assert "column 'ID' is data like any other" in caplog.text
+    caplog.clear()
+    open_pool(path, {"ids": "ID"}).ids(30)
+    assert "column 'ID'" not in caplog.text

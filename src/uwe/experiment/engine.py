@@ -205,10 +205,10 @@ def ensure_cycle0(prepared: Prepared, progress: Progress | None = None) -> list[
 
 
 def _require_trainable(prepared: Sequence[Prepared]) -> None:
-    """Train estimators with options once on the rows of cycle 0, before a file is written.
+    """Train estimators with parameters once on the rows of cycle 0, before a file is written.
 
-    scikit-learn looks at some options in training alone, and the record of a run with a wrong one
-    would stand in the way of the right one.
+    scikit-learn looks at some parameters in training alone, and the record of a run with a wrong
+    one would stand in the way of the right one.
 
     Raises:
         RunError: the estimator cannot be trained.
@@ -218,8 +218,11 @@ def _require_trainable(prepared: Sequence[Prepared]) -> None:
     first = {id(each.learner): each for each in reversed(prepared)}
     for each in first.values():
         learner, data = each.learner, each.dataset
-        is_own = isinstance(learner, SklearnLearner) and each.experiment.learner.model_options
-        if not is_own or each.cycle0_files.journal.exists() or has_own_cycle0(each.files):
+        named = each.experiment.learner
+        is_plain = isinstance(named.model, str) and not named.model_options
+        if is_plain or not isinstance(learner, SklearnLearner):
+            continue
+        if each.cycle0_files.journal.exists() or has_own_cycle0(each.files):
             continue
         rows = draw_rows(each)
         log.disabled, former = True, log.disabled  # what it has to say follows in cycle 0

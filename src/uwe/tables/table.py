@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,8 @@ __all__ = [
     "blocks_of",
     "without_index",
 ]
+
+log = logging.getLogger("uwe")
 
 LABEL_NAMES = ("label", "labels")
 """Names of the column of labels; a table has one of them."""
@@ -280,7 +283,7 @@ class Table:
         Raises:
             DataError: a value is no id, or the table has both ``ids`` and ``id``.
         """
-        column = self._id_column() if name is None else name
+        column = self.id_column() if name is None else name
         if column is None:
             return None
         return as_ids(self.values(column), f"{self.name}: {column}", self.where)
@@ -293,12 +296,24 @@ class Table:
         """
         ids = self.ids(name)
         if ids is not None:
-            column = name or self._id_column()
+            column = name or self.id_column()
             checked_ids(ids, f"{self.name}: {column}")
         return ids
 
-    def _id_column(self) -> str | None:
-        return id_column([name for name in ID_NAMES if self.first([name])], self.name)
+    def id_column(self) -> str | None:
+        """The column called ``ids`` or ``id``, or None; the log says where one is called ``ID``.
+
+        Raises:
+            DataError: there are both.
+        """
+        found = id_column([name for name in ID_NAMES if self.first([name])], self.name)
+        alike = [name for name in self.columns if name.lower() in ID_NAMES]
+        if found is None and alike:
+            log.warning(
+                "%s: column %r is data like any other; call it 'id' if it holds ids",
+                self.name, alike[0],
+            )  # fmt: skip
+        return found
 
     def first(self, names: Sequence[str]) -> str | None:
         """The first of ``names`` that is a column, or None."""
