@@ -227,7 +227,9 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     from safetensors.torch import save  # with torch, which the command line's errors do not need
 
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    if sum(map(_size, on_cpu.values())) > _COPIED and all(map(_kind, on_cpu.values())):
+    if sum(map(_tensor_size, on_cpu.values())) > _COPIED and all(
+        map(_tensor_type, on_cpu.values())
+    ):
         write_whole(path, lambda file: _write_large(file, on_cpu))
     else:
         # safetensors' own writer would not tell a full disk from anything else
@@ -235,14 +237,14 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
 
 
 _COPIED = 2**26  # bytes of tensors that are copied to be written, which safetensors does twice
-_KINDS = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+_TENSOR_TYPES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 
 
-def _kind(tensor: torch.Tensor) -> str | None:
-    return _KINDS.get(str(tensor.dtype).removeprefix("torch."))
+def _tensor_type(tensor: torch.Tensor) -> str | None:
+    return _TENSOR_TYPES.get(str(tensor.dtype).removeprefix("torch."))
 
 
-def _size(tensor: torch.Tensor) -> int:
+def _tensor_size(tensor: torch.Tensor) -> int:
     return tensor.numel() * tensor.element_size()
 
 
@@ -254,9 +256,9 @@ def _write_large(file: BinaryIO, tensors: Mapping[str, torch.Tensor]) -> None:
     at = 0
     ordered = sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0]))
     for name, tensor in ordered:
-        offsets = [at, at := at + _size(tensor)]
+        offsets = [at, at := at + _tensor_size(tensor)]
         header[name] = {
-            "dtype": _kind(tensor), "shape": list(tensor.shape), "data_offsets": offsets,
+            "dtype": _tensor_type(tensor), "shape": list(tensor.shape), "data_offsets": offsets,
         }  # fmt: skip
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
