@@ -374,3 +374,21 @@ def test_another_cycle_0_under_a_run_is_refused(tmp_path: Path) -> None:
     model.write_bytes(model.read_bytes()[:-1] + b"\x01")
     with pytest.raises(uwe.RunError, match="does not match the model recorded in its journal"):
         uwe.run(experiment(tmp_path))
+
+
+def test_losses_in_pieces_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss of many rows of many classes, of which a part is copied at once, is the mean."""
+    from uwe.experiment import steps
+    from uwe.oracle import simulated
+    from uwe.pool import Pool
+    from uwe.predictions import Predictions
+    from uwe.tasks import classification
+
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 50)
+    predictions = Predictions(torch.from_numpy(rng.normal(size=(50, 3))))
+    oracle = simulated(classification(3), y, noise=0.0, seed=1)
+    pool = Pool.untouched(50).answer_unasked(np.arange(7), y[:7])
+    whole = steps._losses(oracle, predictions, pool, np.arange(7))
+    monkeypatch.setattr(steps, "_AT_ONCE", 16)
+    assert steps._losses(oracle, predictions, pool, np.arange(7)) == pytest.approx(whole)

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save
 
+from uwe._files import _write_large, read_tensors, write_tensors
 from uwe.cli import main
 
 
@@ -115,3 +118,28 @@ def test_a_log_that_cannot_be_written(
     log.symlink_to("/dev/full")
     line = refused(small_run(copied_run))
     assert f"cannot write {log}: the disk is full" in line
+
+
+def test_large_tensors_are_written_as_small_ones_are() -> None:
+    """What is written without a copy is, byte for byte, what safetensors writes."""
+    tensors = {
+        "b": torch.arange(21.0).double().reshape(7, 3),
+        "a": torch.arange(5.0).double(),
+        'é"': torch.arange(3.0),
+        "half": torch.arange(3.0).bfloat16(),
+        "scalar": torch.tensor(3.0),
+    }
+    file = io.BytesIO()
+    _write_large(file, tensors)
+    assert file.getvalue() == save(tensors)
+
+
+def test_large_tensors_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tensors beyond the size that is copied are read as they were."""
+    monkeypatch.setattr("uwe._files._COPIED", 8)
+    large = {"logits": torch.arange(12.0).reshape(3, 4), "more": torch.arange(3.0).double()}
+    write_tensors(tmp_path / "t.safetensors", large)
+    found = read_tensors(tmp_path / "t.safetensors")
+    assert all(torch.equal(found[name], of) for name, of in large.items())
+    write_tensors(tmp_path / "t.safetensors", {"whole": torch.arange(12)})
+    assert read_tensors(tmp_path / "t.safetensors")["whole"].tolist() == list(range(12))

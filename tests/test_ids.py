@@ -426,3 +426,38 @@ def test_ids_of_rows_from_python() -> None:
     assert data.ids == tuple(map(str, HASHES))
     with pytest.raises(uwe.DataError, match="repeats, in rows 0 and 2"):
         uwe.Dataset.from_rows("d", (rows, y), ids=["a", "b", "a"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "utf-8-sig"])
+def test_a_list_of_ids_may_be_in_another_encoding(
+    encoding: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """ids.txt of a folder is recognised as other text files are, and that is said."""
+    (tmp_path / "pool").mkdir()
+    np.save(tmp_path / "pool" / "features.npy", FEATURES)
+    (tmp_path / "pool" / "ids.txt").write_bytes("a\r\nZo\u00e9\r\nc\r\n".encode(encoding))
+    assert open_pool(tmp_path / "pool").ids(3) == ["a", "Zo\u00e9", "c"]
+    assert ("read as" in caplog.text) == (encoding != "utf-8-sig")
+
+
+def test_a_floating_id_is_shown_as_a_number() -> None:
+    """An error shows 1.5, not NumPy's name of it."""
+    with pytest.raises(uwe.DataError, match=r"row 1 holds 1\.5;"):
+        as_ids(np.array([1.0, 1.5]), "ids")
+
+
+def test_a_column_called_id_in_capitals_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """ID is no name of ids; since it looks like one, a run and a pool say that it is data."""
+    path = tmp_path / "t.csv"
+    lines = "".join(f"{at},{at % 7},{'ab'[at % 2]}\n" for at in range(30))
+    path.write_text("ID,features_0,label\n" + lines)
+    load_labelled_rows(str(path))
+    assert "column 'ID' is data like any other" in caplog.text
+    caplog.clear()
+    assert open_pool(path).ids(30) == [str(at) for at in range(30)]
+    assert "column 'ID' is data like any other" in caplog.text
+    caplog.clear()
+    open_pool(path, {"ids": "ID"}).ids(30)
+    assert "column 'ID'" not in caplog.text

@@ -353,3 +353,69 @@ def test_folders_with_a_file_of_labels(tmp_path: Path, caplog: pytest.LogCapture
     assert data.classes == ("1", "2")
     assert data.train.y[list(data.ids).index("3.png")] == -1
     assert int((data.train.y == -1).sum()) == 1
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_select_does_not_take_rows_with_an_empty_label_for_labelled(
+    suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file of labels for --labelled, in which b and d have none, leaves b and d to be picked."""
+    np.savez(tmp_path / "pool.npz", ids=np.array(list("abcd")), uncertainty=np.arange(4.0))
+    names, labels = list("abcd"), ["crow", None, "rook", None]
+    path = tmp_path / f"labels{suffix}"
+    frame = pd.DataFrame({"id": names, "label": labels})
+    if suffix == ".parquet":
+        frame.to_parquet(path)
+    elif suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_json(path, orient="records", lines=True)
+    command = ["select", str(tmp_path / "pool.npz"), "-o", str(tmp_path / "picks.txt")]
+    assert main([*command, "-k", "2", "--labelled", str(path)]) == 0
+    assert (tmp_path / "picks.txt").read_text() == "d\nb\n"
+    assert "2 of 4 rows have no label" in caplog.text
+    assert main([*command, "-k", "1", "--exclude", str(path), "--force"]) == 2  # all four
+
+
+def test_a_table_with_label_and_labels_is_refused(tmp_path: Path) -> None:
+    """One of the two would be a feature that tells the label."""
+    path = tmp_path / "t.csv"
+    path.write_text("x,label,labels\n" + "".join(f"{at},{at % 2},{at % 2}\n" for at in range(30)))
+    with pytest.raises(uwe.DataError, match="'label' and 'labels', and both stand for labels"):
+        load_labelled_rows(str(path))
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        [datetime.date(2020, 1, 1 + at % 3) for at in range(30)],
+        [datetime.timedelta(days=at % 3) for at in range(30)],
+        [datetime.datetime(2020, 1, 1 + at % 3) for at in range(30)],
+    ],
+)
+def test_dates_are_names_of_classes(days: list[Any], tmp_path: Path) -> None:
+    """Labels that are dates or durations make one class for each."""
+    path = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"x": np.arange(30.0), "label": days}), path)
+    data = load_labelled_rows(str(path))
+    assert list(data.classes) == sorted(set(map(str, days)))
+
+
+@pytest.mark.parametrize("label", [{"a": 1}, b"crow"])
+def test_structures_and_bytes_are_no_labels(label: Any, tmp_path: Path) -> None:
+    """They have no name, so column and row are named instead."""
+    path = tmp_path / "t.parquet"
+    labels = pyarrow.array([label] * 30)
+    pyarrow.parquet.write_table(pyarrow.table({"x": np.arange(30.0), "label": labels}), path)
+    with pytest.raises(uwe.DataError, match=r"column label holds .* in row 0"):
+        load_labelled_rows(str(path))
+
+
+@pytest.mark.parametrize("labels", [["0", "1.0", "0.0", "1"], ["0", "1", "0", "1"]])
+def test_the_number_of_classes_is_that_of_the_data(labels: list[str], tmp_path: Path) -> None:
+    """The log counts 1 and 1.0 once, as the data set does."""
+    path = tmp_path / "t.csv"
+    path.write_text("x,label\n" + "".join(f"{at},{labels[at % 4]}\n" for at in range(40)))
+    data = load_labelled_rows(str(path))
+    assert list(data.classes) == ["0", "1"]
+    assert any("holds 2 classes" in note for note in data.notes)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 import torch
 
@@ -15,12 +17,13 @@ import uwe
 from uwe._files import read_tensors
 from uwe.cli import main
 from uwe.embedding import gradient
-from uwe.errors import InputError
+from uwe.errors import DataError, InputError
 from uwe.pool import Pool
 from uwe.runs import find_runs
 from uwe.selecting.reasons import assigned
 from uwe.statistics.classification import measure
 from uwe.strategies import Question, find_strategy
+from uwe.tables import open_table
 from uwe.tasks.classification import mean_cross_entropy
 
 UNIX = 1.7e9 + np.arange(60.0)[:, None]  # float32 has steps of 128 there
@@ -276,3 +279,65 @@ def test_many_classes_are_read_in_blocks() -> None:
     probs = z[700].softmax(0)
     probs[z[700].argmax()] -= 1
     assert points.exact(np.array([700])).sqnorms()[0] == pytest.approx(float(probs @ probs))
+
+
+@pytest.mark.parametrize(
+    ("pool", "values"),
+    [("p.csv", 2**60 + 1), ("p.jsonl", 2**63 + 3), ("p.npy", 2**60 + 5), ("p.npz", 2**63 + 7)],
+)
+def test_whole_numbers_that_float64_rounds_are_said(
+    pool: str, values: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Features such as 64-bit hashes lose their last digits, and a word names row and number."""
+    path = tmp_path / pool
+    if pool == "p.csv":
+        path.write_text(f"id,features_0\na,0\nb,{values}\n")
+    elif pool == "p.jsonl":
+        path.write_text(f'{{"id":"a","features_0":0}}\n{{"id":"b","features_0":{values}}}\n')
+    elif pool == "p.npy":
+        np.save(path, np.array([[0], [values]]))
+    else:
+        np.savez(path, features=np.array([[0], [values]], np.uint64))
+    command = ["select", str(path), "-k", "1", "--strategy", "coreset"]
+    assert main([*command, "-o", str(tmp_path / "picks.csv")]) == 0
+    assert str(values) in caplog.text
+    assert "2**53" in caplog.text
+
+
+def test_whole_numbers_that_float64_holds_are_not_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Powers of two are exact at any size; of others only whole numbers are looked at."""
+    path = tmp_path / "p.csv"
+    path.write_text(f"id,features_0\na,{2**60}\nb,0.1234567890123456789\nc,1e30\n")
+    command = ["select", str(path), "-k", "1", "--strategy", "coreset"]
+    assert main([*command, "-o", str(tmp_path / "picks.csv")]) == 0
+    assert "2**53" not in caplog.text
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_run_says_which_feature_is_rounded(
+    suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The column of a table is named, since a model would learn nothing from it."""
+    from uwe.data.labelled_rows import load_labelled_rows
+
+    path = tmp_path / f"t{suffix}"
+    rows = [{"stamp": 2**60 + 16 * (at % 3), "label": f"c{at % 3}"} for at in range(30)]
+    if suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    elif suffix == ".csv":
+        path.write_text("stamp,label\n" + "".join(f"{r['stamp']},{r['label']}\n" for r in rows))
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    load_labelled_rows(str(path))
+    assert "column 'stamp'" in caplog.text
+    assert str(2**60 + 16) in caplog.text
+
+
+def test_a_number_beyond_float64_in_json_lines_is_named(tmp_path: Path) -> None:
+    """A whole number of 400 digits is refused with its line."""
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"id":"a","features_0":1}\n{"id":"b","features_0":1' + "0" * 400 + "}\n")
+    with pytest.raises(DataError, match=r"line 2 of .*'features_0'.*too large for float64"):
+        open_table(path).numbers("features_0")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import uwe
 from uwe import _plugins
 from uwe._settings import is_number, is_whole, require_type, value_of
 from uwe.cli import main, paper
@@ -159,3 +160,33 @@ def test_a_plug_in_that_is_broken_is_named(value: str, told: str) -> None:
         _plugins.loaded(point)
     assert told in str(c.value)
     assert value in str(c.value)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_option_that_training_refuses_leaves_nothing_behind(
+    jobs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """kernel=precomputed is refused before a file is written, so the right one can follow."""
+    command = ["run", "sklearn:wine", "--model", "sklearn:svm.SVC", "--budgets", "10,20"]
+    command += ["--results", str(tmp_path / "results"), "--jobs", jobs, "--no-report"]
+    assert main([*command, "--model-option", "kernel=precomputed"]) == 2
+    assert "square kernel matrix" in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "results").exists()
+    assert main([*command, "--model-option", "kernel=linear"]) == 0
+
+
+def test_an_estimator_that_cannot_be_trained_leaves_nothing_behind(tmp_path: Path) -> None:
+    """After a wrong parameter of an object, the loop runs with the right one."""
+    from sklearn.linear_model import LogisticRegression
+
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    data = uwe.Dataset.from_rows("d", (x, np.arange(60) % 3), (x, np.arange(60) % 3))
+
+    def accuracy(c: float) -> int:
+        model, results = LogisticRegression(C=c), tmp_path / "results"
+        return len(uwe.loop(model, data, "random", budgets=(5, 10), results=results).accuracy)
+
+    with pytest.raises(uwe.RunError, match="'C' parameter"):
+        accuracy(-1)
+    assert not list((tmp_path / "results").rglob("*.json"))
+    assert accuracy(1) == 2

@@ -275,3 +275,32 @@ def test_two_orders_agree_or_are_refused(one: list[int], other: list[int]) -> No
         with pytest.raises(uwe.InputError, match="a and b have different indices"):
             require_same_order(columns)
     assert as_array(columns["a"]).tolist() == list(range(6))
+
+
+@pytest.mark.parametrize("index", [5, pd.DataFrame(X)])
+def test_an_index_that_is_no_list_is_refused(index: Any) -> None:
+    """The frame itself, or a number, given as the index of the picks, is said in a line."""
+    with pytest.raises(uwe.InputError, match=r"such as frame\.index, not a value of type"):
+        uwe.select(X, 5, probs=PROBS).to_frame(index)
+
+
+@pytest.mark.parametrize("train", [X, (X,), (X, PROBS, X), None, "rows"])
+def test_rows_without_their_labels_are_no_pair(train: Any) -> None:
+    """Rows and labels that are not given as a pair are refused in a line."""
+    with pytest.raises(uwe.DataError, match=r"rows and labels must be a pair \(x, y\)"):
+        uwe.Dataset.from_rows("d", train, (X, np.arange(N) % 2))
+
+
+def test_rows_that_can_be_read_once_are_refused() -> None:
+    """A generator of rows has no length and could not be read twice."""
+    with pytest.raises(uwe.DataError, match="must be an array or a list, not a generator"):
+        uwe.Dataset.from_rows("d", ((row for row in X), np.arange(N) % 2))
+
+
+def test_images_with_channels_first_are_refused() -> None:
+    """Torch's order would make three rows of pixels with many channels."""
+    x, y = np.zeros((9, 3, 8, 8), np.uint8), np.arange(9) % 3
+    with pytest.raises(uwe.DataError, match=r"x\.transpose\(0, 2, 3, 1\)"):
+        uwe.Dataset.from_arrays("d", (x, y), (x, y))
+    data = uwe.Dataset.from_arrays("d", *[(x.transpose(0, 2, 3, 1), y)] * 2)
+    assert data.image_shape == (8, 8, 3)

@@ -6,10 +6,12 @@ them take and refuse the same things, with the array's name in the message.
 
 from __future__ import annotations
 
+import logging
 import math
 import numbers
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -19,7 +21,9 @@ from uwe.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["as_array", "as_floating", "as_tensor", "odd_value"]
+__all__ = ["as_array", "as_floating", "as_tensor", "odd_value", "say_rounded", "say_rounds"]
+
+log = logging.getLogger("uwe")
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -27,6 +31,7 @@ _NUMERIC = "biuf"
 _KINDS = {"O": "objects", "U": "text", "S": "bytes", "M": "dates", "m": "durations", "V": "bytes"}
 _WIDEST = 8  # bytes of a number that torch has
 _EXACT_IN_FLOAT32 = 2  # bytes of an integer that float32 holds exactly, at most
+_EXACT_IN_FLOAT64 = 2**53
 _ONE_BYTE = 1
 _SHOWN = 40  # characters of a value in an error
 _UNSIGNED = {"uint16": "float32", "uint32": "float64", "uint64": "float64"}
@@ -58,22 +63,67 @@ def as_tensor(name: str, value: Any, *, instead: str = "") -> torch.Tensor:
         array = as_array(name, value, instead=instead)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the memory is read-only; nothing is written
+            if array.dtype.kind == "u":  # becomes floating here; others in `as_floating`
+                say_rounded(name, array)
             return torch.from_numpy(_fit_for_torch(array))
     tensor = _on_host(name, value, instead)
     wide = _UNSIGNED.get(_type_of(tensor))
+    if wide is not None:
+        say_rounded(name, tensor.numpy())
     return tensor if wide is None else tensor.to(getattr(torch, wide))
 
 
-def as_floating(tensor: torch.Tensor) -> torch.Tensor:
+def as_floating(name: str, tensor: torch.Tensor) -> torch.Tensor:
     """Floating numbers as they are; whole numbers in the type that holds them, booleans as 0 and 1.
 
+    The log says where float64 rounds whole numbers.
+
+    Args:
+        name: what the log calls them.
+        tensor: numbers.
+
     >>> import torch
-    >>> as_floating(torch.ones(2, dtype=torch.uint8)).dtype, as_floating(torch.arange(2)).dtype
-    (torch.float32, torch.float64)
+    >>> as_floating("x", torch.ones(2, dtype=torch.uint8)).dtype
+    torch.float32
+    >>> as_floating("x", torch.arange(2)).dtype
+    torch.float64
     """
     if tensor.is_floating_point():
         return tensor
+    say_rounded(name, tensor.numpy())
     return tensor.float() if tensor.element_size() <= _EXACT_IN_FLOAT32 else tensor.double()
+
+
+def say_rounded(name: str, whole: Array) -> None:
+    """Log the first row whose whole number float64 cannot hold, if there is one.
+
+    Args:
+        name: what the log calls the numbers.
+        whole: numbers of any type; those that are not whole are not looked at.
+    """
+    if whole.dtype.kind not in "iu" or whole.dtype.itemsize < _WIDEST or not whole.size:
+        return
+    if int(whole.max()) <= _EXACT_IN_FLOAT64 and int(whole.min()) >= -_EXACT_IN_FLOAT64:
+        return
+    with np.errstate(invalid="ignore"):  # that float64 is beyond the type
+        rounded = whole.astype(np.float64).astype(whole.dtype) != whole
+    if rounded.any():
+        first = tuple(np.argwhere(rounded)[0].tolist())
+        say_rounds(f"{name}: row {first[0] if first else 0}", int(whole[first]))
+
+
+@lru_cache
+def say_rounds(where: str, value: int) -> None:
+    """Log once that float64 rounds a whole number.
+
+    Args:
+        where: what the log calls its place.
+        value: the number.
+    """
+    log.warning(
+        "%s: float64 rounds %d and other whole numbers beyond 2**53; where their last digits "
+        "matter, subtract a constant first", where, value,
+    )  # fmt: skip
 
 
 def as_array(name: str, value: Any, *, instead: str = "") -> Array:

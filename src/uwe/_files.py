@@ -237,8 +237,44 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     from safetensors.torch import save  # with torch, which the command line's errors do not need
 
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    # safetensors' own writer would not tell a full disk from anything else
-    write_bytes(path, save(on_cpu))
+    if sum(map(_tensor_size, on_cpu.values())) > _COPIED and all(
+        map(_tensor_type, on_cpu.values())
+    ):
+        write_whole(path, lambda file: _write_large(file, on_cpu))
+    else:
+        # safetensors' own writer would not tell a full disk from anything else
+        write_bytes(path, save(on_cpu))
+
+
+_COPIED = 2**26  # bytes of tensors that are copied to be written, which safetensors does twice
+_TENSOR_TYPES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+
+
+def _tensor_type(tensor: torch.Tensor) -> str | None:
+    return _TENSOR_TYPES.get(str(tensor.dtype).removeprefix("torch."))
+
+
+def _tensor_size(tensor: torch.Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _write_large(file: BinaryIO, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write safetensors without a copy: the length of the header, the header, the numbers."""
+    import torch
+
+    header: dict[str, object] = {}
+    at = 0
+    ordered = sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0]))
+    for name, tensor in ordered:
+        offsets = [at, at := at + _tensor_size(tensor)]
+        header[name] = {
+            "dtype": _tensor_type(tensor), "shape": list(tensor.shape), "data_offsets": offsets,
+        }  # fmt: skip
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for _, tensor in ordered:
+        file.write(tensor.reshape(-1).view(torch.uint8).numpy().data)
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -38,7 +38,7 @@ from uwe.selecting.tables import (
     picks_csv,
 )
 from uwe.strategies import Picks, find_strategy
-from uwe.tables import encoding_of, matched, read_ids, shown_id
+from uwe.tables import encoding_of, matched, read_ids, read_labelled_ids, shown_id
 from uwe.tasks import task_names
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ def select_command(
         times.
     labelled
         File of ids that are labelled already: one a line, or a table with a column id, such as
-        labels or earlier picks. They are not picked, and picks keep away from them. May be given
-        several times.
+        labels, of which rows with an empty label do not count, or earlier picks. They are not
+        picked, and picks keep away from them. May be given several times.
     exclude
         File of ids that are only not picked, such as picks that are being labelled; may be given
         several times.
@@ -210,7 +210,7 @@ def _rows_named(
     rows: set[int] = set()
     for file in files or ():
         path = expanded(file)
-        names = read_ids(path, encoding_of(path, encoding))
+        names = _READERS[flag](path, encoding_of(path, encoding))
         found = list(matched(names, ids))
         unknown = [name for name, row in zip(names, found, strict=True) if row is None]
         if unknown:
@@ -223,6 +223,7 @@ def _rows_named(
     return np.array(sorted(rows), dtype=np.int64)
 
 
+_READERS = {"--labelled": read_labelled_ids, "--exclude": read_ids}
 _COMPARED = 20_000
 """Ids that are compared with one that is not known, at most: a comparison is slow."""
 

@@ -290,13 +290,23 @@ def _own_statistics(x: Images) -> Preparation:
 def _pairs(train: tuple[Any, Any], test: tuple[Any, Any] | None) -> list[tuple[Any, Any]]:
     """Rows and plain labels of the splits that are given; those of pandas are of the same rows."""
     pairs = [train] if test is None else [train, test]
+    for which, pair in zip(_FIELDS, pairs, strict=False):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise DataError(f"{which} rows and labels must be a pair (x, y), not {_kind(pair)}")
     for which, (x, y) in zip(_FIELDS, pairs, strict=False):
         require_same_order({f"{which} rows": x, f"{which} labels": y})
     return [(x, plain_labels(y)) for x, y in pairs]
 
 
+def _kind(value: Any) -> str:
+    size = f" of {len(value)}" if hasattr(value, "__len__") else ""
+    return f"a {type(value).__name__}{size}"
+
+
 def _as_rows(which: str, x: Any) -> Any:
     """Arrays and sparse matrices as they are; texts as an array of objects."""
+    if not hasattr(x, "shape") and not hasattr(x, "__len__"):
+        raise DataError(f"{which} rows must be an array or a list, not {_kind(x)}")
     if is_frame(x) or is_column(x) or hasattr(x, "detach"):
         x = as_array(x)
         if x.ndim == 2 and x.shape[1] == 1 and x.dtype.kind not in "biufc":
@@ -342,11 +352,19 @@ def _check_preparation(dataset: Dataset) -> None:
         )
 
 
+_CHANNELS = (1, 3, 4)  # of grey, colour, and colour with transparency
+
+
 def _check_images(which: str, split: Split) -> None:
     if split.x.ndim != 4 or split.x.dtype != np.uint8:
         raise DataError(
             f"{which} images must be uint8 [n, height, width, channels], "
             f"not {split.x.dtype} {split.x.shape}"
+        )
+    if split.x.shape[1] in _CHANNELS and split.x.shape[3] not in _CHANNELS:
+        raise DataError(
+            f"{which} images of shape {split.x.shape} seem to have their channels before height "
+            "and width; give [n, height, width, channels], as x.transpose(0, 2, 3, 1) makes them"
         )
 
 

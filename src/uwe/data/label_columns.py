@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _MOST_CLASSES = 100
+_NUMBERS = (int, float, Decimal, np.integer, np.floating)
 _SHOWN = 3
 _COMPARED = 10_000
 
@@ -57,7 +58,7 @@ class LabelSource:
         """The columns of a table that hold its labels; none where a file has them."""
         if self.column is not None and self.column not in table.columns and "," in self.column:
             return [name.strip() for name in self.column.split(",")]
-        named = self.column or table.first(LABEL_NAMES)
+        named = self.column or table.label_column()
         if named is None and self.file is not None:
             return []
         return [named or LABEL_NAMES[0]]
@@ -103,6 +104,9 @@ def read_targets(
         values = [known_labels(table, columns[0]) for table in tables]
         names, what = tables[0].classes(columns[0]), f"column {columns[0]}"
     _require_labels(tables[0].name, what, values[0])
+    if source.task in (None, "classification"):
+        for table, of in zip(tables, values, strict=True):
+            _refuse_objects(table.name, what, of)
     task, note = source.task, ""
     if task is None:
         task, why = _guessed(tables[0].name, what, values[0], has_names=names is not None)
@@ -127,6 +131,21 @@ def _require_labels(table: str, what: str, values: Sequence[Any]) -> None:
         )
 
 
+def _refuse_objects(table: str, what: str, values: Sequence[Any]) -> None:
+    """Refuse labels that are structures or bytes, which have no name.
+
+    Raises:
+        DataError: one is; its row is named.
+    """
+    for row, value in enumerate(values):
+        if isinstance(value, Mapping | bytes):
+            kind = "bytes" if isinstance(value, bytes) else "a structure"
+            raise DataError(
+                f"{table}: {what} holds {kind} in row {row} (the first such row); write labels as "
+                "text or as numbers"
+            )
+
+
 def _guessed(table: str, what: str, values: Sequence[Any], *, has_names: bool) -> tuple[str, str]:
     """The task that the labels are of, and the words that say why.
 
@@ -138,12 +157,13 @@ def _guessed(table: str, what: str, values: Sequence[Any], *, has_names: bool) -
         return "multilabel", "lists"
     distinct = {value.strip() if isinstance(value, str) else value for value in known}
     numbers = [number_in(value) for value in distinct]
-    classes = f"{len(distinct)} class{'es' if len(distinct) != 1 else ''}"
+    names = set(merged_names(map(class_name, distinct)).values())
+    classes = f"{len(names)} class{'es' if len(names) != 1 else ''}"
     if has_names or any(number is None for number in numbers):
         return "classification", classes + _hint(distinct)
     if any(not float(number or 0).is_integer() for number in numbers):
         return "regression", "numbers with fractions"
-    if len(distinct) <= min(_MOST_CLASSES, len(known) / 2):
+    if len(names) <= min(_MOST_CLASSES, len(known) / 2):
         return "classification", classes
     raise InputError(
         f"{table}: {what} holds {len(distinct):,} different whole numbers in {len(known):,} rows, "
@@ -234,9 +254,10 @@ def _named(values: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[int | 
     merged = merged_names(name for of in named for name in of if name is not None)
     named = [[None if name is None else merged[name] for name in of] for of in named]
     names = {name for name in named[0] if name is not None}
-    as_texts = any(isinstance(value, str) for value in known)
-    as_truths = any(isinstance(value, bool | np.bool_) for value in known)
-    classes = sorted(names) if as_texts or as_truths else sorted(names, key=Decimal)
+    are_numbers = all(
+        isinstance(value, _NUMBERS) and not isinstance(value, bool) for value in known
+    )
+    classes = sorted(names, key=Decimal) if are_numbers else sorted(names)
     return classes, _places(named, classes)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from uwe import tables
+from uwe._arrays import say_rounded
 from uwe._files import expanded
 from uwe._optional import optional
 from uwe._types import BoolArray, Labels
@@ -258,6 +259,7 @@ def _as_numbers(table: Table, name: str, label: str) -> Any:
         numbers = table.numbers(name)
     except DataError as error:
         raise DataError(f"{error}{_hint(table, name, label)}") from None
+    say_rounded(f"{table.name}: column {name!r}", numbers)
     numbers = numbers.astype(np.float64, copy=False)
     if not np.isfinite(numbers).all():
         row = int(np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(1))[0])

@@ -20,7 +20,6 @@ from uwe.embedder.digests import json_digest
 from uwe.embedder.ids import check_ids
 from uwe.errors import DataError, InputError
 from uwe.tables import (
-    LABEL_NAMES,
     TABLE_SUFFIXES,
     Table,
     is_table,
@@ -186,7 +185,7 @@ def _texts(
 
 def _labels(table: Table, name: str | None) -> list[str | None] | None:
     """The label of each row as text, None where it is empty; None where no column is named."""
-    column = name or table.first(LABEL_NAMES)
+    column = name or table.label_column()
     if column is None:
         return None
     classes = table.classes(column)

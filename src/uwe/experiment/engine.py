@@ -110,6 +110,7 @@ def run(
         raise InputError(f"jobs must be a whole number, not {jobs!r}")
     prepared = _prepared(experiments, dataset, progress)
     require_disk_space(make_plan(prepared))
+    _require_trainable(prepared)
     if jobs != 1:
         do_jobs(prepared, jobs=jobs, progress=progress)
     return [run_one(each, progress) for each in prepared]
@@ -201,6 +202,36 @@ def ensure_cycle0(prepared: Prepared, progress: Progress | None = None) -> list[
         initial = initial_rows(prepared)
         opened = open_run(prepared, opening, initial=initial, progress=progress)
         return opened.finish(opened.events(()), first)
+
+
+def _require_trainable(prepared: Sequence[Prepared]) -> None:
+    """Train estimators with parameters once on the rows of cycle 0, before a file is written.
+
+    scikit-learn looks at some parameters in training alone, and the record of a run with a wrong
+    one would stand in the way of the right one.
+
+    Raises:
+        RunError: the estimator cannot be trained.
+    """
+    from uwe.learners import SklearnLearner
+
+    first = {id(each.learner): each for each in reversed(prepared)}
+    for each in first.values():
+        learner, data = each.learner, each.dataset
+        named = each.experiment.learner
+        is_plain = isinstance(named.model, str) and not named.model_options
+        if is_plain or not isinstance(learner, SklearnLearner):
+            continue
+        if each.cycle0_files.journal.exists() or has_own_cycle0(each.files):
+            continue
+        rows = draw_rows(each)
+        log.disabled, former = True, log.disabled  # what it has to say follows in cycle 0
+        try:
+            learner.fit(
+                data.train.x[rows], data.train.y[rows], task=data.task, seed=each.experiment.seed
+            )
+        finally:
+            log.disabled = former
 
 
 def _iterable(given: Any) -> Iterable[Any]:

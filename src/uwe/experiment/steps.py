@@ -233,6 +233,9 @@ def _metrics(dataset: Dataset, test: Predictions) -> dict[str, float | None]:
     return {metric.test_column: metric.of(test, y) for metric in dataset.task.metrics}
 
 
+_AT_ONCE = 2**23  # outputs that are copied at once
+
+
 def _losses(
     oracle: Simulated | None, predictions: Predictions, pool: Pool, queried: Rows
 ) -> dict[str, Any]:
@@ -242,7 +245,11 @@ def _losses(
     task, y = oracle.task, oracle.truth
 
     def loss_over(rows: Rows) -> float | None:
-        return task.mean_loss(predictions.take(rows), y[rows])
+        parts = np.array_split(rows, 1 + len(rows) * task.width // _AT_ONCE)
+        if len(parts) == 1:
+            return task.mean_loss(predictions.take(rows), y[rows])
+        losses = [(len(of), task.mean_loss(predictions.take(of), y[of])) for of in parts]
+        return sum(n * loss for n, loss in losses if loss is not None) / len(rows)
 
     return {
         task.headline.query_column: task.headline.of(predictions.take(queried), y[queried]),

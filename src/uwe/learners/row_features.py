@@ -89,7 +89,8 @@ def _as_features(given: Any) -> torch.Tensor:
             f"the estimator's rows are of shape {shape}, not numbers [n, d]; {_BEHIND}"
         )
     try:
-        features = as_floating(as_tensor("the array of the estimator's rows", given))
+        name = "the array of the estimator's rows"
+        features = as_floating(name, as_tensor(name, given))
     except InputError as error:
         raise InputError(f"{error}; {_BEHIND}") from error
     odd = (~features.isfinite()).nonzero()

@@ -28,6 +28,7 @@ from uwe.errors import DataError, UweError, damaged
 from uwe.pool_files.container import Container, ids_in
 from uwe.pool_files.long_texts import HEADER_LIMIT, names_of, unpacked
 from uwe.tables import ID_NAMES, as_ids
+from uwe.tables.text_files import read_text_file, say_adapted
 
 if TYPE_CHECKING:
     import torch
@@ -317,10 +318,9 @@ def _listed(path: Path, name: str, text: str) -> list[str]:
 
 def _lines(path: Path) -> list[str]:
     """The ids of a text file, one a line; only a line feed ends one, with or without a return."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise damaged(path, error) from error
+    file = read_text_file(path)
+    say_adapted(path, file.adapted)
+    text = file.content.decode().replace("\r\n", "\n")
     return text.removesuffix("\n").split("\n") if text else []
 
 

@@ -74,6 +74,8 @@ class PoolFile:
             DataError: there are more or fewer; one is empty, is not UTF-8 or repeats.
         """
         if "ids" not in self.found:
+            if self.container.table is not None:
+                self.container.table.id_column()  # it says where one is called ID
             return [str(row) for row in range(n)]
         ids = self.container.read_ids(self.found["ids"])
         if len(ids) != n:

@@ -156,7 +156,7 @@ def _of_table(
     ids = table.checked_ids()
     if label is not None:
         table.require(label)
-    column = label or table.first(LABEL_NAMES)
+    column = label or table.label_column()
     told = [name for name in table.columns if name != column]
     return Items(
         kind,
@@ -181,7 +181,7 @@ def _vectors(pool: PoolFile, path: Path, label: str | None) -> Items:
             "images or texts"
         )
     table = pool.container.table
-    column = label if table is None else label or table.first(LABEL_NAMES)
+    column = label if table is None else label or table.label_column()
     if label is not None:
         pool.values(label, "--label")
     ids: Ids = Names(tuple(pool.ids(len(x)))) if "ids" in pool else RowNumbers(len(x))

@@ -142,10 +142,15 @@ def _as_tensor(name: str, value: ArrayLike, axes: Sequence[str]) -> torch.Tensor
     if name in _NUMBERS and tensor.ndim == len(axes) + 1 and tensor.shape[-1] == 1:
         tensor = tensor[..., 0]
     if tensor.ndim != len(axes):
-        raise InputError(f"{name} must be [{', '.join(axes)}], not of shape {tuple(tensor.shape)}")
+        single = (
+            f"; give one column as [{axes[0]}, 1]" if (len(axes), tensor.ndim) == (2, 1) else ""
+        )
+        raise InputError(
+            f"{name} must be [{', '.join(axes)}], not of shape {tuple(tensor.shape)}{single}"
+        )
     if 0 in tensor.shape:
         raise InputError(f"{name} is empty, of shape {tuple(tensor.shape)}")
-    return as_floating(tensor)
+    return as_floating(name, tensor)
 
 
 def _length(

@@ -109,14 +109,21 @@ class Picks:
             not known is missing.
 
         Raises:
-            InputError: pandas is not installed, or the index has another length than the pool.
+            InputError: pandas is not installed, the index is no list, or it has another length than
+                the pool.
 
         >>> frame = Picks(np.array([2, 0]), "random").to_frame(["a", "b", "c"])
         >>> frame.index.tolist(), frame["idx"].tolist()
         (['c', 'a'], [2, 0])
         """
         pandas = optional("pandas", "a data frame of the picks", extra="tables")
-        ids = pandas.RangeIndex(self._rows_known()) if index is None else pandas.Index(index)
+        try:
+            ids = pandas.RangeIndex(self._rows_known()) if index is None else pandas.Index(index)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"the index must be a list of ids, such as frame.index, not a value of type "
+                f"{type(index).__name__} ({error})"
+            ) from error
         self._require_length(len(ids))
         nearest = None if self.nearest is None else self.nearest.tolist()
         columns = {

@@ -76,7 +76,7 @@ def _numbers(array: Any, told: Any) -> Array:
         )
     )
     if not is_number:
-        raise BadCell(0, f"holds {_shown(told)}, not numbers")
+        raise BadCell(None, f"holds {_shown(told)}, not numbers")
     numbers: Array = array.to_numpy(zero_copy_only=False)
     return numbers
 
@@ -100,7 +100,7 @@ def _lists(array: Any, told: Any) -> Array:
         numbers = _numbers(flat, told)
     except BadCell as bad:
         problem = "holds an empty number" if bad.problem == "is empty" else bad.problem
-        raise BadCell(bad.row // width, problem) from None
+        raise BadCell(None if bad.row is None else bad.row // width, problem) from None
     return numbers.reshape(len(array), width, *numbers.shape[1:])
 
 

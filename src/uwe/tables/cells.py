@@ -14,11 +14,11 @@ class BadCell(ValueError):
     """A cell is empty or of another kind; the table names file, line and column.
 
     Args:
-        row: of the cell.
+        row: of the cell; None: of all cells, since the column is of another type.
         problem: what a message says of the column, such as ``is empty``.
     """
 
-    def __init__(self, row: int, problem: str) -> None:
+    def __init__(self, row: int | None, problem: str) -> None:
         super().__init__(problem)
         self.row = row
         self.problem = problem
@@ -84,13 +84,22 @@ def number_of(cell: str) -> float:
 def found_in(value: Any, wanted: str = "a number") -> str:
     """What a message says of a cell that is not what was wanted.
 
-    >>> found_in(""), found_in("abc")
-    ('is empty', "holds 'abc', not a number")
+    >>> found_in(""), found_in("abc"), found_in("1.5")
+    ('is empty', "holds 'abc', not a number", "holds the text '1.5', not a number")
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return "is empty"
     shown = repr(value)
-    return f"holds {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}, not {wanted}"
+    of = "the text " if isinstance(value, str) and _is_written(value) else ""
+    return f"holds {of}{shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}, not {wanted}"
+
+
+def _is_written(text: str) -> bool:
+    try:
+        number_of(text)
+    except ValueError:
+        return False
+    return True
 
 
 _SHOWN = 60

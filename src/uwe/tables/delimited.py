@@ -115,7 +115,7 @@ def numbers_in_texts(column: Any) -> FloatArray:
     try:
         found: FloatArray = column.cast(arrow.float64()).to_numpy()
     except arrow.ArrowInvalid:  # blanks around numbers, or no numbers
-        return np.array([_number(row, cell) for row, cell in enumerate(column.to_pylist())])
+        found = np.array([_number(row, cell) for row, cell in enumerate(column.to_pylist())])
     return found
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
 from uwe.errors import DataError, InputError
+from uwe.tables.labels import known_labels
 from uwe.tables.opening import TABLE_SUFFIXES, is_table, open_table
-from uwe.tables.table import shown
+from uwe.tables.table import Table, shown
 from uwe.tables.text_files import read_text_file, say_adapted
 
-__all__ = ["read_ids"]
+__all__ = ["read_ids", "read_labelled_ids"]
+
+log = logging.getLogger("uwe")
 
 _LINES = ".txt"
 _LINE_ENDS = re.compile(r"\r\n|\n|\r")
@@ -38,12 +42,50 @@ def read_ids(path: Path, encoding: str | None = None) -> list[str]:
     """
     if path.suffix.lower() == _LINES:
         return list(dict.fromkeys(_lines(path, encoding)))
+    return list(dict.fromkeys(_ids(_opened(path, encoding))))
+
+
+def read_labelled_ids(path: Path, encoding: str | None = None) -> list[str]:
+    """As `read_ids`, without the ids of a table whose column of labels is empty beside them.
+
+    The log says how many these are.
+
+    Raises:
+        InputError: as `read_ids`.
+        DataError: as `read_ids`.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+    >>> _ = path.write_text("id,label\\na,cat\\nb,\\n")
+    >>> read_labelled_ids(path)
+    ['a']
+    """
+    if path.suffix.lower() == _LINES:
+        return read_ids(path, encoding)
+    table = _opened(path, encoding)
+    ids, column = _ids(table), table.label_column()
+    if column is None:
+        return list(dict.fromkeys(ids))
+    labels = known_labels(table, column)
+    known = [name for name, label in zip(ids, labels, strict=True) if label is not None]
+    if len(known) < len(ids):
+        log.warning(
+            "%s: %d of %d rows have no label and do not count as labelled",
+            path, len(ids) - len(known), len(ids),
+        )  # fmt: skip
+    return list(dict.fromkeys(known))
+
+
+def _opened(path: Path, encoding: str | None) -> Table:
     if not path.is_dir() and not is_table(path):
         raise InputError(
             f"the format of {path} is not known; ids are {_LINES} or a table "
             f"{', '.join(TABLE_SUFFIXES)}"
         )
-    table = open_table(path, encoding)
+    return open_table(path, encoding)
+
+
+def _ids(table: Table) -> list[str]:
     ids = table.ids()
     if ids is None:
         raise DataError(
@@ -52,7 +94,7 @@ def read_ids(path: Path, encoding: str | None = None) -> list[str]:
     empty = next((row for row, each in enumerate(ids) if not each.strip()), None)
     if empty is not None:
         raise DataError(f"{table.name}: {table.where(empty)} has no id; add it")
-    return list(dict.fromkeys(ids))
+    return ids
 
 
 def _lines(path: Path, encoding: str | None) -> list[str]:

@@ -119,7 +119,7 @@ def readable_labels(path: Path, encoding: str | None = None) -> LabelRows:
         DataError: it cannot be read, or a column is missing.
     """
     table = open_table(path, encoding)
-    label = table.first(LABEL_NAMES)
+    label = table.label_column()
     ids = table.ids()
     if ids is None or label is None:
         lacking = " or ".join(map(repr, ID_NAMES[::-1] if ids is None else LABEL_NAMES))

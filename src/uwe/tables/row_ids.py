@@ -83,7 +83,8 @@ def as_ids(
         if name is None:
             raise DataError(
                 f"{owner} must be whole numbers or text, but {where(row)} holds "
-                f"{_clipped(repr(value))}{_why(value)}"
+                f"{_clipped(repr(value.item() if isinstance(value, np.generic) else value))}"
+                f"{_why(value)}"
             )
         if name and floating is None and isinstance(value, float | np.floating):
             floating = float(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from uwe._arrays import say_rounds
 from uwe.errors import DataError
 from uwe.tables.cells import BadCell, Cells, found_in, number_of, taken
 from uwe.tables.row_ids import ID_NAMES, as_ids, checked_ids, id_column
@@ -30,8 +32,10 @@ __all__ = [
     "without_index",
 ]
 
+log = logging.getLogger("uwe")
+
 LABEL_NAMES = ("label", "labels")
-"""Names of the column of labels; the first that a table has is taken."""
+"""Names of the column of labels; a table has one of them."""
 
 UNNAMED = "Unnamed: "
 """How the name of an index without a name begins, as pandas calls it."""
@@ -45,6 +49,10 @@ _NAMED_BLOCKS: Mapping[str, re.Pattern[str]] = {
 }
 _CUTOFF = 0.5
 _LOOKED_AT = 20  # rows
+_EXACT = 2**53  # from here on float64 rounds whole numbers
+_LARGEST = 2**1024 - 2**970  # from here on float64 has no whole numbers
+_COMPARED = 1000  # rows with such numbers
+_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,400}\s*")
 _NAMES_IN_A_QUESTION = 10_000
 
 
@@ -77,7 +85,13 @@ class Listed:
             return read_vectors(values)
         _require_numbers(values)
         array = np.array(values)
-        return array if array.dtype.kind in "biuf" else np.array(values, dtype=np.float64)
+        if array.dtype.kind in "biuf":
+            return array
+        try:
+            return np.array(values, dtype=np.float64)
+        except OverflowError:
+            row = next(row for row, value in enumerate(values) if not _fits(value))
+            raise BadCell(row, "holds a number that is too large for float64") from None
 
     def classes(self, name: str) -> tuple[str, ...] | None:  # noqa: ARG002  (as the protocol has it)
         """None: the format has no class names."""
@@ -223,9 +237,29 @@ class Table:
 
     def _numbers(self, name: str) -> np.ndarray[Any, Any]:
         try:
-            return self.cells.numbers(name)
+            numbers = self.cells.numbers(name)
         except BadCell as bad:
+            if bad.row is None:
+                raise DataError(
+                    f"{self.name}: column {name!r} {bad.problem}; convert the column, or leave it "
+                    "out"
+                ) from None
             raise self.bad_cell(bad.row, name, bad.problem) from None
+        if numbers.ndim == 1 and numbers.dtype == np.float64:
+            self._say_rounded(name, numbers)
+        return numbers
+
+    def _say_rounded(self, name: str, numbers: np.ndarray[Any, Any]) -> None:
+        """Say which whole number was rounded in reading it from text, if one was."""
+        rows = np.flatnonzero(np.isfinite(numbers) & (np.abs(numbers) >= _EXACT))[:_COMPARED]
+        here = self.cells.take(name, rows.tolist()) if len(rows) else {}
+        for row in rows.tolist():
+            cell = _whole(here[row])
+            if cell is not None and cell != int(numbers[row]):
+                say_rounds(
+                    f"{self.unit} {self.lines[row]} of {self._file(row)}: column {name!r}", cell
+                )
+                return
 
     def classes(self, name: str) -> tuple[str, ...] | None:
         """The class names of a column of class numbers, or of a block of named columns.
@@ -249,7 +283,7 @@ class Table:
         Raises:
             DataError: a value is no id, or the table has both ``ids`` and ``id``.
         """
-        column = self._id_column() if name is None else name
+        column = self.id_column() if name is None else name
         if column is None:
             return None
         return as_ids(self.values(column), f"{self.name}: {column}", self.where)
@@ -262,16 +296,42 @@ class Table:
         """
         ids = self.ids(name)
         if ids is not None:
-            column = name or self._id_column()
+            column = name or self.id_column()
             checked_ids(ids, f"{self.name}: {column}")
         return ids
 
-    def _id_column(self) -> str | None:
-        return id_column([name for name in ID_NAMES if self.first([name])], self.name)
+    def id_column(self) -> str | None:
+        """The column called ``ids`` or ``id``, or None; the log says where one is called ``ID``.
+
+        Raises:
+            DataError: there are both.
+        """
+        found = id_column([name for name in ID_NAMES if self.first([name])], self.name)
+        alike = [name for name in self.columns if name.lower() in ID_NAMES]
+        if found is None and alike:
+            log.warning(
+                "%s: column %r is data like any other; call it 'id' if it holds ids",
+                self.name, alike[0],
+            )  # fmt: skip
+        return found
 
     def first(self, names: Sequence[str]) -> str | None:
         """The first of ``names`` that is a column, or None."""
         return next((name for name in names if name in self._known), None)
+
+    def label_column(self) -> str | None:
+        """The column called ``label`` or ``labels``, or None.
+
+        Raises:
+            DataError: there are both, so that one would be taken for data.
+        """
+        found = [name for name in LABEL_NAMES if name in self._known]
+        if len(found) > 1:
+            raise DataError(
+                f"{self.name} has {found[0]!r} and {found[1]!r}, and both stand for labels; rename "
+                "or remove one"
+            )
+        return found[0] if found else None
 
     def require(self, name: str) -> None:
         """Check that there is a column ``name``.
@@ -459,6 +519,20 @@ def _is_word(value: Any) -> bool:
     except ValueError:
         return True
     return False
+
+
+def _whole(value: Any) -> int | None:
+    """The whole number that a cell holds as it is written; None for any other."""
+    if isinstance(value, str):
+        return int(value) if _WHOLE.fullmatch(value) else None
+    return value if type(value) is int else None
+
+
+def _fits(value: Any) -> bool:
+    """Whether float64 can hold a number, or all numbers of a list."""
+    if isinstance(value, list):
+        return all(map(_fits, value))
+    return not isinstance(value, int) or abs(value) < _LARGEST
 
 
 def _is_number(value: Any) -> bool:
