@@ -14,7 +14,6 @@ import pytest
 
 from uwe.cli.signals import Ended, ended_by_signals, exit_code
 from uwe.cli.speaking import spoken
-from uwe.cli.streams import lasting_output
 from uwe.cli.terminals import READER_LEFT
 from uwe.errors import InputError
 
@@ -121,34 +120,6 @@ def test_a_run_goes_on_when_its_reader_has_gone(tmp_path: Path, read: bytes) -> 
     assert (tmp_path / "r" / "report.html").is_file()
     [table] = (tmp_path / "r").rglob("*_al_cycle_result.csv")
     assert len(table.read_text().splitlines()) == 3
-
-
-def test_both_streams_go_on_after_their_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Text after a closed pipe is dropped, also by those who write to the file itself."""
-    reading, writing = os.pipe()
-    stream = os.fdopen(writing, "w", encoding="utf-8")
-    monkeypatch.setattr(sys, "stdout", stream)
-    monkeypatch.setattr(sys, "stderr", None)
-    os.close(reading)
-    with lasting_output():
-        for _ in range(3):
-            print("a word", flush=True)
-        assert sys.stdout is not stream
-        os.write(writing, b"straight to the file")
-    assert sys.stdout is stream
-    stream.close()
-
-
-def test_other_errors_of_a_stream_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk is no reader that went away."""
-    if not Path("/dev/full").exists():
-        pytest.skip("needs /dev/full")
-    with Path("/dev/full").open("w", encoding="utf-8") as full:
-        monkeypatch.setattr(sys, "stdout", full)
-        with pytest.raises(OSError, match="No space"), lasting_output():
-            print("a word", flush=True)
-        monkeypatch.undo()
-        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
 
 
 def test_signals_unwind_and_give_their_code(capsys: pytest.CaptureFixture[str]) -> None:

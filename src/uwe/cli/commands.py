@@ -25,7 +25,6 @@ from uwe.cli.report import report_command
 from uwe.cli.run import known_options, repeated_options, run_and_show, run_command, switch_options
 from uwe.cli.select import select_command
 from uwe.cli.speaking import spoken
-from uwe.cli.streams import lasting_output
 from uwe.data import dataset_lines
 from uwe.errors import InputError, require_known
 from uwe.experiment import BUDGETS, Experiment
@@ -35,7 +34,7 @@ from uwe.tasks import describe_task, task_names
 from uwe.tracking import describe_tracker, tracker_names
 
 if TYPE_CHECKING:
-    from uwe.experiment import Result
+    pass
 
 __all__ = ["main"]
 
@@ -82,11 +81,8 @@ def demo(*, folder: Path = Path("uwe-demo"), seeds: str = "1-3") -> None:
     picture = expanded(folder) / "curves.svg"
     check_made(picture, sources=[], force=False)
     experiments = expand(template, _DEMO_STRATEGIES, parse_seeds(seeds), {})
-    with lasting_output():
-        _show_demo(template, run_and_show(experiments), picture)
+    finished = run_and_show(experiments)
 
-
-def _show_demo(template: Experiment, finished: Sequence[Result], picture: Path) -> None:
     from uwe.cli.studies import show
     from uwe.report import plot_curves
     from uwe.runs import find_curves

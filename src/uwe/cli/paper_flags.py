@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from uwe._settings import is_whole
 from uwe.cli.display import Display
 from uwe.cli.speaking import shown, spoken
-from uwe.cli.streams import lasting_output
 from uwe.errors import InputError, UweError, require_known
 from uwe.experiment import Experiment, check_arguments
 from uwe.runs import file_name
@@ -185,8 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> None:
         given = flags().parse(arguments)
         try:
-            with lasting_output():
-                act(given)
+            act(given)
         except UweError as error:
             raise type(error)(in_our_words(str(error))) from error
 

@@ -13,7 +13,6 @@ from uwe.cli.display import Display, plan_table, wide_console
 from uwe.cli.flags import flag_parameters, repeated_flags, template_options
 from uwe.cli.options import SHORT_FORMS, Whole, expand, key_values, parse_seeds
 from uwe.cli.speaking import shown
-from uwe.cli.streams import lasting_output
 from uwe.data import check_dataset
 from uwe.errors import InputError
 from uwe.experiment import Experiment, check_arguments
@@ -42,11 +41,6 @@ _OWN = {
 
 def run_command(dataset: str, **given: Any) -> None:
     """Run active learning; finished work is reused, and only what is missing is computed."""
-    with lasting_output():
-        _run(dataset, given)
-
-
-def _run(dataset: str, given: Mapping[str, Any]) -> None:
     experiments = _experiments(dataset, given)
     trackers = given.get("log") or []
     if given.get("jobs", 1) < 1:
