@@ -11,7 +11,7 @@ import numpy as np
 
 from uwe._json import json_value, require_recordable
 from uwe._types import Rows
-from uwe.errors import InputError
+from uwe.errors import InputError, from_own
 from uwe.strategies._naming import checked_name
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
@@ -144,11 +144,13 @@ class Strategy:
 
         Raises:
             InputError: ``choose`` returned something else than k distinct candidates.
+            RunError: ``choose`` is not of uwe, and raises an error that is not of `uwe.errors`.
         """
         if not k:
             return Picks(np.empty(0, dtype=np.int64), self.name)
         start = time.perf_counter()
-        given: Any = self.choose(question, k)
+        with from_own(self.choose, f"choose() of strategy {self.name}"):
+            given: Any = self.choose(question, k)
         picks = given if isinstance(given, Picks) else Picks(given)
         fault = _fault(picks.rows, question, k)
         if fault:
