@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import uwe
+import uwe.tasks
 from uwe.cli import main
 from uwe.cli.speaking import spoken
 from uwe.embedding import weighted
@@ -25,7 +26,7 @@ from uwe.errors import (
     place_in_user_code,
     reason_of,
 )
-from uwe.strategies import Strategy, mix, ranked, spread
+from uwe.strategies import Picks, Strategy, mix, ranked, spread
 
 ERRORS: list[Exception] = [
     RuntimeError("mat1 and mat2"),
@@ -392,3 +393,40 @@ def test_a_metric_of_an_own_task_is_looked_at() -> None:
         Metric("m", "M", _fails).measured(None, np.zeros(2))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="metric m must give a number; it gave a str"):
         Metric("m", "M", lambda *_: "x").measured(None, np.zeros(2))  # type: ignore
+
+
+@pytest.mark.parametrize(
+    ("adapt", "words"),
+    [
+        (_fails, r"adapt\(\) of strategy own failed: KeyError: 'colour'"),
+        (lambda task: None, r"adapt\(\) of strategy own must give a Strategy; it gave a NoneType"),
+    ],
+)
+def test_what_adapts_a_strategy_to_a_task_is_looked_at(adapt: Any, words: str) -> None:
+    """What it raises or gives is a class of `uwe.errors`."""
+    own = Strategy(lambda question, k: question.candidates[:k], name="own", adapt=adapt)
+    with pytest.raises(UweError, match=words):
+        uwe.select(np.eye(4), 1, probs=np.full((4, 2), 0.5), strategy=own)
+
+
+def test_seconds_that_are_no_numbers_are_refused() -> None:
+    """A strategy's own account of its time is added up, so it holds numbers."""
+    odd = Picks(np.array([0]), seconds={"mine": "long"})  # type: ignore[dict-item]
+    with pytest.raises(RunError, match="seconds of strategy own failed: TypeError"):
+        uwe.select(np.eye(4), 1, logits=np.eye(4), strategy=Strategy(lambda *_: odd, name="own"))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: uwe.tasks.classification(None), "or their number, not a NoneType"),  # type: ignore
+        (lambda: uwe.tasks.multilabel(1.5), "or their number, not a float"),  # type: ignore
+        (lambda: uwe.tasks.regression(unit=3), "the unit must be text, such as 'mm', not 3"),  # type: ignore
+    ],
+)
+def test_a_task_of_wrong_types_is_refused(make: Callable[[], object], words: str) -> None:
+    """Classes are a list of names or a number, and a unit is text."""
+    with pytest.raises(InputError, match=words):
+        make()
+    names = [f"c{at}" for at in range(30_000)]
+    assert uwe.tasks.classification(names).classes[-1] == "c29999"

@@ -108,9 +108,16 @@ class Strategy:
         'standard_deviation'
         """
         try:
-            made = self if self.adapt is None else self.adapt(task)
+            with from_own(self.adapt, f"adapt() of strategy {self.name}"):
+                given: Any = self if self.adapt is None else self.adapt(task)
         except InputError as error:
             raise InputError(f"strategy {self.name} does not serve {task.name}: {error}") from error
+        if not isinstance(given, Strategy):
+            kind = type(given).__name__
+            raise InputError(
+                f"adapt() of strategy {self.name} must give a Strategy; it gave a {kind}"
+            )
+        made: Strategy = given
         if not made.is_measured and made.measure is entropy:
             name = task.default_measure
             made = replace(made, measure=task.measures[name], measure_name=name)
@@ -158,7 +165,8 @@ class Strategy:
                 f"strategy {self.name} must return {k} distinct unlabelled rows as int64; it "
                 f"returned {fault}"
             )
-        seconds = _whole(picks.seconds, time.perf_counter() - start)
+        with from_own(self.choose, f"adding the seconds of strategy {self.name}"):
+            seconds = _whole(picks.seconds, time.perf_counter() - start)
         return replace(picks, strategy=self.name, seconds=seconds)
 
 
