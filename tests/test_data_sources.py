@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from uwe._types import Images
-from uwe.data import Dataset, load_dataset
+from uwe.data import Dataset, check_dataset, load_dataset
 from uwe.errors import DataError, InputError
 
 Image = pytest.importorskip("PIL.Image")
@@ -715,3 +715,17 @@ def test_fashion_mnist_from_the_hub_is_grey(
     assert data.image_shape == (28, 28, 1)
     from_files = load_dataset("fashion_mnist", data_dir=tmp_path / "files")
     assert data.fingerprint == from_files.fingerprint
+
+
+@pytest.mark.parametrize("options", [{}, {"image_size": 8}])
+def test_a_folder_of_images_in_the_place_of_a_table_is_told_how_it_is_named(
+    tmp_path: Path, options: dict[str, int]
+) -> None:
+    """The message says 'folder' and --data-dir, with or without a size; a nested table is read."""
+    (tmp_path / "photos" / "crow").mkdir(parents=True)
+    (tmp_path / "photos" / "crow" / "1.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"'folder' with --data-dir .*photos"):
+        check_dataset(str(tmp_path / "photos"), **options)
+    (tmp_path / "photos" / "t.csv").write_text("x,label\n1,a\n2,b\n")
+    if not options:
+        check_dataset(str(tmp_path / "photos"))

@@ -78,9 +78,16 @@ REFUSED = {
         lambda items: (None, rows(items) * np.nan),
         "NaN or infinity as features of a",
     ),
-    "too large": (lambda items: (None, rows(items).double() * 1e300), "NaN or infinity as feat"),
+    "too large": (
+        lambda items: (None, rows(items).double() * 1e300),
+        "which float32 does not hold",
+    ),
     "nan logits": (lambda items: (rows(items) * np.nan, rows(items)), "infinity as probs of a"),
-    "failing": (lambda _: [][1], r"model mine failed: IndexError: list index .*\(test_embed_out"),
+    "failing": (
+        lambda _: [][1],
+        r"model mine failed: IndexError: list index .*\(line .*test_embed_out",
+    ),
+    "ending": (lambda _: sys.exit(0), r"model mine failed: it ends the program \(line "),
 }
 
 
@@ -108,7 +115,7 @@ def test_too_little_memory_names_the_batch(error: Exception, tmp_path: Path) -> 
     ("model", "words"),
     [
         ("json:loads", "json:loads() failed: "),
-        ("own_models:raises", "own_models:raises() failed: no such weights"),
+        ("own_models:raises", "own_models:raises() failed: OSError: no such weights (line 2 of "),
         ("own_models:exits", "own_models:exits() failed"),
         ("own_models:nothing", "own_models:nothing() gave NoneType"),
         ("own_models:number", "own_models:number is of type int; it must be a function"),
@@ -117,7 +124,7 @@ def test_too_little_memory_names_the_batch(error: Exception, tmp_path: Path) -> 
         ("own_exits:any", "model own_exits:any: cannot import own_exits: "),
         (
             "own_models:fails",
-            "model own_models:fails failed: RuntimeError: mat1 (own_models",
+            "model own_models:fails failed: RuntimeError: mat1 (line ",
         ),
         ("own_models:asks", "model own_models:asks failed: TypeError"),
     ],

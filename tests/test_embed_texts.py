@@ -384,3 +384,17 @@ def test_features_of_one_text_do_not_depend_on_its_batch(tmp_path: Path) -> None
     encoder = load_encoder(str(tmp_path / "m"), "texts", device=CPU)
     alone = torch.cat([encoder([text])[1] for text in TEXTS])
     np.testing.assert_allclose(encoder(TEXTS)[1], alone, atol=1e-5)
+
+
+def test_a_model_in_the_home_folder_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A leading ~ of --model=~/net, which no shell expands, is the home folder."""
+    bert(tmp_path / "net")
+    capsys.readouterr()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    encoder = load_encoder("~/net", "texts", device=torch.device("cpu"))
+    assert encoder(["a"])[1].shape[0] == 1
+    assert capsys.readouterr().err == ""
+    with pytest.raises(InputError, match="--model is empty"):
+        load_encoder(" ", "texts", device=torch.device("cpu"))

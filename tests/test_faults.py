@@ -7,12 +7,16 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import uwe
+import uwe.tasks
 from uwe.cli import main
 from uwe.cli.speaking import spoken
+from uwe.embedding import weighted
 from uwe.errors import (
     DataError,
     InputError,
@@ -22,6 +26,7 @@ from uwe.errors import (
     place_in_user_code,
     reason_of,
 )
+from uwe.strategies import Picks, Strategy, mix, ranked, spread
 
 ERRORS: list[Exception] = [
     RuntimeError("mat1 and mat2"),
@@ -280,3 +285,148 @@ def test_a_size_that_no_image_has_is_refused(
     assert f"image size is {size}; it must be from 1" in refused(
         [*given[command], f"--image-size={size}"]
     )
+
+
+def dataset() -> uwe.Dataset:
+    """Forty rows of two classes, which the first number tells apart."""
+    y = np.arange(40) % 2
+    x = np.stack([y + np.arange(40) / 100, np.arange(40) % 7], 1)
+    return uwe.Dataset.from_rows("d", (x, y), (x[:10], y[:10]))
+
+
+class Own:
+    """A learner that fails where it is told to."""
+
+    name = "mine"
+
+    def __init__(self, at: str, error: BaseException) -> None:
+        self.at, self.error = at, error
+
+    def _reached(self, place: str) -> None:
+        if place == self.at:
+            raise self.error
+
+    def fit(self, x: Any, y: Any, *, classes: int, seed: int) -> Any:
+        self._reached("fit")
+
+    def predict(self, model: Any, x: Any) -> Any:
+        self._reached("predict")
+        return np.zeros((len(x), 2)), x
+
+    def save(self, model: Any, path: Path) -> None:
+        self._reached("save")
+        path.write_text("")
+
+    def load(self, path: Path) -> Any:
+        self._reached("load")
+
+
+@pytest.mark.parametrize("at", ["fit", "predict", "save"])
+@pytest.mark.parametrize("error", [*ERRORS, SystemExit(0)], ids=lambda error: type(error).__name__)
+def test_from_python_an_own_learner_that_fails_is_a_run_error(
+    at: str, error: BaseException, tmp_path: Path
+) -> None:
+    """The method, the type of the error and the line of the user's file are named."""
+    told = "it ends the program" if isinstance(error, SystemExit) else type(error).__name__
+    with pytest.raises(RunError, match=rf"^{at}\(\) of mine failed: {told}.*\(line \d+ of .*py\)"):
+        uwe.loop(Own(at, error), dataset(), "random", budgets=(4, 6), results=tmp_path)
+
+
+def test_an_own_estimator_that_fails_is_named_by_its_line() -> None:
+    """Also where scikit-learn's kind of estimator is a class of the user's own."""
+    from sklearn.base import BaseEstimator, ClassifierMixin
+
+    from uwe.learners import SklearnLearner
+    from uwe.tasks import classification
+
+    class Mine(ClassifierMixin, BaseEstimator):
+        def fit(self, x: Any, y: Any) -> Any:
+            raise KeyError("colour")
+
+        def predict_proba(self, x: Any) -> Any:
+            raise NotImplementedError
+
+    x = np.array([[0.0], [1.0]])
+    with pytest.raises(RunError, match=r"trained on 2 .*: KeyError: 'colour' \(line \d+ of .*py\)"):
+        SklearnLearner(Mine()).fit(x, np.array([0, 1]), task=classification(2), seed=1)
+
+
+def _fails(*_: Any, **__: Any) -> Any:
+    return {}["colour"]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "words"),
+    [
+        (Strategy(_fails, name="own"), r"choose\(\) of strategy own failed: KeyError: 'colour' "),
+        (ranked(_fails), "the uncertainty _fails failed: KeyError"),
+        (spread(weighted(_fails)), "the uncertainty _fails failed: KeyError"),
+        (spread(_fails), "embedding _fails failed: KeyError"),
+        (spread("features", _fails), "kernel _fails failed: KeyError"),
+        (mix({Strategy(_fails, name="own"): 0.5, "random": 0.5}), r"choose\(\) of strategy own"),
+        (ranked(lambda said: None), "for each of 8 rows; it gave an object of type None"),
+        (ranked(lambda said: ["a"] * len(said)), "it gave an object of type list"),
+        (ranked(lambda said: said.logits), r"it gave an array of shape \(8, 2\)"),
+        (spread(weighted(lambda said: said.logits[:, :1])), r"an array of shape \(8, 1\)"),
+        (spread(lambda said, rows: None), "must give Points or an array; it gave a NoneType"),
+        (spread(lambda said, rows: 7), "must give Points or an array; it gave a int"),
+        (spread(lambda said, rows: said.features[rows]), "gave 6 rows for a pool of 8"),
+        (spread("features", lambda *_, **__: None), "must return positions as whole numbers"),
+        (Strategy(lambda question, k: None, name="own"), "an object of type NoneType"),
+        (Strategy(lambda question, k: ["a"] * k, name="own"), "an object of type list"),
+    ],
+    ids=range(16),
+)  # fmt: skip
+def test_a_strategy_s_own_functions_are_looked_at(strategy: Strategy, words: str) -> None:
+    """What they raise, and what they give that does not fit, is a class of `uwe.errors`."""
+    probs = np.linspace(0.1, 0.9, 8)
+    x = np.arange(16.0).reshape(8, 2)
+    with pytest.raises(UweError, match=words):
+        uwe.select(x, 2, probs=np.stack([probs, 1 - probs], 1), labelled=[1, 6], strategy=strategy)
+
+
+def test_a_metric_of_an_own_task_is_looked_at() -> None:
+    """What it raises, and what is no number, is a class of `uwe.errors`."""
+    from uwe.tasks import Metric
+
+    with pytest.raises(RunError, match="metric m failed: KeyError"):
+        Metric("m", "M", _fails).measured(None, np.zeros(2))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="metric m must give a number; it gave a str"):
+        Metric("m", "M", lambda *_: "x").measured(None, np.zeros(2))  # type: ignore
+
+
+@pytest.mark.parametrize(
+    ("adapt", "words"),
+    [
+        (_fails, r"adapt\(\) of strategy own failed: KeyError: 'colour'"),
+        (lambda task: None, r"adapt\(\) of strategy own must give a Strategy; it gave a NoneType"),
+    ],
+)
+def test_what_adapts_a_strategy_to_a_task_is_looked_at(adapt: Any, words: str) -> None:
+    """What it raises or gives is a class of `uwe.errors`."""
+    own = Strategy(lambda question, k: question.candidates[:k], name="own", adapt=adapt)
+    with pytest.raises(UweError, match=words):
+        uwe.select(np.eye(4), 1, probs=np.full((4, 2), 0.5), strategy=own)
+
+
+def test_seconds_that_are_no_numbers_are_refused() -> None:
+    """A strategy's own account of its time is added up, so it holds numbers."""
+    odd = Picks(np.array([0]), seconds={"mine": "long"})  # type: ignore[dict-item]
+    with pytest.raises(RunError, match="seconds of strategy own failed: TypeError"):
+        uwe.select(np.eye(4), 1, logits=np.eye(4), strategy=Strategy(lambda *_: odd, name="own"))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: uwe.tasks.classification(None), "or their number, not a NoneType"),  # type: ignore
+        (lambda: uwe.tasks.multilabel(1.5), "or their number, not a float"),  # type: ignore
+        (lambda: uwe.tasks.regression(unit=3), "the unit must be text, such as 'mm', not 3"),  # type: ignore
+    ],
+)
+def test_a_task_of_wrong_types_is_refused(make: Callable[[], object], words: str) -> None:
+    """Classes are a list of names or a number, and a unit is text."""
+    with pytest.raises(InputError, match=words):
+        make()
+    names = [f"c{at}" for at in range(30_000)]
+    assert uwe.tasks.classification(names).classes[-1] == "c29999"

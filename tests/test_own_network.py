@@ -364,7 +364,11 @@ _ONE = Net(10, (8, 8, 1))
         (Net, {"wdith": 3}, "unknown option of model .*Net 'wdith'; did you mean 'width'"),
         (lambda depth: None, {}, "needs a value for 'depth'; pass --model-option depth=VALUE"),
         (Net, {"width": "wide"}, "failed: "),
-        (lambda: nn.Linear(3, 10), {}, r"fails on float32 items \[2, 1, 8, 8\]: mat1 and mat2"),
+        (
+            lambda: nn.Linear(3, 10),
+            {},
+            r"fails on float32 items \[2, 1, 8, 8\]: RuntimeError: mat1 and mat2",
+        ),
         (5, {}, "5, of type int, is no model"),
     ],
 )

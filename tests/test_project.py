@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import uwe
 from uwe import journal
 from uwe.data import load_dataset
+from uwe.errors import InputError
 from uwe.journal import Queried, Trained
 from uwe.project import Answer, Project, ProjectFiles
 from uwe.tasks import find_task
@@ -720,3 +721,25 @@ def test_what_is_no_time_no_person_and_no_row_is_refused(tmp_path: Path) -> None
         with pytest.raises(uwe.InputError, match=message):
             work()
     assert project.events() == []
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda at, x: Project(at, x, classes="crow"), "not the text 'crow'"),
+        (lambda at, x: Project(at, x, classes=None), "or their number, not a NoneType"),
+        (lambda at, x: Project(at, x, classes=["a", "b"], task=3), "not an object of type int"),
+        (lambda at, x: Project(at, x, classes=["a", "b"], strategy=3), "not an object of type int"),
+        (lambda at, x: Project(at, x, classes=["a", "b"], imagesize=8), "did you mean 'image_size"),
+        (lambda at, x: Project(at, x, classes=["a", "b"]).add_classes("cd"), "names, not 'cd'"),
+        (lambda at, x: Project(at, x, classes=["a", "b"]).add_classes([3]), r"names, not \[3\]"),
+        (lambda at, x: Project(at, x, classes=["a", "b"]).tell([0], ["a"], by=3), "a name, not 3"),
+        (lambda at, x: Project(at, x, classes=["a", "b"]).skip(None), "or ids, not None"),
+    ],
+)
+def test_wrong_types_from_python_are_refused_and_no_text_is_taken_apart(
+    call: Any, words: str, tmp_path: Path
+) -> None:
+    """A text in the place of a list of classes would be a class for each letter."""
+    with pytest.raises(InputError, match=words):
+        call(tmp_path / "p", np.eye(6))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from uwe._types import Rows, Scores
 from uwe.errors import InputError
+from uwe.uncertainty import measured
 
 if TYPE_CHECKING:
     import torch
@@ -100,7 +101,7 @@ class Weighted:
         from uwe.points import Dense, Product
 
         given = predictions.field("features")
-        weights = _scaled(self.measure(predictions), candidates).to(given.device)[:, None]
+        weights = _scaled(measured(self.measure, predictions), candidates).to(given.device)[:, None]
         if given.numel() > _MULTIPLIED_OUT or given.element_size() < _BYTES:
             return Product(weights, given)
         return Dense(weights.to(given.dtype) * given)

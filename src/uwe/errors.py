@@ -18,8 +18,9 @@ import difflib
 import re
 import sysconfig
 import traceback
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -30,10 +31,12 @@ __all__ = [
     "UweError",
     "close_matches",
     "damaged",
+    "from_own",
     "from_user",
     "place_in_user_code",
     "reason_of",
     "require_known",
+    "told_of",
 ]
 
 
@@ -102,13 +105,17 @@ def reason_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {told}" if told else type(error).__name__
 
 
-@contextmanager
-def from_user(what: str, kind: type[UweError] = RunError) -> Iterator[None]:
+@dataclass(frozen=True)
+class from_user:  # is called as a function
     """Call a user's code in here: what it raises is the user's mistake, and is said in one line.
 
-    Args:
+    No generator makes this context: contextlib takes a RuntimeError that comes from a StopIteration
+    for its own, and raises the StopIteration.
+
+    Attributes:
         what: is called, such as ``fit() of mine``.
         kind: of the error that is raised instead.
+        tell: what is said behind ``what``.
 
     Raises:
         UweError: the code raises it, or ``kind``, with type, message and line of any other error.
@@ -119,15 +126,43 @@ def from_user(what: str, kind: type[UweError] = RunError) -> Iterator[None]:
         ...
     uwe.errors.RunError: fit() of mine failed: KeyError: 'colour'
     """
-    try:
-        yield
-    except UweError:
-        raise
-    except (Exception, SystemExit) as error:
-        ends = isinstance(error, SystemExit)
-        reason = "it ends the program" if ends else reason_of(error)
-        place = place_in_user_code(error)
-        raise kind(f"{what} failed: {reason}{f' ({place})' if place else ''}") from error
+
+    what: str
+    kind: type[UweError] = RunError
+    tell: Callable[[BaseException], str] = field(default=lambda error: f" failed: {told_of(error)}")
+
+    def __enter__(self) -> None:
+        """Nothing is prepared."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Raise ``kind`` in the place of an error that is not of `uwe.errors`."""
+        if isinstance(error, Exception | SystemExit) and not isinstance(error, UweError):
+            raise self.kind(f"{self.what}{self.tell(error)}") from error
+
+
+def from_own(function: object, what: str) -> AbstractContextManager[None]:
+    """`from_user` where a function is not of uwe; what uwe's own functions raise is passed on.
+
+    >>> with from_own(print, "choose() of mine"):
+    ...     {}["colour"]
+    Traceback (most recent call last):
+        ...
+    uwe.errors.RunError: choose() of mine failed: KeyError: 'colour'
+    """
+    named = getattr(function, "func", function)  # a functools.partial is of the function's module
+    module = getattr(named, "__module__", None) or type(named).__module__
+    return nullcontext() if module.partition(".")[0] == "uwe" else from_user(what)
+
+
+def told_of(error: BaseException) -> str:
+    """What a user's code raised, and the line of the user's file that it passed through.
+
+    >>> told_of(SystemExit(3)), told_of(KeyError("colour"))
+    ('it ends the program', "KeyError: 'colour'")
+    """
+    reason = "it ends the program" if isinstance(error, SystemExit) else reason_of(error)
+    place = place_in_user_code(error)
+    return f"{reason} ({place})" if place else reason
 
 
 def place_in_user_code(error: BaseException) -> str | None:

@@ -17,6 +17,7 @@ from uwe.data.hub import HUB_PREFIX, load_hub
 from uwe.data.labelled_rows import check_table, is_table, load_labelled_rows
 from uwe.data.request import Request
 from uwe.errors import DataError, InputError, require_known
+from uwe.tables import is_table as file_is_table
 
 __all__ = ["check_dataset", "dataset_lines", "dataset_names", "load_dataset"]
 
@@ -143,6 +144,17 @@ def check_dataset(
     _resolved(request, label, text, task, task_options, encoding)
 
 
+def _refuse_folder_without_tables(name: str, data_dir: Path | None) -> None:
+    """Say how images are named, where a folder stands in the place of a table."""
+    folder = expanded(name) if data_dir is None else data_dir / expanded(name)
+    if not folder.is_dir() or any(map(file_is_table, folder.rglob("*"))):
+        return
+    raise DataError(
+        f"{folder} is a folder without tables; a folder of images is the data set 'folder' with "
+        f"--data-dir {folder}"
+    )
+
+
 def _resolved(
     request: Request,
     label: str | None,
@@ -155,6 +167,7 @@ def _resolved(
     name = request.name
     known = name in plugins(_GROUP, _OWN) or name.startswith(HUB_PREFIX)
     if not known and (label is not None or text is not None or is_table(name, request.data_dir)):
+        _refuse_folder_without_tables(name, request.data_dir)
         if request.image_size is not None:
             raise InputError(f"{name} is a table, so image size {request.image_size} is not used")
         check_table(name, request.data_dir)

@@ -167,14 +167,18 @@ def _first_of(keys: frozenset[str]) -> str:
 
 @contextmanager
 def _quiet(transformers: Any) -> Iterator[None]:
-    """Leave out the tables of missing weights; what matters of them is said in a line."""
+    """Leave out bars and tables of missing weights; what matters of them is said in a line."""
     log = transformers.utils.logging.get_logger("transformers")
     level = log.level
     log.setLevel(logging.CRITICAL)
+    shows_bars = transformers.utils.logging.is_progress_bar_enabled()
+    transformers.utils.logging.disable_progress_bar()
     try:
         yield
     finally:
         log.setLevel(level)
+        if shows_bars:
+            transformers.utils.logging.enable_progress_bar()
 
 
 def _digest_of_configuration(config: Any) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 
 import torch
 
+from uwe._files import expanded
 from uwe.embedder.outputs import Encoded, checked, failure
+from uwe.errors import InputError
 
 __all__ = ["Encoder", "load_encoder"]
 
@@ -51,7 +53,7 @@ class Encoder:
         try:
             with torch.inference_mode():
                 return checked(self.name, self.encode(items), len(items))
-        except Exception as error:  # a model may raise anything
+        except (Exception, SystemExit) as error:  # a model may raise anything
             raise failure(self.name, error, len(items)) from error
 
 
@@ -69,6 +71,8 @@ def load_encoder(name: str, kind: str, *, device: torch.device) -> Encoder:
     from uwe.embedder.checkpoints import of_transformers
     from uwe.embedder.own import of_factory
 
+    if not name.strip():
+        raise InputError("--model is empty; give a name of the hub, a folder, or module:factory")
     if _FACTORY.fullmatch(name) and not Path(name).exists():
         return of_factory(name, kind, device)
-    return of_transformers(name, kind, device)
+    return of_transformers(str(expanded(name)) if name.startswith("~") else name, kind, device)

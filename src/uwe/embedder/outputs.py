@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from uwe.errors import InputError, RunError, UweError
+from uwe.errors import InputError, RunError, UweError, place_in_user_code, reason_of, told_of
 
 __all__ = ["Encoded", "checked", "failure"]
 
@@ -37,18 +37,17 @@ def checked(name: str, said: Any, n: int) -> Encoded:
     )
 
 
-def failure(name: str, error: Exception, n: int) -> UweError:
+def failure(name: str, error: Exception | SystemExit, n: int) -> UweError:
     """What a model raised for a batch of ``n`` items, as one line."""
     if isinstance(error, UweError):
         return error
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return RunError(f"model {name} is out of memory with {n} items at once; lower --batch")
-    reason = " ".join(str(error).split())[:300]
+    if place_in_user_code(error) is not None or isinstance(error, SystemExit):
+        return InputError(f"model {name} failed: {told_of(error)}")
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return InputError(
-        f"model {name} failed: {type(error).__name__}{': ' if reason else ''}{reason}{where}"
-    )
+    return InputError(f"model {name} failed: {reason_of(error)[:300]}{where}")
 
 
 def _pair(name: str, said: Any) -> tuple[Any, Any]:
@@ -73,7 +72,16 @@ def _matrix(name: str, what: str, value: Any, n: int) -> torch.Tensor:
         raise InputError(
             f"model {name} gives {what} of shape {tuple(tensor.shape)} for {n} items, not [{n}, …]"
         )
-    return tensor.float().cpu()
+    floats = tensor.float().cpu()
+    if tensor.dtype == torch.float64:
+        large = (tensor.cpu().isfinite() & ~floats.isfinite()).nonzero()
+        if len(large):
+            row, column = large[0].tolist()
+            raise InputError(
+                f"model {name} gives {what} of up to {float(tensor[row, column]):g}, which float32 "
+                "does not hold; scale them"
+            )
+    return floats
 
 
 def _tensor(name: str, what: str, value: Any) -> torch.Tensor:
@@ -91,4 +99,4 @@ def _tensor(name: str, what: str, value: Any) -> torch.Tensor:
             f"model {name} gives {type(value).__name__} as {what}, which is no array of numbers: "
             f"{' '.join(str(error).split())[:200]}"
         ) from error
-    return torch.from_numpy(np.array(array, dtype=np.float32))
+    return torch.from_numpy(array.astype(np.float32 if array.dtype.itemsize < 4 else np.float64))

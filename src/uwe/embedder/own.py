@@ -11,7 +11,7 @@ import torch
 from uwe._plugins import own_module
 from uwe.embedder.digests import state_digest
 from uwe.embedder.encoders import Encoder
-from uwe.errors import DataError, InputError, UweError
+from uwe.errors import DataError, InputError, UweError, told_of
 
 __all__ = ["of_factory"]
 
@@ -47,16 +47,12 @@ def _made(name: str) -> Any:
     except UweError:
         raise
     except (Exception, SystemExit) as error:  # a factory may raise anything
-        raise InputError(f"{name}() failed: {_reason(error)}") from error
+        raise InputError(f"{name}() failed: {told_of(error)}") from error
     if not callable(model):
         raise InputError(
             f"{name}() gave {type(model).__name__}; it must give a function of a batch of items"
         )
     return model
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _encode(model: Any, kind: str, device: torch.device) -> Callable[[list[Any]], Any]:

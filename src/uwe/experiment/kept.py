@@ -11,6 +11,7 @@ from uwe.runs import RunFiles
 from uwe.runs.digests import digest_of
 from uwe.strategies import Strategy, needs_of
 from uwe.tasks import Task
+from uwe.uncertainty import measured
 
 __all__ = ["KeptPredictions"]
 
@@ -43,7 +44,7 @@ class KeptPredictions:
         measure = task.measures[task.default_measure] if strategy is None else strategy.measure
         if not needs_of(measure, task).fields <= predictions.fields:
             return None
-        return measure(predictions)
+        return measured(measure, predictions)
 
     def write(self, cycle: int, predictions: Predictions) -> dict[str, str]:
         """Write the predictions that decided the query of ``cycle``; returns the files' digests."""

@@ -127,7 +127,7 @@ class Models:
             return (None, None)
         predictions = self.passes.over("test", cycle, model)
         task, y = self.dataset.task, self.dataset.test.y
-        return (task.mean_loss(predictions, y), task.headline.of(predictions, y))
+        return (task.mean_loss(predictions, y), task.headline.measured(predictions, y))
 
     def _given_back(self, cycle: int, events: Sequence[Event]) -> Any:
         if cycle in self.last:

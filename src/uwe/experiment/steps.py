@@ -230,7 +230,7 @@ class Fit:
 def _metrics(dataset: Dataset, test: Predictions) -> dict[str, float | None]:
     """Every metric of the task on the test rows, by its column."""
     y = dataset.test.y
-    return {metric.test_column: metric.of(test, y) for metric in dataset.task.metrics}
+    return {metric.test_column: metric.measured(test, y) for metric in dataset.task.metrics}
 
 
 _AT_ONCE = 2**23  # outputs that are copied at once
@@ -252,7 +252,7 @@ def _losses(
         return sum(n * loss for n, loss in losses if loss is not None) / len(rows)
 
     return {
-        task.headline.query_column: task.headline.of(predictions.take(queried), y[queried]),
+        task.headline.query_column: task.headline.measured(predictions.take(queried), y[queried]),
         "tr_loss": task.mean_loss(predictions, y),
         "lb_loss": loss_over(pool.labelled),
         "unlb_loss": loss_over(pool.unlabelled),

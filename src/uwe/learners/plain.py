@@ -11,7 +11,7 @@ from typing import Any
 from uwe._json import json_value, require_recordable
 from uwe._types import Progress
 from uwe.data import ImageRows, row_count
-from uwe.errors import InputError
+from uwe.errors import InputError, from_user
 from uwe.learners.protocol import Learner, Targets
 from uwe.learners.returned import as_predictions, first_output
 from uwe.learners.sklearn import SklearnLearner, is_estimator
@@ -112,15 +112,26 @@ class _Plain:
     def fit(
         self, x: Any, y: Targets, *, task: Task, seed: int, progress: Progress | None = None
     ) -> _Fitted:
-        """Train on ``x``, whose images are read into memory, and ``y``."""
+        """Train on ``x``, whose images are read into memory, and ``y``.
+
+        Raises:
+            RunError: the object's own fit() raises an error that is not of `uwe.errors`.
+        """
         x = x[:] if isinstance(x, ImageRows) else x
         fit = self.own.fit
         what = {"task": task} if _takes(fit, "task") else {"classes": len(task.classes)}
-        return _Fitted(fit(x, y, **what, seed=seed, **_progress_for(fit, progress)), task)
+        with from_user(f"fit() of {self.name}"):
+            return _Fitted(fit(x, y, **what, seed=seed, **_progress_for(fit, progress)), task)
 
     def predict(self, model: _Fitted, x: Any, *, progress: Progress | None = None) -> Predictions:
-        """The outputs and the features on the CPU, in float32, or in float64 if they are so."""
-        out = self.own.predict(model.own, x, **_progress_for(self.own.predict, progress))
+        """The outputs and the features on the CPU, in float32, or in float64 if they are so.
+
+        Raises:
+            InputError: what predict() returns does not fit.
+            RunError: the object's own predict() raises an error that is not of `uwe.errors`.
+        """
+        with from_user(f"predict() of {self.name}"):
+            out = self.own.predict(model.own, x, **_progress_for(self.own.predict, progress))
         return as_predictions(out, row_count(x), name=self.name, task=model.task)
 
 
@@ -134,7 +145,8 @@ class _Stochastic(_Plain):
         """As `predict`, with stochastic passes of the task's first output."""
         more = {"seed": seed} if _takes(self.own.predict, "seed") else {}
         more.update(_progress_for(self.own.predict, progress))
-        out = self.own.predict(model.own, x, mc_passes=passes, **more)
+        with from_user(f"predict() of {self.name}"):
+            out = self.own.predict(model.own, x, mc_passes=passes, **more)
         predictions = as_predictions(out, row_count(x), name=self.name, task=model.task)
         output = first_output(model.task)
         found = len(predictions.passes.get(output, ()))
@@ -160,11 +172,13 @@ class _Keeping(_Plain):
 
     def save(self, model: _Fitted, path: Path) -> None:
         """Let the object write its model."""
-        self.own.save(model.own, path)
+        with from_user(f"save() of {self.name}"):
+            self.own.save(model.own, path)
 
     def load(self, path: Path) -> _Fitted:
         """Let the object read its model."""
-        return _Fitted(self.own.load(path), self.task)
+        with from_user(f"load() of {self.name}"):
+            return _Fitted(self.own.load(path), self.task)
 
 
 @dataclass(frozen=True)

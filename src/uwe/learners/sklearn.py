@@ -17,7 +17,7 @@ from uwe._json import json_value
 from uwe._optional import optional
 from uwe._types import FloatArray, Progress
 from uwe.data import ImageRows
-from uwe.errors import InputError, RunError, UweError
+from uwe.errors import InputError, from_user, place_in_user_code, told_of
 from uwe.learners.estimated import has_probabilities, takes_several_labels
 from uwe.learners.estimators import PREFIX, PURPOSE, Search, make_estimator, require_kind
 from uwe.learners.fitted import (
@@ -375,15 +375,16 @@ def _parameters_of(estimator: Any) -> dict[str, Any]:
     return {name: value for name, value in found if not hasattr(value, "get_params")}
 
 
-@contextmanager
-def _one_line(what: str) -> Iterator[None]:
+def _one_line(what: str) -> from_user:
     """Turn errors about the rows into one line."""
-    try:
-        yield
-    except UweError:
-        raise
-    except Exception as error:  # estimators raise errors of many kinds about rows
-        raise RunError(f"{what}: {' '.join(str(error).split())}") from error
+    return from_user(what, tell=_told)
+
+
+def _told(error: BaseException) -> str:
+    """The text of what an estimator says about rows; of another error also its type and place."""
+    of_rows = type(error) is ValueError and place_in_user_code(error) is None
+    text = " ".join(str(error).split()) if of_rows else ""
+    return f": {text or told_of(error)}"
 
 
 @contextmanager

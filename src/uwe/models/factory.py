@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from uwe.errors import InputError, require_known
+from uwe.errors import InputError, require_known, told_of
 
 __all__ = ["Factory", "is_learner", "is_network", "name_of"]
 
@@ -78,7 +78,7 @@ class Factory:
             raise
         except (Exception, SystemExit) as error:
             shown = ", ".join(f"{key}={value!r}" for key, value in given.items())
-            raise InputError(f"{self.name}({shown}) failed: {_one_line(error)}") from error
+            raise InputError(f"{self.name}({shown}) failed: {told_of(error)}") from error
         return made, {key: value for key, value in options.items() if key not in taken}
 
 
@@ -123,10 +123,6 @@ def _keywords(make: Callable[..., Any]) -> list[str]:
     """Parameters that can be passed by name."""
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return [name for name, each in _parameters(make).items() if each.kind in by_name]
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _shown(value: object) -> str:

@@ -16,7 +16,7 @@ from torch.nn.parameter import is_lazy
 
 from uwe._json import json_value
 from uwe._types import Logits
-from uwe.errors import InputError
+from uwe.errors import InputError, told_of
 from uwe.models.build import activation_bytes
 from uwe.models.classifier import Network
 from uwe.models.factory import Factory
@@ -244,10 +244,9 @@ class OwnSpec:
             return network(x)
         except InputError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise InputError(
-                f"{self.name} fails on float32 items {list(x.shape)}: "
-                f"{' '.join(str(error).split()) or type(error).__name__}"
+                f"{self.name} fails on float32 items {list(x.shape)}: {told_of(error)}"
             ) from error
 
     def _check_state(self, first: OwnNetwork, second: OwnNetwork) -> None:

@@ -161,8 +161,11 @@ def person(name: str) -> str:
     """The name of a person, without blanks around it.
 
     Raises:
-        InputError: it is empty.
+        InputError: it is empty, or no text.
     """
+    given: object = name
+    if not isinstance(given, str):
+        raise InputError(f"who answered must be a name, not {given!r}")
     if not name.strip():
         raise InputError("who answered is empty; give a name")
     return name.strip()

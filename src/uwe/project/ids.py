@@ -46,6 +46,9 @@ class Ids(Sequence[str]):
         """
         if isinstance(rows, str):
             raise InputError(f"rows must be a list of row numbers or ids, not the text {rows!r}")
+        given: object = rows
+        if not isinstance(given, Iterable):
+            raise InputError(f"rows must be a list of row numbers or ids, not {rows!r}")
         return [each if isinstance(each, str) else self[self._within(each)] for each in rows]
 
     def _within(self, number: Any) -> int:

@@ -132,6 +132,8 @@ class Ledger:
         """
         if not self.task.classes:
             raise InputError(f"{self.task.name} has no classes, so none can be added")
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise InputError(f"classes to add must be a list of names, not {names!r}")
         if not all(name.strip() for name in names):
             raise InputError("the name of a class is empty; give a name")
         if joined := [name for name in names if "," in name]:

@@ -14,7 +14,7 @@ from uwe import journal
 from uwe._files import expanded, remove_unfinished
 from uwe._locks import Busy
 from uwe._types import Progress
-from uwe.errors import InputError
+from uwe.errors import InputError, require_known
 from uwe.journal import Event, Settled, Skipped, Withdrawn
 from uwe.learners import model_name
 from uwe.pool import Pool
@@ -41,13 +41,17 @@ from uwe.project.state import State, labels_in, state_of
 from uwe.project.training import is_stale, scope_of
 from uwe.runs.lock import held
 from uwe.strategies import Picks, Strategy, as_strategy
-from uwe.tasks import Task
+from uwe.tasks import Task, as_task
+from uwe.tasks._names import named
 
 __all__ = ["Project"]
 
 log = logging.getLogger("uwe")
 
 _PERSON = "annotator"
+_MORE = ("label", "text", "embed", "image_size", "encoding", "model_options", "network", "options",
+         "task_options")  # fmt: skip
+"""The fields of the settings that are given by keyword alone."""
 
 
 class Project:
@@ -104,12 +108,16 @@ class Project:
         progress: Progress | None = None,
         **more: Any,
     ) -> None:
+        for name in more:
+            require_known(name, _MORE, "setting of Project")
         files = ProjectFiles(expanded(folder))
         is_path = isinstance(pool, str | Path)
+        task = task if isinstance(task, str) else as_task(task)
+        strategy = strategy if isinstance(strategy, str) else as_strategy(strategy)
         settings = ProjectSettings(
             source=str(expanded(pool).resolve()) if is_path else "",
             task=task if isinstance(task, str) else task.name,
-            classes=tuple(classes) if isinstance(task, str) else task.classes,
+            classes=named(classes) if isinstance(task, str) else task.classes,
             task_options=more.pop("task_options", {}) if isinstance(task, str) else task.options,
             model=model_name(learner),
             strategy=strategy if isinstance(strategy, str) else strategy.name,

@@ -15,6 +15,7 @@ import torch
 
 from uwe._types import FloatArray, IntArray, Progress, Rows, Scores, Stage
 from uwe.strategies import Picks, Question, Strategy, needs_of
+from uwe.uncertainty import measured
 
 __all__ = [
     "assigned",
@@ -72,7 +73,7 @@ def _uncertainty(
     reads = needs_of(strategy.measure, question.task).fields
     if not strategy.is_measured and not reads <= question.predictions.fields:
         return None, None
-    return strategy.measure_name, torch.as_tensor(strategy.measure(question.predictions)).cpu()
+    return strategy.measure_name, measured(strategy.measure, question.predictions).cpu()
 
 
 def percentiles(scores: Scores, among: Rows, of: Rows) -> FloatArray:

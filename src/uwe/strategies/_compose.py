@@ -12,7 +12,7 @@ import numpy as np
 from uwe import embedding as embeddings
 from uwe._clock import Clock
 from uwe._types import Rows, Scores
-from uwe.errors import InputError, require_known
+from uwe.errors import InputError, from_own, require_known
 from uwe.strategies._kernels import KERNELS, Kernel
 from uwe.strategies._naming import name_of
 from uwe.strategies._picks import Picks
@@ -23,6 +23,7 @@ from uwe.uncertainty import (
     MEASURES,
     Measure,
     entropy,
+    measured,
     mutual_information,
     standard_deviation,
 )
@@ -190,13 +191,7 @@ def scores_of(measure: Measure, question: Question) -> Scores:
     """
     import torch
 
-    scores = torch.as_tensor(measure(question.predictions))
-    n, candidates = len(question.predictions), question.candidates
-    if scores.shape != (n,):
-        raise InputError(
-            f"the uncertainty {name_of(measure)} must give one number for each of {n} rows; it "
-            f"gave an array of shape {tuple(scores.shape)}"
-        )
+    scores, candidates = measured(measure, question.predictions), question.candidates
     broken = ~scores[torch.as_tensor(candidates, device=scores.device)].isfinite()
     if broken.any():
         row = candidates[int(broken.nonzero()[0, 0])]
@@ -228,13 +223,30 @@ class Spread:
         """Pick k rows."""
         clock = Clock()
         candidates, known = question.candidates, question.anchors
-        represented = self.represent(question.predictions, candidates)
+        represented = self._represented(question)
         anchors = _take(represented, known) if self.anchored and len(known) else None
         points = _take(represented, candidates)
         clock.lap("representation")
-        at = self.kernel(points, k, anchors=anchors, seed=question.seed, progress=question.progress)
+        with from_own(self.kernel, f"kernel {name_of(self.kernel)}"):
+            at = self.kernel(
+                points, k, anchors=anchors, seed=question.seed, progress=question.progress
+            )
         clock.lap("selection")
         return Picks(_mapped(candidates, at, self.kernel), seconds=clock.seconds)
+
+    def _represented(self, question: Question) -> Represented:
+        """The embedding of all rows of the pool."""
+        named, n = f"embedding {name_of(self.represent)}", len(question.predictions)
+        with from_own(self.represent, named):
+            represented: Any = self.represent(question.predictions, question.candidates)
+        rows = getattr(represented, "shape", None)
+        if not (hasattr(represented, "row_bytes") or rows):
+            kind = type(represented).__name__
+            raise InputError(f"{named} must give Points or an array; it gave a {kind}")
+        if len(represented) != n:
+            raise InputError(f"{named} gave {len(represented)} rows for a pool of {n}")
+        found: Represented = represented
+        return found
 
 
 @dataclass(frozen=True)

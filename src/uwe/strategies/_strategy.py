@@ -11,7 +11,7 @@ import numpy as np
 
 from uwe._json import json_value, require_recordable
 from uwe._types import Rows
-from uwe.errors import InputError
+from uwe.errors import InputError, from_own
 from uwe.strategies._naming import checked_name
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
@@ -108,9 +108,16 @@ class Strategy:
         'standard_deviation'
         """
         try:
-            made = self if self.adapt is None else self.adapt(task)
+            with from_own(self.adapt, f"adapt() of strategy {self.name}"):
+                given: Any = self if self.adapt is None else self.adapt(task)
         except InputError as error:
             raise InputError(f"strategy {self.name} does not serve {task.name}: {error}") from error
+        if not isinstance(given, Strategy):
+            kind = type(given).__name__
+            raise InputError(
+                f"adapt() of strategy {self.name} must give a Strategy; it gave a {kind}"
+            )
+        made: Strategy = given
         if not made.is_measured and made.measure is entropy:
             name = task.default_measure
             made = replace(made, measure=task.measures[name], measure_name=name)
@@ -144,11 +151,13 @@ class Strategy:
 
         Raises:
             InputError: ``choose`` returned something else than k distinct candidates.
+            RunError: ``choose`` is not of uwe, and raises an error that is not of `uwe.errors`.
         """
         if not k:
             return Picks(np.empty(0, dtype=np.int64), self.name)
         start = time.perf_counter()
-        given: Any = self.choose(question, k)
+        with from_own(self.choose, f"choose() of strategy {self.name}"):
+            given: Any = self.choose(question, k)
         picks = given if isinstance(given, Picks) else Picks(given)
         fault = _fault(picks.rows, question, k)
         if fault:
@@ -156,7 +165,8 @@ class Strategy:
                 f"strategy {self.name} must return {k} distinct unlabelled rows as int64; it "
                 f"returned {fault}"
             )
-        seconds = _whole(picks.seconds, time.perf_counter() - start)
+        with from_own(self.choose, f"adding the seconds of strategy {self.name}"):
+            seconds = _whole(picks.seconds, time.perf_counter() - start)
         return replace(picks, strategy=self.name, seconds=seconds)
 
 

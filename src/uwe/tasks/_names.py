@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def named(classes: Sequence[str] | int) -> tuple[str, ...]:
     """The classes' names; of a number of classes, the numbers from 0.
 
     Raises:
-        InputError: a name repeats, is empty or is no text.
+        InputError: a name repeats, is empty or is no text, or it is no list.
     """
     if isinstance(classes, int | np.integer):
         if classes < 0:
@@ -23,10 +23,16 @@ def named(classes: Sequence[str] | int) -> tuple[str, ...]:
         return tuple(map(str, range(int(classes))))
     if isinstance(classes, str):
         raise InputError(f"classes must be a list of names, not the text {classes!r}")
-    names = tuple(classes)
+    given: object = classes
+    if not isinstance(given, Iterable):
+        kind = type(classes).__name__
+        raise InputError(f"classes must be a list of names, or their number, not a {kind}")
+    names = tuple(given)
+    seen: set[str] = set()
     for at, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():
             raise InputError(f"class {at} is {name!r}; the name of a class must be text")
-        if name in names[:at]:
+        if name in seen:
             raise InputError(f"the class {name!r} is named twice; names of classes must differ")
+        seen.add(name)
     return names

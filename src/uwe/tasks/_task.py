@@ -12,7 +12,7 @@ import numpy as np
 
 from uwe._types import BoolArray
 from uwe.embedding import Embedding
-from uwe.errors import InputError, require_known
+from uwe.errors import InputError, from_own, require_known
 from uwe.uncertainty import Measure
 
 if TYPE_CHECKING:
@@ -50,6 +50,23 @@ class Metric:
     unit: str = "%"
     higher_is_better: bool = True
     bounds: tuple[float, float] = (0.0, 1.0)
+
+    def measured(self, predictions: Predictions, targets: Array) -> float | None:
+        """The number that ``of`` gives, looked at.
+
+        Raises:
+            InputError: it is no number.
+            RunError: ``of`` is not of uwe, and raises an error that is not of `uwe.errors`.
+        """
+        with from_own(self.of, f"metric {self.name}"):
+            given: Any = self.of(predictions, targets)
+        if given is None:
+            return None
+        try:
+            return float(given)
+        except (TypeError, ValueError, RuntimeError) as error:
+            kind = type(given).__name__
+            raise InputError(f"metric {self.name} must give a number; it gave a {kind}") from error
 
     @property
     def scale(self) -> float:

@@ -32,13 +32,15 @@ def regression(classes: Sequence[str] | int = (), *, unit: str = "") -> Task:
         unit: of the numbers, for tables and pictures.
 
     Raises:
-        InputError: classes are given.
+        InputError: classes are given, or the unit is no text.
 
     >>> regression(unit="mm").headline.axis
     'RMSE, mm (lower is better)'
     """
     if named(classes):
         raise InputError(f"regression has no classes, but {len(named(classes))} are given")
+    if not isinstance(unit, str):
+        raise InputError(f"the unit must be text, such as 'mm', not {unit!r}")
     endless = (0.0, float("inf"))
     return Task(
         name="regression",
