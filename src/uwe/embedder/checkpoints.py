@@ -15,7 +15,7 @@ import torch
 
 from uwe._optional import optional
 from uwe.embedder.digests import json_digest, state_digest
-from uwe.embedder.encoders import Encoder
+from uwe.embedder.encoder import Encoder
 from uwe.embedder.pooling import mean_of_tokens, pooled
 from uwe.embedder.preparation import PREPARATIONS
 from uwe.embedder.sentences import SentenceSettings, read_sentence_settings

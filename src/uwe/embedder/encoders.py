@@ -1,60 +1,21 @@
-"""What embeds: a model of Hugging Face ``transformers``, or a function of one's own."""
+"""Encoders by name: a model of Hugging Face ``transformers``, or the user's own function."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from uwe._files import expanded
-from uwe.embedder.outputs import Encoded, checked, failure
+from uwe.embedder.checkpoints import of_transformers
+from uwe.embedder.encoder import Encoder
+from uwe.embedder.own import of_factory
 from uwe.errors import InputError
 
-__all__ = ["Encoder", "load_encoder"]
+__all__ = ["load_encoder"]
 
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """Maps a batch of images or texts to logits, if there is a classifier, and features.
-
-    Attributes:
-        name: as it was asked for.
-        encode: the map; to a pair of logits or None and features, or a dict of them.
-        task: what the logits are about: ``classification``, ``multilabel``, or ``regression``,
-            where the only one is a number.
-        identity: what tells whether the model is still the same, by name, such as a digest of its
-            weights; work that is half done goes on only if all of it is equal.
-        cut: how many of some texts are longer than the model takes, so that their ends are cut.
-        limit: tokens that the model takes of a text; None where no limit is known.
-        notes: what people should know of the model.
-    """
-
-    name: str
-    encode: Callable[[list[Any]], Any]
-    task: str = "classification"
-    identity: Mapping[str, str] = field(default_factory=dict)
-    cut: Callable[[list[Any]], int] = field(default=lambda _: 0)
-    limit: int | None = None
-    notes: tuple[str, ...] = ()
-
-    def __call__(self, items: list[Any]) -> Encoded:
-        """Logits ``[b, c]`` or None, and features ``[b, d]``, float32 on the CPU.
-
-        Raises:
-            InputError: the model fails or gives something else.
-            RunError: the memory does not suffice.
-        """
-        try:
-            with torch.inference_mode():
-                return checked(self.name, self.encode(items), len(items))
-        except (Exception, SystemExit) as error:  # a model may raise anything
-            raise failure(self.name, error, len(items)) from error
 
 
 def load_encoder(name: str, kind: str, *, device: torch.device) -> Encoder:
@@ -68,9 +29,6 @@ def load_encoder(name: str, kind: str, *, device: torch.device) -> Encoder:
     Raises:
         InputError: it cannot be loaded.
     """
-    from uwe.embedder.checkpoints import of_transformers
-    from uwe.embedder.own import of_factory
-
     if not name.strip():
         raise InputError("--model is empty; give a name of the hub, a folder, or module:factory")
     if _FACTORY.fullmatch(name) and not Path(name).exists():

@@ -10,7 +10,7 @@ import torch
 
 from uwe._plugins import own_module
 from uwe.embedder.digests import state_digest
-from uwe.embedder.encoders import Encoder
+from uwe.embedder.encoder import Encoder
 from uwe.errors import DataError, InputError, UweError, told_of
 
 __all__ = ["of_factory"]

@@ -18,7 +18,7 @@ from uwe import _locks
 from uwe._files import guarded, make_folder, write_json
 from uwe._types import Progress, Stage
 from uwe.embedder.digests import is_digest, json_digest
-from uwe.embedder.encoders import Encoder
+from uwe.embedder.encoder import Encoder
 from uwe.embedder.parts import append_batch, note_batch, rows_done, stored
 from uwe.embedder.sources import EncoderInput
 from uwe.embedder.writing import write_pool

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from uwe._files import write_whole
-from uwe.embedder.encoders import Encoder
+from uwe.embedder.encoder import Encoder
 from uwe.embedder.parts import BYTES, copy_rows, file_of, kept_ranges
 from uwe.embedder.sources import EncoderInput
 from uwe.pool_files import long_texts
