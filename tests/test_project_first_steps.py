@@ -31,7 +31,7 @@ def test_a_table_of_texts_without_text_is_told_of_the_option(
 ) -> None:
     """A column of words among numbers most often is the column of texts."""
     assert main(["init", "mine.uwe", "texts.csv", "--classes", "a,b"]) == 2
-    assert "--text COLUMN" in capsys.readouterr().err
+    assert "--text question" in capsys.readouterr().err
 
 
 def test_rows_of_two_open_batches_are_named_with_the_files_of_both(
