@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from uwe._files import _write_large, read_tensors, write_tensors
+from uwe._tensors import _write_large, read_tensors, write_tensors
 from uwe.cli import main
 
 
@@ -136,7 +136,7 @@ def test_large_tensors_are_written_as_small_ones_are() -> None:
 
 def test_large_tensors_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tensors beyond the size that is copied are read as they were."""
-    monkeypatch.setattr("uwe._files._COPIED", 8)
+    monkeypatch.setattr("uwe._tensors._COPIED", 8)
     large = {"logits": torch.arange(12.0).reshape(3, 4), "more": torch.arange(3.0).double()}
     write_tensors(tmp_path / "t.safetensors", large)
     found = read_tensors(tmp_path / "t.safetensors")

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import uwe
-from uwe._files import read_tensors
+from uwe._tensors import read_tensors
 from uwe.cli import main
 from uwe.embedding import gradient
 from uwe.errors import DataError, InputError

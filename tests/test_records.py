@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import uwe
-from uwe._files import write_tensors
+from uwe._tensors import write_tensors
 from uwe.cli import main
 from uwe.errors import InputError, RunError
 from uwe.experiment import BUDGETS

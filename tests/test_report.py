@@ -17,7 +17,7 @@ import pytest
 
 import uwe
 from uwe import journal
-from uwe._files import read_tensors
+from uwe._tensors import read_tensors
 from uwe.cli import main
 from uwe.report import build_report, plot_curves, write_report
 from uwe.report.charts.colours import colour

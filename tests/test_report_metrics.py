@@ -18,7 +18,7 @@ from sklearn.metrics import f1_score
 
 import uwe
 from uwe import journal
-from uwe._files import write_tensors
+from uwe._tensors import write_tensors
 from uwe.cli import main
 from uwe.errors import DataError, InputError, RunError
 from uwe.journal import Answered, Queried, Trained

@@ -220,7 +220,7 @@ def test_the_majority_settles_a_class(votes: list[int]) -> None:
 
 @given(st.lists(st.sets(st.integers(0, 2)), min_size=1, max_size=9))
 def test_half_of_the_people_settle_a_label(votes: list[set[int]]) -> None:
-    """A label applies where at least half of the people named it."""
+    """A label applies if at least half of the people gave it."""
     settled = Flags(BIRDS).settle([sorted(vote) for vote in votes])
     assert settled == [at for at in range(3) if 2 * sum(at in v for v in votes) >= len(votes)]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from uwe.errors import InputError
+from uwe.errors import InputError, text_of
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +34,7 @@ _EXACT_IN_FLOAT32 = 2  # bytes of an integer that float32 holds exactly, at most
 _EXACT_IN_FLOAT64 = 2**53
 _ONE_BYTE = 1
 _SHOWN = 40  # characters of a value in an error
+_LONGEST = 120  # characters of another library's message
 _UNSIGNED = {"uint16": "float32", "uint32": "float64", "uint64": "float64"}
 """What unsigned numbers of 16 bits and more become, since torch computes little with them."""
 
@@ -248,13 +249,14 @@ def _exported(name: str, value: Any) -> Array:
             warnings.simplefilter("ignore")
             return np.asarray(value)
     except Exception as error:  # what exports its memory raises errors of many kinds
+        told = text_of(error, longest=_LONGEST)
         if isinstance(value, list | tuple):
             raise InputError(
-                f"{name} is no array: its rows differ in length or kind ({_line(error)})"
+                f"{name} is no array: its rows differ in length or kind ({told})"
             ) from error
         raise InputError(
             f"{name} is a {type(value).__name__}, which is no array of numbers on this machine's "
-            f"memory ({_line(error)}); give a NumPy array"
+            f"memory ({told}); give a NumPy array"
         ) from error
 
 
@@ -295,9 +297,3 @@ def _fit_for_torch(array: Array) -> Array:
         array = array.astype(array.dtype.newbyteorder("="))
     odd = any(stride < 0 or stride % size for stride in array.strides)
     return np.array(array, order="C") if odd or not array.flags.aligned else array
-
-
-def _line(error: Exception) -> str:
-    """The first line of an error, cut."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:120]

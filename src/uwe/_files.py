@@ -19,34 +19,33 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
+from uwe._unicode import is_unicode
 from uwe.errors import InputError, RunError
 
-if TYPE_CHECKING:
-    import torch
-
 __all__ = [
+    "LONGEST_NAME",
     "append_bytes",
     "expanded",
+    "file_digest",
     "guarded",
     "make_folder",
     "nearest_existing",
-    "read_tensors",
     "remove_unfinished",
     "remove_unfinished_of",
     "require_own",
     "target_of",
-    "unicode_text",
     "write_bytes",
     "write_json",
-    "write_tensors",
     "write_text",
     "write_whole",
 ]
 
 
-_LONGEST_NAME = 255  # bytes, on every file system in use
+LONGEST_NAME = 255
+"""Bytes of a file's name, on every file system in use."""
+
 _TOKEN_BYTES = 8
 _UNFINISHED = re.compile(rf"\.(.+)\.(?:[0-9a-f]{{{2 * _TOKEN_BYTES}}}|[0-9]+)\.part", re.DOTALL)
 """The name of an unfinished file; earlier versions had the number of the process as the token."""
@@ -124,7 +123,7 @@ def _unfinished(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
 def _unfinished_name(name: str) -> str:
     """A name that no other file has; of a long ``name``, its digest."""
     end = f".{secrets.token_hex(_TOKEN_BYTES)}.part"
-    if len(os.fsencode(name)) + len(end) + 1 > _LONGEST_NAME:
+    if len(os.fsencode(name)) + len(end) + 1 > LONGEST_NAME:
         name = hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()
     return f".{name}{end}"
 
@@ -199,15 +198,6 @@ def write_bytes(path: Path, content: bytes) -> None:
     write_whole(path, write)
 
 
-def unicode_text(text: str) -> str:
-    """``text`` with an escape in place of each half of a character, which no file can hold.
-
-    >>> print(unicode_text("half of one: \\ud800"))
-    half of one: \\ud800
-    """
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8, whole or not at all.
 
@@ -225,70 +215,9 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write ``value`` as indented JSON, whole or not at all."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # of a file name that is not UTF-8
+    if not is_unicode(text):  # of a file name that is not UTF-8
         text = json.dumps(value, indent=2)
     write_text(path, text + "\n")
-
-
-def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Write named tensors as safetensors, whole or not at all."""
-    from safetensors.torch import save  # with torch, which the command line's errors do not need
-
-    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    if sum(map(_tensor_size, on_cpu.values())) > _COPIED and all(
-        map(_tensor_type, on_cpu.values())
-    ):
-        write_whole(path, lambda file: _write_large(file, on_cpu))
-    else:
-        # safetensors' own writer would not tell a full disk from anything else
-        write_bytes(path, save(on_cpu))
-
-
-_COPIED = 2**26  # bytes of tensors that are copied to be written, which safetensors does twice
-_TENSOR_TYPES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
-
-
-def _tensor_type(tensor: torch.Tensor) -> str | None:
-    return _TENSOR_TYPES.get(str(tensor.dtype).removeprefix("torch."))
-
-
-def _tensor_size(tensor: torch.Tensor) -> int:
-    return tensor.numel() * tensor.element_size()
-
-
-def _write_large(file: BinaryIO, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Write safetensors without a copy: the length of the header, the header, the numbers."""
-    import torch
-
-    header: dict[str, object] = {}
-    at = 0
-    ordered = sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0]))
-    for name, tensor in ordered:
-        offsets = [at, at := at + _tensor_size(tensor)]
-        header[name] = {
-            "dtype": _tensor_type(tensor), "shape": list(tensor.shape), "data_offsets": offsets,
-        }  # fmt: skip
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    file.write(len(text).to_bytes(8, "little") + text)
-    for _, tensor in ordered:
-        file.write(tensor.reshape(-1).view(torch.uint8).numpy().data)
-
-
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Read the tensors that ``write_tensors`` wrote.
-
-    Raises:
-        RunError: the file is not there or is no safetensors file.
-    """
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except Exception as error:  # safetensors raises errors of its own besides OSError
-        raise RunError(f"cannot read {path}: {error}") from error
 
 
 def append_bytes(path: Path, content: bytes, *, at: int) -> None:
@@ -322,6 +251,16 @@ def _write_from(descriptor: int, at: int, content: bytes) -> None:
         with suppress(OSError):
             os.ftruncate(descriptor, at)
         raise
+
+
+def file_digest(path: Path) -> str:
+    """A fingerprint of a file's content: BLAKE2b, 32 hexadecimal digits.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def make_folder(folder: Path) -> None:

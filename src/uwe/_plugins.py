@@ -14,7 +14,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, get_type_hints
 
 from uwe._settings import require_type
-from uwe.errors import InputError, UweError
+from uwe.errors import InputError, from_user, text_of
 
 __all__ = ["add_working_folder", "called", "loaded", "own_module", "plugins", "require_options"]
 
@@ -61,7 +61,7 @@ def loaded(point: EntryPoint) -> Any:
     try:
         found = point.load()
     except (Exception, SystemExit) as error:  # a module of another package may raise anything
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        reason = text_of(error, longest=_LONGEST)
         raise InputError(
             f"{point.name!r} of the entry-point group {point.group} ({point.value}) cannot be "
             f"imported: {reason}; update or uninstall the package"
@@ -86,13 +86,9 @@ def called(make: Callable[..., Any], what: str, *arguments: Any, **options: Any)
     Raises:
         InputError: it raises an error that is not of `uwe.errors`.
     """
-    try:
+    shown = ", ".join(f"{name}={value!r:.60}" for name, value in options.items())
+    with from_user(f"{what}({shown})", InputError, lambda error: f" failed: {_reason(error)}"):
         return make(*arguments, **options)
-    except UweError:
-        raise
-    except (Exception, SystemExit) as error:  # the function may raise anything
-        shown = ", ".join(f"{name}={value!r:.60}" for name, value in options.items())
-        raise InputError(f"{what}({shown}) failed: {_reason(error)}") from error
 
 
 def require_options(make: Callable[..., Any], what: str, options: Mapping[str, Any]) -> None:
@@ -164,7 +160,7 @@ def _is_of(module: ModuleType, path: Path) -> bool:
 
 def _reason(error: BaseException) -> str:
     """What went wrong in a module of the user, and in which line."""
-    told = " ".join(str(error).split())[:300] or type(error).__name__
+    told = text_of(error, longest=_LONGEST)
     if isinstance(error, SystemExit):
         told = "it ends the program"
     if isinstance(error, ImportError | SyntaxError):  # their texts name module or line
@@ -182,3 +178,4 @@ def _reason(error: BaseException) -> str:
 
 
 _IMPORTS = str(Path("importlib", "__init__.py"))
+_LONGEST = 300  # letters of a message

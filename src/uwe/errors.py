@@ -36,6 +36,7 @@ __all__ = [
     "place_in_user_code",
     "reason_of",
     "require_known",
+    "text_of",
     "told_of",
 ]
 
@@ -89,10 +90,24 @@ def close_matches(name: str, known: Iterable[str]) -> list[str]:
     return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
 
 
+def text_of(error: BaseException, *, longest: int | None = None) -> str:
+    """The message of an error in one line, or its type where it has none.
+
+    Args:
+        error: of any kind.
+        longest: letters that are kept of the message; None: all.
+
+    >>> text_of(ValueError("two\\nlines")), text_of(KeyError())
+    ('two lines', 'KeyError')
+    """
+    return " ".join(str(error).split())[:longest] or type(error).__name__
+
+
 def damaged(path: Path, error: Exception) -> DataError:
     """What cannot be read, and why, in one line."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return DataError(f"cannot read {path}: {reason}; the file may be incomplete; write it again")
+    return DataError(
+        f"cannot read {path}: {text_of(error)}; the file may be incomplete; write it again"
+    )
 
 
 def reason_of(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.config import Dict
@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from uwe import __version__
-from uwe._files import expanded, unicode_text, write_text
+from uwe._files import expanded, write_text
+from uwe._unicode import unicode_text
 from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import wide_console
 from uwe.cli.embed import embed_command
@@ -32,9 +33,6 @@ from uwe.learners import describe_model, model_names
 from uwe.strategies import describe_strategy, strategy_names
 from uwe.tasks import describe_task, task_names
 from uwe.tracking import describe_tracker, tracker_names
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["main"]
 

@@ -7,16 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from uwe._files import expanded, nearest_existing, target_of
-from uwe._optional import optional
+from uwe._files import LONGEST_NAME, expanded, nearest_existing, target_of
+from uwe._unicode import is_unicode
 from uwe.errors import InputError, RunError
 
 __all__ = ["check_output", "require_distinct"]
 
-_LONGEST_NAME = 255
 _NO_IMAGES = (".csv", ".jsonl", ".parquet", ".txt", ".safetensors", ".html")
-_NEEDS = {".parquet": ("pyarrow.parquet", "writing Parquet files", "tables")}
-"""By suffix: the module that writes the format, its purpose, and the extra that has it."""
 
 
 def check_output(
@@ -57,9 +54,6 @@ def check_output(
     if (path.exists() or path.is_symlink()) and not force:
         raise InputError(f"{path} exists; {advice}")
     _check_folder(target)
-    if path.suffix.lower() in _NEEDS:
-        module, purpose, extra = _NEEDS[path.suffix.lower()]
-        optional(module, purpose, extra=extra)
     return path
 
 
@@ -116,9 +110,8 @@ def require_distinct(outputs: Mapping[str, Path | None]) -> None:
 
 
 def _is_same(first: Path, second: Path) -> bool:
-    with suppress(OSError):
-        if first.samefile(second):
-            return True
+    if _are_one(first, second):
+        return True
     names = [os.path.abspath(target_of(each)).casefold() for each in (first, second)]  # noqa: PTH100
     return names[0] == names[1]
 
@@ -160,13 +153,11 @@ def _files_of(folder: Path) -> Iterator[Path]:
 def _check_name(path: Path) -> None:
     """The name can be a file's name, on this machine and in what is said of it."""
     for part in path.parts:
-        try:
-            length = len(part.encode())
-        except UnicodeEncodeError as error:
-            raise InputError(f"the name {part!r} is not Unicode; choose another name") from error
-        if length > _LONGEST_NAME:
+        if not is_unicode(part):
+            raise InputError(f"the name {part!r} is not Unicode; choose another name")
+        if (length := len(part.encode())) > LONGEST_NAME:
             raise InputError(
-                f"the name {part[:40]}… has {length} bytes; {_LONGEST_NAME} is the limit; choose a "
+                f"the name {part[:40]}… has {length} bytes; {LONGEST_NAME} is the limit; choose a "
                 "shorter one"
             )
         if "\0" in part:

@@ -22,7 +22,7 @@ import numpy as np
 import platformdirs
 
 from uwe import _locks
-from uwe._files import expanded, guarded, require_own, write_text
+from uwe._files import expanded, file_digest, guarded, require_own, write_text
 from uwe._types import Labels
 from uwe.data.dataset import Dataset
 from uwe.data.request import Request
@@ -189,7 +189,7 @@ def _require_unchanged(path: Path, name: str, meta: dict[str, Any]) -> None:
     """
     if "digests" not in meta or _stamp(path) == meta["stamps"][name]:
         return
-    if _digest_of(path) != meta["digests"][name]:
+    if file_digest(path) != meta["digests"][name]:
         raise ValueError(f"{path} does not fit its digest")
 
 
@@ -197,11 +197,6 @@ def _stamp(path: Path) -> list[int]:
     """Size and times; the time of the last change of state cannot be set back by a program."""
     state = path.stat()
     return [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _digest_of_meta(meta: dict[str, Any]) -> str:
@@ -245,7 +240,7 @@ def _fill(part: Path, source: Source, request: Request) -> None:
             source.classes,
         ),
         "shapes": {name: array.shape for name, array in arrays.items()},
-        "digests": {name: _digest_of(part / f"{name}.npy") for name in _ARRAYS},
+        "digests": {name: file_digest(part / f"{name}.npy") for name in _ARRAYS},
         "stamps": {name: _stamp(part / f"{name}.npy") for name in _ARRAYS},
     }
     write_text(part / "meta.json", json.dumps({**meta, "digest": _digest_of_meta(meta)}))

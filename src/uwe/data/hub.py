@@ -15,7 +15,7 @@ from uwe.data.request import Request
 from uwe.data.source import Source
 from uwe.data.splits import IMAGENET, Preparation
 from uwe.data.table import Columns, Table, find_columns, read_tables, train_and_test
-from uwe.errors import DataError, InputError
+from uwe.errors import DataError, InputError, text_of
 
 __all__ = ["HUB_PREFIX", "load_from_hub", "load_hub"]
 
@@ -129,7 +129,7 @@ def _values(split: Any, column: str) -> Iterator[Any]:
 
 
 def _not_loaded(name: str, error: Exception) -> DataError:
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    reason = text_of(error, longest=200)
     return DataError(
         f"cannot load {name} from the hub: {reason}; check the name and the network, set "
         "HF_HUB_OFFLINE=1 to use what was downloaded before, or give its files with --data-dir"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from uwe._unicode import is_one_line, is_unicode
 from uwe.data.images import is_image, kind_of
 from uwe.errors import DataError
 
@@ -107,11 +108,9 @@ def image_id(file: Path, root: Path) -> str:
         DataError: the name is not UTF-8 or holds a line break, which no list of ids can hold.
     """
     name = file.relative_to(root).as_posix()
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(f"the file name {name!a} is not UTF-8; rename it") from error
-    if name.splitlines() != [name]:
+    if not is_unicode(name):
+        raise DataError(f"the file name {name!a} is not UTF-8; rename it")
+    if not is_one_line(name):
         raise DataError(f"the file name {name!a} holds a line break; rename it")
     return name
 

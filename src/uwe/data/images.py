@@ -16,7 +16,7 @@ import numpy as np
 
 from uwe._optional import optional
 from uwe._types import Images
-from uwe.errors import DataError
+from uwe.errors import DataError, text_of
 
 __all__ = [
     "FORMATS",
@@ -145,11 +145,9 @@ def _opened(encoded: bytes | Path, name: str) -> Iterator[Any]:
     except pillow.DecompressionBombError as error:
         raise _undecodable(name, f"it has more than {_MOST_PIXELS:,} pixels") from error
     except OSError as error:
-        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
-        raise _undecodable(name, reason) from error
+        raise _undecodable(name, error.strerror or text_of(error)) from error
     except Exception as error:  # each of Pillow's many decoders raises errors of its own
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise _undecodable(name, reason) from error
+        raise _undecodable(name, text_of(error)) from error
 
 
 def _undecodable(name: str, reason: str) -> DataError:

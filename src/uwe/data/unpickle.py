@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, ClassVar, NoReturn
 
 import numpy as np
 
-from uwe.errors import DataError
+from uwe.errors import DataError, text_of
 
 __all__ = ["read_pickle"]
 
@@ -47,8 +47,9 @@ def read_pickle(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     except Exception as error:  # a damaged pickle can raise nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path} is no whole pickle ({reason}); get the file again") from error
+        raise DataError(
+            f"{path} is no whole pickle ({text_of(error)}); get the file again"
+        ) from error
     if not isinstance(content, dict):
         raise DataError(f"{path} holds a {type(content).__name__}, not a dictionary")
     return {_text(key): value for key, value in content.items()}

@@ -19,7 +19,7 @@ from uwe.embedder.encoder import Encoder
 from uwe.embedder.pooling import mean_of_tokens, pooled
 from uwe.embedder.preparation import PREPARATIONS
 from uwe.embedder.sentences import SentenceSettings, read_sentence_settings
-from uwe.errors import InputError, UweError
+from uwe.errors import InputError, UweError, text_of
 
 __all__ = ["of_transformers"]
 
@@ -74,7 +74,7 @@ def of_transformers(name: str, kind: str, device: torch.device) -> Encoder:
     except UweError:
         raise
     except Exception as error:  # the network, the hub and its many models raise errors of any kind
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = text_of(error, longest=200)
         raise InputError(
             f"cannot load model {name} for {kind}: {reason}; give a name of the hub, a local "
             "folder, or module:factory"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from uwe._unicode import is_one_line, is_unicode
 from uwe.errors import DataError
 
 __all__ = ["check_ids"]
@@ -34,11 +35,6 @@ def check_ids(ids: Sequence[str]) -> None:
 def _problem(name: str) -> str | None:
     if not name.strip():
         return "is empty"
-    if len(name.splitlines()) > 1 or name.splitlines()[0] != name:
+    if not is_one_line(name):
         return "holds a line break"
-    if not name.isascii():
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            return "is not UTF-8"
-    return None
+    return None if is_unicode(name) else "is not UTF-8"

@@ -10,7 +10,15 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from uwe.errors import InputError, RunError, UweError, place_in_user_code, reason_of, told_of
+from uwe.errors import (
+    InputError,
+    RunError,
+    UweError,
+    place_in_user_code,
+    reason_of,
+    text_of,
+    told_of,
+)
 
 __all__ = ["Encoded", "checked", "failure"]
 
@@ -97,6 +105,6 @@ def _tensor(name: str, what: str, value: Any) -> torch.Tensor:
     except (ValueError, TypeError, RuntimeError) as error:
         raise InputError(
             f"model {name} gives {type(value).__name__} as {what}, which is no array of numbers: "
-            f"{' '.join(str(error).split())[:200]}"
+            f"{text_of(error, longest=200)}"
         ) from error
     return torch.from_numpy(array.astype(np.float32 if array.dtype.itemsize < 4 else np.float64))

@@ -11,7 +11,7 @@ import torch
 from uwe._plugins import own_module
 from uwe.embedder.digests import state_digest
 from uwe.embedder.encoder import Encoder
-from uwe.errors import DataError, InputError, UweError, told_of
+from uwe.errors import DataError, InputError, from_user
 
 __all__ = ["of_factory"]
 
@@ -42,12 +42,8 @@ def _made(name: str) -> Any:
             f"{name} is of type {type(make).__name__}; it must be a function or a class that makes "
             "a model"
         )
-    try:
+    with from_user(f"{name}()", InputError):
         model = make()
-    except UweError:
-        raise
-    except (Exception, SystemExit) as error:  # a factory may raise anything
-        raise InputError(f"{name}() failed: {told_of(error)}") from error
     if not callable(model):
         raise InputError(
             f"{name}() gave {type(model).__name__}; it must give a function of a batch of items"

@@ -18,7 +18,7 @@ from uwe.data.request import check_image_size
 from uwe.data.table import train_and_test
 from uwe.embedder.digests import json_digest
 from uwe.embedder.ids import check_ids
-from uwe.errors import DataError, InputError
+from uwe.errors import DataError, InputError, text_of
 from uwe.tables import (
     TABLE_SUFFIXES,
     Table,
@@ -216,6 +216,6 @@ def _hub_split(name: str) -> Any:
     try:
         splits = datasets.load_dataset(name, trust_remote_code=False)
     except Exception as error:  # whatever the network and the hub raise
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = text_of(error, longest=200)
         raise DataError(f"cannot load {name} from the hub: {reason}") from error
     return train_and_test(splits, name)[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from uwe._files import write_whole
+from uwe._tensors import header_of, write_header
 from uwe.embedder.encoder import Encoder
 from uwe.embedder.parts import BYTES, copy_rows, file_of, kept_ranges
 from uwe.embedder.sources import EncoderInput
@@ -56,7 +57,7 @@ def write_pool(
         header = _header(plain, before, widths, len(ids), behind)
 
     def write(file: BinaryIO) -> None:
-        file.write(len(header).to_bytes(8, "little") + header)
+        write_header(file, header)
         for part in before.values():
             file.write(part.content)
         for name, width in widths.items():
@@ -96,16 +97,9 @@ def _header(
     n: int,
     behind: Mapping[str, _Part],
 ) -> bytes:
-    """Names, types, shapes and places of all tensors, wider numbers first, in whole words."""
     tensors = [
         *((name, part.kind, [part.n], len(part.content)) for name, part in before.items()),
         *((name, "F32", [n, width], n * width * BYTES) for name, width in widths.items()),
         *((name, part.kind, [part.n], len(part.content)) for name, part in behind.items()),
     ]
-    header: dict[str, Any] = {"__metadata__": metadata}
-    end = 0
-    for name, kind, shape, length in tensors:
-        begin, end = end, end + length
-        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [begin, end]}
-    text = json.dumps(header).encode()
-    return text + b" " * (-len(text) % 8)
+    return header_of(tensors, metadata)

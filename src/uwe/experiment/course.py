@@ -86,12 +86,9 @@ class _Course:
     @property
     def due(self) -> str:
         """What comes next, beside answers."""
-        done = self.queries > self.trainings
-        return (
-            f"the training of cycle {self.trainings}"
-            if done
-            else (f"the query of cycle {self.queries}")
-        )
+        if self.queries > self.trainings:
+            return f"the training of cycle {self.trainings}"
+        return f"the query of cycle {self.queries}"
 
     def fault(self, event: Event) -> str | None:
         """What is wrong with the next event; None where nothing is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from uwe._files import write_tensors
+from uwe._tensors import write_tensors
 from uwe._types import Scores
 from uwe.predictions import Predictions
 from uwe.runs import RunFiles

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from uwe import journal
-from uwe._files import write_tensors, write_text
+from uwe._files import write_text
 from uwe._random import derive_seed
+from uwe._tensors import write_tensors
 from uwe._types import Rows, Stage
 from uwe.data import Dataset, rows_of
 from uwe.errors import RunError

@@ -11,6 +11,7 @@ from typing import Any
 from uwe._files import nearest_existing
 from uwe._json import json_value, require_recordable
 from uwe._types import Progress
+from uwe._unicode import is_unicode
 from uwe.data import Dataset, load_dataset
 from uwe.errors import InputError
 from uwe.experiment.settings import Experiment, epochs_of, settings_of
@@ -342,9 +343,7 @@ def _about_data(dataset: Dataset) -> dict[str, Any]:
 
 def _check_unicode(folder: Path) -> None:
     """Models cannot be written below a name that is not Unicode."""
-    try:
-        str(folder).encode()
-    except UnicodeEncodeError as error:
+    if not is_unicode(str(folder)):
         raise InputError(
             f"the name of the results folder, {str(folder)!r}, is not Unicode; choose another name"
-        ) from error
+        )

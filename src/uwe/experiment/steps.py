@@ -19,8 +19,8 @@ import torch
 
 from uwe import journal
 from uwe._clock import Clock
-from uwe._files import write_tensors
 from uwe._random import derive_seed
+from uwe._tensors import write_tensors
 from uwe._types import Rows, Stage
 from uwe.data import Dataset
 from uwe.experiment.actions import Query, Train

@@ -23,7 +23,7 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from uwe._types import Progress
-from uwe.errors import InputError, RunError
+from uwe.errors import InputError, RunError, reason_of
 from uwe.experiment.engine import ensure_cycle0, run_one
 from uwe.experiment.jobs import Job
 from uwe.experiment.lending import Lent, opened
@@ -80,7 +80,7 @@ def _sendable(error: Exception) -> Exception:
     try:
         ForkingPickler.loads(ForkingPickler.dumps(error))
     except Exception:  # an error of a package may not allow either
-        told = RunError(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        told = RunError(reason_of(error))
         told.__notes__ = list(getattr(error, "__notes__", ()))
         return told
     return error

@@ -16,7 +16,7 @@ import numpy as np
 
 from uwe._optional import optional
 from uwe._types import FloatArray
-from uwe.errors import InputError, UweError
+from uwe.errors import InputError, UweError, reason_of
 from uwe.learners.estimators import PURPOSE
 from uwe.learners.inside import searched
 
@@ -247,7 +247,6 @@ def one_line(estimator: Any) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:  # estimators raise errors of many kinds about rows
-        why = " ".join(str(error).split())
         raise InputError(
-            f"{type(estimator).__name__} cannot predict the rows: {type(error).__name__}: {why}"
+            f"{type(estimator).__name__} cannot predict the rows: {reason_of(error)}"
         ) from error

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from uwe._files import read_tensors, write_tensors
 from uwe._random import generator
+from uwe._tensors import read_tensors, write_tensors
 from uwe._types import Progress, Rows, Stage
 from uwe.data import UNPREPARED, Preparation, row_count
-from uwe.errors import InputError, RunError
+from uwe.errors import InputError, RunError, text_of
 from uwe.learners.batches import (
     augmented,
     batches,
@@ -195,8 +195,7 @@ class TorchLearner:
         try:
             model = self.restore(state)
         except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise RunError(f"{path} does not fit model {self.name}: {reason}") from error
+            raise RunError(f"{path} does not fit model {self.name}: {text_of(error)}") from error
         if scale is not None:
             model.scale = (float(scale[0]), float(scale[1]))
         return model

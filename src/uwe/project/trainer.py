@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from uwe._files import read_tensors, write_tensors
 from uwe._random import derive_seed
+from uwe._tensors import read_tensors, write_tensors
 from uwe._types import Progress, Stage
 from uwe.data import Dataset, Split, rows_of
 from uwe.errors import DataError

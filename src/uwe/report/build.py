@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from uwe._files import unicode_text, write_text
+from uwe._files import write_text
+from uwe._unicode import unicode_text
 from uwe.errors import InputError, require_known
 from uwe.report.artefacts import data_of
 from uwe.report.comparison import Comparison, compare

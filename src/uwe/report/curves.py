@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from uwe._files import unicode_text, write_text
+from uwe._files import write_text
+from uwe._unicode import unicode_text
 from uwe.errors import InputError
 from uwe.report.charts import Series, lines_across
 from uwe.report.charts.colours import COLOURS, DARK, LIGHT

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uwe._files import read_tensors
+from uwe._files import file_digest
+from uwe._tensors import read_tensors
 from uwe.errors import RunError
 from uwe.journal import Event, Queried, Trained
 
@@ -28,8 +28,7 @@ def digest_of(path: Path) -> str:
         RunError: the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return file_digest(path)
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror or error}") from error
 

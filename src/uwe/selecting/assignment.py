@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from uwe._optional import optional
 from uwe.errors import InputError
 from uwe.strategies import Picks
+from uwe.tables.csv_text import csv_text, say_formulas
 
 __all__ = ["COLUMNS", "assignment", "check_assignment_suffix", "encoded_assignment"]
 
@@ -75,11 +74,8 @@ def encoded_assignment(path: Path, columns: Columns) -> bytes:
 
 
 def _csv(columns: Columns) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return text.getvalue().encode()
+    say_formulas("id", columns["id"])
+    return csv_text(tuple(columns), zip(*columns.values(), strict=True)).encode()
 
 
 def _json_lines(columns: Columns) -> bytes:
@@ -88,8 +84,9 @@ def _json_lines(columns: Columns) -> bytes:
 
 
 def _parquet(columns: Columns) -> bytes:
-    arrow = optional("pyarrow", "writing Parquet files", extra="tables")
-    parquet = optional("pyarrow.parquet", "writing Parquet files", extra="tables")
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
     sink = io.BytesIO()
     parquet.write_table(arrow.table({name: list(of) for name, of in columns.items()}), sink)
     return sink.getvalue()

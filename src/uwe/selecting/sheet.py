@@ -11,13 +11,13 @@ from pathlib import Path, PurePosixPath
 from string import Template
 from typing import Any
 
+from uwe._unicode import composed
 from uwe.data.image_files import find_images
 from uwe.data.images import as_image, decode_image
 from uwe.errors import DataError
 from uwe.selecting.items import Image, Item, Text, Values, item_html, value_text
 from uwe.strategies import Picks
 from uwe.tables import PICK_COLUMNS
-from uwe.tables.row_ids import composed
 
 __all__ = ["Image", "Item", "Text", "Values", "contact_sheet", "thumbnail", "thumbnails"]
 

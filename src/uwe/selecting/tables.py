@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from uwe._optional import optional
+from uwe._unicode import is_one_line
 from uwe.errors import InputError
 from uwe.strategies import Picks
 from uwe.tables import PICK_COLUMNS, shown_id
@@ -119,7 +119,7 @@ def check_ids(path: Path, ids: Sequence[str]) -> None:
         return
     for row, name in enumerate(ids):
         marked = name.startswith(_BYTE_ORDER_MARK)
-        if marked or name.splitlines() != [name]:
+        if marked or not is_one_line(name):
             what = "begins with a byte-order mark" if marked else "holds a line break"
             raise InputError(
                 f"{path} holds one id a line, but the id {shown_id(name)} of row {row} {what}; "
@@ -154,8 +154,9 @@ def _json_lines(rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:
-    arrow = optional("pyarrow", "writing Parquet files", extra="tables")
-    parquet = optional("pyarrow.parquet", "writing Parquet files", extra="tables")
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
     of = {int: arrow.int64(), float: arrow.float64(), str: arrow.string()}
     columns = {
         name: arrow.array([row[name] for row in rows], of[kind])

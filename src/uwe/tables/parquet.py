@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from uwe.errors import DataError
+from uwe.errors import DataError, text_of
 from uwe.tables.cells import taken
 from uwe.tables.table import Table, about_index, without_index
 from uwe.tables.text_files import say_adapted
@@ -180,10 +181,7 @@ def _schema(file: Path) -> tuple[Any, int]:
 
     with _whole(file), parquet.ParquetFile(file, memory_map=True) as opened:
         schema = opened.schema_arrow
-        names = list(schema.names)
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise DataError(f"{file} has two columns {twice!r}; rename one")
+        _require_once(file, schema.names)
         return schema, int(opened.metadata.num_rows)
 
 
@@ -209,7 +207,7 @@ def _batches(file: Path, column: str) -> Iterator[Any]:
 
 def _column(file: Path, name: str) -> Any:
     if file.suffix.lower() in ARROW_SUFFIXES:
-        return _arrow_table(file).column(name)
+        return _arrow_table(file, name).column(name)
     import pyarrow.parquet as parquet
 
     with _whole(file):
@@ -218,8 +216,13 @@ def _column(file: Path, name: str) -> Any:
         return column
 
 
-def _arrow_table(file: Path) -> Any:
-    """A file of Arrow, mapped and validated: as a file, as a stream, or of Feather's first form."""
+def _arrow_table(file: Path, column: str | None = None) -> Any:
+    """A file of Arrow, mapped and validated: as a file, as a stream, or of Feather's first form.
+
+    Args:
+        file: of any of these.
+        column: the only one that is read; None: all.
+    """
     import pyarrow as arrow
     from pyarrow import feather, ipc
 
@@ -227,18 +230,23 @@ def _arrow_table(file: Path) -> Any:
         with arrow.memory_map(str(file)) as source:
             magic = source.read(4)
         if magic == b"FEA1":
-            table = feather.read_table(file)
+            table = feather.read_table(file, columns=None if column is None else [column])
         else:
-            source = arrow.memory_map(str(file))
-            of_stream = magic != b"ARRO"
-            reader = ipc.open_stream(source) if of_stream else ipc.open_file(source)
+            opened = ipc.open_file if magic == b"ARRO" else ipc.open_stream
+            reader = opened(arrow.memory_map(str(file)))
+            if column is not None:
+                only = ipc.IpcReadOptions(included_fields=[reader.schema.names.index(column)])
+                reader = opened(arrow.memory_map(str(file)), options=only)
             table = reader.read_all()
         table.validate(full=True)
-        names = list(table.schema.names)
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise DataError(f"{file} has two columns {twice!r}; rename one")
+        _require_once(file, table.schema.names)
         return table
+
+
+def _require_once(file: Path, names: Sequence[str]) -> None:
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise DataError(f"{file} has two columns {twice!r}; rename one")
 
 
 def _described(file: Path, schema: Any) -> Mapping[str, Any]:
@@ -320,7 +328,7 @@ def _json_in(schema: Any, key: bytes) -> Any:
 
 
 def _damaged(file: Path, error: BaseException) -> DataError:
-    reason = " ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
+    reason = text_of(error, longest=_LONGEST_REASON)
     return DataError(f"cannot read {file}: {reason}; the file is damaged; get it again")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from uwe._unicode import composed, is_unicode
 from uwe.errors import DataError
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "IdRows",
     "as_ids",
     "checked_ids",
-    "composed",
     "id_column",
     "matched",
     "shown_id",
@@ -116,7 +115,7 @@ def checked_ids(ids: Sequence[str], owner: str) -> Sequence[str]:
             raise DataError(
                 f"{owner} is empty in row {row} (the first such row); every row needs an id"
             )
-        if not _is_utf8(name):
+        if not is_unicode(name):
             raise DataError(
                 f"{owner} is not UTF-8 in row {row} (the first such row): "
                 f"{_clipped(ascii(name))}; rename it"
@@ -172,15 +171,6 @@ class IdRows:
             if not name.isascii():
                 found.setdefault(composed(name), []).append(row)
         return found
-
-
-def composed(name: str) -> str:
-    """A name with its letters composed, as Unicode's NFC has them.
-
-    >>> composed("e\u0301.png") == "\u00e9.png"
-    True
-    """
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def matched(names: Iterable[str], ids: Sequence[str]) -> Iterator[int | None]:
@@ -240,16 +230,6 @@ def _why(value: Any) -> str:
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return ", and a floating number of this size is not exact; write ids as text"
     return "; write ids as text"
-
-
-def _is_utf8(name: str) -> bool:
-    if name.isascii():
-        return True
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 _SHOWN = 80

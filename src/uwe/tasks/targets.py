@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from uwe._types import BoolArray
+from uwe._unicode import composed
 from uwe.errors import InputError, close_matches
 from uwe.tasks._task import Array, TargetKind, is_missing
 
@@ -59,7 +59,7 @@ class _Named:
     @cached_property
     def _number(self) -> dict[str, int]:
         exact = {name: at for at, name in enumerate(self.names)}
-        return {**{_composed(name): at for name, at in exact.items()}, **exact}
+        return {**{composed(name): at for name, at in exact.items()}, **exact}
 
 
 @dataclass(frozen=True)
@@ -343,7 +343,7 @@ def as_name(value: Any) -> str:
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     if isinstance(value, str):
-        return _composed(value.strip())
+        return composed(value.strip())
     if isinstance(value, Decimal) and value.is_finite() and value == int(value):
         return str(int(value))
     raise InputError(f"{value!r} of type {type(value).__name__} is not the name of a class")
@@ -369,10 +369,6 @@ def merged_names(names: Iterable[str]) -> Mapping[str, str]:
     if all(name.removeprefix("-").isdecimal() for name in whole.values()):
         return whole
     return {name: name for name in whole}
-
-
-def _composed(text: str) -> str:
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def names_in(value: Any) -> list[str] | None:
