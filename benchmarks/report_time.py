@@ -23,7 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from uwe import journal
+from uwe.journal import Event, Trained
 from uwe.runs import RunFiles, RunName
+from uwe.runs.cycles import write_cycles
 
 BUDGETS = "20,40,60,80,100,120,140,160,180,200"
 _SHARED = ("query", "train")
@@ -41,7 +44,7 @@ def model_run(folder: Path) -> tuple[RunName, Path]:
 
 
 def copied(record: Path, name: RunName, folder: Path, at: tuple[int, ...], **settings: Any) -> None:
-    """The run under another name: links to its arrays, and a table whose figures scatter."""
+    """The run under another name: links to its arrays, and figures that scatter."""
     content = json.loads(record.read_text())
     former = RunName.from_json(content["run"]).files_in(record.parent)
     files = name.files(folder)
@@ -49,14 +52,14 @@ def copied(record: Path, name: RunName, folder: Path, at: tuple[int, ...], **set
     content["settings"] |= {"seed": name.seed, "strategy": name.method, **settings}
     files.table.parent.mkdir(parents=True, exist_ok=True)
     files.record.write_text(json.dumps(content))
-    _link(former.journal, files.journal)
+    events = journal.create(files.journal, _scattered(former, at), run=files.stem)
+    write_cycles(files.table, events)
     for sub in _SHARED:
         (files.folder / sub).mkdir(exist_ok=True)
         for path in (former.folder / sub).glob("*.safetensors"):
             if not path.name.endswith("_model.safetensors"):
                 named = path.name.replace(former.stem, files.stem)
                 _link(path, files.folder / sub / named)
-    _write_table(former, files, at)
 
 
 def _link(there: Path, here: Path) -> None:
@@ -64,15 +67,17 @@ def _link(there: Path, here: Path) -> None:
         os.link(there, here)
 
 
-def _write_table(former: RunFiles, files: RunFiles, at: tuple[int, ...]) -> None:
+def _scattered(former: RunFiles, at: tuple[int, ...]) -> list[Event]:
+    """The events of the run with other accuracies, drawn from ``at``."""
     rng = np.random.default_rng(at)
-    head, *lines = former.table.read_text().splitlines()
-    told = [head]
-    for line in lines:
-        labels, _, *rest = line.split(",")
-        share = 0.4 + 0.15 * np.log10(int(labels)) + at[0] / 1000 + rng.normal(0, 0.05)
-        told.append(",".join([labels, repr(float(share)), *rest]))
-    files.table.write_text("\n".join(told) + "\n")
+    events: list[Event] = []
+    for event in journal.read(former.journal, run=former.stem):
+        if isinstance(event, Trained):
+            labels = event.facts["n_labeled"]
+            share = 0.4 + 0.15 * np.log10(labels) + at[0] / 1000 + rng.normal(0, 0.05)
+            event = replace(event, facts={**event.facts, "te_accuracy": float(share)})
+        events.append(event)
+    return events
 
 
 def make_strategies(folder: Path, made: Path, *, strategies: int = 50, seeds: int = 10) -> None:
