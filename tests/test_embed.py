@@ -57,7 +57,7 @@ def test_a_killed_process_goes_on_where_it_was(
 ) -> None:
     """Killed in any batch, even with half of it written, the file is the same in the end."""
     embed(texts(), encoder(), tmp_path / "whole.safetensors", batch=4)
-    out, append, count = tmp_path / "cut.safetensors", embed_work._append, iter(range(99))
+    out, append, count = tmp_path / "cut.safetensors", embed_work.append_batch, iter(range(99))
 
     def killed(folder: Path, tensors: Any, start: int) -> None:
         if next(count) == at:
@@ -66,7 +66,7 @@ def test_a_killed_process_goes_on_where_it_was(
             raise KeyboardInterrupt
         append(folder, tensors, start)
 
-    monkeypatch.setattr(embed_work, "_append", killed)
+    monkeypatch.setattr(embed_work, "append_batch", killed)
     with pytest.raises(KeyboardInterrupt):
         embed(texts(), encoder(), out, batch=4)
     assert not out.exists()

@@ -75,18 +75,18 @@ def embedding(model: str, *more: str) -> int:
 
 def half_done(monkeypatch: pytest.MonkeyPatch, begin: Callable[[], Any], batches: int = 3) -> None:
     """Kill an embedding after some batches."""
-    count, append = iter(range(99)), embed_work._append
+    count, append = iter(range(99)), embed_work.append_batch
 
     def killed(folder: Path, tensors: Any, start: int) -> None:
         if next(count) == batches:
             raise KeyboardInterrupt
         append(folder, tensors, start)
 
-    monkeypatch.setattr(embed_work, "_append", killed)
+    monkeypatch.setattr(embed_work, "append_batch", killed)
     try:
         assert begin() == 130
     finally:
-        monkeypatch.setattr(embed_work, "_append", append)
+        monkeypatch.setattr(embed_work, "append_batch", append)
 
 
 def other_code(folder: Path) -> None:

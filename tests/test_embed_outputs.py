@@ -275,17 +275,17 @@ def test_a_killed_embedding_with_broken_images_goes_on(
     """The pool is that of one go; without --skip-broken the half-done work is not continued."""
     source, out = open_source(str(photos)), tmp_path / "p.safetensors"
     embed(source, corner(), tmp_path / "whole.safetensors", batch=3, skip_broken=True)
-    append, count = embed_work._append, iter(range(99))
+    append, count = embed_work.append_batch, iter(range(99))
 
     def killed(folder: Path, tensors: Any, start: int) -> None:
         if next(count) == at:
             raise KeyboardInterrupt
         append(folder, tensors, start)
 
-    monkeypatch.setattr(embed_work, "_append", killed)
+    monkeypatch.setattr(embed_work, "append_batch", killed)
     with pytest.raises(KeyboardInterrupt):
         embed(source, corner(), out, batch=3, skip_broken=True)
-    monkeypatch.setattr(embed_work, "_append", append)
+    monkeypatch.setattr(embed_work, "append_batch", append)
     with pytest.raises(DataError, match="skip-broken"):
         embed(source, corner(), out, batch=3)
     embed(source, corner(), out, batch=3, skip_broken=True)

@@ -21,7 +21,15 @@ from uwe.errors import InputError, text_of
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["as_array", "as_floating", "as_tensor", "odd_value", "say_rounded", "say_rounds"]
+__all__ = [
+    "as_array",
+    "as_floating",
+    "as_tensor",
+    "odd_value",
+    "rows_at_once",
+    "say_rounded",
+    "say_rounds",
+]
 
 log = logging.getLogger("uwe")
 
@@ -33,6 +41,7 @@ _WIDEST = 8  # bytes of a number that torch has
 _EXACT_IN_FLOAT32 = 2  # bytes of an integer that float32 holds exactly, at most
 _EXACT_IN_FLOAT64 = 2**53
 _ONE_BYTE = 1
+_NUMBERS_AT_ONCE = 2**23  # 64 MiB in float64
 _SHOWN = 40  # characters of a value in an error
 _LONGEST = 120  # characters of another library's message
 _UNSIGNED = {"uint16": "float32", "uint32": "float64", "uint64": "float64"}
@@ -156,6 +165,20 @@ def as_array(name: str, value: Any, *, instead: str = "") -> Array:
         raise InputError(f"{name} holds complex numbers, which have no order; give real numbers")
     held = _KINDS.get(array.dtype.kind, array.dtype.name)
     raise InputError(f"{name} holds {held}, not numbers; give an array of one numeric type")
+
+
+def rows_at_once(width: int, *, most: int | None = None) -> int:
+    """How many rows of ``width`` numbers are converted at once: fewer where they are wide.
+
+    Args:
+        width: numbers of a row.
+        most: rows at most, however narrow they are; None: no limit.
+
+    >>> rows_at_once(2**22), rows_at_once(10, most=4096)
+    (2, 4096)
+    """
+    rows = max(1, _NUMBERS_AT_ONCE // max(1, width))
+    return rows if most is None else min(most, rows)
 
 
 def odd_value(value: float) -> str | None:

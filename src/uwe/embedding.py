@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from uwe._arrays import rows_at_once
 from uwe._types import Rows, Scores
 from uwe.errors import InputError
 from uwe.uncertainty import measured
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Embedding", "Weighted", "binary_gradient", "features", "gradient", "weighted"]
 
 _MULTIPLIED_OUT = 2**27  # numbers, at most: half a gigabyte in float32
-_AT_ONCE = 2**23  # numbers of logits that are converted at once
 _BYTES = 4  # of a float32; shorter numbers would round the product
 
 Embedding: TypeAlias = "Callable[[Predictions, Rows], Points]"
@@ -55,7 +55,7 @@ def gradient(predictions: Predictions, candidates: Rows) -> Points:  # noqa: ARG
 
     logits = predictions.logits
     residual = torch.empty_like(logits, memory_format=torch.contiguous_format)
-    rows = max(1, _AT_ONCE // logits.shape[1])
+    rows = rows_at_once(logits.shape[1])
     for start in range(0, len(logits), rows):
         residual[start : start + rows] = _residual(logits[start : start + rows])
     return Product(residual, predictions.field("features"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from uwe._arrays import odd_value
+from uwe._arrays import odd_value, rows_at_once
 from uwe._types import Labels, Logits, Rows
 from uwe.errors import InputError
 
@@ -17,7 +17,6 @@ PASSES = "mc_"
 """What stands before an output's name where several stochastic passes of it are meant."""
 
 _ROWS_AT_ONCE = 16_384
-_NUMBERS_AT_ONCE = 2**23  # fewer rows of many classes
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -193,7 +192,7 @@ class Predictions:
         wanted = self.fields if fields is None else set(fields)
         given = [tensor for name, tensor in self._by_row() if name in wanted]
         widest = max((tensor[:1].numel() for tensor in given), default=1)
-        rows = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, widest)))
+        rows = rows_at_once(widest, most=_ROWS_AT_ONCE)
         for start in range(0, len(self), rows):
             block = slice(start, start + rows)
             finite = torch.ones(min(rows, len(self) - start), dtype=torch.bool)

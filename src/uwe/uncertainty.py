@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+from uwe._arrays import rows_at_once
 from uwe._types import Scores
 from uwe.errors import InputError, from_own, require_known
 
@@ -41,7 +42,6 @@ __all__ = [
 ]
 
 _ROWS_AT_ONCE = 16_384
-_NUMBERS_AT_ONCE = 2**23  # fewer rows of many classes
 
 
 class Measure(Protocol):
@@ -336,7 +336,7 @@ def _row_by_row(logits: torch.Tensor, measure: Callable[[torch.Tensor], Scores])
 
     if not len(logits):
         return torch.zeros(0, dtype=torch.float64)
-    rows = max(1, min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, logits[0].numel())))
+    rows = rows_at_once(logits[0].numel(), most=_ROWS_AT_ONCE)
     starts = range(0, len(logits), rows)
     return torch.cat([measure(logits[at : at + rows].double()) for at in starts])
 

@@ -31,7 +31,6 @@ _LONGEST_NAME = 200  # bytes, so that there is room for what is put around it
 _CLOSE = {"torch.float16": 1e-2, "torch.bfloat16": 5e-2}
 _CLOSE_IN_FLOATS = 1e-5  # of the largest number: what another number of threads may change
 
-_append = append_batch
 _log = logging.getLogger("uwe.embedder")
 
 
@@ -195,7 +194,7 @@ class _Work:
         return record, cut
 
     def _write(self, tensors: Mapping[str, torch.Tensor], start: int, cut: int) -> None:
-        _append(self.folder, tensors, start)
+        append_batch(self.folder, tensors, start)
         note_batch(self.folder, tensors, start // self.batch, cut)
 
     def _fetched(self, start: int, record: _Record) -> tuple[list[Any], _Record]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from uwe._arrays import rows_at_once
 from uwe.errors import InputError
 from uwe.tasks import Task, as_task
 
@@ -28,8 +29,6 @@ AXES: dict[str, tuple[str, ...]] = {
 
 BLOCK = 16_384
 """Rows that are looked at or converted at once, at most."""
-
-_NUMBERS_AT_ONCE = 2**23
 
 _OF_CLASSES = ("probs", "logits", "mc_probs")
 _OF_NUMBERS = ("mean", "variance", "std", "mc_mean", "mc_variance")
@@ -96,17 +95,12 @@ def said(task: Task, tensors: Tensors) -> Said:
     return _READERS[next(iter(task.outputs))](tensors)
 
 
-def rows_at_once(tensor: torch.Tensor) -> int:
-    """Rows of ``[n, ...]`` that are looked at or converted at once: fewer if they are wide."""
-    return max(1, min(BLOCK, _NUMBERS_AT_ONCE // max(1, tensor[:1].numel())))
-
-
 def first_row(
     name: str, tensor: torch.Tensor, broken: Callable[[torch.Tensor], torch.Tensor]
 ) -> int | None:
     """The first row of which any entry is broken; the rows of passes are the second axis."""
     by_row = tensor.transpose(0, 1) if AXES[name][0] == "t" else tensor
-    block = rows_at_once(by_row)
+    block = rows_at_once(by_row[:1].numel(), most=BLOCK)
     for start in range(0, len(by_row), block):
         wrong = broken(by_row[start : start + block])
         rows = wrong.reshape(len(wrong), -1).any(1).nonzero()
@@ -249,7 +243,7 @@ def _blockwise(
     kind = torch.float64 if tensor.element_size() == _FLOAT64 else torch.float32
     converted = torch.empty(tensor.shape, dtype=kind)
     least = torch.finfo(kind).tiny
-    block = rows_at_once(tensor.transpose(0, -2))
+    block = rows_at_once(tensor.transpose(0, -2)[:1].numel(), most=BLOCK)
     for start in range(0, tensor.shape[-2], block):
         span = (..., slice(start, start + block), slice(None))
         converted[span] = convert(tensor[span], least)

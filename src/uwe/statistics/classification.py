@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from uwe._arrays import rows_at_once
 from uwe._types import FloatArray
 from uwe.errors import InputError
 
@@ -120,11 +121,8 @@ def _check(z: FloatArray, truth: npt.NDArray[np.int64]) -> None:
         )
 
 
-_AT_ONCE = 2**23  # logits whose softmax is computed at once
-
-
 def _calibration_error(z: FloatArray, right: npt.NDArray[np.bool_]) -> float:
-    block = max(1, _AT_ONCE // z.shape[1])
+    block = rows_at_once(z.shape[1])
     parts = (z[start : start + block] for start in range(0, len(z), block))
     confidence = np.concatenate(
         [1 / np.exp(part - part.max(1, keepdims=True)).sum(1) for part in parts]
