@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 __all__ = ["csv_text", "say_formulas"]
 
@@ -35,11 +36,16 @@ def say_formulas(what: str, texts: Iterable[str | None]) -> None:
     """
     found = next((text for text in texts if text and _COMPUTED.match(text)), None)
     if found is not None:
-        log.warning(
-            "the %s %r begins with %r, so a spreadsheet computes it as a formula; import the "
-            "column as text there",
-            what, found, found[0],
-        )  # fmt: skip
+        _say_formula(what, found)
+
+
+@cache
+def _say_formula(what: str, found: str) -> None:
+    log.warning(
+        "the %s %r begins with %r, so a spreadsheet computes it as a formula; import the "
+        "column as text there",
+        what, found, found[0],
+    )  # fmt: skip
 
 
 def _line(cells: Sequence[object]) -> str:
