@@ -6,6 +6,7 @@ from __future__ import annotations
 import decimal
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -454,3 +455,21 @@ def test_shards_that_differ_in_the_width_of_offsets_alone_are_one_table(tmp_path
     table = open_table(tmp_path)
     assert table.ids() == ["r0", "r1", "r2"]
     assert table.numbers("x").tolist() == [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["[[1,2],[3,4]]", "[[1,2],[3]]"], "line 2 of {}: column 'features' holds lists of other"),
+        (["[[1,2],[3]]", "[[1,2],[3]]"], "line 1 of {}: column 'features' holds lists of several"),
+        (["[[1,2],[3,4]]", "[1,2]"], "line 2 of {}: column 'features' holds lists of other"),
+    ],
+)
+def test_nested_lists_of_several_lengths_name_their_line(
+    rows: list[str], words: str, tmp_path: Path
+) -> None:
+    """No array can be made of them, so the first row that differs is named."""
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(f'{{"features": {row}}}\n' for row in rows))
+    with pytest.raises(DataError, match=re.escape(words.format(path))):
+        open_table(path).numbers("features")

@@ -509,6 +509,24 @@ def _require_numbers(values: Sequence[Any]) -> None:
             raise BadCell(row, found_in(value))
         if isinstance(value, list) and len(value) != width:
             raise BadCell(row, f"holds {len(value)} numbers, but the first row holds {width}")
+        if isinstance(value, list) and _shape_of(value) != _shape_of(values[0]):
+            raise BadCell(row, "holds lists of other lengths than the first row")
+        if isinstance(value, list) and _shape_of(value) is None:
+            raise BadCell(row, "holds lists of several lengths")
+
+
+def _shape_of(value: Any) -> tuple[int, ...] | None:
+    """The shape of nested lists as of an array; None where lists beside each other differ.
+
+    >>> _shape_of([[1, 2], [3, 4]]), _shape_of([[1, 2], [3]]), _shape_of(1)
+    ((2, 2), None, ())
+    """
+    if not isinstance(value, list):
+        return ()
+    shapes = {_shape_of(each) for each in value}
+    if None in shapes or len(shapes) > 1:
+        return None
+    return (len(value), *(shapes.pop() if shapes else ()))  # type: ignore[misc]
 
 
 def _is_word(value: Any) -> bool:
