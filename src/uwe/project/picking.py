@@ -157,6 +157,7 @@ def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
                 raise
             continue  # another process has trained, and removed the earlier predictions
         facts = {"strategy": picks.strategy, "query_time": time.perf_counter() - start}
+        facts |= {"choice": picks.facts} if picks.facts else {}
         written = picker.write(number + 1, picks)
         query = Queried(number, tuple(picks.rows.tolist()), json_value(facts))
         with ledger.telling() as now:
