@@ -48,7 +48,7 @@ def test_three_packages_with_one_name_are_all_named(register: Register) -> None:
     """The error names each package that has to go."""
     register("one=a:a", "one=b:b", "one=c:c")
     with pytest.raises(
-        InputError, match="3 packages register 'one'.*: a:a, b:b and c:c; uninstall"
+        InputError, match=r"3 packages register 'one'.*: a:a, b:b and c:c; uninstall"
     ):
         loaded(plugins("uwe.things", "uwe.things:")["one"])
 
