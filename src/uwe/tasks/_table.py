@@ -130,7 +130,7 @@ def measures_by_name() -> dict[str, Measure]:
     A task whose name two packages register is left out.
 
     >>> list(measures_by_name())
-    ['entropy', 'bvsb', 'least_confident', 'standard_deviation']
+    ['entropy', 'bvsb', 'least_confident', 'margin', 'standard_deviation']
     """
     found: dict[str, Measure] = {}
     for name, plugin in _registered().items():
