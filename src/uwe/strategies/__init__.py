@@ -2,8 +2,8 @@
 
 `badge`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `random` and `uwe` make the
 built-in strategies. `ranked`, `spread` and `drawn` compose others; `prefilter`, `mix`, `switch` and
-`per_class` combine strategies. Names and values are accepted alike. torch is imported when a
-strategy is asked, not before.
+`per_class` combine strategies, and `wished` puts `Wishes` on any of them. Names and values are
+accepted alike. torch is imported when a strategy is asked, not before.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from uwe.strategies.covering import coreset, uwe, weighed_by
 from uwe.strategies.gradients import badge
 from uwe.strategies.information import bald
 from uwe.strategies.uncertainty import bvsb, entropy, least_confident
+from uwe.strategies.wishes import Quota, Wishes, wished
 
 __all__ = [
     "Given",
@@ -36,8 +37,10 @@ __all__ = [
     "Needs",
     "Picks",
     "Question",
+    "Quota",
     "Strategy",
     "StrategyFactory",
+    "Wishes",
     "as_strategy",
     "badge",
     "bald",
@@ -62,4 +65,5 @@ __all__ = [
     "switch",
     "uwe",
     "weighed_by",
+    "wished",
 ]
