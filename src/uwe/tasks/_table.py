@@ -118,7 +118,7 @@ def measures_by_name() -> dict[str, Measure]:
     """The measures of all tasks; of one name, that of the first task.
 
     >>> list(measures_by_name())
-    ['entropy', 'bvsb', 'least_confident', 'standard_deviation']
+    ['entropy', 'bvsb', 'least_confident', 'margin', 'standard_deviation']
     """
     found: dict[str, Measure] = {}
     for name in task_names():
