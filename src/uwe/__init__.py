@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from uwe.project import Project
     from uwe.runs import read_acc_files
     from uwe.selecting import Selection, query, select
-    from uwe.selection import Plan, certify, k_center, k_means_pp, plan_selection
+    from uwe.selection import Plan, certify, herd, k_center, k_means_pp, plan_selection
     from uwe.strategies import Picks, Strategy, find_strategy
     from uwe.tasks import Task
 
@@ -46,6 +46,7 @@ __all__ = [
     "__version__",
     "certify",
     "find_strategy",
+    "herd",
     "k_center",
     "k_means_pp",
     "load_dataset",
@@ -69,7 +70,7 @@ _HOMES = {
     "predictions": ("Predictions",),
     "project": ("Project",),
     "runs": ("read_acc_files",),
-    "selection": ("Plan", "certify", "k_center", "k_means_pp", "plan_selection"),
+    "selection": ("Plan", "certify", "herd", "k_center", "k_means_pp", "plan_selection"),
     "learners.sklearn": ("SklearnLearner",),
     "strategies": ("Picks", "Strategy", "find_strategy"),
     "tasks": ("Task",),
