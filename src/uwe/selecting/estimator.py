@@ -21,7 +21,7 @@ from uwe.learners.estimated import (
 from uwe.learners.estimators import PURPOSE
 from uwe.learners.row_features import features_of
 from uwe.selecting.arrays import picked
-from uwe.selecting.by_position import marks_by_position
+from uwe.selecting.by_position import marks_by_position, values_by_position
 from uwe.selecting.offer import ArrayLike, offered
 from uwe.strategies import Picks, Strategy, as_strategy
 from uwe.tasks import Task, find_task
@@ -35,6 +35,7 @@ def query(
     k: int,
     *,
     labelled: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
     exclude: ArrayLike | None = None,
     strategy: str | Strategy = "uwe",
     reduce: str | None = None,
@@ -61,6 +62,8 @@ def query(
         k: how many rows to pick.
         labelled: a mask ``[n]`` of booleans, row numbers, or labels of the index of ``x``, as
             `uwe.select` takes them; these are not picked.
+        labels: ``[n]``, the labels that are known, as the estimator was fitted on them; none where
+            a row has none, as in `uwe.select`.
         exclude: likewise; these are not picked either.
         strategy: a name of ``uwe list strategies``, or a value such as
             ``uwe.strategies.badge()``.
@@ -91,6 +94,7 @@ def query(
     x = x.tocsr() if hasattr(x, "tocsr") else x
     chosen = as_strategy(strategy, options)
     marks = marks_by_position({"x": x}, {"labelled": labelled, "exclude": exclude})
+    known = values_by_position({"x": x, "labels": labels})["labels"] if labels is not None else None
     n = _rows_of(x)
     task = _task(estimator, x, {} if reduce is None else {"reduce": reduce})
     needs = chosen.for_task(task).needs
@@ -109,12 +113,20 @@ def query(
         arrays=said,
         uncertainty=None,
         labelled=marks["labelled"],
+        labels=known,
+        classes=_classes_of(estimator),
         exclude=marks["exclude"],
         task=task,
         rows=n,
     )
     picks = picked(offer, k, strategy=chosen, seed=seed, progress=progress)
     return replace(picks, source=source)
+
+
+def _classes_of(estimator: Any) -> list[Any] | None:
+    """The labels of the columns of a classifier; None where they cannot be told."""
+    classes = getattr(estimator, "classes_", None)
+    return classes.tolist() if isinstance(classes, np.ndarray) and classes.ndim == 1 else None
 
 
 def _rows_of(x: Any) -> int:
