@@ -92,8 +92,8 @@ def select_command(
     seed
         Seed of every draw.
     uncertainty
-        Measure of strategy uwe: entropy, bvsb, least_confident, standard_deviation. Default: the
-        pool's own uncertainty if it has one, else the first measure of the task.
+        Measure of strategy uwe: entropy, bvsb, least_confident, margin, standard_deviation.
+        Default: the pool's own uncertainty if it has one, else the first measure of the task.
     selection
         Selection of strategy uwe: k_center, k_center_anchored, k_means_pp.
     option

@@ -1,8 +1,8 @@
 """Strategies: which rows to label next, as values that answer a `Question` with `Picks`.
 
-`badge`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `random` and `uwe` make the
-built-in strategies. `ranked`, `spread` and `drawn` compose others; `prefilter`, `mix`, `switch` and
-`per_class` combine strategies. Names and values are accepted alike. torch is imported when a
+`badge`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `margin`, `random` and `uwe` make
+the built-in strategies. `ranked`, `spread` and `drawn` compose others; `prefilter`, `mix`, `switch`
+and `per_class` combine strategies. Names and values are accepted alike. torch is imported when a
 strategy is asked, not before.
 """
 
@@ -28,7 +28,7 @@ from uwe.strategies.combine import mix, per_class, prefilter, switch
 from uwe.strategies.covering import coreset, uwe, weighed_by
 from uwe.strategies.gradients import badge
 from uwe.strategies.information import bald
-from uwe.strategies.uncertainty import bvsb, entropy, least_confident
+from uwe.strategies.uncertainty import bvsb, entropy, least_confident, margin
 
 __all__ = [
     "Given",
@@ -48,6 +48,7 @@ __all__ = [
     "entropy",
     "find_strategy",
     "least_confident",
+    "margin",
     "mix",
     "needs_of",
     "per_class",

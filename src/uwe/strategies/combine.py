@@ -34,7 +34,7 @@ def prefilter(measure: str | Measure, share: float, then: str | Strategy) -> Str
     lower. Labelled rows stay anchors.
 
     Args:
-        measure: ``entropy``, ``bvsb`` or ``least_confident``, or a function of yours.
+        measure: ``entropy``, ``bvsb``, ``least_confident`` or ``margin``, or a function of yours.
         share: of the unlabelled rows, above 0 and at most 1.
         then: picks among the rows that are kept.
 
