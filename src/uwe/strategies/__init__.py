@@ -5,6 +5,8 @@
 `spread`, `covered` and `drawn` compose others; `prefilter`, `mix`, `switch` and `per_class` combine
 strategies. Names and values are accepted alike. torch is imported when a strategy is asked, not
 before.
+
+`wished` puts `Wishes` on any strategy.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from uwe.strategies.information import bald
 from uwe.strategies.radius import RADIUS_RULES, Radius, coverage_radius
 from uwe.strategies.typicality import typiclust
 from uwe.strategies.uncertainty import bvsb, entropy, least_confident, margin
+from uwe.strategies.wishes import Quota, Wishes, wished
 
 __all__ = [
     "RADIUS_RULES",
@@ -42,9 +45,11 @@ __all__ = [
     "Needs",
     "Picks",
     "Question",
+    "Quota",
     "Radius",
     "Strategy",
     "StrategyFactory",
+    "Wishes",
     "as_strategy",
     "badge",
     "bald",
@@ -76,4 +81,5 @@ __all__ = [
     "uherding",
     "uwe",
     "weighed_by",
+    "wished",
 ]

@@ -90,7 +90,7 @@ def _require_classes(question: Question) -> int:
             f"temperature 'fit' needs one class a row, and the task is {question.task.name}; give "
             "a number"
         )
-    if not getattr(question, "has_labels", True):
+    if not question.has_labels:
         raise InputError(
             "temperature 'fit' needs the labels of the labelled rows, and only their numbers are "
             "known; give the labels, or a number"
