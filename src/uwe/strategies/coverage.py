@@ -13,7 +13,7 @@ from uwe.strategies._covered import covered
 from uwe.strategies._question import Needs, Question
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import strategy_factory
-from uwe.strategies.radius import Radius, purity_radius
+from uwe.strategies.radius import Radius, purity_radius, require_purity
 from uwe.tasks import Task
 from uwe.uncertainty import Measure
 
@@ -106,8 +106,20 @@ def probcover(
     Source: Yehuda, Dekel, Hacohen, Weinshall, "Active Learning Through a Covering Lens", NeurIPS
     2022.
     """
-    found = Purity(clusters, purity) if radius is None else radius
-    return covered(normalised(normalise), kernel="tophat", radius=found)
+    if radius is not None:
+        return covered(normalised(normalise), kernel="tophat", radius=radius)
+    require_purity(2 if clusters is None else clusters, purity)
+    made = covered(normalised(normalise), kernel="tophat", radius=Purity(clusters, purity))
+    return made if clusters is not None else replace(made, adapt=partial(_of_classes, made))
+
+
+def _of_classes(made: Strategy, task: Task) -> Strategy:
+    if "logits" not in task.outputs:
+        raise InputError(
+            "its rows have no single class, of which there could be as many clusters; give the "
+            "option clusters, or radius"
+        )
+    return replace(made, options={})
 
 
 @dataclass(frozen=True)
