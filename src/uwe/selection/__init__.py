@@ -4,12 +4,15 @@ from uwe.selection._plan import Plan, plan_selection
 from uwe.selection.certificate import certify
 from uwe.selection.k_center import k_center
 from uwe.selection.k_means_pp import k_means_pp
+from uwe.selection.proximity import closer_than, first_apart
 from uwe.selection.top_k import top_k
 from uwe.selection.uniform import uniform
 
 __all__ = [
     "Plan",
     "certify",
+    "closer_than",
+    "first_apart",
     "k_center",
     "k_means_pp",
     "plan_selection",
