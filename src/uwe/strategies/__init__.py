@@ -1,9 +1,9 @@
 """Strategies: which rows to label next, as values that answer a `Question` with `Picks`.
 
-`badge`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `margin`, `random` and `uwe` make
-the built-in strategies. `ranked`, `spread` and `drawn` compose others; `prefilter`, `mix`, `switch`
-and `per_class` combine strategies. Names and values are accepted alike. torch is imported when a
-strategy is asked, not before.
+`badge`, `bait`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `margin`, `random` and
+`uwe` make the built-in strategies. `ranked`, `spread` and `drawn` compose others; `prefilter`,
+`mix`, `switch` and `per_class` combine strategies. Names and values are accepted alike. torch is
+imported when a strategy is asked, not before.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from uwe.strategies._table import (
 from uwe.strategies.baseline import random
 from uwe.strategies.combine import mix, per_class, prefilter, switch
 from uwe.strategies.covering import coreset, uwe, weighed_by
+from uwe.strategies.fisher import bait
 from uwe.strategies.gradients import badge
 from uwe.strategies.information import bald
 from uwe.strategies.uncertainty import bvsb, entropy, least_confident, margin
@@ -40,6 +41,7 @@ __all__ = [
     "StrategyFactory",
     "as_strategy",
     "badge",
+    "bait",
     "bald",
     "bvsb",
     "coreset",
