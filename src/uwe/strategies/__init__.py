@@ -2,8 +2,8 @@
 
 `badge`, `bait`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `margin`, `random` and
 `uwe` make the built-in strategies. `ranked`, `spread` and `drawn` compose others; `prefilter`,
-`mix`, `switch` and `per_class` combine strategies. Names and values are accepted alike. torch is
-imported when a strategy is asked, not before.
+`mix`, `switch` and `per_class` combine strategies; `wished` puts `Wishes` on any. Names and values
+are accepted alike. torch is imported when a strategy is asked, not before.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from uwe.strategies.fisher import bait
 from uwe.strategies.gradients import badge
 from uwe.strategies.information import bald
 from uwe.strategies.uncertainty import bvsb, entropy, least_confident, margin
+from uwe.strategies.wishes import Quota, Wishes, wished
 
 __all__ = [
     "Given",
@@ -37,8 +38,10 @@ __all__ = [
     "Needs",
     "Picks",
     "Question",
+    "Quota",
     "Strategy",
     "StrategyFactory",
+    "Wishes",
     "as_strategy",
     "badge",
     "bait",
@@ -65,4 +68,5 @@ __all__ = [
     "switch",
     "uwe",
     "weighed_by",
+    "wished",
 ]
