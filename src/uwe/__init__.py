@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from uwe.project import Project
     from uwe.runs import read_acc_files
     from uwe.selecting import Selection, query, select
-    from uwe.selection import Plan, certify, k_center, k_means_pp, plan_selection
+    from uwe.selection import (
+        Duplicates,
+        Plan,
+        certify,
+        duplicates,
+        k_center,
+        k_means_pp,
+        plan_selection,
+    )
     from uwe.strategies import Picks, Strategy, find_strategy
     from uwe.tasks import Task
 
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DataError",
     "Dataset",
+    "Duplicates",
     "Experiment",
     "InputError",
     "Picks",
@@ -45,6 +54,7 @@ __all__ = [
     "UweError",
     "__version__",
     "certify",
+    "duplicates",
     "find_strategy",
     "k_center",
     "k_means_pp",
@@ -69,7 +79,15 @@ _HOMES = {
     "predictions": ("Predictions",),
     "project": ("Project",),
     "runs": ("read_acc_files",),
-    "selection": ("Plan", "certify", "k_center", "k_means_pp", "plan_selection"),
+    "selection": (
+        "Duplicates",
+        "Plan",
+        "certify",
+        "duplicates",
+        "k_center",
+        "k_means_pp",
+        "plan_selection",
+    ),
     "learners.sklearn": ("SklearnLearner",),
     "strategies": ("Picks", "Strategy", "find_strategy"),
     "tasks": ("Task",),
