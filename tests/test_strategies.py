@@ -1,4 +1,4 @@
-"""One contract for all eight strategies, over pools that a real run can come to."""
+"""One contract for all strategies, over pools that a real run can come to."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from uwe.strategies import (
 )
 from uwe.testing import StrategyContract
 
-ALL = ["uwe", "random", "entropy", "bvsb", "least_confident", "coreset", "badge", "bald"]
+ALL = strategy_names()
 VARIANTS = {
     **{name: (name, {}) for name in ALL},
     **{

@@ -27,7 +27,7 @@ from uwe.strategies import Needs, Picks, Question, Strategy, as_strategy, find_s
 from uwe.testing import StrategyContract, check_strategy
 from uwe.uncertainty import bvsb
 
-BUILT_IN = ["uwe", "random", "entropy", "bvsb", "least_confident", "coreset", "badge", "bald"]
+BUILT_IN = strategies.strategy_names()
 
 
 def predictions(n: int = 30) -> Predictions:

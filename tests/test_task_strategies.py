@@ -20,8 +20,8 @@ TASKS = {
     "regression": regression(),
 }
 MEASURES = {
-    "classification": {"entropy", "bvsb", "least_confident"},
-    "multilabel": {"entropy", "bvsb", "least_confident"},
+    "classification": {"entropy", "bvsb", "least_confident", "margin"},
+    "multilabel": {"entropy", "bvsb", "least_confident", "margin"},
     "regression": set(),
 }
 SERVED = {

@@ -240,7 +240,8 @@ def test_tasks_are_found_by_name() -> None:
     assert as_task(NUMBERS) is NUMBERS
     assert metric_of_column(["te_micro_f1"]).label == "micro F1"
     assert metric_of_column(["nothing"]) is None
-    assert set(measures_by_name()) == {"entropy", "bvsb", "least_confident", "standard_deviation"}
+    classes = {"entropy", "bvsb", "least_confident", "margin"}
+    assert set(measures_by_name()) == {*classes, "standard_deviation"}
     assert uwe.Task is Task
     assert uwe.tasks.regression is regression
 

@@ -15,7 +15,7 @@ import torch
 import uwe
 from uwe import _plugins
 from uwe.cli import main
-from uwe.strategies import Needs, Picks, Question, Strategy, ranked
+from uwe.strategies import Needs, Picks, Question, Strategy, ranked, strategy_names
 from uwe.testing import StrategyContract, check_strategy
 
 LOGITS = Needs({"logits"})
@@ -50,9 +50,7 @@ def installed(monkeypatch: pytest.MonkeyPatch):
     _plugins.plugins.cache_clear()
 
 
-@pytest.mark.parametrize(
-    "name", ["uwe", "random", "entropy", "bvsb", "least_confident", "coreset", "badge", "bald"]
-)
+@pytest.mark.parametrize("name", strategy_names())
 def test_our_own_strategies_keep_the_contract(name: str) -> None:
     """What we ask of others we keep."""
     check_strategy(name)

@@ -17,10 +17,12 @@ from uwe.uncertainty import (
     binary_bvsb,
     binary_entropy,
     binary_least_confident,
+    binary_margin,
     binary_mutual_information,
     bvsb,
     entropy,
     least_confident,
+    margin,
     mutual_information,
     spread_of_means,
     standard_deviation,
@@ -44,6 +46,9 @@ def of_probs(*rows: tuple[float, ...]) -> Predictions:
         (least_confident, (0.5, 0.5), 0.5),
         (least_confident, (0.6, 0.3, 0.1), 0.4),
         (least_confident, (0.9, 0.1), 0.1),
+        (margin, (0.5, 0.5), 1.0),
+        (margin, (0.6, 0.3, 0.1), 0.7),
+        (margin, (0.9, 0.1), 0.2),
     ],
 )
 def test_a_measure_has_its_hand_worked_value(measure, probs, value) -> None:
@@ -68,9 +73,12 @@ def test_confident_rows_still_rank(measure) -> None:
 
 
 def test_least_confident_and_entropy_are_not_lost_to_rounding() -> None:
-    """1 - p₁ keeps its digits where p₁ rounds to 1 in float32."""
+    """1 - p₁ keeps its digits where p₁ rounds to 1 in float32, the margin in float64, too."""
     row = Predictions(torch.tensor([[0.0, -20.0]]), torch.zeros(1, 1))
     assert least_confident(row).item() == pytest.approx(math.exp(-20), rel=1e-6)
+    rows = Predictions(torch.tensor([[0.0, -60.0, -60.0], [0.0, -60.0, -61.0]]), None)
+    both = [3 * math.exp(-60), 2 * math.exp(-60) + math.exp(-61)]
+    assert margin(rows).tolist() == pytest.approx(both, rel=1e-12)
 
 
 def test_mutual_information_has_its_hand_worked_value() -> None:
@@ -112,11 +120,12 @@ def test_a_power_of_two_added_to_the_logits_changes_nothing(grid, constant: floa
 
 @given(logits_on_a_grid)
 def test_measures_stay_in_their_range(grid) -> None:
-    """Entropy in [0, log c], the ratio in [0, 1], least confident in [0, 1 - 1/c]."""
+    """Entropy in [0, log c], the ratio in [0, 1], 1 - p₁ in [0, 1 - 1/c], the margin in [0, 1]."""
     logits = torch.from_numpy(grid).float() / 64
     c = logits.shape[1]
     given_ = Predictions(logits, torch.zeros(len(logits), 1))
-    for measure, top in ((entropy, math.log(c)), (bvsb, 1.0), (least_confident, 1 - 1 / c)):
+    for measure, top in ((entropy, math.log(c)), (bvsb, 1.0), (least_confident, 1 - 1 / c),
+                         (margin, 1.0)):  # fmt: skip
         values = measure(given_)
         assert values.isfinite().all()
         assert values.min() >= 0
@@ -153,6 +162,7 @@ def test_measures_of_labels_have_their_hand_worked_values(reduce: str) -> None:
         binary_entropy: (h(0.9), h(0.4)),
         binary_bvsb: (0.1 / 0.9, 0.4 / 0.6),
         binary_least_confident: (0.1, 0.4),
+        binary_margin: (0.2, 0.8),
     }
     for measure, (first, second) in expected.items():
         value = measure(row, reduce=reduce).item()
@@ -185,6 +195,7 @@ def test_measures_of_labels_survive_certainty() -> None:
     assert binary_entropy(row).tolist() == tiny
     assert binary_bvsb(row).tolist() == pytest.approx([math.exp(-200)] * 2, rel=1e-6)
     assert binary_least_confident(row).tolist() == pytest.approx([math.exp(-200)] * 2, rel=1e-6)
+    assert binary_margin(row).tolist() == pytest.approx([2 * math.exp(-200)] * 2, rel=1e-6)
 
 
 def test_what_the_new_measures_lack_is_named() -> None:
@@ -206,7 +217,7 @@ def test_a_label_and_its_opposite_are_equally_uncertain(grid, reduce: str) -> No
     plain, turned = (Predictions(outputs={"binary_logits": each}) for each in (logits, -logits))
     most = logits.shape[1] if reduce == "sum" else 1
     for measure, top in ((binary_entropy, math.log(2)), (binary_bvsb, 1.0),
-                         (binary_least_confident, 0.5)):  # fmt: skip
+                         (binary_least_confident, 0.5), (binary_margin, 1.0)):  # fmt: skip
         values = measure(plain, reduce=reduce)
         assert torch.equal(values, measure(turned, reduce=reduce))
         assert values.min() >= 0

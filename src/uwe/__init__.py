@@ -23,11 +23,12 @@ if TYPE_CHECKING:
         Plan,
         certify,
         duplicates,
+        herd,
         k_center,
         k_means_pp,
         plan_selection,
     )
-    from uwe.strategies import Picks, Strategy, find_strategy
+    from uwe.strategies import Picks, Quota, Strategy, Wishes, find_strategy
     from uwe.tasks import Task
 
     __version__: str
@@ -44,6 +45,7 @@ __all__ = [
     "Preparation",
     "Product",
     "Project",
+    "Quota",
     "Result",
     "RunError",
     "Selection",
@@ -52,10 +54,12 @@ __all__ = [
     "Strategy",
     "Task",
     "UweError",
+    "Wishes",
     "__version__",
     "certify",
     "duplicates",
     "find_strategy",
+    "herd",
     "k_center",
     "k_means_pp",
     "load_dataset",
@@ -84,12 +88,13 @@ _HOMES = {
         "Plan",
         "certify",
         "duplicates",
+        "herd",
         "k_center",
         "k_means_pp",
         "plan_selection",
     ),
     "learners.sklearn": ("SklearnLearner",),
-    "strategies": ("Picks", "Strategy", "find_strategy"),
+    "strategies": ("Picks", "Quota", "Strategy", "Wishes", "find_strategy"),
     "tasks": ("Task",),
 }
 _ROOMS = ("strategies", "tasks")

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from uwe._arrays import rows_at_once
+from uwe._arrays import as_tensor, rows_at_once
 from uwe._types import Rows, Scores
-from uwe.errors import InputError
+from uwe.errors import InputError, require_known
 from uwe.uncertainty import measured
 
 if TYPE_CHECKING:
@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from uwe.points import Points
     from uwe.predictions import Predictions
 
-__all__ = ["Embedding", "Weighted", "binary_gradient", "features", "gradient", "weighted"]
+__all__ = [
+    "NORMALISATIONS",
+    "Embedding",
+    "Normalised",
+    "Weighted",
+    "binary_gradient",
+    "features",
+    "gradient",
+    "normalised",
+    "weighted",
+]
 
 _MULTIPLIED_OUT = 2**27  # numbers, at most: half a gigabyte in float32
 _BYTES = 4  # of a float32; shorter numbers would round the product
@@ -120,6 +130,139 @@ def weighted(measure: Callable[[Predictions], Scores]) -> Weighted:
     Source: He, Cai, Liao, Foo (2024), Hybrid active learning with uncertainty-weighted embeddings.
     """
     return Weighted(measure)
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """Another embedding, its rows brought to one length or its columns to one scale.
+
+    Attributes:
+        how: ``none``, ``unit`` or ``standard``.
+        of: the embedding whose rows they are.
+    """
+
+    how: str
+    of: Embedding
+
+    @property
+    def __name__(self) -> str:
+        """The name of the embedding, and what is done to it."""
+        return f"{getattr(self.of, '__name__', type(self.of).__name__)}-{self.how}"
+
+    def __call__(self, predictions: Predictions, candidates: Rows) -> Points:
+        """The points of all rows; what is fitted is fitted on the candidates."""
+        from uwe.points import as_points
+
+        points = as_points(self.of(predictions, candidates))
+        return _NORMALISED[self.how](points, candidates)
+
+
+def normalised(how: str, of: Embedding = features) -> Embedding:
+    """An embedding with its rows brought to unit length, or its columns standardised.
+
+    Formula: ``unit``: ``x_i / ‖x_i‖``, rows of zeros staying zero; ``standard``:
+    ``(x_ij - m_j) / s_j`` with the mean and the standard deviation of column j over the
+    candidates, ``s_j = 1`` where the column is constant there; ``none``: ``x_i``.
+
+    ``unit`` copies nothing of a large pool or of one in 16 bits: its rows become products of
+    ``1 / ‖x_i‖`` and ``x_i``. ``standard`` copies the rows, in float32 or wider.
+
+    Args:
+        how: ``none``, ``unit`` or ``standard``.
+        of: gives the rows.
+
+    Raises:
+        InputError: ``how`` is unknown; when it is computed, ``standard`` of an embedding whose
+            rows are products.
+
+    >>> import numpy as np, torch
+    >>> from uwe import Predictions
+    >>> given = Predictions(torch.zeros(2, 2), torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    >>> normalised("unit")(given, np.arange(2)).exact(slice(0, 2)).sqnorms().round(6).tolist()
+    [1.0, 0.0]
+    """
+    require_known(how, _NORMALISED, "normalisation")
+    return of if how == "none" else Normalised(how, of)
+
+
+def _unit(points: Points, candidates: Rows) -> Points:  # noqa: ARG001 (a normalisation)
+    import torch
+
+    rows = rows_at_once(points.width)
+    squares = torch.cat(
+        [
+            torch.from_numpy(points.exact(slice(at, min(at + rows, len(points)))).sqnorms())
+            for at in range(0, len(points), rows)
+        ]
+    )
+    squares[squares.isinf()] = torch.nan  # a row that cannot be brought to a length is no zero row
+    return _times(points, torch.where(squares == 0, 0.0, squares.rsqrt())[:, None])
+
+
+def _times(points: Points, factors: torch.Tensor) -> Points:
+    """Each row times its factor ``[n, 1]``; multiplied out where that is short."""
+    from uwe.points import Dense, Product
+
+    if isinstance(points, Product):
+        a = as_tensor("factors", points.a)
+        return Product(factors.to(a.device) * a, points.b, device=points.device)
+    x = as_tensor("features", _matrix(points, "unit"))
+    factors = factors.to(x.device)
+    if x.numel() > _MULTIPLIED_OUT or x.element_size() < _BYTES:
+        return Product(factors, x, device=points.device)
+    return Dense((factors * x).to(x.dtype), device=points.device)
+
+
+def _standard(points: Points, candidates: Rows) -> Points:
+    import torch
+
+    from uwe.points import Dense
+
+    x = as_tensor("features", _matrix(points, "standard"))
+    mean, deviation = _moments(x, candidates)
+    made = torch.empty(x.shape, dtype=torch.promote_types(x.dtype, torch.float32), device=x.device)
+    rows = rows_at_once(x.shape[1])
+    for at in range(0, len(x), rows):
+        made[at : at + rows] = (x[at : at + rows].double() - mean) / deviation
+    return Dense(made, device=points.device)
+
+
+def _moments(x: torch.Tensor, among: Rows) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation of each column over some rows, float64; 1 for 0."""
+    import torch
+
+    at, rows = torch.as_tensor(among, device=x.device), rows_at_once(x.shape[1])
+    count = max(1, len(at))
+    mean = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
+    parts = [at[start : start + rows] for start in range(0, len(at), rows)]
+    for part in parts:
+        mean += x[part].double().sum(0) / count
+    variance, low, high = torch.zeros_like(mean), mean + torch.inf, mean - torch.inf
+    for part in parts:
+        block = x[part].double()
+        variance += (block - mean).square().sum(0) / count
+        low, high = torch.minimum(low, block.amin(0)), torch.maximum(high, block.amax(0))
+    return mean, torch.where(high > low, variance.sqrt(), 1.0)
+
+
+def _matrix(points: Points, how: str) -> Any:
+    from uwe.points import Dense
+
+    if not isinstance(points, Dense):
+        raise InputError(
+            f"{how} needs rows that are a matrix [n, d]; the embedding gave "
+            f"{type(points).__name__} points"
+        )
+    return points.x
+
+
+_NORMALISED: dict[str, Callable[[Points, Rows], Points]] = {
+    "none": lambda points, candidates: points,  # noqa: ARG005 (a normalisation)
+    "unit": _unit,
+    "standard": _standard,
+}
+NORMALISATIONS = tuple(_NORMALISED)
+"""The ways in which `normalised` treats the rows, by name."""
 
 
 def _scaled(scores: Scores, candidates: Rows) -> Scores:

@@ -31,10 +31,12 @@ __all__ = [
     "binary_bvsb",
     "binary_entropy",
     "binary_least_confident",
+    "binary_margin",
     "binary_mutual_information",
     "bvsb",
     "entropy",
     "least_confident",
+    "margin",
     "measured",
     "mutual_information",
     "spread_of_means",
@@ -128,6 +130,24 @@ def least_confident(predictions: Predictions) -> Scores:
     return _row_by_row(predictions.logits, lambda logits: -_log_probs(logits).amax(1).expm1())
 
 
+def margin(predictions: Predictions) -> Scores:
+    """How little the two most probable classes are apart.
+
+    Formula: ``1 - (p₁ - p₂)``, with the largest and the second largest probability, from 0 to 1.
+    It is summed as ``Σ_{c ≠ 1} p_c + p₂``, which loses no digits where p₁ is near 1.
+
+    Source: Scheffer, Decomain, Wrobel (2001), Active hidden Markov models for information
+    extraction.
+
+    >>> import torch
+    >>> from uwe import Predictions
+    >>> rows = torch.tensor([[0.0, 0.0], [math.log(3), 0.0], [0.0, -200.0]])
+    >>> margin(Predictions(rows, torch.zeros(3, 1)))
+    tensor([1.0000e+00, 5.0000e-01, 2.7678e-87], dtype=torch.float64)
+    """
+    return _row_by_row(predictions.logits, _one_minus_margin)
+
+
 def mutual_information(predictions: Predictions) -> Scores:
     """What the dropout passes disagree on: information between label and weights, in nats.
 
@@ -212,6 +232,25 @@ def binary_least_confident(predictions: Predictions, *, reduce: str = "mean") ->
     return _by_label(predictions, lambda logits: (-logits.abs()).sigmoid(), reduce)
 
 
+def binary_margin(predictions: Predictions, *, reduce: str = "mean") -> Scores:
+    """How little the two answers of each label are apart in probability; then reduced.
+
+    Formula: ``1 - |p_c - (1 - p_c)|``, from 0 to 1; mean, maximum or sum over c.
+
+    Args:
+        predictions: with ``binary_logits`` ``[n, c]``.
+        reduce: ``mean``, ``max`` or ``sum``.
+
+    Source: as `margin`, for each label on its own.
+
+    >>> import torch
+    >>> from uwe import Predictions
+    >>> binary_margin(Predictions(outputs={"binary_logits": torch.tensor([[0.0, math.log(3)]])}))
+    tensor([0.7500], dtype=torch.float64)
+    """
+    return _by_label(predictions, lambda logits: 2 * (-logits.abs()).sigmoid(), reduce)
+
+
 def binary_mutual_information(predictions: Predictions, *, reduce: str = "mean") -> Scores:
     """What stochastic passes disagree on, for each label on its own; then reduced, in nats.
 
@@ -290,6 +329,7 @@ MEASURES: dict[str, Measure] = {
     "entropy": entropy,
     "bvsb": bvsb,
     "least_confident": least_confident,
+    "margin": margin,
 }
 """The measures of classification that need one pass only, by name."""
 
@@ -358,6 +398,15 @@ def _second_over_first(logits: torch.Tensor) -> Scores:
         return logits.new_zeros(len(logits))
     first, second = logits.topk(2).values.unbind(1)
     return (second - first).exp()
+
+
+def _one_minus_margin(logits: torch.Tensor) -> Scores:
+    if logits.shape[1] == 1:
+        return logits.new_zeros(len(logits))
+    first, at = logits.max(1, keepdim=True)
+    others = (logits - first).exp().scatter(1, at, 0.0)  # p_c / p₁
+    rest = others.sum(1)
+    return (rest + others.amax(1)) / (1 + rest)
 
 
 def _disagreement(logits: torch.Tensor) -> Scores:

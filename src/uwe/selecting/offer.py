@@ -9,15 +9,16 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from uwe._arrays import as_array, as_floating, as_tensor, odd_value
+from uwe._arrays import as_array, as_floating, as_tensor, marked_rows, odd_value
 from uwe._types import Rows, Scores
 from uwe.errors import InputError
 from uwe.pool import Pool
 from uwe.predictions import Predictions
+from uwe.selecting.known_labels import labelled_pool, listed_labels
 from uwe.selecting.outputs import AXES, BLOCK, Said, first_row, said, task_of
 from uwe.tasks import Task
 
-__all__ = ["ArrayLike", "Offer", "features_of_pool", "marked_rows", "offered"]
+__all__ = ["ArrayLike", "Offer", "features_of_pool", "offered"]
 
 ArrayLike: TypeAlias = Any  # an array, a tensor, a memory map, a data frame, nested lists
 
@@ -40,6 +41,8 @@ class Offer:
         said: outputs and passes of the task.
         uncertainty: float64 ``[n]`` of the owner's own, or None.
         excluded: rows that may not be picked, besides the labelled ones.
+        has_labels: whether the pool's values are the labels of the labelled rows.
+        from_labels: whether the labels alone say which rows are labelled.
     """
 
     n: int
@@ -49,6 +52,8 @@ class Offer:
     said: Said
     uncertainty: Scores | None
     excluded: Rows | None = None
+    has_labels: bool = False
+    from_labels: bool = False
 
     @property
     def candidates(self) -> Rows:
@@ -76,6 +81,8 @@ def offered(
     arrays: Mapping[str, ArrayLike | None],
     uncertainty: ArrayLike | None,
     labelled: ArrayLike | None,
+    labels: ArrayLike | None = None,
+    classes: Sequence[Any] | None = None,
     exclude: ArrayLike | None = None,
     task: str | Task | None = None,
     options: Mapping[str, object] | None = None,
@@ -87,7 +94,9 @@ def offered(
         features: ``[n, d]``, or None.
         arrays: what models say of the rows, by the names of `AXES`.
         uncertainty: ``[n]``, or None.
-        labelled: a mask or row numbers, or None.
+        labelled: a mask or row numbers; None: the rows that have a label, if any.
+        labels: ``[n]``, or None.
+        classes: of the model, in the order of its outputs, where they are known.
         task: what is learnt, as in `task_of`.
         options: of the task.
         rows: number of rows, where it is known.
@@ -109,20 +118,32 @@ def offered(
         for name, value in (("labelled", labelled), ("exclude", exclude))
         if value is not None
     }
+    if rows is None and labels is not None and not tensors and not marks:
+        rows = len(labels)
     n = _length(tensors, marks, rows)
     for name, tensor in tensors.items():
         _require_finite(name, tensor)
     if "features" in tensors:
         _require_squares("features", tensors["features"])
     found = task_of(task, tensors, options or {})
+    mask = marks.get("labelled")
+    pool, has_labels = labelled_pool(
+        n,
+        None if labels is None else listed_labels(labels, found),
+        None if mask is None else marked_rows("labelled", n, mask),
+        found,
+        classes,
+    )
     return Offer(
         n=n,
-        pool=_pool(n, marks.get("labelled")),
+        pool=pool,
         task=found,
         features=tensors.get("features"),
         said=said(found, tensors),
         uncertainty=tensors["uncertainty"].double() if "uncertainty" in tensors else None,
         excluded=marked_rows("exclude", n, marks["exclude"]) if "exclude" in marks else None,
+        has_labels=has_labels,
+        from_labels=labels is not None and mask is None,
     )
 
 
@@ -200,38 +221,3 @@ def _require_squares(name: str, tensor: torch.Tensor) -> None:
             f"{name} is too small: its largest number is {largest:.6g}, whose square is 0 in "
             f"float64; scale {name} up"
         )
-
-
-def _pool(n: int, mask: np.ndarray[Any, Any] | None) -> Pool:
-    pool = Pool.untouched(n)
-    rows = np.zeros(0, dtype=np.int64) if mask is None else marked_rows("labelled", n, mask)
-    return pool.answer_unasked(rows, np.zeros_like(rows))
-
-
-def marked_rows(name: str, n: int, marks: np.ndarray[Any, Any]) -> Rows:
-    """Rows from a mask or from row numbers; the type tells which.
-
-    Args:
-        name: what an error calls the marks.
-        n: rows of the pool.
-        marks: booleans ``[n]``, or distinct row numbers.
-
-    Raises:
-        InputError: they are neither.
-    """
-    if marks.ndim != 1:
-        raise InputError(f"{name} must be a mask [n] or row numbers, not {marks.shape}")
-    if marks.dtype.kind == "b":
-        return np.flatnonzero(marks)
-    if marks.size and marks.dtype.kind == "f":
-        raise InputError(f"{name} must be a mask of booleans or row numbers, not floating numbers")
-    rows: Rows = marks.astype(np.int64)
-    outside = rows[(rows < 0) | (rows >= n)]
-    if len(outside):
-        raise InputError(f"{name} names row {outside[0]}, but there are {n} rows (0 to {n - 1})")
-    found, counts = np.unique(rows, return_counts=True)
-    if len(found) < len(rows):
-        raise InputError(
-            f"{name} names row {found[counts > 1][0]} twice; a mask must be of booleans"
-        )
-    return rows

@@ -1,9 +1,11 @@
 """Strategies: which rows to label next, as values that answer a `Question` with `Picks`.
 
-`badge`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `random` and `uwe` make the
-built-in strategies. `ranked`, `spread` and `drawn` compose others; `prefilter`, `mix`, `switch` and
-`per_class` combine strategies. Names and values are accepted alike. torch is imported when a
+`badge`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `margin`, `random` and `uwe` make
+the built-in strategies. `ranked`, `spread` and `drawn` compose others; `prefilter`, `mix`, `switch`
+and `per_class` combine strategies. Names and values are accepted alike. torch is imported when a
 strategy is asked, not before.
+
+`wished` puts `Wishes` on any strategy.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from uwe.strategies.combine import mix, per_class, prefilter, switch
 from uwe.strategies.covering import coreset, uwe, weighed_by
 from uwe.strategies.gradients import badge
 from uwe.strategies.information import bald
-from uwe.strategies.uncertainty import bvsb, entropy, least_confident
+from uwe.strategies.uncertainty import bvsb, entropy, least_confident, margin
+from uwe.strategies.wishes import Quota, Wishes, wished
 
 __all__ = [
     "Given",
@@ -36,8 +39,10 @@ __all__ = [
     "Needs",
     "Picks",
     "Question",
+    "Quota",
     "Strategy",
     "StrategyFactory",
+    "Wishes",
     "as_strategy",
     "badge",
     "bald",
@@ -48,6 +53,7 @@ __all__ = [
     "entropy",
     "find_strategy",
     "least_confident",
+    "margin",
     "mix",
     "needs_of",
     "per_class",
@@ -62,4 +68,5 @@ __all__ = [
     "switch",
     "uwe",
     "weighed_by",
+    "wished",
 ]

@@ -56,8 +56,8 @@ def ranked(measure: str | Measure, *, needs: Needs | None = None) -> Strategy:
     """The most uncertain rows, highest first; of equals, the lower row.
 
     Args:
-        measure: ``entropy``, ``bvsb`` or ``least_confident``, or a function `Predictions` ->
-            float64 ``[n]``, higher being more uncertain.
+        measure: ``entropy``, ``bvsb``, ``least_confident`` or ``margin``, or a function
+            `Predictions` -> float64 ``[n]``, higher being more uncertain.
         needs: what the measure reads; by default logits and features for a function of yours.
 
     >>> ranked("bvsb").name, ranked("bvsb").needs.fields
@@ -278,6 +278,8 @@ def _embedding(embedding: str | Represent) -> tuple[Represent, Needs]:
         return EMBEDDINGS[require_known(embedding, EMBEDDINGS, "embedding")]
     if isinstance(embedding, embeddings.Weighted):
         return embedding, needs_of(embedding.measure) | Needs(features=True)
+    if isinstance(embedding, embeddings.Normalised):
+        return embedding, _embedding(embedding.of)[1]
     known = [needs for represent, needs in EMBEDDINGS.values() if represent is embedding]
     return embedding, known[0] if known else Needs({"logits"}, features=True)
 

@@ -37,7 +37,7 @@ def coreset() -> Strategy:
 @strategy_factory
 def uwe(
     *,
-    uncertainty: Literal["entropy", "bvsb", "least_confident", "standard_deviation"]
+    uncertainty: Literal["entropy", "bvsb", "least_confident", "margin", "standard_deviation"]
     | Measure
     | None = None,
     selection: Literal["k_center", "k_center_anchored", "k_means_pp"] = "k_center",
@@ -46,8 +46,8 @@ def uwe(
 
     Args:
         uncertainty: the weight's measure: a measure of the task, such as ``entropy``, ``bvsb``,
-            ``least_confident`` or ``standard_deviation``; or a function of your own, whose
-            attribute ``needs``, if any, says what it reads. Default: the task's first measure
+            ``least_confident``, ``margin`` or ``standard_deviation``; or a function of your own,
+            whose attribute ``needs``, if any, says what it reads. Default: the task's first measure
             (entropy; mean binary entropy; standard deviation).
         selection: ``k_center`` among the unlabelled rows, ``k_center_anchored`` with the labelled
             rows as first centres, or ``k_means_pp`` (D² sampling).

@@ -6,7 +6,7 @@ from uwe.strategies._compose import ranked
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import strategy_factory
 
-__all__ = ["bvsb", "entropy", "least_confident"]
+__all__ = ["bvsb", "entropy", "least_confident", "margin"]
 
 
 @strategy_factory
@@ -36,3 +36,13 @@ def least_confident() -> Strategy:
     Source: Lewis, Gale, "A Sequential Algorithm for Training Text Classifiers", SIGIR 1994.
     """
     return ranked("least_confident")
+
+
+@strategy_factory
+def margin() -> Strategy:
+    """The rows whose two most probable classes are closest in probability, 1 - (p₁ - p₂).
+
+    Source: Scheffer, Decomain, Wrobel, "Active Hidden Markov Models for Information Extraction",
+    IDA 2001; as a query Settles, "Active Learning Literature Survey", 2009.
+    """
+    return ranked("margin")

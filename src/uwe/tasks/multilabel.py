@@ -54,6 +54,7 @@ def multilabel(
         "entropy": Reduced(uncertainty.binary_entropy, reduce),
         "bvsb": Reduced(uncertainty.binary_bvsb, reduce),
         "least_confident": Reduced(uncertainty.binary_least_confident, reduce),
+        "margin": Reduced(uncertainty.binary_margin, reduce),
     }
     return Task(
         name="multilabel",

@@ -35,6 +35,7 @@ REASONS = {
     "entropy": "most uncertain by entropy",
     "bvsb": "most uncertain: second against best class",
     "least_confident": "least confident",
+    "margin": "most uncertain: two classes close in probability",
     "bald": "dropout passes disagree most",
     "coreset": "far from labelled rows and earlier picks",
     "badge": "long gradient, unlike earlier picks",
