@@ -114,9 +114,7 @@ def _weighed_for(uncertainty: str | None, member: _Member, task: Task) -> Strate
 
 def _refuse_temperature(reason: str, temperature: float | str) -> NoReturn:
     shown = temperature if isinstance(temperature, str) else f"{temperature:g}"
-    raise InputError(
-        f"temperature {shown} divides logits, and {reason}; leave temperature out"
-    )
+    raise InputError(f"temperature {shown} divides logits, and {reason}; leave temperature out")
 
 
 def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
