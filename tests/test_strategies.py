@@ -314,11 +314,12 @@ def test_an_option_that_is_not_used_is_an_error(name: str) -> None:
 
 
 def test_two_packages_cannot_claim_one_name(installed) -> None:
-    """A clash of names is an error that names both."""
+    """A clash of names is an error that names both, where the name is used."""
     group = "uwe.strategies"
     installed(
         EntryPoint("uwe", "uwe.strategies:uwe", group), EntryPoint("uwe", "other:mine", group)
     )
+    assert strategy_names() == ["uwe"]
     with pytest.raises(InputError, match="other:mine"):
         find_strategy("uwe")
 
