@@ -18,7 +18,7 @@ from uwe.embedding import normalised
 from uwe.errors import InputError
 from uwe.pool import Pool
 from uwe.predictions import Predictions
-from uwe.strategies import Picks, Question, Radius, covered, find_strategy, mix
+from uwe.strategies import Picks, Question, Radius, Wishes, covered, find_strategy, mix, wished
 from uwe.tasks import classification, multilabel, regression
 from uwe.testing import StrategyContract
 from uwe.uncertainty import margin
@@ -193,6 +193,19 @@ def test_an_uncertainty_of_ones_own_weighs() -> None:
         uwe.select(x, 4, uncertainty=own - 1, strategy="uherding")
 
 
+def test_weights_of_a_wish_count_in_the_coverage() -> None:
+    """A row of weight 5 outdoes three of weight 1; they multiply the uncertainty of uherding."""
+    weights = np.array([0.2, 0.2, 0.2, 0.2, 0.2, 1.0])
+    wish = Wishes(weight=weights)
+    plain = covered("features", kernel="tophat", radius=1.0)
+    assert list(wished(plain, wish).query(asked(LINE), 2)) == [5, 1]
+    logits = torch.tensor([[0.0, 9.0]] * 3 + [[0.0, 0.0]] * 2 + [[0.0, 1.0]])
+    uneasy = find_strategy("uherding", radius=1.0, normalise="none")
+    by_both = wished(uneasy, wish).query(asked(LINE, logits=logits), 1)
+    assert list(uneasy.query(asked(LINE, logits=logits), 1)) == [3]
+    assert list(by_both) == [5]
+
+
 def test_a_temperature_divides_the_logits() -> None:
     """At T the picks are those of logits divided by T; numbers have none to divide."""
     rng = torch.Generator().manual_seed(3)
@@ -204,6 +217,8 @@ def test_a_temperature_divides_the_logits() -> None:
     numbers = Predictions(outputs={"mean": torch.zeros(50), "variance": torch.ones(50)}, features=x)
     with pytest.raises(InputError, match="divides logits, and the predictions hold none"):
         made.query(Question(numbers, Pool.untouched(50), 1, task=regression()), 2)
+    with pytest.raises(InputError, match="an uncertainty of your own has none; leave temperature"):
+        uwe.select(x, 2, uncertainty=np.ones(50), strategy="uherding", temperature=2.0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from uwe.embedding import normalised
 from uwe.errors import InputError
-from uwe.strategies._compose import find_measure, needs_of
+from uwe.strategies._compose import Given, find_measure, needs_of
 from uwe.strategies._covered import covered
 from uwe.strategies._question import Needs, Question
 from uwe.strategies._strategy import Strategy
@@ -74,6 +74,11 @@ def uherding(
     Label Budgets", ICLR 2025.
     """
     measure, name = find_measure(_MARGIN if uncertainty is None else uncertainty)
+    if temperature != 1 and isinstance(measure, Given):
+        raise InputError(
+            f"temperature {temperature} divides logits, and an uncertainty of your own has none; "
+            "leave temperature out"
+        )
     make = partial(
         covered,
         normalised(normalise),
