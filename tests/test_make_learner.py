@@ -195,8 +195,16 @@ def test_a_plug_in_is_found_by_its_name(digits: Dataset, monkeypatch: pytest.Mon
         make_learner("counts", digits, network={"epochs": 3})
     points.append(EntryPoint("counts", "yours:counts", "uwe.learners"))
     _plugins.plugins.cache_clear()
-    with pytest.raises(InputError, match="two packages register 'counts'"):
-        model_names()
+    assert model_names().count("counts") == 1
+    for use in (describe_model, lambda name: make_learner(name, digits)):
+        with pytest.raises(InputError, match="two packages register 'counts'"):
+            use("counts")
+    points.append(EntryPoint("small", "yours:small", "uwe.learners"))
+    _plugins.plugins.cache_clear()
+    assert model_names().count("small") == 1
+    with pytest.raises(InputError, match=r"'small'.*: the built-in network small and yours:small;"):
+        make_learner("small", digits)
+    assert make_learner("resnet18", digits).name == "resnet18"
     _plugins.plugins.cache_clear()
 
 

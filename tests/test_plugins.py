@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
 from uwe import _plugins
-from uwe._plugins import plugins
+from uwe._plugins import loaded, plugins
 from uwe.errors import InputError
 
 Register = Callable[..., None]
@@ -33,11 +34,23 @@ def test_our_own_come_first(register: Register) -> None:
     assert list(plugins("uwe.things", "uwe.things:")) == ["one", "two", "theirs"]
 
 
-def test_two_packages_may_not_register_one_name(register: Register) -> None:
-    """One name from two packages is refused with both values."""
-    register("one=other:a", "one=uwe.things:b")
-    with pytest.raises(InputError, match=r"'one'.*uwe\.things:b and other:a; uninstall"):
-        plugins("uwe.things", "uwe.things:")
+def test_one_name_of_two_packages_is_refused_where_it_is_used(register: Register) -> None:
+    """One name from two packages is refused with both values; other names are loaded."""
+    register("one=other:a", "one=uwe.things:b", "two=collections:Counter")
+    found = plugins("uwe.things", "uwe.things:")
+    assert list(found) == ["one", "two"]
+    assert loaded(found["two"]) is Counter
+    with pytest.raises(InputError, match=r"'one'.*: uwe\.things:b and other:a; uninstall"):
+        loaded(found["one"])
+
+
+def test_three_packages_with_one_name_are_all_named(register: Register) -> None:
+    """The error names each package that has to go."""
+    register("one=a:a", "one=b:b", "one=c:c")
+    with pytest.raises(
+        InputError, match=r"3 packages register 'one'.*: a:a, b:b and c:c; uninstall"
+    ):
+        loaded(plugins("uwe.things", "uwe.things:")["one"])
 
 
 def test_the_same_entry_point_twice_is_one(register: Register) -> None:

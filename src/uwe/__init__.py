@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from uwe.project import Project
     from uwe.runs import read_acc_files
     from uwe.selecting import Selection, query, select
-    from uwe.selection import Plan, certify, k_center, k_means_pp, plan_selection
+    from uwe.selection import Plan, certify, herd, k_center, k_means_pp, plan_selection
     from uwe.strategies import Picks, Quota, Strategy, Wishes, find_strategy
     from uwe.tasks import Task
 
@@ -48,6 +48,7 @@ __all__ = [
     "__version__",
     "certify",
     "find_strategy",
+    "herd",
     "k_center",
     "k_means_pp",
     "load_dataset",
@@ -71,7 +72,7 @@ _HOMES = {
     "predictions": ("Predictions",),
     "project": ("Project",),
     "runs": ("read_acc_files",),
-    "selection": ("Plan", "certify", "k_center", "k_means_pp", "plan_selection"),
+    "selection": ("Plan", "certify", "herd", "k_center", "k_means_pp", "plan_selection"),
     "learners.sklearn": ("SklearnLearner",),
     "strategies": ("Picks", "Quota", "Strategy", "Wishes", "find_strategy"),
     "tasks": ("Task",),

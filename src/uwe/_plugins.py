@@ -8,6 +8,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -16,7 +17,16 @@ from typing import Any, get_type_hints
 from uwe._settings import require_type
 from uwe.errors import InputError, from_user, text_of
 
-__all__ = ["add_working_folder", "called", "loaded", "own_module", "plugins", "require_options"]
+__all__ = [
+    "PlugIn",
+    "add_working_folder",
+    "called",
+    "loaded",
+    "own_module",
+    "plugins",
+    "require_options",
+    "require_sole",
+]
 
 log = logging.getLogger("uwe")
 
@@ -24,40 +34,81 @@ _ADDED: list[str] = []
 """Working folders that are on the module path, the latest first."""
 
 
-@functools.cache
-def plugins(group: str, own_prefix: str) -> Mapping[str, EntryPoint]:
-    """The entry points of a group by name: our own first.
+@dataclass(frozen=True)
+class PlugIn:
+    """A name of an entry-point group, and the entry points that bear it.
 
-    Nothing is imported; ``plugins(...)[name].load()`` imports one.
+    Attributes:
+        name: what is asked for.
+        group: the entry-point group.
+        points: one, or several where packages use the same name; our own first.
+    """
+
+    name: str
+    group: str
+    points: tuple[EntryPoint, ...]
+
+    @property
+    def value(self) -> str:
+        """What the name stands for, such as ``package.module:function``."""
+        return " and ".join(point.value for point in self.points)
+
+    @property
+    def is_sole(self) -> bool:
+        """Whether the name has one meaning."""
+        return len(self.points) == 1
+
+
+@functools.cache
+def plugins(group: str, own_prefix: str) -> Mapping[str, PlugIn]:
+    """The plug-ins of a group by name: our own first.
+
+    Nothing is imported; `loaded` imports one. A name that two packages register is refused there,
+    so that the other names can be used.
 
     Args:
         group: the entry-point group, such as ``uwe.trackers``.
         own_prefix: what the values of our own entry points begin with.
 
-    Raises:
-        InputError: two packages register the same name.
-
     >>> sorted(plugins("uwe.trackers", "uwe."))
     ['mlflow', 'tensorboard', 'wandb']
     """
-    found: dict[str, EntryPoint] = {}
+    found: dict[str, dict[str, EntryPoint]] = {}
     points = entry_points(group=group)
     for point in sorted(points, key=lambda point: not point.value.startswith(own_prefix)):
-        earlier = found.setdefault(point.name, point)
-        if earlier.value != point.value:
-            raise InputError(
-                f"two packages register {point.name!r} in the entry-point group {group}: "
-                f"{earlier.value} and {point.value}; uninstall one of them"
-            )
-    return MappingProxyType(found)
+        found.setdefault(point.name, {}).setdefault(point.value, point)
+    named = {name: PlugIn(name, group, tuple(its.values())) for name, its in found.items()}
+    return MappingProxyType(named)
 
 
-def loaded(point: EntryPoint) -> Any:
-    """What an entry point stands for.
+def require_sole(plugin: PlugIn, *own: str) -> None:
+    """Check that a name has one meaning.
+
+    Args:
+        plugin: what the entry points say of it.
+        own: what else it stands for, of uwe itself.
 
     Raises:
-        InputError: it cannot be imported; the package is named.
+        InputError: it has several; all are named.
     """
+    meanings = [*own, *(point.value for point in plugin.points)]
+    if len(meanings) > 1:
+        shown = f"{', '.join(meanings[:-1])} and {meanings[-1]}"
+        count = "two" if len(meanings) == 2 else str(len(meanings))
+        raise InputError(
+            f"{count} packages register {plugin.name!r} in the entry-point group {plugin.group}: "
+            f"{shown}; uninstall one of them, or rename its entry point"
+        )
+
+
+def loaded(plugin: PlugIn) -> Any:
+    """What a plug-in stands for.
+
+    Raises:
+        InputError: two packages register the name, or it cannot be imported; the package is named.
+    """
+    require_sole(plugin)
+    [point] = plugin.points
     try:
         found = point.load()
     except (Exception, SystemExit) as error:  # a module of another package may raise anything

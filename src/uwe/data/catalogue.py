@@ -5,12 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 from uwe._files import expanded
-from uwe._plugins import loaded, plugins
+from uwe._plugins import PlugIn, loaded, plugins
 from uwe._types import Progress
 from uwe.data.dataset import Dataset
 from uwe.data.hub import HUB_PREFIX, load_hub
@@ -32,7 +31,7 @@ def dataset_names() -> tuple[str, ...]:
 
 def dataset_lines() -> dict[str, str]:
     """One line of text on each data set: the first line of its loader's docstring."""
-    lines = {name: _line(point) for name, point in plugins(_GROUP, _OWN).items()}
+    lines = {name: _line(plugin) for name, plugin in plugins(_GROUP, _OWN).items()}
     return {**lines, _HUB: _first_line(load_hub)}
 
 
@@ -210,23 +209,23 @@ def _resolved(
 def _loader(name: str) -> Callable[[Request], Dataset]:
     if name.startswith(HUB_PREFIX):
         return load_hub
-    points = plugins(_GROUP, _OWN)
+    known = plugins(_GROUP, _OWN)
     try:
-        point = points[require_known(name, dataset_names(), "data set")]
+        plugin = known[require_known(name, dataset_names(), "data set")]
     except InputError as error:
         raise InputError(
             f"{error} ({_HUB} is for an image data set of the Hugging Face hub or a folder of "
             "Parquet files; a table is a file .csv, .tsv, .txt, .jsonl, .parquet, .feather "
             "or .arrow, or a folder of its shards)"
         ) from None
-    loader: Callable[[Request], Dataset] = loaded(point)
+    loader: Callable[[Request], Dataset] = loaded(plugin)
     return loader
 
 
-def _line(point: EntryPoint) -> str:
+def _line(plugin: PlugIn) -> str:
     """What a list shows; a package that is broken does not hide the others."""
     try:
-        return _first_line(loaded(point))
+        return _first_line(loaded(plugin))
     except InputError as error:
         return str(error)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from uwe._plugins import require_sole
 from uwe.data import Dataset
 from uwe.errors import InputError, require_known
 from uwe.learners.devices import PRECISIONS, check_device_name
@@ -161,8 +162,10 @@ def model_kind(model: Any) -> str:
     if ":" in model:
         return "factory"
     if model in network_names():
+        _require_sole(model)
         return "network"
     require_known(model, model_names(), "model")
+    require_sole(registered()[model])
     return "plugin"
 
 
@@ -194,7 +197,7 @@ def model_names() -> list[str]:
     >>> model_names()[0]
     'small'
     """
-    return [*network_names(), *registered(), *estimator_names()]
+    return list(dict.fromkeys([*network_names(), *registered(), *estimator_names()]))
 
 
 def describe_model(name: str) -> str:
@@ -204,10 +207,18 @@ def describe_model(name: str) -> str:
     'random forest of 300 trees, of classes or numbers'
     """
     if name in network_names():
+        _require_sole(name)
         return describe_network(name)
     if name in estimator_names():
         return estimator_names()[name]
+    require_sole(registered()[name])
     return f"learner of the plug-in {registered()[name].value}"
+
+
+def _require_sole(network: str) -> None:
+    """Refuse the name of a network that a plug-in has, too."""
+    if network in registered():
+        require_sole(registered()[network], f"the built-in network {network}")
 
 
 def _kind_of_value(model: Any) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uwe._plugins import add_working_folder, called, loaded, own_module, plugins
+from uwe._plugins import PlugIn, add_working_folder, called, loaded, own_module, plugins
 from uwe._settings import value_of
 from uwe.data import UNPREPARED, Dataset
 from uwe.errors import InputError, require_known
@@ -213,12 +212,8 @@ def refuse_built_network(value: Any, name: str) -> None:
         )
 
 
-def registered() -> Mapping[str, EntryPoint]:
-    """The learners that other packages register, by name.
-
-    Raises:
-        InputError: two packages register the same name.
-    """
+def registered() -> Mapping[str, PlugIn]:
+    """The learners that other packages register, by name."""
     return plugins(_GROUP, "uwe.")
 
 

@@ -15,7 +15,7 @@ from uwe._types import FloatArray
 from uwe.report.units import Unit
 from uwe.runs import Curve, Record, Study, bounds_of, by_study, details_of, task_of
 from uwe.statistics import area
-from uwe.tasks import Metric, Task, find_task, task_names
+from uwe.tasks import Metric, Task, known_tasks
 
 __all__ = ["BASELINE", "Evidence", "EvidentRun", "gather", "study_title"]
 
@@ -169,8 +169,7 @@ def _task(curves: Sequence[Curve]) -> Task:
     record = next((record for curve in curves for record in curve.records), None)
     if record is not None:
         return task_of(record)
-    tasks = map(find_task, task_names())
-    return next(task for task in tasks if task.headline.name == curves[0].metric.name)
+    return next(task for task in known_tasks() if task.headline.name == curves[0].metric.name)
 
 
 def _unrecorded(curves: Sequence[Curve]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from uwe.selection._plan import Plan, plan_selection
 from uwe.selection.certificate import certify
+from uwe.selection.herd import herd
 from uwe.selection.k_center import k_center
 from uwe.selection.k_means_pp import k_means_pp
 from uwe.selection.proximity import closer_than, first_apart
@@ -13,6 +14,7 @@ __all__ = [
     "certify",
     "closer_than",
     "first_apart",
+    "herd",
     "k_center",
     "k_means_pp",
     "plan_selection",

@@ -12,10 +12,9 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import EntryPoint
 from typing import Any, ParamSpec, TypeAlias
 
-from uwe._plugins import called, loaded, plugins, require_options
+from uwe._plugins import PlugIn, called, loaded, plugins, require_options
 from uwe.errors import InputError, require_known
 from uwe.strategies._strategy import Strategy
 
@@ -168,10 +167,6 @@ def _factory(name: str) -> StrategyFactory:
     return factory
 
 
-def registered() -> Mapping[str, EntryPoint]:
-    """The entry points of all strategies by name, the built-in ones first.
-
-    Raises:
-        InputError: two packages register one name.
-    """
+def registered() -> Mapping[str, PlugIn]:
+    """The plug-ins of all strategies by name, the built-in ones first."""
     return plugins("uwe.strategies", _OWN)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from importlib.metadata import EntryPoint
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from uwe._plugins import called, loaded, plugins, require_options
+from uwe._plugins import PlugIn, called, loaded, plugins, require_options
 from uwe.errors import InputError, require_known
 from uwe.tasks._task import Metric, Task
 from uwe.uncertainty import Measure
@@ -16,6 +15,7 @@ __all__ = [
     "as_task",
     "describe_task",
     "find_task",
+    "known_tasks",
     "measures_by_name",
     "metric_of_column",
     "task_names",
@@ -110,27 +110,35 @@ def metric_of_column(columns: Sequence[str]) -> Metric | None:
     >>> metric_of_column(["n_labeled", "te_rmse"]).higher_is_better
     False
     """
-    headlines = (find_task(name).headline for name in task_names())
+    headlines = (task.headline for task in known_tasks())
     return next((each for each in headlines if each.test_column in columns), None)
+
+
+def known_tasks() -> Iterator[Task]:
+    """All tasks with their default options; a name that two packages register comes last.
+
+    Raises:
+        InputError: a name that two packages register is reached.
+    """
+    table = _registered()
+    return map(find_task, sorted(table, key=lambda name: not table[name].is_sole))
 
 
 def measures_by_name() -> dict[str, Measure]:
     """The measures of all tasks; of one name, that of the first task.
 
+    A task whose name two packages register is left out.
+
     >>> list(measures_by_name())
     ['entropy', 'bvsb', 'least_confident', 'margin', 'standard_deviation']
     """
     found: dict[str, Measure] = {}
-    for name in task_names():
-        for measure, of in find_task(name).measures.items():
+    for name, plugin in _registered().items():
+        for measure, of in find_task(name).measures.items() if plugin.is_sole else ():
             found.setdefault(measure, of)
     return found
 
 
-def _registered() -> Mapping[str, EntryPoint]:
-    """The entry points of all tasks by name, the built-in ones first.
-
-    Raises:
-        InputError: two packages register one name.
-    """
+def _registered() -> Mapping[str, PlugIn]:
+    """The plug-ins of all tasks by name, the built-in ones first."""
     return plugins(_GROUP, _OWN)

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Protocol
 
-from uwe._plugins import loaded, plugins
+from uwe._plugins import PlugIn, loaded, plugins
 from uwe.errors import InputError, require_known
 
 __all__ = [
@@ -62,8 +61,8 @@ def find_tracker(name: str) -> TrackerFactory:
     Raises:
         InputError: the name is unknown, or its module cannot be imported.
     """
-    point = _table()[require_known(name, _table(), "tracker")]
-    factory: TrackerFactory = loaded(point)
+    plugin = _table()[require_known(name, _table(), "tracker")]
+    factory: TrackerFactory = loaded(plugin)
     return factory
 
 
@@ -92,5 +91,5 @@ def require_trackers(names: Sequence[str]) -> None:
             require()
 
 
-def _table() -> Mapping[str, EntryPoint]:
+def _table() -> Mapping[str, PlugIn]:
     return plugins("uwe.trackers", "uwe.tracking.")

@@ -192,7 +192,8 @@ def _picked(plan: _Plan, question: Question, k: int, drawn: Rows) -> Picks:
         rows = limits.open(np.setdiff1d(rows, new, assume_unique=True), new)
         missing = k - len(found)
         if not missing:
-            return joined(answers)
+            facts = answers[0].facts if answers else {}  # later answers are to the same question
+            return replace(joined(answers), facts=facts)
         if not len(rows):
             raise InputError(_lacking(limits, len(found), k))
         wanted = min(len(rows), missing << max(0, len(answers) - _PATIENCE))
