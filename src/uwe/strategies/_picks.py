@@ -221,8 +221,7 @@ def joined(answers: Sequence[Picks], order: IntArray | None = None) -> Picks:
     drawn = _marks(answers)
     if order is not None:
         rows, drawn = rows[order], None if drawn is None else drawn[order]
-    facts = _joined_facts(answers)
-    return Picks(rows, seconds=seconds, facts=facts, drawn=drawn, notes=notes)
+    return Picks(rows, seconds=seconds, drawn=drawn, notes=notes, facts=_joined_facts(answers))
 
 
 def _joined_facts(answers: Sequence[Picks]) -> dict[str, Any]:
