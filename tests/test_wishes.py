@@ -551,3 +551,24 @@ def test_rows_that_may_not_be_picked_are_covered_by_their_weight() -> None:
     """Of the rows at 0 and 10, the second covers the heavy row at 11, which is not allowed."""
     assert cover(where=[0, 3]) == 0
     assert cover(where=[0, 3], weight=[1, 1, 1, 1, 3]) == 3
+
+
+def test_a_record_tells_wishes_apart() -> None:
+    """Few rows stand there; of many the digest differs, as do the groups of quotas."""
+    assert Wishes(where=np.array([True, False, True])).record == {"where": [0, 2]}
+    first, other = Wishes(where=range(30)).record, Wishes(where=range(1, 31)).record
+    assert first["where"]["rows"] == other["where"]["rows"] == 30
+    assert first != other
+    assert Wishes(quota=Quota(list("ab"))).record != Wishes(quota=Quota(list("ba"))).record
+    assert wished("entropy", Wishes(where=[1])).options["wishes"] == {"where": [1]}
+
+
+@pytest.mark.parametrize("radius", [1e-200, 1e200])
+def test_extreme_radii_lead_to_no_infinite_weights(radius: float) -> None:
+    """All rows can be picked at any radius; warnings would be errors here."""
+    asked = asked_of("entropy", "generic", 12, [])
+    assert len(picked("entropy", asked, 12, like=[1], radius=radius)) == 12
+    with pytest.raises(InputError, match="power must be a number above 0 and at most 1000"):
+        Wishes(weight=[1.0], power=1e9)
+    heavy = np.r_[1e300, np.full(11, 1e-300)]
+    assert picked("entropy", asked, 12, weight=heavy, power=1000)[0] == 0

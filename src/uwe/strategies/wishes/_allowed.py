@@ -12,7 +12,7 @@ from uwe.strategies._question import Question
 from uwe.strategies.wishes._likeness import likeness, similarity_radius
 from uwe.strategies.wishes._wishes import Wishes
 
-__all__ = ["Allowed", "allowed"]
+__all__ = ["Allowed", "allowed", "fewer"]
 
 _LEAST = 1e-300  # of a positive weight, so that rounding makes none 0
 
@@ -97,9 +97,13 @@ def _logarithms(question: Question, wishes: Wishes) -> tuple[FloatArray | None, 
 def _require(left: int, k: int, text: str, advice: str) -> None:
     if left < k:
         raise InputError(
-            f"{text.format(f'{left:,}')}, and {k:,} are to be picked; {advice} or ask for at most "
-            f"{left:,}"
+            f"{text.format(f'{left:,}')}, and {k:,} are to be picked; {advice}{fewer(left)}"
         )
+
+
+def fewer(left: int) -> str:
+    """The advice to ask for fewer rows, where there are any."""
+    return f" or ask for at most {left:,}" if left else ""
 
 
 def _unlabelled(rows: Rows) -> str:

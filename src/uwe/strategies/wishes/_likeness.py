@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["likeness", "similarity_radius"]
 
+_FARTHEST = 1e300  # so that logarithms of weights stay finite
 _SAME = 1e-12  # squared distance below which rows of unit length are equal within rounding
 _SAMPLE = 1000  # rows that the radius is fitted on, at most
 
@@ -35,13 +36,14 @@ def likeness(features: torch.Tensor, examples: Rows, radius: float) -> FloatArra
     [0.0, 2.0, 0.0]
     """
     known = _unit(features, examples)
-    far = np.empty(len(features))
+    far: FloatArray = np.empty(len(features))
     size = rows_at_once(max(features.shape[1], len(examples)))
     for start in range(0, len(features), size):
         own = _unit(features, np.arange(start, min(start + size, len(features))))
         gap = own - known[_sqdist(own, known).argmin(1)]  # differences lose nothing, products do
-        far[start : start + size] = np.square(gap / radius).sum(1)
-    return far
+        with np.errstate(over="ignore"):
+            far[start : start + size] = np.square(gap / radius).sum(1)
+    return np.minimum(far, _FARTHEST)
 
 
 def similarity_radius(features: torch.Tensor) -> float:
