@@ -1,9 +1,9 @@
 """All strategies on Fashion-MNIST with the small network: ``python -m benchmarks.fashion_study``.
 
-Eleven strategies and three variants of UWE, five seeds, a pool of 20,000 images, budgets from 100 to
-3,200. Images are halved to 14x14, so that two cores without bf16 get through it. Whatever is
-missing is done, whatever is there is kept; seeds are the outer loop, so that every finished seed is
-a whole comparison. ``uwe results FOLDER`` prints the table, and draws it.
+Eleven strategies and variants of UWE, five seeds, a pool of 20,000 images, budgets from 100 to
+3,200. Images are halved to 14x14, so that two cores without bf16 get through it. Finished work is
+reused; only what is missing is computed. Seeds are the outer loop, so that every finished seed is a
+whole comparison. ``uwe results FOLDER`` prints the table, and draws it.
 """
 
 from __future__ import annotations
