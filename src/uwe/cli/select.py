@@ -11,7 +11,6 @@ import numpy as np
 from cyclopts import Parameter
 
 from uwe._files import expanded, write_bytes
-from uwe._types import Rows
 from uwe.cli.display import Display
 from uwe.cli.options import Whole, key_values, texts_by_name
 from uwe.cli.outputs import check_output, require_distinct
@@ -38,8 +37,8 @@ from uwe.selecting.tables import (
     picks_csv,
 )
 from uwe.strategies import Picks, find_strategy
-from uwe.tables import encoding_of, matched, read_ids, read_labelled_ids, shown_id
-from uwe.tasks import task_names
+from uwe.tables import encoding_of, matched, read_ids, read_labels_by_id, shown_id
+from uwe.tasks import Task, task_names
 
 if TYPE_CHECKING:
     from uwe.pool_files import PoolFile
@@ -82,8 +81,8 @@ def select_command(
     pool
         A file .npz, .safetensors or .npy, a folder of .npy files, or a table .csv, .tsv, .txt,
         .jsonl (also .gz), .parquet, .feather or .arrow or a folder of its shards, that holds
-        features, and probs, logits or uncertainty, or mean and variance or std of numbers; ids and
-        labelled if there are any.
+        features, and probs, logits or uncertainty, or mean and variance or std of numbers; ids,
+        labelled and labels (of a table: the column label) if there are any.
     k
         How many rows to pick.
     strategy
@@ -111,12 +110,13 @@ def select_command(
         NAME=VALUE, an option of the task, such as reduce=max; may be given several times.
     key
         KEY=NAME, where the pool calls features, probs, logits, mc_probs, mean, variance, std,
-        mc_mean, mc_variance, uncertainty, ids or labelled something else; may be given several
-        times.
+        mc_mean, mc_variance, uncertainty, ids, labelled or labels something else; may be given
+        several times.
     labelled
         File of ids that are labelled already: one a line, or a table with a column id, such as
         labels, of which rows with an empty label do not count, or earlier picks. They are not
-        picked, and picks keep away from them. May be given several times.
+        picked, and picks keep away from them. The labels of a table with a column label are known.
+        May be given several times.
     exclude
         File of ids that are only not picked, such as picks that are being labelled; may be given
         several times.
@@ -173,10 +173,11 @@ def select_command(
     check_ids(output, ids)
     more = {name: source.values(name, "--with") for name in columns or []}
     texts = None if text is None else source.values(text, "--text")
-    done = _rows_named("--labelled", labelled, ids, source, encoding)
-    if len(done):
-        given["labelled"] = _also(given.get("labelled"), done, n)
-    kept_out = _rows_named("--exclude", exclude, ids, source, encoding)
+    if done := _labels_named("--labelled", labelled, ids, source, encoding):
+        given |= _also(given.get("labelled"), given.get("labels"), done, n, learnt)
+    kept_out = np.array(
+        sorted(_labels_named("--exclude", exclude, ids, source, encoding)), dtype=np.int64
+    )
     with Display() as display:
         picks = select(
             given["features"], k, strategy=strategy, seed=seed, progress=display,
@@ -200,35 +201,41 @@ def _encoding_of_pool(
     return encoding_of(pool, encoding) if is_theirs else encoding
 
 
-def _rows_named(
+def _labels_named(
     flag: str,
     files: Sequence[Path] | None,
     ids: Sequence[str],
     source: PoolFile,
     encoding: str | None,
-) -> Rows:
-    """The rows that the ids in some files name, rising.
+) -> dict[int, Any]:
+    """The rows that the ids in some files name, and their labels; None where a file has none.
 
     Raises:
         InputError: an id is not in the pool.
     """
-    rows: set[int] = set()
+    rows: dict[int, Any] = {}
     for file in files or ():
         path = expanded(file)
-        names = _READERS[flag](path, encoding_of(path, encoding))
-        found = list(matched(names, ids))
-        unknown = [name for name, row in zip(names, found, strict=True) if row is None]
+        named = _READERS[flag](path, encoding_of(path, encoding))
+        found = list(matched(named, ids))
+        unknown = [name for name, row in zip(named, found, strict=True) if row is None]
         if unknown:
             others = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
             raise InputError(
                 f"{flag} {file} has the id {shown_id(unknown[0])}{others}, but "
                 f"{source.container.path} has no such id; {_hint(unknown[0], ids)}"
             )
-        rows.update(row for row in found if row is not None)
-    return np.array(sorted(rows), dtype=np.int64)
+        for row, label in zip(found, named.values(), strict=True):
+            if row is not None and rows.get(row) is None:
+                rows[row] = label
+    return rows
 
 
-_READERS = {"--labelled": read_labelled_ids, "--exclude": read_ids}
+def _ids_alone(path: Path, encoding: str | None) -> dict[str, Any]:
+    return dict.fromkeys(read_ids(path, encoding))
+
+
+_READERS = {"--labelled": read_labels_by_id, "--exclude": _ids_alone}
 _COMPARED = 20_000
 """Ids that are compared with one that is not known, at most: a comparison is slow."""
 
@@ -243,11 +250,19 @@ def _hint(name: str, ids: Sequence[str]) -> str:
 _FEW = 3
 
 
-def _also(own: Any, rows: Rows, n: int) -> Rows:
-    """The pool's own labelled rows, a mask or row numbers, and ``rows``."""
-    from uwe.selecting.offer import marked_rows
+def _also(own: Any, labels: Any, named: Mapping[int, Any], n: int, task: Task) -> dict[str, Any]:
+    """The pool's own labelled rows and labels, and those that files name."""
+    from uwe._arrays import marked_rows
+    from uwe.selecting.known_labels import joined_labels, listed_labels
 
-    return rows if own is None else np.union1d(marked_rows("labelled", n, np.asarray(own)), rows)
+    listed = None if labels is None else listed_labels(labels, task)
+    if own is not None:
+        rows = marked_rows("labelled", n, np.asarray(own))
+    else:
+        rows = np.flatnonzero([label is not None for label in listed or ()])
+    files = np.array(sorted(named), dtype=np.int64)
+    joined = {"labelled": np.union1d(rows, files), "labels": joined_labels(listed, named, n)}
+    return {name: of for name, of in joined.items() if of is not None}
 
 
 def _items(
@@ -326,4 +341,6 @@ def _write(
     if output == _STANDARD_OUTPUT:
         write_utf8(picks_csv(rows))
     elif contents:
-        print(f"{len(rows)} rows by {picks.strategy}. Written: " + ", ".join(map(str, contents)))
+        told = f" ({picks.told})" if picks.told else ""
+        written = ", ".join(map(str, contents))
+        print(f"{len(rows)} rows by {picks.strategy}{told}. Written: {written}")

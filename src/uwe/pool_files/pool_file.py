@@ -15,6 +15,7 @@ from uwe.pool_files.arrays import open_npy, open_npy_folder, open_npz, open_safe
 from uwe.pool_files.columns import open_columns
 from uwe.pool_files.container import Container
 from uwe.tables import TABLE_SUFFIXES, checked_ids, id_column, is_table
+from uwe.tables.labels import known_labels
 
 __all__ = ["KEYS", "PoolFile", "open_pool"]
 
@@ -31,6 +32,7 @@ KEYS = (
     "uncertainty",
     "ids",
     "labelled",
+    "labels",
 )
 """What is looked for in a pool."""
 
@@ -64,8 +66,12 @@ class PoolFile:
         """
         if key not in self.found:
             return None
-        readers = {"labelled": self.container.read_mask}
+        readers = {"labelled": self.container.read_mask, "labels": self._labels}
         return readers.get(key, self.container.read)(self.found[key])
+
+    def _labels(self, name: str) -> Any:
+        table = self.container.table
+        return self.container.read(name) if table is None else known_labels(table, name)
 
     def ids(self, n: int) -> list[str]:
         """What people call each of the ``n`` rows; their numbers where there are no ids.
@@ -147,7 +153,7 @@ def open_pool(
     Raises:
         InputError: the format or one of the keys is not known.
         DataError: it cannot be read, lacks a name that ``keys`` gives, or has both ``ids`` and
-            ``id``.
+            ``id``, or is a table that has both ``labels`` and ``label``.
 
     >>> import tempfile
     >>> import numpy as np
@@ -170,6 +176,8 @@ def open_pool(
 
 def _usual(key: str, container: Container) -> str:
     """The name of ``key`` in a container whose owner says nothing else."""
+    if key == "labels" and container.table is not None:
+        return container.table.label_column() or key
     return (id_column(container.names, str(container.path)) if key == "ids" else None) or key
 
 

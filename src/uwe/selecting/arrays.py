@@ -50,6 +50,7 @@ def select(
     reduce: str | None = None,
     strategy: str | Strategy | None = None,
     labelled: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
     exclude: ArrayLike | None = None,
     where: ArrayLike | None = None,
     min_distance: float | None = None,
@@ -102,6 +103,11 @@ def select(
         labelled: a mask ``[n]`` of booleans, row numbers, or labels of the index of a frame that
             is given (an Index, or a Series of them); these are not picked, and strategies that
             spread their picks keep away from them. A mask with an index is aligned to the frame's.
+        labels: ``[n]``, the labels that are known: class numbers in the order of the columns, or
+            names; None, NaN, an empty text and the number -1 are no label. The rows with a label
+            are labelled; where ``labelled`` is given, it says which rows are, and other labels are
+            not looked at. Of a task other than classification they say only which rows are
+            labelled.
         exclude: likewise; these are only not picked.
         where: a mask or row numbers, as ``labelled``: the only rows that may be picked. This and
             the next six arguments are wishes, which hold for every strategy;
@@ -147,6 +153,7 @@ def select(
         "variance": variance,
         "std": std,
         "uncertainty": own,
+        "labels": labels,
     }
     wishes = wishes_given(
         given,
@@ -162,11 +169,13 @@ def select(
     )
     marks = marks_by_position(given, {"labelled": labelled, "exclude": exclude})
     arrays = values_by_position(given)
+    known = arrays.pop("labels")
     offer = offered(
         arrays.pop("features"),
         uncertainty=arrays.pop("uncertainty"),
         arrays={**arrays, "mc_probs": mc_probs, "mc_mean": mc_mean, "mc_variance": mc_variance},
         labelled=marks["labelled"],
+        labels=known,
         exclude=marks["exclude"],
         task=task,
         options={} if reduce is None else {"reduce": reduce},
@@ -215,7 +224,13 @@ def picked(
     _require_count(k, offer)
     allowed = None if offer.excluded is None else offer.candidates
     question = Question(
-        offer.predictions(), offer.pool, seed, progress, restricted=allowed, task=offer.task
+        offer.predictions(),
+        offer.pool,
+        seed,
+        progress,
+        restricted=allowed,
+        task=offer.task,
+        has_labels=offer.has_labels,
     )
     picks = chosen.query(question, int(k))
     return explained(picks, chosen, question, own=offer.uncertainty, progress=progress)
@@ -283,6 +298,11 @@ def _require_count(k: int, offer: Offer) -> None:
         raise InputError(f"the number of picks must be a whole number, not {k!r}")
     if k < 1:
         raise InputError(f"the number of picks is {k}; at least 1 is needed")
+    if not left and offer.from_labels:
+        raise InputError(
+            f"all {offer.n} rows have a label, so none is left to pick; leave the labels of "
+            "unlabelled rows empty, or say with labelled which rows are labelled"
+        )
     if k > left:
         raise InputError(
             f"{k} rows are to be picked, but only {left} of the {offer.n} are unlabelled"

@@ -21,7 +21,7 @@ from uwe.learners.estimated import (
 from uwe.learners.estimators import PURPOSE
 from uwe.learners.row_features import features_of
 from uwe.selecting.arrays import picked
-from uwe.selecting.by_position import marks_by_position
+from uwe.selecting.by_position import marks_by_position, values_by_position
 from uwe.selecting.offer import ArrayLike, offered
 from uwe.selecting.wishing import wishes_given
 from uwe.strategies import Picks, Quota, Strategy, as_strategy, wished
@@ -36,6 +36,7 @@ def query(
     k: int,
     *,
     labelled: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
     exclude: ArrayLike | None = None,
     strategy: str | Strategy = "uwe",
     reduce: str | None = None,
@@ -69,6 +70,8 @@ def query(
         k: how many rows to pick.
         labelled: a mask ``[n]`` of booleans, row numbers, or labels of the index of ``x``, as
             `uwe.select` takes them; these are not picked.
+        labels: ``[n]``, the labels that are known, as the estimator was fitted on them; none where
+            a row has none, as in `uwe.select`.
         exclude: likewise; these are not picked either.
         strategy: a name of ``uwe list strategies``, or a value such as
             ``uwe.strategies.badge()``.
@@ -124,6 +127,7 @@ def query(
         },
     )
     marks = marks_by_position({"x": x}, {"labelled": labelled, "exclude": exclude})
+    known = values_by_position({"x": x, "labels": labels})["labels"] if labels is not None else None
     n = _rows_of(x)
     task = _task(estimator, x, {} if reduce is None else {"reduce": reduce})
     needs = wished(chosen, wishes).for_task(task).needs
@@ -142,12 +146,20 @@ def query(
         arrays=said,
         uncertainty=None,
         labelled=marks["labelled"],
+        labels=known,
+        classes=_classes_of(estimator),
         exclude=marks["exclude"],
         task=task,
         rows=n,
     )
     picks = picked(offer, k, strategy=chosen, seed=seed, progress=progress, wishes=wishes)
     return replace(picks, source=source)
+
+
+def _classes_of(estimator: Any) -> list[Any] | None:
+    """The labels of the columns of a classifier; None where they cannot be told."""
+    classes = getattr(estimator, "classes_", None)
+    return classes.tolist() if isinstance(classes, np.ndarray) and classes.ndim == 1 else None
 
 
 def _rows_of(x: Any) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from uwe.errors import DataError
 from uwe.strategies import Strategy, strategy_options
 from uwe.tasks import Task, find_task
@@ -39,7 +41,7 @@ def arrays_to_rank_by(source: PoolFile) -> dict[str, Any] | None:
         wanted = _OF_NUMBERS
     else:
         return None
-    read = {name: source.read(name) for name in (*wanted, "labelled")}
+    read = {name: source.read(name) for name in (*wanted, "labelled", "labels")}
     return {"features": None, **{name: of for name, of in read.items() if of is not None}}
 
 
@@ -52,7 +54,7 @@ def needed_arrays(
     weighs = "uncertainty" in strategy_options(name)
     own = "uncertainty" in source and weighs and "uncertainty" not in options
     needs = strategy.needs.fields
-    wanted = {"features", "labelled"}
+    wanted = {"features", "labelled", "labels"}
     if own or ("uncertainty" in source and not weighs and not uses_a_measure(strategy)):
         wanted.add("uncertainty")
     if not own:
@@ -90,12 +92,13 @@ _SHOWN = {"logits": ("probs", "logits"), "binary_logits": ("probs", "logits"),
 
 
 def _require(source: PoolFile, name: str, needs: frozenset[str]) -> None:
+    weighs = "uncertainty" in strategy_options(name)
     for need in sorted(needs):
         accepted = _NEEDED.get(need, (need,))
         if any(key in source for key in accepted):
             continue
         shown = _SHOWN.get(need, accepted[:1])
-        alternatives = (*shown, *(("uncertainty",) if name == "uwe" and need in _SHOWN else ()))
+        alternatives = (*shown, *(("uncertainty",) if weighs and need in _SHOWN else ()))
         raise DataError(
             f"strategy {name} needs {' or '.join(alternatives)}, which {source.container.path} "
             f"lacks; its keys are {source.shown()}. --key {accepted[0]}=NAME says what it is "
@@ -116,7 +119,8 @@ def pool_rows(given: Mapping[str, Any], source: PoolFile) -> int:
         return _length(features, "features", source)
     passes = next((name for name in ("mc_probs", "mc_mean") if name in given), None)
     if passes is None:
-        return _length(given["labelled"], "labelled", source)
+        told = next((name for name in ("labelled", "labels") if name in given), "labelled")
+        return _length(np.asarray(given[told]), told, source)
     return _length(given[passes], passes, source, axis=1)
 
 

@@ -14,10 +14,11 @@ from uwe._types import Rows, Scores
 from uwe.errors import InputError
 from uwe.pool import Pool
 from uwe.predictions import Predictions
+from uwe.selecting.known_labels import labelled_pool, listed_labels
 from uwe.selecting.outputs import AXES, BLOCK, Said, first_row, said, task_of
 from uwe.tasks import Task
 
-__all__ = ["ArrayLike", "Offer", "features_of_pool", "marked_rows", "offered"]
+__all__ = ["ArrayLike", "Offer", "features_of_pool", "offered"]
 
 ArrayLike: TypeAlias = Any  # an array, a tensor, a memory map, a data frame, nested lists
 
@@ -40,6 +41,8 @@ class Offer:
         said: outputs and passes of the task.
         uncertainty: float64 ``[n]`` of the owner's own, or None.
         excluded: rows that may not be picked, besides the labelled ones.
+        has_labels: whether the pool's values are the labels of the labelled rows.
+        from_labels: whether the labels alone say which rows are labelled.
     """
 
     n: int
@@ -49,6 +52,8 @@ class Offer:
     said: Said
     uncertainty: Scores | None
     excluded: Rows | None = None
+    has_labels: bool = False
+    from_labels: bool = False
 
     @property
     def candidates(self) -> Rows:
@@ -76,6 +81,8 @@ def offered(
     arrays: Mapping[str, ArrayLike | None],
     uncertainty: ArrayLike | None,
     labelled: ArrayLike | None,
+    labels: ArrayLike | None = None,
+    classes: Sequence[Any] | None = None,
     exclude: ArrayLike | None = None,
     task: str | Task | None = None,
     options: Mapping[str, object] | None = None,
@@ -87,7 +94,9 @@ def offered(
         features: ``[n, d]``, or None.
         arrays: what models say of the rows, by the names of `AXES`.
         uncertainty: ``[n]``, or None.
-        labelled: a mask or row numbers, or None.
+        labelled: a mask or row numbers; None: the rows that have a label, if any.
+        labels: ``[n]``, or None.
+        classes: of the model, in the order of its outputs, where they are known.
         task: what is learnt, as in `task_of`.
         options: of the task.
         rows: number of rows, where it is known.
@@ -109,20 +118,32 @@ def offered(
         for name, value in (("labelled", labelled), ("exclude", exclude))
         if value is not None
     }
+    if rows is None and labels is not None and not tensors and not marks:
+        rows = len(labels)
     n = _length(tensors, marks, rows)
     for name, tensor in tensors.items():
         _require_finite(name, tensor)
     if "features" in tensors:
         _require_squares("features", tensors["features"])
     found = task_of(task, tensors, options or {})
+    mask = marks.get("labelled")
+    pool, has_labels = labelled_pool(
+        n,
+        None if labels is None else listed_labels(labels, found),
+        None if mask is None else marked_rows("labelled", n, mask),
+        found,
+        classes,
+    )
     return Offer(
         n=n,
-        pool=_pool(n, marks.get("labelled")),
+        pool=pool,
         task=found,
         features=tensors.get("features"),
         said=said(found, tensors),
         uncertainty=tensors["uncertainty"].double() if "uncertainty" in tensors else None,
         excluded=marked_rows("exclude", n, marks["exclude"]) if "exclude" in marks else None,
+        has_labels=has_labels,
+        from_labels=labels is not None and mask is None,
     )
 
 
@@ -200,9 +221,3 @@ def _require_squares(name: str, tensor: torch.Tensor) -> None:
             f"{name} is too small: its largest number is {largest:.6g}, whose square is 0 in "
             f"float64; scale {name} up"
         )
-
-
-def _pool(n: int, mask: np.ndarray[Any, Any] | None) -> Pool:
-    pool = Pool.untouched(n)
-    rows = np.zeros(0, dtype=np.int64) if mask is None else marked_rows("labelled", n, mask)
-    return pool.answer_unasked(rows, np.zeros_like(rows))

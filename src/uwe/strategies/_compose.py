@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from uwe import embedding as embeddings
 from uwe._clock import Clock
-from uwe._types import Rows, Scores
+from uwe._random import derive_seed
+from uwe._types import FloatArray, Rows, Scores
 from uwe.errors import InputError, from_own, require_known
 from uwe.strategies._kernels import KERNELS, Kernel
 from uwe.strategies._naming import name_of
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
-from uwe.strategies._strategy import Strategy
+from uwe.strategies._strategy import Choose, Strategy
+from uwe.strategies._weighing import KEPT_BY_WEIGHT, Times, drawn_by
 from uwe.tasks import Task, measures_by_name
 from uwe.uncertainty import (
     MEASURES,
@@ -35,15 +37,27 @@ if TYPE_CHECKING:
     from uwe.predictions import Predictions
 
 __all__ = [
-    "Given", "Represent", "Spread", "drawn", "find_measure", "needs_of", "primary_output", "ranked",
-    "ranked_by", "scores_of", "spread",
-]  # fmt: skip
+    "Given",
+    "Represent",
+    "Spread",
+    "drawn",
+    "embedding_of",
+    "find_measure",
+    "needs_of",
+    "primary_output",
+    "ranked",
+    "ranked_by",
+    "represented_by",
+    "scores_of",
+    "spread",
+]
 
 Represented: TypeAlias = "Points | torch.Tensor | np.ndarray[Any, Any]"  # first axis: rows
 Represent: TypeAlias = "Callable[[Predictions, Rows], Represented]"
 
 _COPIED = 2**26  # numbers that are copied, at most, to leave some rows out
 _LOGITS = Needs({"logits"})
+_MULTIPLIED = "each row's uncertainty is multiplied by its weight"
 
 
 EMBEDDINGS: dict[str, tuple[Represent, Needs]] = {
@@ -105,7 +119,7 @@ def spread(
     >>> spread("features", anchored=True).name
     'spread-features-k_center'
     """
-    represent, reads = _embedding(embedding)
+    represent, reads = embedding_of(embedding)
     gradient = embedding == "gradient"
     pick = KERNELS[require_known(kernel, KERNELS, "kernel")] if isinstance(kernel, str) else kernel
     weight = represent.measure if isinstance(represent, embeddings.Weighted) else None
@@ -213,18 +227,26 @@ class Given:
 
 @dataclass(frozen=True)
 class Spread:
-    """Picks of a kernel on an embedding; made by `spread`."""
+    """Picks of a kernel on an embedding; made by `spread`.
+
+    Attributes:
+        represent: the embedding.
+        kernel: picks among its rows.
+        anchored: whether the labelled rows and the rows that are taken are first centres.
+        follows: whether the rows that are taken are first centres, even where not ``anchored``.
+    """
 
     represent: Represent
     kernel: Kernel
     anchored: bool
+    follows: bool = False
 
     def __call__(self, question: Question, k: int) -> Picks:
         """Pick k rows."""
         clock = Clock()
-        candidates, known = question.candidates, question.anchors
-        represented = self._represented(question)
-        anchors = _take(represented, known) if self.anchored and len(known) else None
+        candidates, known = question.candidates, self._anchors(question)
+        represented = represented_by(self.represent, question)
+        anchors = _take(represented, known) if len(known) else None
         points = _take(represented, candidates)
         clock.lap("representation")
         with from_own(self.kernel, f"kernel {name_of(self.kernel)}"):
@@ -234,24 +256,57 @@ class Spread:
         clock.lap("selection")
         return Picks(_mapped(candidates, at, self.kernel), seconds=clock.seconds)
 
-    def _represented(self, question: Question) -> Represented:
-        """The embedding of all rows of the pool."""
-        named, n = f"embedding {name_of(self.represent)}", len(question.predictions)
-        with from_own(self.represent, named):
-            represented: Any = self.represent(question.predictions, question.candidates)
-        rows = getattr(represented, "shape", None)
-        if not (hasattr(represented, "row_bytes") or rows):
-            kind = type(represented).__name__
-            raise InputError(f"{named} must give Points or an array; it gave a {kind}")
-        if len(represented) != n:
-            raise InputError(f"{named} gave {len(represented)} rows for a pool of {n}")
-        found: Represented = represented
-        return found
+    def _anchors(self, question: Question) -> Rows:
+        if self.anchored:
+            return question.anchors
+        taken = question.taken if self.follows else None
+        return np.empty(0, dtype=np.int64) if taken is None else np.unique(taken)
+
+    def continuing(self) -> Spread:
+        """The same, keeping away from rows that are taken."""
+        return replace(self, follows=True)
+
+    @property
+    def weight_rule(self) -> str:
+        """What weights do, as a clause."""
+        by_measure = isinstance(self.represent, embeddings.Weighted)
+        return _MULTIPLIED if by_measure else KEPT_BY_WEIGHT
+
+    def weighted_by(self, weights: FloatArray) -> Spread | None:
+        """The same with the uncertainty multiplied by weights; None where none is used."""
+        if not isinstance(self.represent, embeddings.Weighted):
+            return None
+        times = Times(self.represent.measure, weights)
+        return replace(self, represent=replace(self.represent, measure=times))
+
+
+def represented_by(represent: Represent, question: Question) -> Represented:
+    """The embedding of all rows of the pool.
+
+    Raises:
+        InputError: it gives neither Points nor an array, or another number of rows.
+    """
+    named, n = f"embedding {name_of(represent)}", len(question.predictions)
+    with from_own(represent, named):
+        represented: Any = represent(question.predictions, question.candidates)
+    rows = getattr(represented, "shape", None)
+    if not (hasattr(represented, "row_bytes") or rows):
+        kind = type(represented).__name__
+        raise InputError(f"{named} must give Points or an array; it gave a {kind}")
+    if len(represented) != n:
+        raise InputError(f"{named} gave {len(represented)} rows for a pool of {n}")
+    found: Represented = represented
+    return found
 
 
 @dataclass(frozen=True)
 class _Ranked:
     measure: Measure
+    weight_rule: ClassVar[str] = _MULTIPLIED
+
+    def weighted_by(self, weights: FloatArray) -> Choose:
+        """Ranked by the measure times the weights."""
+        return _Ranked(Times(self.measure, weights))
 
     def __call__(self, question: Question, k: int) -> Picks:
         from uwe.selection import top_k
@@ -266,6 +321,12 @@ class _Ranked:
 
 @dataclass(frozen=True)
 class _Drawn:
+    weight_rule: ClassVar[str] = "rows are drawn in proportion to their weights"
+
+    def weighted_by(self, weights: FloatArray) -> Choose:
+        """Drawn one after another in proportion to the weights of the rows that are left."""
+        return _DrawnByWeight(weights)
+
     def __call__(self, question: Question, k: int) -> Picks:
         from uwe.selection import uniform
 
@@ -273,13 +334,29 @@ class _Drawn:
         return Picks(candidates[uniform(len(candidates), k, seed=question.seed)])
 
 
-def _embedding(embedding: str | Represent) -> tuple[Represent, Needs]:
+@dataclass(frozen=True, eq=False)
+class _DrawnByWeight:
+    weights: FloatArray
+    weight_rule: ClassVar[str] = _Drawn.weight_rule
+
+    def weighted_by(self, weights: FloatArray) -> Choose:
+        """Drawn by the product of the weights."""
+        return _DrawnByWeight(self.weights * weights)
+
+    def __call__(self, question: Question, k: int) -> Picks:
+        candidates = question.candidates
+        at = drawn_by(self.weights[candidates], derive_seed(question.seed, 0, "weight"))
+        return Picks(candidates[at[:k]])
+
+
+def embedding_of(embedding: str | Represent) -> tuple[Represent, Needs]:
+    """An embedding from its name or from a function, and what it reads."""
     if isinstance(embedding, str):
         return EMBEDDINGS[require_known(embedding, EMBEDDINGS, "embedding")]
     if isinstance(embedding, embeddings.Weighted):
         return embedding, needs_of(embedding.measure) | Needs(features=True)
     if isinstance(embedding, embeddings.Normalised):
-        return embedding, _embedding(embedding.of)[1]
+        return embedding, embedding_of(embedding.of)[1]
     known = [needs for represent, needs in EMBEDDINGS.values() if represent is embedding]
     return embedding, known[0] if known else Needs({"logits"}, features=True)
 

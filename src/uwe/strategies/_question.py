@@ -31,6 +31,7 @@ class Needs:
         features: whether the features are read.
         passes: number of stochastic passes; 0 where none are read.
         passes_of: the output whose passes are read.
+        optional: names of further fields of `Predictions` that are read where they are known.
 
     >>> (Needs({"logits"}) | Needs(features=True, passes=5)).fields == {
     ...     "logits", "features", "mc_logits"}
@@ -41,11 +42,13 @@ class Needs:
     features: bool = False
     passes: int = 0
     passes_of: str = "logits"
+    optional: Set[str] = frozenset()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.outputs, Set):
-            raise InputError(f"outputs must be a set of names, not {self.outputs!r}")
-        object.__setattr__(self, "outputs", frozenset(self.outputs))
+        for name in ("outputs", "optional"):
+            if not isinstance(getattr(self, name), Set):
+                raise InputError(f"{name} must be a set of names, not {getattr(self, name)!r}")
+            object.__setattr__(self, name, frozenset(getattr(self, name)))
 
     def __or__(self, other: Needs) -> Needs:
         return Needs(
@@ -53,14 +56,23 @@ class Needs:
             self.features or other.features,
             max(self.passes, other.passes),
             self.passes_of if self.passes >= other.passes else other.passes_of,
+            self.optional | other.optional,
         )
 
     @property
     def fields(self) -> frozenset[str]:
-        """Names of the fields of `Predictions` that are read."""
+        """Names of the fields of `Predictions` that must be known."""
         features = {"features"} if self.features else set()
         passes = {PASSES + self.passes_of} if self.passes else set()
         return frozenset(self.outputs) | features | passes
+
+    def read(self, known: Set[str]) -> frozenset[str]:
+        """The fields that are read of those that are known.
+
+        >>> sorted(Needs(features=True, optional={"logits"}).read({"features", "logits", "mean"}))
+        ['features', 'logits']
+        """
+        return (self.fields | self.optional) & frozenset(known)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -76,6 +88,8 @@ class Question:
         taken: rows that another strategy has already picked in the same query, or None. They
             are no candidates, and count as anchors.
         task: what is learnt; None is classification.
+        has_labels: whether the pool's values are labels; False where only it is known which rows
+            are labelled. A row whose value is None is labelled, and its label is not known.
     """
 
     predictions: Predictions
@@ -85,6 +99,7 @@ class Question:
     restricted: Rows | None = None
     taken: Rows | None = None
     task: Task | None = None
+    has_labels: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seed", as_seed(self.seed))

@@ -194,16 +194,17 @@ def _require_answerable(strategy: Strategy, question: Question, k: int) -> None:
             f"strategy {strategy.name} needs {lacking[0]}, and the predictions hold {known}"
             + _ADVICE.get(lacking[0], "")
         )
-    if "logits" in needs.outputs and predictions.logits.shape[-1:] == (1,):
+    read = needs.read(predictions.fields)
+    if "logits" in read and predictions.logits.shape[-1:] == (1,):
         raise InputError(
             f"strategy {strategy.name} needs the logits of two classes or more; the predictions "
             "hold one column. For two classes give two columns, 0 and the logit"
         )
-    row = predictions.first_not_finite(strategy.needs.fields)
+    row = predictions.first_not_finite(read)
     if row is not None:
         raise InputError(
             f"the model's output for pool row {row} is NaN or infinite "
-            f"({predictions.odd_output(row, strategy.needs.fields)}); no rows can be chosen"
+            f"({predictions.odd_output(row, read)}); no rows can be chosen"
         )
 
 

@@ -9,6 +9,7 @@ from typing import Literal, NoReturn
 from uwe.embedding import Weighted, features, normalised, weighted
 from uwe.errors import InputError, require_known
 from uwe.strategies._compose import Given, Spread, find_measure, needs_of, spread
+from uwe.strategies._covered import Covered
 from uwe.strategies._question import Needs
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import added_options, strategy_factory
@@ -123,13 +124,13 @@ def _refuse_temperature(reason: str, temperature: float) -> NoReturn:
 
 
 def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
-    """The strategy ``uwe`` with the default measure replaced by another one.
+    """A strategy that weighs features, with its default measure replaced by another one.
 
     Raises:
         InputError: the strategy does not weigh features, or has a measure of its own.
     """
     choose = strategy.choose
-    if not isinstance(choose, Spread) or not strategy.is_measured:
+    if not isinstance(choose, Spread | Covered) or not strategy.is_measured:
         raise InputError(
             f"strategy {strategy.name} ranks by a measure of its own and does not use an "
             "uncertainty of yours; leave it out, or choose strategy uwe"
@@ -139,19 +140,25 @@ def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
             f"an uncertainty of your own is given, and strategy {strategy.name} has the measure "
             f"{strategy.measure_name!r}, too; leave one out"
         )
-    represent = choose.represent
-    assert isinstance(represent, Weighted)  # what is_measured says of a Spread
-    if isinstance(represent.measure, Tempered):
-        _refuse_temperature("an uncertainty of your own has none", represent.measure.temperature)
     return replace(
         strategy,
-        choose=replace(choose, represent=replace(represent, measure=measure)),
+        choose=_reweighed(choose, measure),
         needs=needs_of(measure) | Needs(features=True),
         options={**strategy.options, "uncertainty": measure},
         measure=measure,
         measure_name="uncertainty",
         adapt=None,
     )
+
+
+def _reweighed(choose: Spread | Covered, measure: Measure) -> Spread | Covered:
+    if isinstance(choose, Covered):
+        return replace(choose, weight=measure)
+    represent = choose.represent
+    assert isinstance(represent, Weighted)  # what is_measured says of a Spread
+    if isinstance(represent.measure, Tempered):
+        _refuse_temperature("an uncertainty of your own has none", represent.measure.temperature)
+    return replace(choose, represent=replace(represent, measure=measure))
 
 
 def compares_lengths(strategy: Strategy) -> bool:

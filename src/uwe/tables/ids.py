@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 from uwe.errors import DataError, InputError
 from uwe.tables.labels import known_labels
@@ -12,7 +13,7 @@ from uwe.tables.opening import TABLE_SUFFIXES, is_table, open_table
 from uwe.tables.table import Table, shown
 from uwe.tables.text_files import read_text_file, say_adapted
 
-__all__ = ["read_ids", "read_labelled_ids"]
+__all__ = ["read_ids", "read_labelled_ids", "read_labels_by_id"]
 
 log = logging.getLogger("uwe")
 
@@ -60,20 +61,42 @@ def read_labelled_ids(path: Path, encoding: str | None = None) -> list[str]:
     >>> read_labelled_ids(path)
     ['a']
     """
+    return list(read_labels_by_id(path, encoding))
+
+
+def read_labels_by_id(path: Path, encoding: str | None = None) -> dict[str, Any]:
+    """The label of each id of `read_labelled_ids`; None where the file has no labels.
+
+    Of an id that is repeated, the first label counts.
+
+    Raises:
+        InputError: as `read_ids`.
+        DataError: as `read_ids`.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+    >>> _ = path.write_text("id,label\\na,cat\\nb,\\n")
+    >>> read_labels_by_id(path)
+    {'a': 'cat'}
+    """
     if path.suffix.lower() == _LINES:
-        return read_ids(path, encoding)
+        return dict.fromkeys(read_ids(path, encoding))
     table = _opened(path, encoding)
     ids, column = _ids(table), table.label_column()
     if column is None:
-        return list(dict.fromkeys(ids))
+        return dict.fromkeys(ids)
     labels = known_labels(table, column)
-    known = [name for name, label in zip(ids, labels, strict=True) if label is not None]
-    if len(known) < len(ids):
+    first: dict[str, Any] = {}
+    for name, label in zip(ids, labels, strict=True):
+        if label is not None:
+            first.setdefault(name, label)
+    without = sum(label is None for label in labels)
+    if without:
         log.warning(
             "%s: %d of %d rows have no label and do not count as labelled",
-            path, len(ids) - len(known), len(ids),
+            path, without, len(ids),
         )  # fmt: skip
-    return list(dict.fromkeys(known))
+    return first
 
 
 def _opened(path: Path, encoding: str | None) -> Table:

@@ -107,7 +107,7 @@ class StrategyContract:
         """NaN or infinity in a field that is needed is an InputError; nothing is ranked by it."""
         made = self.make()
         predictions = _with_passes(generic(_N), made)
-        for name in sorted(made.needs.fields & predictions.fields):
+        for name in sorted(made.needs.read(predictions.fields)):
             for value in (torch.nan, torch.inf):
                 broken = predictions.field(name).clone()
                 broken[..., 17, 2] = value
@@ -123,7 +123,7 @@ class StrategyContract:
         whole = _answer(made, Question(predictions, _pool(8), _SEED), 9).tolist()
         other = _with_passes(generic(_N, seed=9), made)
         for name, tensor in _tensors(other):
-            if name in made.needs.fields:
+            if name in made.needs.read(predictions.fields):
                 continue
             for changed in (tensor, torch.full_like(tensor, torch.nan)):
                 question = Question(predictions.having(**{name: changed}), _pool(8), _SEED)
