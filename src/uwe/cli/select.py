@@ -16,11 +16,8 @@ from uwe.cli.options import Whole, key_values, texts_by_name
 from uwe.cli.outputs import check_output, require_distinct
 from uwe.cli.terminals import require_standard_output, write_utf8
 from uwe.errors import InputError, require_known
-from uwe.selecting.assignment import (
-    assignment,
-    check_assignment_suffix,
-    encoded_assignment,
-)
+from uwe.selecting.assignment import assignment
+from uwe.selecting.column_files import check_columns_suffix, encoded_columns
 from uwe.selecting.files import (
     arrays_to_rank_by,
     needed_arrays,
@@ -188,7 +185,7 @@ def select_command(
     items = None if html is None else _items(rows, source, images, texts)
     table = None
     if assign is not None:
-        table = (assign, encoded_assignment(assign, assignment(picks, ids, given["features"])))
+        table = (assign, encoded_columns(assign, assignment(picks, ids, given["features"])))
     _write(output, html, rows, picks, items, table)
 
 
@@ -298,7 +295,7 @@ def _check_outputs(
     elif output is not None:
         check_suffix(output)
     if assign is not None:
-        check_assignment_suffix(assign)
+        check_columns_suffix(assign, "--assign writes")
     files = {name: path for name, path in outputs.items() if path != _STANDARD_OUTPUT}
     require_distinct(files)
     for path in files.values():

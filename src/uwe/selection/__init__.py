@@ -2,6 +2,7 @@
 
 from uwe.selection._plan import Plan, plan_selection
 from uwe.selection.certificate import certify
+from uwe.selection.duplicates import Duplicates, duplicates
 from uwe.selection.herd import herd
 from uwe.selection.k_center import k_center
 from uwe.selection.k_means_pp import k_means_pp
@@ -10,9 +11,11 @@ from uwe.selection.top_k import top_k
 from uwe.selection.uniform import uniform
 
 __all__ = [
+    "Duplicates",
     "Plan",
     "certify",
     "closer_than",
+    "duplicates",
     "first_apart",
     "herd",
     "k_center",

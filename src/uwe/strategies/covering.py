@@ -117,10 +117,9 @@ def _weighed_for(uncertainty: str | None, member: _Member, task: Task) -> Strate
     return replace(made, measure_name=name, options={"uncertainty": name})
 
 
-def _refuse_temperature(reason: str, temperature: float) -> NoReturn:
-    raise InputError(
-        f"temperature {temperature:g} divides logits, and {reason}; leave temperature out"
-    )
+def _refuse_temperature(reason: str, temperature: float | str) -> NoReturn:
+    shown = temperature if isinstance(temperature, str) else f"{temperature:g}"
+    raise InputError(f"temperature {shown} divides logits, and {reason}; leave temperature out")
 
 
 def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
@@ -142,7 +141,7 @@ def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
         )
     return replace(
         strategy,
-        choose=_reweighed(choose, measure),
+        choose=_remeasured(choose, measure),
         needs=needs_of(measure) | Needs(features=True),
         options={**strategy.options, "uncertainty": measure},
         measure=measure,
@@ -151,13 +150,16 @@ def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
     )
 
 
-def _reweighed(choose: Spread | Covered, measure: Measure) -> Spread | Covered:
+def _remeasured(choose: Spread | Covered, measure: Measure) -> Spread | Covered:
+    none = "an uncertainty of your own has none"
     if isinstance(choose, Covered):
+        if choose.temperature != 1:
+            _refuse_temperature(none, choose.temperature)
         return replace(choose, weight=measure)
     represent = choose.represent
     assert isinstance(represent, Weighted)  # what is_measured says of a Spread
     if isinstance(represent.measure, Tempered):
-        _refuse_temperature("an uncertainty of your own has none", represent.measure.temperature)
+        _refuse_temperature(none, represent.measure.temperature)
     return replace(choose, represent=replace(represent, measure=measure))
 
 
