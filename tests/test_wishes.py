@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 import uwe
 from uwe.errors import InputError
+from uwe.points import as_points
 from uwe.pool import Pool
 from uwe.predictions import Predictions
+from uwe.selection import closer_than, first_apart
 from uwe.strategies import (
     Needs,
     Picks,
@@ -22,16 +24,14 @@ from uwe.strategies import (
     Strategy,
     Wishes,
     coreset,
-    entropy,
     mix,
     per_class,
     prefilter,
-    random,
     strategy_names,
     switch,
     wished,
 )
-from uwe.strategies._weighing import KEPT_BY_WEIGHT, drawn_by, weight_rule, weighted_by
+from uwe.strategies._weighing import KEPT_BY_WEIGHT, weight_rule
 from uwe.strategies.wishes._likeness import similarity_radius
 from uwe.testing import StrategyContract
 from uwe.testing.pools import POOLS
@@ -179,7 +179,7 @@ def test_a_row_without_a_group_is_not_picked() -> None:
 
 
 def test_weights_multiply_a_measure_that_ranks() -> None:
-    """Entropies are about equal at first; a weight of 100 puts row 6 first, one of 0 drops row 0."""
+    """Entropies are about equal; a weight of 100 puts row 6 first, one of 0 drops row 0."""
     weight = np.ones(9)
     weight[[0, 6]] = 0, 100
     assert picked("entropy", line(9), 3, weight=weight) == [6, 1, 2]
@@ -222,7 +222,7 @@ def test_a_measure_below_zero_is_raised_first() -> None:
 
 
 def test_random_draws_in_proportion_to_weights() -> None:
-    """Row 0 weighs as much as the other nine together, so it is the first in half of 2,000 draws."""
+    """Row 0 weighs as much as the nine others together: it is first in half of 2,000 draws."""
     weight = np.full(10, 1.0)
     weight[0] = 9
     first = [picked("random", line(10, seed=seed), 1, weight=weight)[0] for seed in range(2000)]
@@ -351,26 +351,26 @@ def test_caps_hold_for_drawn_and_other_picks_together() -> None:
 
 
 REFUSED = {
-    "where": (dict(where=[1, 2]), r"where leaves 2 of 8 unlabelled rows, and 3 are to be picked"),
+    "where": ({"where": [1, 2]}, r"where leaves 2 of 8 unlabelled rows, and 3 are to be picked"),
     "weight": (
-        dict(weight=[0, 1, 1, 0, 0, 0, 0, 0, 0]),
+        {"weight": [0, 1, 1, 0, 0, 0, 0, 0, 0]},
         r"2 of 8 unlabelled rows that may be picked have a weight above 0, and 3 are",
     ),
-    "distance": (dict(min_distance=7), r"min_distance 7 from labelled rows leaves 2 of 8 rows"),
-    "apart": (dict(min_distance=2.5), r"only 2 were found that are at least 2.5 apart"),
+    "distance": ({"min_distance": 7}, r"min_distance 7 from labelled rows leaves 2 of 8 rows"),
+    "apart": ({"min_distance": 2.5}, r"only 2 were found that are at least 2.5 apart"),
     "quota": (
-        dict(quota=Quota(list("aabbbbbbb"), {"a": 1}, name="camera")),
+        {"quota": Quota(list("aabbbbbbb"), {"a": 1}, name="camera")},
         r"quota over camera gives 'a' 3 of 3 picks, but only 1 row of it may be picked",
     ),
     "unknown group": (
-        dict(quota=Quota(list("aabbbbbbb"), {"north": 1})),
+        {"quota": Quota(list("aabbbbbbb"), {"north": 1})},
         r"names the group 'north', which no row of the pool has; it has a, b",
     ),
-    "groups of another length": (dict(quota=Quota(["a", "b"])), "a group for 2 rows, but the pool"),
-    "weight of another length": (dict(weight=[1.0]), "weight has 1 rows, but the pool has 9"),
-    "mask of another length": (dict(where=[True]), "where has 1 rows, but the pool has 9"),
-    "no example": (dict(like=[]), "like names no row"),
-    "row outside": (dict(like=[9]), "like names row 9, but there are 9 rows"),
+    "groups of another length": ({"quota": Quota(["a", "b"])}, "a group for 2 rows, but the pool"),
+    "weight of another length": ({"weight": [1.0]}, "weight has 1 rows, but the pool has 9"),
+    "mask of another length": ({"where": [True]}, "where has 1 rows, but the pool has 9"),
+    "no example": ({"like": []}, "like names no row"),
+    "row outside": ({"like": [9]}, "like names row 9, but there are 9 rows"),
 }
 
 
@@ -380,3 +380,154 @@ def test_what_cannot_be_met_is_said_with_its_numbers(what: str) -> None:
     wishes, told = REFUSED[what]
     with pytest.raises(InputError, match=told):
         picked("entropy", line(9, labelled=[0]), 3, **wishes)
+
+
+def drawn_case(seed: int) -> tuple[Question, Wishes, int, Any]:
+    """A pool with repeated rows, some labelled, and wishes of any combination."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(4, 70))
+    labelled = rng.permutation(n)[: rng.integers(0, n // 2)].tolist()
+    said = Predictions(
+        torch.from_numpy(rng.integers(-20, 20, (n, 4))).float() / 4,
+        torch.from_numpy(rng.integers(-4, 4, (n, 2))).float(),
+    )
+    groups = rng.choice(list("abc"), n, p=[0.6, 0.3, 0.1])
+    offered = {
+        "where": np.flatnonzero(rng.random(n) < 0.8),
+        "min_distance": float(rng.choice([1.0, 2**0.5, 2.0])),
+        "quota": Quota(groups, rng.choice(["uniform", "pool"])),
+        "weight": rng.integers(0, 4, n),
+        "like": rng.integers(0, n, 1),
+        "unlike": rng.integers(0, n, 1),
+        "random_share": float(rng.choice([0.1, 0.5, 1.0])),
+    }
+    wishes = Wishes(**{name: value for name, value in offered.items() if rng.random() < 0.4})
+    return Question(said, pool(n, labelled), seed), wishes, int(rng.integers(1, 9)), groups
+
+
+def eligible(asked: Question, wishes: Wishes) -> np.ndarray[Any, Any]:
+    """Rows that the filter and the weights allow; rows that equal an unlike one weigh nothing."""
+    rows = asked.candidates
+    if wishes.where is not None:
+        rows = np.intersect1d(rows, wishes.where)
+    if wishes.weight is not None:
+        rows = rows[wishes.weight[rows] > 0]
+    if wishes.unlike is not None:
+        x = asked.predictions.field("features").double().numpy()
+        length = np.linalg.norm(x, axis=1, keepdims=True)
+        unit = x / np.where(length > 0, length, 1)
+        example = unit[wishes.unlike]
+        rows = rows[np.square(unit[rows] - example).sum(1) > 1e-12]
+    return rows
+
+
+def answered(strategy: Strategy, asked: Question, k: int) -> Picks | None:
+    """The picks, or None where a wish cannot be met."""
+    try:
+        return strategy.query(asked, k)
+    except InputError:
+        return None
+
+
+def test_most_cases_that_are_drawn_can_be_met() -> None:
+    """Otherwise the property that follows would say little."""
+    cases = [drawn_case(seed) for seed in range(300)]
+    met = [
+        answered(wished("random", wishes), asked, k) is not None for asked, wishes, k, _ in cases
+    ]
+    assert 150 < sum(met) < 300
+
+
+@settings(deadline=None, max_examples=300)
+@given(seed=st.integers(0, 10**6), name=st.sampled_from(sorted(EVERY)))
+def test_every_combination_keeps_to_every_wish(seed: int, name: str) -> None:
+    """K distinct allowed rows, exact caps, distances by the slow way; or an error of one line."""
+    asked, wishes, k, groups = drawn_case(seed)
+    strategy = EVERY[name]
+    if "bald" in name:
+        strategy = "random"
+    picks = answered(wished(strategy, wishes), asked, k)
+    if picks is None:
+        return
+    rows = picks.rows
+    assert len(set(rows.tolist())) == k
+    assert np.isin(rows, asked.pool.unlabelled).all()
+    assert wishes.where is None or np.isin(rows, wishes.where).all()
+    assert wishes.weight is None or (wishes.weight[rows] > 0).all()
+    x = asked.predictions.field("features").double().numpy()
+    before = asked.pool.labelled.tolist()
+    for row in rows.tolist() if wishes.min_distance else []:
+        assert all(np.linalg.norm(x[row] - x[other]) >= wishes.min_distance for other in before)
+        before.append(row)
+    if wishes.quota is not None:
+        there = eligible(asked, wishes)
+        of = {group: int((groups == group).sum()) for group in set(groups[there])}
+        shares = of if wishes.quota.shares == "pool" else dict.fromkeys(of, 1)
+        for group in "abc":
+            exact = k * shares.get(group, 0) / sum(shares.values())
+            assert abs((groups[rows] == group).sum() - exact) < 1
+    if wishes.random_share:
+        assert picks.drawn is not None
+        assert picks.drawn.sum() == int(np.floor(wishes.random_share * k + 0.5))
+    again = wished(strategy, wishes).query(asked, k)
+    assert again.rows.tolist() == rows.tolist()
+
+
+def greedy(scores: np.ndarray[Any, Any], asked: Question, wishes: Wishes, k: int) -> list[int]:
+    """The highest scores first, skipping what is too close: the slow twin of a ranking."""
+    x = asked.predictions.field("features").double().numpy()
+    kept: list[int] = []
+    before = asked.pool.labelled.tolist()
+    for row in sorted(asked.candidates.tolist(), key=lambda row: (-scores[row], row)):
+        near = min((np.linalg.norm(x[row] - x[other]) for other in before + kept), default=np.inf)
+        if wishes.min_distance is None or near >= wishes.min_distance:
+            kept.append(row)
+    return kept[:k]
+
+
+@settings(deadline=None, max_examples=150)
+@given(seed=st.integers(0, 10**6))
+def test_a_ranking_with_a_distance_is_its_slow_twin(seed: int) -> None:
+    """Walk the ranking and drop what is too close; the same rows, or the same number of them."""
+    asked, _, k, _ = drawn_case(seed)
+    wishes = Wishes(min_distance=[1.0, 2**0.5, 2.0][seed % 3])
+    scores = uwe.uncertainty.entropy(asked.predictions).numpy()
+    expected = greedy(scores, asked, wishes, k)
+    if len(expected) == k:
+        assert wished("entropy", wishes).query(asked, k).rows.tolist() == expected
+    elif k <= len(asked.candidates):
+        with pytest.raises(InputError, match=f"only {len(expected)} were found|leaves"):
+            wished("entropy", wishes).query(asked, k)
+
+
+SPACES = {
+    "grid": lambda rng, n: rng.integers(-3, 4, (n, 2)).astype(np.float32),
+    "float16": lambda rng, n: rng.normal(size=(n, 3)).astype(np.float16),
+    "far": lambda rng, n: (rng.integers(-3, 4, (n, 2)) + 1e5).astype(np.float64),
+    "tiny": lambda rng, n: rng.integers(-3, 4, (n, 2)) * 1e-30,
+    "huge": lambda rng, n: rng.integers(-3, 4, (n, 2)) * 1e60,
+    "of all sizes": lambda rng, n: 10.0 ** rng.integers(-60, 60, (n, 2)),
+    "equal": lambda rng, n: np.ones((n, 3), dtype=np.float32),
+}
+
+
+@pytest.mark.parametrize("space", list(SPACES))
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 10**6))
+def test_closeness_is_its_slow_twin(space: str, seed: int) -> None:
+    """Float64 decides in every space, also where a distance equals the one asked for."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 40))
+    x = SPACES[space](rng, n)
+    exact = x.astype(np.float64)
+    apart = np.sqrt(((exact[:, None] - exact[None]) ** 2).sum(-1))
+    distance = float(rng.choice(apart.ravel()))
+    points, rows = as_points(x), rng.permutation(n)
+    centres = rng.integers(0, n, 5)
+    close = closer_than(points, rows, centres, distance)
+    assert close.tolist() == (apart[rows][:, centres] < distance).any(1).tolist()
+    kept: list[int] = []
+    for row in rows.tolist():
+        if all(apart[row, other] >= distance for other in kept):
+            kept.append(row)
+    assert rows[first_apart(points, rows, distance, n)].tolist() == kept

@@ -59,6 +59,7 @@ def select_command(
     seed: Whole = 0,
     uncertainty: str | None = None,
     selection: str | None = None,
+    normalise: str | None = None,
     option: Annotated[list[str] | None, Parameter(negative=())] = None,
     task: str | None = None,
     task_option: Annotated[list[str] | None, Parameter(negative=())] = None,
@@ -96,7 +97,10 @@ def select_command(
         Measure of strategy uwe: entropy, bvsb, least_confident, margin, standard_deviation.
         Default: the pool's own uncertainty if it has one, else the first measure of the task.
     selection
-        Selection of strategy uwe: k_center, k_center_anchored, k_means_pp.
+        Selection of strategy uwe: k_center, k_center_anchored, k_means_pp, k_means_pp_anchored.
+    normalise
+        What is done to the features before rows are compared: none, unit (rows of length 1) or
+        standard (columns of mean 0 and deviation 1). Default: the strategy's own.
     option
         NAME=VALUE, an option of the strategy; may be given several times.
     task
@@ -144,7 +148,8 @@ def select_command(
     _check_outputs({"-o": output, "--html": html, "--assign": assign}, sources, images, force=force)
     _check_shown(html, images, text)
     check_further(columns or [])
-    named = {"uncertainty": uncertainty, "selection": selection, **key_values(option or [])}
+    short = {"uncertainty": uncertainty, "selection": selection, "normalise": normalise}
+    named = {**short, **key_values(option or [])}
     options = {name: value for name, value in named.items() if value is not None}
     made = find_strategy(strategy or "uwe", **options)
     if task is not None:
@@ -372,4 +377,6 @@ def _write(
     if output == _STANDARD_OUTPUT:
         write_utf8(picks_csv(rows))
     elif contents:
-        print(f"{len(rows)} rows by {picks.strategy}. Written: " + ", ".join(map(str, contents)))
+        told = f" ({picks.told})" if picks.told else ""
+        written = ", ".join(map(str, contents))
+        print(f"{len(rows)} rows by {picks.strategy}{told}. Written: {written}")
