@@ -32,7 +32,7 @@ from uwe.strategies import (
     ranked,
     switch,
 )
-from uwe.strategies.combine import _balanced, _rounded
+from uwe.strategies._shares import balanced, rounded
 from uwe.testing import StrategyContract
 
 COMBINED = {
@@ -159,7 +159,7 @@ def test_earlier_picks_are_taken_and_are_anchors() -> None:
 def test_rounding_by_largest_remainder(shares: list[int], k: int) -> None:
     """Counts sum to k, are within one of the quota, and no larger remainder was passed over."""
     exact = [Fraction(share, sum(shares)) for share in shares]
-    counts = _rounded(exact, k).tolist()
+    counts = rounded(exact, k).tolist()
     assert sum(counts) == k
     up = [count - k * share // 1 for count, share in zip(counts, exact, strict=True)]
     assert set(up) <= {0, 1}
@@ -179,7 +179,7 @@ def test_a_mix_is_its_slow_twin(seed: int, shares: list[int]) -> None:
     parts = {name: share / sum(shares) for name, share in zip(names, shares, strict=True)}
     expected: list[int] = []
     exact = [Fraction(repr(share)) for share in parts.values()]
-    counts = _rounded(exact, k).tolist()
+    counts = rounded(exact, k).tolist()
     for name, count in zip(names, counts, strict=True):
         taken = np.array(expected, dtype=np.int64)
         expected += list(find_strategy(name).query(asked.after(taken), count))
@@ -236,7 +236,7 @@ def test_balance_is_that_of_dealing_one_after_another(sizes: list[int], data: An
         for at, size in enumerate(sizes):
             if dealt[at] < size and sum(dealt) < k:
                 dealt[at] += 1
-    assert _balanced(np.array(sizes), k).tolist() == dealt
+    assert balanced(np.array(sizes), k).tolist() == dealt
 
 
 @settings(deadline=None, max_examples=60)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from uwe.project import Project
     from uwe.runs import read_acc_files
     from uwe.selecting import Selection, query, select
-    from uwe.selection import Plan, certify, k_center, k_means_pp, plan_selection
-    from uwe.strategies import Picks, Strategy, find_strategy
+    from uwe.selection import Plan, certify, herd, k_center, k_means_pp, plan_selection
+    from uwe.strategies import Picks, Quota, Strategy, Wishes, find_strategy
     from uwe.tasks import Task
 
     __version__: str
@@ -35,6 +35,7 @@ __all__ = [
     "Preparation",
     "Product",
     "Project",
+    "Quota",
     "Result",
     "RunError",
     "Selection",
@@ -43,9 +44,11 @@ __all__ = [
     "Strategy",
     "Task",
     "UweError",
+    "Wishes",
     "__version__",
     "certify",
     "find_strategy",
+    "herd",
     "k_center",
     "k_means_pp",
     "load_dataset",
@@ -69,9 +72,9 @@ _HOMES = {
     "predictions": ("Predictions",),
     "project": ("Project",),
     "runs": ("read_acc_files",),
-    "selection": ("Plan", "certify", "k_center", "k_means_pp", "plan_selection"),
+    "selection": ("Plan", "certify", "herd", "k_center", "k_means_pp", "plan_selection"),
     "learners.sklearn": ("SklearnLearner",),
-    "strategies": ("Picks", "Strategy", "find_strategy"),
+    "strategies": ("Picks", "Quota", "Strategy", "Wishes", "find_strategy"),
     "tasks": ("Task",),
 }
 _ROOMS = ("strategies", "tasks")

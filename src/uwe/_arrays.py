@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from uwe._types import Rows
 from uwe.errors import InputError, text_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = [
     "as_array",
     "as_floating",
     "as_tensor",
+    "marked_rows",
     "odd_value",
     "rows_at_once",
     "say_rounded",
@@ -165,6 +167,35 @@ def as_array(name: str, value: Any, *, instead: str = "") -> Array:
         raise InputError(f"{name} holds complex numbers, which have no order; give real numbers")
     held = _KINDS.get(array.dtype.kind, array.dtype.name)
     raise InputError(f"{name} holds {held}, not numbers; give an array of one numeric type")
+
+
+def marked_rows(name: str, n: int, marks: Array) -> Rows:
+    """Rows from a mask or from row numbers; the type tells which.
+
+    Args:
+        name: what an error calls the marks.
+        n: rows of the pool.
+        marks: booleans ``[n]``, or distinct row numbers.
+
+    Raises:
+        InputError: they are neither.
+    """
+    if marks.ndim != 1:
+        raise InputError(f"{name} must be a mask [n] or row numbers, not {marks.shape}")
+    if marks.dtype.kind == "b":
+        return np.flatnonzero(marks)
+    if marks.size and marks.dtype.kind == "f":
+        raise InputError(f"{name} must be a mask of booleans or row numbers, not floating numbers")
+    rows: Rows = marks.astype(np.int64)
+    outside = rows[(rows < 0) | (rows >= n)]
+    if len(outside):
+        raise InputError(f"{name} names row {outside[0]}, but there are {n} rows (0 to {n - 1})")
+    found, counts = np.unique(rows, return_counts=True)
+    if len(found) < len(rows):
+        raise InputError(
+            f"{name} names row {found[counts > 1][0]} twice; a mask must be of booleans"
+        )
+    return rows
 
 
 def rows_at_once(width: int, *, most: int | None = None) -> int:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,9 +26,12 @@ from uwe.project.training import last_training, scope_of
 from uwe.runs.digests import digests_of, require_recorded
 from uwe.selecting.sheet import contact_sheet
 from uwe.selecting.tables import pick_rows, picks_csv
-from uwe.strategies import Picks, Question, Strategy
+from uwe.strategies import Picks, Question, Strategy, Wishes, random, wished
 from uwe.tables import open_table
 from uwe.tasks import Task
+
+if TYPE_CHECKING:
+    from uwe.predictions import Predictions
 
 __all__ = [
     "Batch",
@@ -46,6 +49,8 @@ _TRIES = 5
 _TRAIN_AGAIN = (
     "restore the file from a copy, or record another label, and the model is trained again"
 )
+_NO_MODEL = ": no model of the project knows its rows yet; label a first batch without this wish"
+_OTHER_MODEL = " of this project's model; leave the wish out, or use another model"
 _REASONS = {
     "uncertainty": ("uncertainty", "nan"),
     "percentile": ("percentile", "nan"),
@@ -82,6 +87,7 @@ class Picker:
         strategy: picks as soon as there is a model.
         seed: of the project.
         progress: callback.
+        wishes: for the picks, also for those that are drawn at random; or None.
     """
 
     files: ProjectFiles
@@ -90,33 +96,52 @@ class Picker:
     strategy: Strategy
     seed: int
     progress: Progress | None = None
+    wishes: Wishes | None = None
 
     def pick(self, events: Sequence[Event], pool: Pool, k: int) -> Picks:
         """The strategy's picks; drawn at random while no model knows all rows and classes.
 
         Raises:
+            InputError: a wish cannot be met.
             RunError: the predictions of the last model cannot be read.
         """
-        from uwe.project.trainer import read_predictions  # loads torch, as do the others
-        from uwe.selecting.reasons import explained
-        from uwe.selection import uniform
+        from uwe.selecting.reasons import explained  # loads torch
 
         k = min(k, _left_over(pool))
         seed = derive_seed(self.seed, batches_of(events), "query")
+        predictions = self._predictions(events)
+        if predictions is None:
+            return self._drawn(pool, k, seed)
+        wishes = self.wishes or Wishes()
+        wishes.require(predictions.fields, _OTHER_MODEL)
+        question = Question(predictions, pool, seed, self.progress, task=self.task)
+        picks = wished(self.strategy, wishes).query(question, k)
+        return explained(picks, self.strategy, question, progress=self.progress)
+
+    def _predictions(self, events: Sequence[Event]) -> Predictions | None:
+        """What the last model said, if it knows all rows and classes."""
+        from uwe.project.trainer import read_predictions  # loads torch
+
         last = last_training(events)
         scope = scope_of(len(self.items), self.task)
-        if last is None or any(last.facts.get(name) != scope[name] for name in scope):
-            if last is not None:
-                log.warning("the last model does not know all rows or classes: drawn at random")
-            left = pool.unlabelled
-            return Picks(left[uniform(len(left), k, seed=seed)], "random")
+        if last is None:
+            return None
+        if any(last.facts.get(name) != scope[name] for name in scope):
+            log.warning("the last model does not know all rows or classes: drawn at random")
+            return None
         path = self.files.predictions(last.cycle)
         digest = digests_of(events, Trained, last.cycle).get("predictions")
         require_recorded(path, digest, self.files.journal, advice=_TRAIN_AGAIN)
-        predictions = read_predictions(path)
-        question = Question(predictions, pool, seed, self.progress, task=self.task)
-        picks = self.strategy.query(question, k)
-        return explained(picks, self.strategy, question, progress=self.progress)
+        return read_predictions(path)
+
+    def _drawn(self, pool: Pool, k: int, seed: int) -> Picks:
+        """Rows drawn at random that keep to those wishes that need no model."""
+        from uwe.predictions import Predictions  # loads torch
+
+        wishes = self.wishes or Wishes()
+        wishes.require(frozenset(), _NO_MODEL)
+        question = Question(Predictions(rows=len(pool)), pool, seed, task=self.task)
+        return wished(random(), wishes).query(question, k)
 
     def write(self, batch: int, picks: Picks) -> tuple[Path, ...]:
         """Write the table and the contact sheet of a batch; a table has an empty column label."""
@@ -156,7 +181,11 @@ def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
             if last_training(ledger.events()) == last_training(events):
                 raise
             continue  # another process has trained, and removed the earlier predictions
-        facts = {"strategy": picks.strategy, "query_time": time.perf_counter() - start}
+        facts = {
+            "strategy": picks.strategy,
+            "query_time": time.perf_counter() - start,
+            **_wished_facts(picker.wishes, picks),
+        }
         written = picker.write(number + 1, picks)
         query = Queried(number, tuple(picks.rows.tolist()), json_value(facts))
         with ledger.telling() as now:
@@ -164,6 +193,14 @@ def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
                 journal.append(ledger.files.journal, query)
                 return Batch(picks, written, is_new=True)
     raise RunError(f"other processes labelled the picks {_TRIES} times over; ask again")
+
+
+def _wished_facts(wishes: Wishes | None, picks: Picks) -> dict[str, Any]:
+    """What was wished, and which rows were drawn at random: estimates need to know them."""
+    if wishes is None or wishes.are_none:
+        return {}
+    drawn = {} if picks.drawn is None else {"drawn": picks.rows[picks.drawn].tolist()}
+    return {"wishes": wishes.record, **drawn}
 
 
 def require_count(k: int) -> None:

@@ -40,7 +40,7 @@ from uwe.project.sources import handed_over
 from uwe.project.state import State, labels_in, state_of
 from uwe.project.training import is_stale, scope_of
 from uwe.runs.lock import held
-from uwe.strategies import Picks, Strategy, as_strategy
+from uwe.strategies import Picks, Strategy, Wishes, as_strategy
 from uwe.tasks import Task, as_task
 from uwe.tasks._names import named
 
@@ -245,7 +245,7 @@ class Project:
         """Which rows were asked about, labelled and skipped; after some events, or now."""
         return self._ledger.pool(events)
 
-    def ask(self, k: int, *, more: bool = False) -> Picks:
+    def ask(self, k: int, *, more: bool = False, wishes: Wishes | None = None) -> Picks:
         """The rows to label next, with a reason for each.
 
         While a batch is not answered, its open rows are given again. The first rows are drawn at
@@ -257,20 +257,24 @@ class Project:
         Args:
             k: how many rows; if fewer are left, those.
             more: give k further rows although a batch is not answered.
+            wishes: for the picks of this batch; they are not kept for later ones. Open rows of an
+                earlier batch are given again as they are.
 
         Raises:
-            InputError: k is not a whole number of at least 1, or no row is left.
+            InputError: k is not a whole number of at least 1, no row is left, or a wish cannot be
+                met; nothing is written then.
         """
-        return self.batch(k, more=more).picks
+        return self.batch(k, more=more, wishes=wishes).picks
 
-    def batch(self, k: int, *, more: bool = False) -> Batch:
+    def batch(self, k: int, *, more: bool = False, wishes: Wishes | None = None) -> Batch:
         """As `ask`, with the files that show the rows, and whether the rows are new."""
         require_count(k)
         if (again := self._still_open(more)) is not None:
             return again
         self._bring_up_to_date()  # without the lock: another process that asks need not wait
+        picker = self._picker() if wishes is None else replace(self._picker(), wishes=wishes)
         with waited(self.files.ask_lock):
-            return self._still_open(more) or new_batch(self._ledger, self._picker(), k)
+            return self._still_open(more) or new_batch(self._ledger, picker, k)
 
     def tell(
         self,

@@ -13,16 +13,20 @@ from uwe.errors import InputError
 from uwe.selecting.by_position import marks_by_position, values_by_position
 from uwe.selecting.offer import ArrayLike, Offer, offered
 from uwe.selecting.reasons import explained
+from uwe.selecting.wishing import wishes_given
 from uwe.strategies import (
     Given,
     Picks,
     Question,
+    Quota,
     Strategy,
+    Wishes,
     as_strategy,
     find_strategy,
     ranked,
     strategy_options,
     weighed_by,
+    wished,
 )
 from uwe.tasks import Task
 
@@ -48,6 +52,13 @@ def select(
     labelled: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     exclude: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    min_distance: float | None = None,
+    quota: Quota | ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    like: ArrayLike | None = None,
+    unlike: ArrayLike | None = None,
+    random_share: float = 0.0,
     seed: int = 0,
     progress: Progress | None = None,
     **options: Any,
@@ -98,6 +109,19 @@ def select(
             not looked at. Of a task other than classification they say only which rows are
             labelled.
         exclude: likewise; these are only not picked.
+        where: a mask or row numbers, as ``labelled``: the only rows that may be picked. This and
+            the next six arguments are wishes, which hold for every strategy;
+            `uwe.strategies.wished` says how they combine.
+        min_distance: no pick is closer than this to another pick or a labelled row: Euclidean in
+            the features, in float64.
+        quota: the group of each row ``[n]``, for picks that are balanced over the groups; or
+            `uwe.Quota`, for other shares and for balance over the predicted classes.
+        weight: ``[n]``, at least 0: how much a row's importance counts; rows of weight 0 are never
+            picked.
+        like: a mask or row numbers of examples; rows that are similar to one weigh more.
+        unlike: likewise; rows that are similar to one weigh less.
+        random_share: this share of the picks, from 0 to 1, is drawn at random; ``drawn`` of the
+            picks marks them.
         seed: of every draw, from 0 to 2³² - 1.
         progress: called with a `Stage` while the work goes on.
         options: options of a strategy that is given by name.
@@ -109,7 +133,7 @@ def select(
         InputError: something that the strategy needs is not given; lengths, or indices of pandas,
             disagree; a number is NaN, infinite, or too large to be squared; probabilities do not
             sum to one; more picks than unlabelled rows; an uncertainty that the strategy would not
-            use; the strategy does not serve the task.
+            use; the strategy does not serve the task; a wish cannot be met.
 
     Source: the strategy's, see ``uwe list strategies``.
 
@@ -131,6 +155,18 @@ def select(
         "uncertainty": own,
         "labels": labels,
     }
+    wishes = wishes_given(
+        given,
+        {
+            "where": where,
+            "min_distance": min_distance,
+            "quota": quota,
+            "weight": weight,
+            "like": like,
+            "unlike": unlike,
+            "random_share": random_share,
+        },
+    )
     marks = marks_by_position(given, {"labelled": labelled, "exclude": exclude})
     arrays = values_by_position(given)
     known = arrays.pop("labels")
@@ -146,7 +182,9 @@ def select(
     )
     if isinstance(uncertainty, str):
         options["uncertainty"] = uncertainty
-    return picked(offer, k, strategy=strategy, seed=seed, progress=progress, options=options)
+    return picked(
+        offer, k, strategy=strategy, seed=seed, progress=progress, options=options, wishes=wishes
+    )
 
 
 def picked(
@@ -157,6 +195,7 @@ def picked(
     seed: int,
     progress: Progress | None = None,
     options: Mapping[str, Any] | None = None,
+    wishes: Wishes | None = None,
 ) -> Picks:
     """`select` for what has been checked already.
 
@@ -167,6 +206,7 @@ def picked(
         seed: of every draw.
         progress: called with a `Stage` while the work goes on.
         options: of a strategy that is given by name.
+        wishes: for the picks of the strategy, or None.
 
     Raises:
         InputError: as `select`.
@@ -178,6 +218,9 @@ def picked(
         chosen = _strategy("uwe" if strategy is None else strategy, offer, options or {})
     chosen = chosen.for_task(offer.task)
     _require_needs(chosen, offer)
+    if wishes is not None:
+        wishes.require(offer.known())
+        chosen = wished(chosen, wishes)
     _require_count(k, offer)
     allowed = None if offer.excluded is None else offer.candidates
     question = Question(

@@ -23,7 +23,8 @@ from uwe.learners.row_features import features_of
 from uwe.selecting.arrays import picked
 from uwe.selecting.by_position import marks_by_position, values_by_position
 from uwe.selecting.offer import ArrayLike, offered
-from uwe.strategies import Picks, Strategy, as_strategy
+from uwe.selecting.wishing import wishes_given
+from uwe.strategies import Picks, Quota, Strategy, as_strategy, wished
 from uwe.tasks import Task, find_task
 
 __all__ = ["query"]
@@ -39,6 +40,13 @@ def query(
     exclude: ArrayLike | None = None,
     strategy: str | Strategy = "uwe",
     reduce: str | None = None,
+    where: ArrayLike | None = None,
+    min_distance: float | None = None,
+    quota: Quota | ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    like: ArrayLike | None = None,
+    unlike: ArrayLike | None = None,
+    random_share: float = 0.0,
     seed: int = 0,
     progress: Progress | None = None,
     **options: Any,
@@ -69,6 +77,19 @@ def query(
             ``uwe.strategies.badge()``.
         reduce: with several labels a row, how their uncertainties become one: ``mean``, ``max`` or
             ``sum``.
+        where: as ``labelled``: the only rows that may be picked. This and the
+            next six arguments are wishes, which hold for every strategy; `uwe.strategies.wished`
+            says how they combine.
+        min_distance: no pick is closer than this to another pick or a labelled row: Euclidean in
+            the features, in float64.
+        quota: the group of each row ``[n]``, for picks that are balanced over the groups; or
+            `uwe.Quota`, for other shares and for balance over the predicted classes.
+        weight: ``[n]``, at least 0: how much a row's importance counts; rows of weight 0 are never
+            picked.
+        like: a mask or row numbers of examples; rows that are similar to one weigh more.
+        unlike: likewise; rows that are similar to one weigh less.
+        random_share: this share of the picks, from 0 to 1, is drawn at random; ``drawn`` of the
+            picks marks them.
         seed: of every draw, from 0 to 2³² - 1.
         progress: called with a `Stage` while the work goes on.
         options: options of a strategy that is given by name.
@@ -93,11 +114,23 @@ def query(
     _require_model(estimator)
     x = x.tocsr() if hasattr(x, "tocsr") else x
     chosen = as_strategy(strategy, options)
+    wishes = wishes_given(
+        {"x": x},
+        {
+            "where": where,
+            "min_distance": min_distance,
+            "quota": quota,
+            "weight": weight,
+            "like": like,
+            "unlike": unlike,
+            "random_share": random_share,
+        },
+    )
     marks = marks_by_position({"x": x}, {"labelled": labelled, "exclude": exclude})
     known = values_by_position({"x": x, "labels": labels})["labels"] if labels is not None else None
     n = _rows_of(x)
     task = _task(estimator, x, {} if reduce is None else {"reduce": reduce})
-    needs = chosen.for_task(task).needs
+    needs = wished(chosen, wishes).for_task(task).needs
     if needs.passes:
         raise InputError(
             f"strategy {chosen.name} needs stochastic passes; an estimator of scikit-learn makes "
@@ -119,7 +152,7 @@ def query(
         task=task,
         rows=n,
     )
-    picks = picked(offer, k, strategy=chosen, seed=seed, progress=progress)
+    picks = picked(offer, k, strategy=chosen, seed=seed, progress=progress, wishes=wishes)
     return replace(picks, source=source)
 
 

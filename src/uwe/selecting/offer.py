@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from uwe._arrays import as_array, as_floating, as_tensor, odd_value
+from uwe._arrays import as_array, as_floating, as_tensor, marked_rows, odd_value
 from uwe._types import Rows, Scores
 from uwe.errors import InputError
 from uwe.pool import Pool
@@ -221,32 +221,3 @@ def _require_squares(name: str, tensor: torch.Tensor) -> None:
             f"{name} is too small: its largest number is {largest:.6g}, whose square is 0 in "
             f"float64; scale {name} up"
         )
-
-
-def marked_rows(name: str, n: int, marks: np.ndarray[Any, Any]) -> Rows:
-    """Rows from a mask or from row numbers; the type tells which.
-
-    Args:
-        name: what an error calls the marks.
-        n: rows of the pool.
-        marks: booleans ``[n]``, or distinct row numbers.
-
-    Raises:
-        InputError: they are neither.
-    """
-    if marks.ndim != 1:
-        raise InputError(f"{name} must be a mask [n] or row numbers, not {marks.shape}")
-    if marks.dtype.kind == "b":
-        return np.flatnonzero(marks)
-    if marks.size and marks.dtype.kind == "f":
-        raise InputError(f"{name} must be a mask of booleans or row numbers, not floating numbers")
-    rows: Rows = marks.astype(np.int64)
-    outside = rows[(rows < 0) | (rows >= n)]
-    if len(outside):
-        raise InputError(f"{name} names row {outside[0]}, but there are {n} rows (0 to {n - 1})")
-    found, counts = np.unique(rows, return_counts=True)
-    if len(found) < len(rows):
-        raise InputError(
-            f"{name} names row {found[counts > 1][0]} twice; a mask must be of booleans"
-        )
-    return rows

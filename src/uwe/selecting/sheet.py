@@ -159,6 +159,8 @@ def _reasons(row: Mapping[str, Any], ranks: Mapping[int, int]) -> list[str]:
     if row["stands_for"] is not None:
         many = row["stands_for"]
         told.append(_reason("stands for", f"{many:,} {'row' if many == 1 else 'rows'}"))
+    if row["how"] == "random":
+        told.append(_reason("drawn", "at random"))
     return told
 
 

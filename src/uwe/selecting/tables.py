@@ -57,7 +57,7 @@ def pick_rows(
     for name, values in further.items():
         if len(values) != len(ids):
             raise InputError(f"column {name} has {len(values)} rows, but the pool has {len(ids)}")
-    columns = {
+    columns: dict[str, list[Any]] = {
         "rank": list(range(len(picks))),
         "idx": picks.rows.tolist(),
         "id": [ids[row] for row in picks],
@@ -66,6 +66,7 @@ def pick_rows(
         "distance": _known(picks, picks.distance),
         "nearest_idx": _known(picks, picks.nearest),
         "stands_for": _known(picks, picks.stands_for),
+        "how": picks.how or [None] * len(picks),
     }
     columns["nearest_id"] = [None if row is None else ids[row] for row in columns["nearest_idx"]]
     columns |= {name: [values[row] for row in picks] for name, values in further.items()}

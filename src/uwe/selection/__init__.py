@@ -2,6 +2,7 @@
 
 from uwe.selection._plan import Plan, plan_selection
 from uwe.selection.certificate import certify
+from uwe.selection.herd import herd
 from uwe.selection.k_center import k_center
 from uwe.selection.k_means_pp import k_means_pp
 from uwe.selection.top_k import top_k
@@ -10,6 +11,7 @@ from uwe.selection.uniform import uniform
 __all__ = [
     "Plan",
     "certify",
+    "herd",
     "k_center",
     "k_means_pp",
     "plan_selection",

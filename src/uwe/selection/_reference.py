@@ -6,10 +6,11 @@ import numpy as np
 import torch
 
 from uwe._random import generator
-from uwe._types import FloatArray, Rows
+from uwe._types import FloatArray, IntArray, Rows
 from uwe.points import Points
+from uwe.selection._gain import Kernel, quantum_of, units
 
-__all__ = ["SHAPES", "distances", "k_center", "k_means_pp", "pool"]
+__all__ = ["SHAPES", "distances", "herd", "k_center", "k_means_pp", "pool"]
 
 SHAPES = ("gaussian", "grid", "clusters", "equal", "zeros", "far", "tiny", "outlier", "weighted")
 
@@ -85,3 +86,33 @@ def _draw(weight: FloatArray, left: FloatArray, rng: torch.Generator) -> int:
     cumulative = np.cumsum(weight * left if (weight * left).any() else left)
     threshold = float(torch.rand((), generator=rng, dtype=torch.float64)) * cumulative[-1]
     return int(np.searchsorted(cumulative, threshold, side="right"))
+
+
+def herd(
+    points: Points,
+    k: int,
+    *,
+    kernel: Kernel,
+    radius: float,
+    weights: FloatArray,
+    anchors: Points | None = None,
+    candidates: Rows | None = None,
+) -> tuple[Rows, IntArray]:
+    """Greedy weighted coverage, every gain summed anew for every pick; gains in quanta."""
+    n = len(points)
+    quantum = quantum_of(n, float(weights.max(initial=0.0)))
+    covered = np.zeros(n)
+    for anchor in range(len(anchors) if anchors is not None else 0):
+        assert anchors is not None
+        sqdist = distances(points, anchors, anchor)
+        covered = np.maximum(covered, kernel.of(sqdist, radius * radius))
+    left = list(range(n) if candidates is None else candidates)
+    value = {row: kernel.of(distances(points, points, row), radius * radius) for row in left}
+    picks, gains = np.empty(k, dtype=np.int64), np.empty(k, dtype=np.int64)
+    for i in range(k):
+        gain = {row: int(units(weights, value[row] - covered, quantum).sum()) for row in left}
+        best = max(left, key=lambda row: (gain[row], -row))
+        picks[i], gains[i] = best, gain[best]
+        covered = np.maximum(covered, value[best])
+        left.remove(best)
+    return picks, gains

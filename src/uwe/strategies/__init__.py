@@ -4,6 +4,8 @@
 the built-in strategies. `ranked`, `spread` and `drawn` compose others; `prefilter`, `mix`, `switch`
 and `per_class` combine strategies. Names and values are accepted alike. torch is imported when a
 strategy is asked, not before.
+
+`wished` puts `Wishes` on any strategy.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from uwe.strategies.covering import coreset, uwe, weighed_by
 from uwe.strategies.gradients import badge
 from uwe.strategies.information import bald
 from uwe.strategies.uncertainty import bvsb, entropy, least_confident, margin
+from uwe.strategies.wishes import Quota, Wishes, wished
 
 __all__ = [
     "Given",
@@ -36,8 +39,10 @@ __all__ = [
     "Needs",
     "Picks",
     "Question",
+    "Quota",
     "Strategy",
     "StrategyFactory",
+    "Wishes",
     "as_strategy",
     "badge",
     "bald",
@@ -63,4 +68,5 @@ __all__ = [
     "switch",
     "uwe",
     "weighed_by",
+    "wished",
 ]

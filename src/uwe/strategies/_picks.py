@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from uwe._optional import optional
-from uwe._types import FloatArray, IntArray, Rows
+from uwe._types import BoolArray, FloatArray, IntArray, Rows
 from uwe.errors import InputError
 from uwe.tables import PICK_COLUMNS
 
@@ -44,6 +44,9 @@ class Picks:
         source: where the features come from.
         seconds: what each part of the query took: ``representation``, ``selection``.
         n: rows of the pool, or None where they are not known.
+        drawn: bool ``[k]``, whether the pick was drawn at random because of a `uwe.Wishes`; None
+            where none was wished.
+        notes: what was done to keep to wishes, a sentence each.
     """
 
     rows: Rows
@@ -58,6 +61,8 @@ class Picks:
     source: str = "as given"
     seconds: Mapping[str, float] = field(default_factory=dict)
     n: int | None = None
+    drawn: BoolArray | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -135,6 +140,7 @@ class Picks:
             "nearest_id": None
             if nearest is None
             else [None if row < 0 else ids[row] for row in nearest],
+            "how": self.how,
         }
         chosen = ids.take(self.rows)
         return pandas.DataFrame(
@@ -145,6 +151,17 @@ class Picks:
             },
             index=chosen if any(chosen.names) else chosen.rename("id"),
         )
+
+    @property
+    def how(self) -> list[str] | None:
+        """How each pick came about: ``random`` or ``strategy``; None where none was to be drawn.
+
+        >>> Picks(np.array([4, 2]), drawn=np.array([False, True])).how
+        ['strategy', 'random']
+        """
+        if self.drawn is None:
+            return None
+        return ["random" if drawn else "strategy" for drawn in self.drawn.tolist()]
 
     def _reasons(self) -> dict[str, Any]:
         return {

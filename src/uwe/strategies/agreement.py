@@ -7,7 +7,6 @@ Where features know the classes, a labelled row's nearest labelled neighbour oft
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,11 +86,11 @@ def agreement_of(question: Question) -> Agreement:
     points = as_points(normalised("unit")(features, np.arange(len(rows))))
     classes = np.unique(np.array([str(label) for label in labels]), return_inverse=True)[1]
     counts = np.bincount(classes)
-    l = len(rows)
+    many = len(rows)
     return Agreement(
         agreeing=int((classes[nearest_others(points)] == classes).sum()),
-        judged=l,
-        chance=float((counts * (counts - 1)).sum() / (l * (l - 1))),
+        judged=many,
+        chance=float((counts * (counts - 1)).sum() / (many * (many - 1))),
     )
 
 

@@ -62,9 +62,7 @@ def auto(
     return replace(made, adapt=partial(_made, uncertainty, many, odds))
 
 
-def _made(
-    uncertainty: str | Measure | None, many: int, odds: float, task: Task | None
-) -> Strategy:
+def _made(uncertainty: str | Measure | None, many: int, odds: float, task: Task | None) -> Strategy:
     """The strategy for a task; of None, for classification."""
     weighted = uherding(uncertainty=uncertainty)  # type: ignore[arg-type]  # a name of a task's
     if task is not None:

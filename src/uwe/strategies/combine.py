@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,11 +11,12 @@ from functools import partial
 import numpy as np
 
 from uwe._random import derive_seed
-from uwe._types import IntArray, Progress, Rows, Stage
+from uwe._types import IntArray, Rows
 from uwe.errors import InputError
 from uwe.strategies._compose import find_measure, needs_of, scores_of
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
+from uwe.strategies._shares import balanced, exact_share, rounded, shifted
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import as_strategy
 from uwe.tasks import Task
@@ -48,7 +48,7 @@ def prefilter(measure: str | Measure, share: float, then: str | Strategy) -> Str
     picker = as_strategy(then)
     _require_share(share, "prefilter")
     return Strategy(
-        _Prefilter(found, _exact(share), picker),
+        _Prefilter(found, exact_share(share), picker),
         name=f"prefilter-{name}-{picker.name}",
         options={"measure": measure, "share": share, "then": picker},
         needs=needs_of(found) | picker.needs,
@@ -99,7 +99,7 @@ def _mixed(shared: Sequence[tuple[Strategy, float]]) -> Strategy:
     """The mixture of strategies with checked shares."""
     parts = [part for part, _ in shared]
     return Strategy(
-        _Mix(tuple(parts), tuple(_exact(share) for _, share in shared)),
+        _Mix(tuple(parts), tuple(exact_share(share) for _, share in shared)),
         name="-".join(["mix", *(part.name for part in parts)]),
         options={"parts": [{"strategy": part, "share": share} for part, share in shared]},
         needs=_needs(parts),
@@ -206,7 +206,7 @@ class _Mix:
     shares: tuple[Fraction, ...]
 
     def __call__(self, question: Question, k: int) -> Picks:
-        return _joined(_in_turn(question, self.parts, _rounded(self.shares, k)))
+        return _joined(_in_turn(question, self.parts, rounded(self.shares, k)))
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ class _PerClass:
         candidates = question.candidates
         predicted = question.predictions.predicted()[candidates]
         classes, sizes = np.unique(predicted, return_counts=True)
-        counts = _balanced(sizes, k)
+        counts = balanced(sizes, k)
         among = [candidates[predicted == number] for number in classes]
         answers = _in_turn(question, [self.strategy] * len(classes), counts, among)
         order = np.concatenate([np.arange(len(picks)) for picks in answers])
@@ -252,7 +252,7 @@ def _in_turn(
         asked = replace(
             question,
             seed=seed,
-            progress=_shifted(question.progress, done, total),
+            progress=shifted(question.progress, done, total),
             restricted=question.restricted if among is None else among[at],
         )
         picks = part.answer(asked, count)
@@ -260,13 +260,6 @@ def _in_turn(
         question = question.after(picks.rows)
         done += count
     return answers
-
-
-def _shifted(progress: Progress | None, done: int, total: int) -> Progress | None:
-    """Tells what a part has picked as a share of the whole query."""
-    if progress is None:
-        return None
-    return lambda stage: progress(Stage("", 0, "select", done + stage.done, total))
 
 
 def _joined(answers: Sequence[Picks], order: IntArray | None = None) -> Picks:
@@ -288,30 +281,3 @@ def _require_share(share: object, whose: str) -> None:
         raise InputError(f"a share of {whose} must be a number, not {share!r}")
     if not 0 < share <= 1:
         raise InputError(f"a share of {whose} is {share}; it must be above 0 and at most 1")
-
-
-def _exact(share: float) -> Fraction:
-    """The share as it is written: 0.07 of 100 rows are 7, not 7.000000000000001."""
-    return Fraction(str(float(share)))
-
-
-def _rounded(shares: Sequence[Fraction], k: int) -> IntArray:
-    """``k`` in proportion to shares, by largest remainder; of equal ones, the earlier."""
-    total = sum(shares, Fraction())
-    exact = [share * k / total for share in shares]
-    counts = np.array([math.floor(quota) for quota in exact], dtype=np.int64)
-    falling = sorted(range(len(exact)), key=lambda at: (-(exact[at] % 1), at))
-    counts[falling[: k - int(counts.sum())]] += 1
-    return counts
-
-
-def _balanced(sizes: IntArray, k: int) -> IntArray:
-    """``k`` over groups as evenly as their sizes allow; of equal groups, the earlier first."""
-
-    def filled(level: int) -> int:
-        return int(np.minimum(sizes, level).sum())
-
-    level = bisect_right(range(k + 1), k, key=filled) - 1
-    counts = np.minimum(sizes, level)
-    counts[np.flatnonzero(sizes > level)[: k - filled(level)]] += 1
-    return counts

@@ -16,5 +16,6 @@ PICK_COLUMNS: Mapping[str, type] = {
     "nearest_idx": int,
     "nearest_id": str,
     "stands_for": int,
+    "how": str,
 }
 """Columns of a table of picks, in order, with their types; a value that is not known is None."""
