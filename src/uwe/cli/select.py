@@ -247,8 +247,8 @@ _FEW = 3
 
 def _also(own: Any, labels: Any, named: Mapping[int, Any], n: int, task: Task) -> dict[str, Any]:
     """The pool's own labelled rows and labels, and those that files name."""
+    from uwe._arrays import marked_rows
     from uwe.selecting.known_labels import joined_labels, listed_labels
-    from uwe.selecting.offer import marked_rows
 
     listed = None if labels is None else listed_labels(labels, task)
     if own is not None:

@@ -18,7 +18,7 @@ from uwe.selecting.known_labels import labelled_pool, listed_labels
 from uwe.selecting.outputs import AXES, BLOCK, Said, first_row, said, task_of
 from uwe.tasks import Task
 
-__all__ = ["ArrayLike", "Offer", "features_of_pool", "marked_rows", "offered"]
+__all__ = ["ArrayLike", "Offer", "features_of_pool", "offered"]
 
 ArrayLike: TypeAlias = Any  # an array, a tensor, a memory map, a data frame, nested lists
 
