@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uwe._arrays import as_tensor, rows_at_once
-from uwe._types import Rows, Scores
+from uwe._types import FloatArray, Rows, Scores
 from uwe.errors import InputError, require_known
 from uwe.uncertainty import measured
 
@@ -32,6 +32,7 @@ __all__ = [
     "gradient",
     "normalised",
     "weighted",
+    "written_out",
 ]
 
 _MULTIPLIED_OUT = 2**27  # numbers, at most: half a gigabyte in float32
@@ -183,6 +184,35 @@ def normalised(how: str, of: Embedding = features) -> Embedding:
     """
     require_known(how, _NORMALISED, "normalisation")
     return of if how == "none" else Normalised(how, of)
+
+
+def written_out(points: Points) -> FloatArray:
+    """All rows as one float32 array ``[n, d]`` on the host, shifted and scaled as a whole.
+
+    Args:
+        points: a matrix, or its rows times one factor each.
+
+    Raises:
+        InputError: the rows are products of wider factors, which are never written out.
+
+    >>> import torch
+    >>> from uwe.points import Product
+    >>> written_out(Product(torch.tensor([[2.0]]), torch.tensor([[3.0, 4.0]]))).tolist()
+    [[6.0, 8.0]]
+    """
+    import torch
+
+    tile: Any = points.tile(slice(0, len(points)), points.frame())
+    rows = getattr(tile, "x", None)
+    if rows is None and getattr(tile, "a", None) is not None and tile.a.shape[1] == 1:
+        rows = tile.a * tile.b
+    if rows is None:
+        raise InputError(
+            f"clusters need rows that are a matrix [n, d]; the embedding gave "
+            f"{type(points).__name__} points"
+        )
+    written: FloatArray = torch.as_tensor(rows).cpu().numpy()
+    return written
 
 
 def _unit(points: Points, candidates: Rows) -> Points:  # noqa: ARG001 (a normalisation)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from uwe._arrays import rows_at_once
@@ -41,9 +42,11 @@ __all__ = [
     "mutual_information",
     "spread_of_means",
     "standard_deviation",
+    "tempered",
 ]
 
 _ROWS_AT_ONCE = 16_384
+_LOGITS = ("logits", "binary_logits")
 
 
 class Measure(Protocol):
@@ -323,6 +326,69 @@ def spread_of_means(predictions: Predictions) -> Scores:
     tensor([1.], dtype=torch.float64)
     """
     return predictions.field("mc_mean").double().std(0, correction=0)
+
+
+@dataclass(frozen=True)
+class Tempered:
+    """A measure on logits that are divided by a temperature; made by `tempered`.
+
+    Attributes:
+        measure: reads the divided logits.
+        temperature: above 0; larger is less certain.
+    """
+
+    measure: Measure
+    temperature: float
+
+    @property
+    def __name__(self) -> str:
+        """The name of the measure."""
+        return str(getattr(self.measure, "__name__", type(self.measure).__name__))
+
+    def __call__(self, predictions: Predictions, /) -> Scores:
+        """The uncertainty of each row, float64 ``[n]``.
+
+        Raises:
+            InputError: there are no logits.
+        """
+        divided = {
+            name: predictions.field(name).double() / self.temperature
+            for name in _LOGITS
+            if name in predictions.outputs
+        }
+        if not divided:
+            raise InputError(
+                f"a temperature of {self.temperature:g} divides logits, and the predictions hold "
+                "none; leave the temperature out"
+            )
+        return self.measure(predictions.having(**divided))
+
+
+def tempered(measure: Measure, temperature: float) -> Measure:
+    """A measure on logits that are divided by a temperature.
+
+    Formula: ``softmax(z / T)``, or ``sigmoid(z / T)`` of binary logits, in the place of the
+    probabilities; T = 1 changes nothing.
+
+    Args:
+        measure: of classification or of labels.
+        temperature: T, above 0 and finite.
+
+    Raises:
+        InputError: the temperature is no number above 0.
+
+    Source: Guo, Pleiss, Sun, Weinberger (2017), On calibration of modern neural networks.
+
+    >>> import torch
+    >>> from uwe import Predictions
+    >>> halves = Predictions(torch.tensor([[0.0, 2 * math.log(3)]]), torch.zeros(1, 1))
+    >>> tempered(least_confident, 2.0)(halves)
+    tensor([0.2500], dtype=torch.float64)
+    """
+    is_number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
+    if not is_number or not 0 < temperature < math.inf:
+        raise InputError(f"a temperature must be a number above 0, not {temperature!r}")
+    return measure if temperature == 1 else Tempered(measure, float(temperature))
 
 
 MEASURES: dict[str, Measure] = {

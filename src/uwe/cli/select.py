@@ -336,4 +336,6 @@ def _write(
     if output == _STANDARD_OUTPUT:
         write_utf8(picks_csv(rows))
     elif contents:
-        print(f"{len(rows)} rows by {picks.strategy}. Written: " + ", ".join(map(str, contents)))
+        told = f" ({picks.told})" if picks.told else ""
+        written = ", ".join(map(str, contents))
+        print(f"{len(rows)} rows by {picks.strategy}{told}. Written: {written}")

@@ -19,6 +19,7 @@ import torch
 
 from uwe import journal
 from uwe._clock import Clock
+from uwe._json import json_value
 from uwe._random import derive_seed
 from uwe._tensors import write_tensors
 from uwe._types import Rows, Stage
@@ -107,6 +108,7 @@ class Choose:
             **{f"{part}_seconds": seconds for part, seconds in picks.seconds.items()},
             "writing_seconds": time.perf_counter() - chosen,
             "digests": digests,
+            **({"choice": json_value(picks.facts)} if picks.facts else {}),
         }
         return Queried(cycle, tuple(picks.rows.tolist()), facts)
 

@@ -184,6 +184,7 @@ def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
         facts = {
             "strategy": picks.strategy,
             "query_time": time.perf_counter() - start,
+            **({"choice": picks.facts} if picks.facts else {}),
             **_wished_facts(picker.wishes, picks),
         }
         written = picker.write(number + 1, picks)

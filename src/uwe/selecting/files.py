@@ -92,12 +92,13 @@ _SHOWN = {"logits": ("probs", "logits"), "binary_logits": ("probs", "logits"),
 
 
 def _require(source: PoolFile, name: str, needs: frozenset[str]) -> None:
+    weighs = "uncertainty" in strategy_options(name)
     for need in sorted(needs):
         accepted = _NEEDED.get(need, (need,))
         if any(key in source for key in accepted):
             continue
         shown = _SHOWN.get(need, accepted[:1])
-        alternatives = (*shown, *(("uncertainty",) if name == "uwe" and need in _SHOWN else ()))
+        alternatives = (*shown, *(("uncertainty",) if weighs and need in _SHOWN else ()))
         raise DataError(
             f"strategy {name} needs {' or '.join(alternatives)}, which {source.container.path} "
             f"lacks; its keys are {source.shown()}. --key {accepted[0]}=NAME says what it is "

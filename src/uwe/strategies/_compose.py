@@ -35,9 +35,20 @@ if TYPE_CHECKING:
     from uwe.predictions import Predictions
 
 __all__ = [
-    "Given", "Represent", "Spread", "drawn", "find_measure", "needs_of", "primary_output", "ranked",
-    "ranked_by", "scores_of", "spread",
-]  # fmt: skip
+    "Given",
+    "Represent",
+    "Spread",
+    "drawn",
+    "embedding_of",
+    "find_measure",
+    "needs_of",
+    "primary_output",
+    "ranked",
+    "ranked_by",
+    "represented_by",
+    "scores_of",
+    "spread",
+]
 
 Represented: TypeAlias = "Points | torch.Tensor | np.ndarray[Any, Any]"  # first axis: rows
 Represent: TypeAlias = "Callable[[Predictions, Rows], Represented]"
@@ -105,7 +116,7 @@ def spread(
     >>> spread("features", anchored=True).name
     'spread-features-k_center'
     """
-    represent, reads = _embedding(embedding)
+    represent, reads = embedding_of(embedding)
     gradient = embedding == "gradient"
     pick = KERNELS[require_known(kernel, KERNELS, "kernel")] if isinstance(kernel, str) else kernel
     weight = represent.measure if isinstance(represent, embeddings.Weighted) else None
@@ -223,7 +234,7 @@ class Spread:
         """Pick k rows."""
         clock = Clock()
         candidates, known = question.candidates, question.anchors
-        represented = self._represented(question)
+        represented = represented_by(self.represent, question)
         anchors = _take(represented, known) if self.anchored and len(known) else None
         points = _take(represented, candidates)
         clock.lap("representation")
@@ -234,19 +245,24 @@ class Spread:
         clock.lap("selection")
         return Picks(_mapped(candidates, at, self.kernel), seconds=clock.seconds)
 
-    def _represented(self, question: Question) -> Represented:
-        """The embedding of all rows of the pool."""
-        named, n = f"embedding {name_of(self.represent)}", len(question.predictions)
-        with from_own(self.represent, named):
-            represented: Any = self.represent(question.predictions, question.candidates)
-        rows = getattr(represented, "shape", None)
-        if not (hasattr(represented, "row_bytes") or rows):
-            kind = type(represented).__name__
-            raise InputError(f"{named} must give Points or an array; it gave a {kind}")
-        if len(represented) != n:
-            raise InputError(f"{named} gave {len(represented)} rows for a pool of {n}")
-        found: Represented = represented
-        return found
+
+def represented_by(represent: Represent, question: Question) -> Represented:
+    """The embedding of all rows of the pool.
+
+    Raises:
+        InputError: it gives neither Points nor an array, or another number of rows.
+    """
+    named, n = f"embedding {name_of(represent)}", len(question.predictions)
+    with from_own(represent, named):
+        represented: Any = represent(question.predictions, question.candidates)
+    rows = getattr(represented, "shape", None)
+    if not (hasattr(represented, "row_bytes") or rows):
+        kind = type(represented).__name__
+        raise InputError(f"{named} must give Points or an array; it gave a {kind}")
+    if len(represented) != n:
+        raise InputError(f"{named} gave {len(represented)} rows for a pool of {n}")
+    found: Represented = represented
+    return found
 
 
 @dataclass(frozen=True)
@@ -273,13 +289,14 @@ class _Drawn:
         return Picks(candidates[uniform(len(candidates), k, seed=question.seed)])
 
 
-def _embedding(embedding: str | Represent) -> tuple[Represent, Needs]:
+def embedding_of(embedding: str | Represent) -> tuple[Represent, Needs]:
+    """An embedding from its name or from a function, and what it reads."""
     if isinstance(embedding, str):
         return EMBEDDINGS[require_known(embedding, EMBEDDINGS, "embedding")]
     if isinstance(embedding, embeddings.Weighted):
         return embedding, needs_of(embedding.measure) | Needs(features=True)
     if isinstance(embedding, embeddings.Normalised):
-        return embedding, _embedding(embedding.of)[1]
+        return embedding, embedding_of(embedding.of)[1]
     known = [needs for represent, needs in EMBEDDINGS.values() if represent is embedding]
     return embedding, known[0] if known else Needs({"logits"}, features=True)
 

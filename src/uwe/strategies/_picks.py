@@ -42,6 +42,8 @@ class Picks:
         assigned: int64 ``[n]``, for every row of the pool the row of its nearest pick; of equals,
             the earlier. It says whose label a row would inherit. None without features.
         source: where the features come from.
+        facts: what the strategy settled while it picked, such as the radius of a coverage, by name;
+            values of JSON.
         seconds: what each part of the query took: ``representation``, ``selection``.
         n: rows of the pool, or None where they are not known.
         drawn: bool ``[k]``, whether the pick was drawn at random because of a `uwe.Wishes`; None
@@ -59,6 +61,7 @@ class Picks:
     stands_for: IntArray | None = None
     assigned: IntArray | None = None
     source: str = "as given"
+    facts: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     n: int | None = None
     drawn: BoolArray | None = None
@@ -82,6 +85,20 @@ class Picks:
         more = ", …" if len(self) > _SHOWN else ""
         colon = ": " if len(self) else ""
         return f"Picks({len(self):,} {_rows(len(self))}{by}{colon}{first}{more})"
+
+    @property
+    def told(self) -> str:
+        """The facts in one line; an empty text where there are none.
+
+        >>> Picks(np.array([3]), facts={"radius": 0.25, "radius_rule": "as given"}).told
+        'radius 0.25, radius rule as given'
+        """
+        return ", ".join(
+            f"{name.replace('_', ' ')} {value:.4g}"
+            if isinstance(value, float)
+            else f"{name.replace('_', ' ')} {value}"
+            for name, value in self.facts.items()
+        )
 
     def _repr_html_(self) -> str:
         """The picks and what is known of them, as a small table for a notebook."""

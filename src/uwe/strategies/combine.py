@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -266,7 +267,18 @@ def _joined(answers: Sequence[Picks], order: IntArray | None = None) -> Picks:
     rows = np.concatenate([picks.rows for picks in answers])
     names = {name for picks in answers for name in picks.seconds}
     seconds = {name: sum(picks.seconds.get(name, 0.0) for picks in answers) for name in names}
-    return Picks(rows if order is None else rows[order], seconds=seconds)
+    facts = _joined_facts(answers)
+    return Picks(rows if order is None else rows[order], seconds=seconds, facts=facts)
+
+
+def _joined_facts(answers: Sequence[Picks]) -> dict[str, Any]:
+    """The facts of all parts; where parts differ, under the name of the part, too."""
+    facts: dict[str, Any] = {}
+    for picks in answers:
+        for name, value in picks.facts.items():
+            own = name if facts.get(name, value) == value else f"{picks.strategy}_{name}"
+            facts.setdefault(own, value)
+    return facts
 
 
 def _needs(parts: Sequence[Strategy]) -> Needs:

@@ -9,6 +9,7 @@ from typing import Literal
 from uwe.embedding import weighted
 from uwe.errors import InputError, require_known
 from uwe.strategies._compose import Spread, find_measure, needs_of, spread
+from uwe.strategies._covered import Covered
 from uwe.strategies._question import Needs
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import strategy_factory
@@ -73,17 +74,22 @@ def _weighed_for(uncertainty: str | None, kernel: str, anchored: bool, task: Tas
 
 
 def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
-    """The strategy ``uwe`` with the default measure replaced by another one.
+    """A strategy that weighs features, with its default measure replaced by another one.
 
     Raises:
         InputError: the strategy does not weigh features, or has a measure of its own.
     """
     choose = strategy.choose
-    if not isinstance(choose, Spread) or not strategy.is_measured:
+    if not isinstance(choose, Spread | Covered) or not strategy.is_measured:
         raise InputError(
             f"strategy {strategy.name} ranks by a measure of its own and does not use an "
             "uncertainty of yours; leave it out, or choose strategy uwe"
         )
+    reweighed: Spread | Covered = (
+        replace(choose, represent=weighted(measure))
+        if isinstance(choose, Spread)
+        else replace(choose, weight=measure)
+    )
     if strategy.options.get("uncertainty") is not None:
         raise InputError(
             f"an uncertainty of your own is given, and strategy {strategy.name} has the measure "
@@ -91,7 +97,7 @@ def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
         )
     return replace(
         strategy,
-        choose=replace(choose, represent=weighted(measure)),
+        choose=reweighed,
         needs=needs_of(measure) | Needs(features=True),
         options={**strategy.options, "uncertainty": measure},
         measure=measure,
