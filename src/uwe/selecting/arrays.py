@@ -98,7 +98,7 @@ def select(
         reduce: option of ``multilabel``: how the uncertainties of the labels become one: ``mean``,
             ``max`` or ``sum``.
         strategy: a name of ``uwe list strategies``, or a value such as
-            ``uwe.strategies.badge()``; None is ``uwe``, or the most uncertain rows if there is
+            ``uwe.strategies.badge()``; None is ``auto``, or the most uncertain rows if there is
             nothing but an uncertainty of your own, or numbers without features.
         labelled: a mask ``[n]`` of booleans, row numbers, or labels of the index of a frame that
             is given (an Index, or a Series of them); these are not picked, and strategies that
@@ -215,7 +215,7 @@ def picked(
     if strategy is None and not options:
         chosen = _by_default(offer)
     else:
-        chosen = _strategy("uwe" if strategy is None else strategy, offer, options or {})
+        chosen = _strategy("auto" if strategy is None else strategy, offer, options or {})
     chosen = chosen.for_task(offer.task)
     _require_needs(chosen, offer)
     if wishes is not None:
@@ -237,11 +237,11 @@ def picked(
 
 
 def _by_default(offer: Offer) -> Strategy:
-    """``uwe``, unless an uncertainty is all that is known: the owner's, or that of numbers."""
+    """``auto``, unless an uncertainty is all that is known: the owner's, or that of numbers."""
     if offer.uncertainty is None and offer.features is None and "variance" in offer.known():
         return ranked("standard_deviation").named("most-uncertain")
     if offer.uncertainty is None or offer.known():
-        return _strategy("uwe", offer, {})
+        return _strategy("auto", offer, {})
     return ranked(Given(offer.uncertainty)).named("most-uncertain")
 
 

@@ -1,6 +1,6 @@
 """Strategies: which rows to label next, as values that answer a `Question` with `Picks`.
 
-`badge`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `margin`, `maxherding`,
+`auto`, `badge`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `margin`, `maxherding`,
 `probcover`, `random`, `typiclust`, `uherding` and `uwe` make the built-in strategies. `ranked`,
 `spread`, `covered` and `drawn` compose others; `prefilter`, `mix`, `switch` and `per_class` combine
 strategies. Names and values are accepted alike. torch is imported when a strategy is asked, not
@@ -27,6 +27,7 @@ from uwe.strategies._table import (
     strategy_names,
     strategy_options,
 )
+from uwe.strategies.auto import auto
 from uwe.strategies.baseline import random
 from uwe.strategies.combine import mix, per_class, prefilter, switch
 from uwe.strategies.coverage import maxherding, probcover, uherding
@@ -51,6 +52,7 @@ __all__ = [
     "StrategyFactory",
     "Wishes",
     "as_strategy",
+    "auto",
     "badge",
     "bald",
     "bvsb",

@@ -32,7 +32,7 @@ def auto(
     | Measure
     | None = None,
     many: int = 32,
-    odds: float = 2.5,
+    odds: float = 3.0,
 ) -> Strategy:
     """What the evidence says for what is known of the pool: herding, margin or random.
 
@@ -76,7 +76,7 @@ def _made(uncertainty: str | Measure | None, many: int, odds: float, task: Task 
             plain=maxherding(),
             by_rank=replace(ranked_by(measure, name, reads), name=chosen_by),
             reads=reads,
-            has_classes=task is None or "logits" in task.outputs,
+            other_task="" if task is None or "logits" in task.outputs else task.name,
             many=many,
             odds=odds,
         ),
@@ -100,7 +100,7 @@ class _Auto:
     plain: Strategy
     by_rank: Strategy
     reads: Needs
-    has_classes: bool
+    other_task: str  # one without classes
     many: int
     odds: float
 
@@ -120,8 +120,9 @@ class _Auto:
                 raise InputError("strategy auto needs features or predictions; both are missing")
             return self.by_rank, "no features"
         covering = self.weighted if is_measured else self.plain
-        if not self.has_classes:
-            return covering, "no classes" if is_measured else "no predictions"
+        if self.other_task:
+            known_of = self.other_task if is_measured else f"{self.other_task}, no predictions"
+            return covering, known_of
         return self._judged(question, covering, is_measured=is_measured)
 
     def _judged(
