@@ -65,10 +65,12 @@ def select(
 ) -> Picks:
     """The ``k`` rows of your pool to label next, and why.
 
-    Give what the strategy needs: ``coreset`` needs features alone, ``entropy`` probabilities or
-    logits alone, ``random`` nothing but a number of rows, ``uwe`` features and one of
-    probabilities, logits or an uncertainty of your own; for numbers, features and one of variance
-    and standard deviation. An uncertainty of your own alone ranks the rows by it.
+    Give what you have: the default, ``auto``, makes the best of features, probabilities and
+    labels, and says in ``facts`` what it chose. Of the other strategies, ``coreset`` needs features
+    alone, ``entropy`` probabilities or logits alone, ``random`` nothing but a number of rows,
+    ``uwe`` features and one of probabilities, logits or an uncertainty of your own; for numbers,
+    features and one of variance and standard deviation. An uncertainty of your own alone ranks the
+    rows by it.
 
     Formula: that of the strategy; distances are ``‖x_i - x_j‖`` in ``features`` for all of them.
 
@@ -83,7 +85,7 @@ def select(
         logits: ``[n, c]``, before the softmax, instead of ``probs``; or ``[n]`` or ``[n, 1]``,
             before a sigmoid. With ``task="multilabel"``, each before a sigmoid.
         uncertainty: ``[n]`` of your own, higher is more uncertain: a regressor's variance, a
-            detector's score, a sequence's entropy; or a measure's name, as strategy uwe's option.
+            detector's score, a sequence's entropy; or a measure's name, as the strategy's option.
         mc_probs: ``[t, n, c]`` of t stochastic passes or members of an ensemble, or ``[t, n]``, for
             ``bald``; where neither ``probs`` nor ``logits`` is given, their mean is taken for it.
         mean: ``[n]`` or ``[n, 1]``, predicted numbers.
