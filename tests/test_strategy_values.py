@@ -59,7 +59,8 @@ def test_a_value_is_what_its_name_is(name: str) -> None:
     made, found = getattr(uwe.strategies, name)(), find_strategy(name)
     assert made == found == as_strategy(name) == as_strategy(made)
     assert hash(made) == hash(found)
-    assert (made.name, made.options) == (name, strategies.strategy_options(name))
+    assert made.name == name
+    assert made.options.keys() <= strategies.strategy_options(name).keys()
     assert made.query(question(), 7).rows.tolist() == found.query(question(), 7).rows.tolist()
 
 

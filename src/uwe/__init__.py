@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from uwe.project import Project
     from uwe.runs import read_acc_files
     from uwe.selecting import Selection, query, select
-    from uwe.selection import Plan, certify, herd, k_center, k_means_pp, plan_selection
+    from uwe.selection import (
+        Duplicates,
+        Plan,
+        certify,
+        duplicates,
+        herd,
+        k_center,
+        k_means_pp,
+        plan_selection,
+    )
     from uwe.strategies import Picks, Quota, Strategy, Wishes, find_strategy
     from uwe.tasks import Task
 
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DataError",
     "Dataset",
+    "Duplicates",
     "Experiment",
     "InputError",
     "Picks",
@@ -47,6 +57,7 @@ __all__ = [
     "Wishes",
     "__version__",
     "certify",
+    "duplicates",
     "find_strategy",
     "herd",
     "k_center",
@@ -72,7 +83,16 @@ _HOMES = {
     "predictions": ("Predictions",),
     "project": ("Project",),
     "runs": ("read_acc_files",),
-    "selection": ("Plan", "certify", "herd", "k_center", "k_means_pp", "plan_selection"),
+    "selection": (
+        "Duplicates",
+        "Plan",
+        "certify",
+        "duplicates",
+        "herd",
+        "k_center",
+        "k_means_pp",
+        "plan_selection",
+    ),
     "learners.sklearn": ("SklearnLearner",),
     "strategies": ("Picks", "Quota", "Strategy", "Wishes", "find_strategy"),
     "tasks": ("Task",),

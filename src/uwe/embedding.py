@@ -7,6 +7,7 @@ is computed, so that strategies can be composed without it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NORMALISATIONS",
+    "WEIGHTINGS",
     "Embedding",
     "Normalised",
     "Weighted",
@@ -103,34 +105,78 @@ def binary_gradient(predictions: Predictions, candidates: Rows) -> Points:  # no
 
 @dataclass(frozen=True)
 class Weighted:
-    """The features of each row times its uncertainty; made by `weighted`."""
+    """The rows of an embedding, each times its uncertainty; made by `weighted`.
+
+    Attributes:
+        measure: gives the uncertainty of each row.
+        of: the embedding whose rows they are.
+        weighting: ``scaled`` or ``rank``.
+        power: of the weight.
+    """
 
     measure: Callable[[Predictions], Scores]
+    of: Embedding = features
+    weighting: str = "scaled"
+    power: float = 1.0
 
     def __call__(self, predictions: Predictions, candidates: Rows) -> Points:
         """The points of all rows; the weights are fitted on the candidates."""
-        from uwe.points import Dense, Product
+        from uwe.points import Dense, Product, as_points
 
-        given = predictions.field("features")
-        weights = _scaled(measured(self.measure, predictions), candidates).to(given.device)[:, None]
+        points = as_points(self.of(predictions, candidates))
+        scores = measured(self.measure, predictions)
+        _require_finite(scores, candidates)
+        weights = _WEIGHTINGS[self.weighting](scores, candidates)[:, None] ** self.power
+        if isinstance(points, Product):
+            return _times(points, weights)
+        given = as_tensor("features", _matrix(points, "weighting"))
+        weights = weights.to(given.device)
         if given.numel() > _MULTIPLIED_OUT or given.element_size() < _BYTES:
             return Product(weights, given)
         return Dense(weights.to(given.dtype) * given)
 
 
-def weighted(measure: Callable[[Predictions], Scores]) -> Weighted:
+def weighted(
+    measure: Callable[[Predictions], Scores],
+    *,
+    of: Embedding = features,
+    weighting: str = "scaled",
+    power: float = 1.0,
+) -> Weighted:
     """The uncertainty-weighted embedding of UWE.
 
-    Formula: ``w_i · features_i`` with ``w = (u - min u) / (max u - min u)``, minimum and maximum
-    over the candidates; every weight is one where all candidates are equally uncertain. What is
-    too large, or too short a type, to be multiplied out stays a product of two factors.
+    Formula: ``w_i^power · x_i``. ``scaled``: ``w = (u - min u) / (max u - min u)``, minimum and
+    maximum over the candidates. ``rank``: ``w_i = b_i / max b``, ``b_i`` being how many candidates
+    are less uncertain than row i. Every weight is one where all candidates are equally uncertain.
+    What is too large, or too short a type, to be multiplied out stays a product of two factors.
 
     Args:
         measure: gives the uncertainty u of each row.
+        of: gives the rows x; the features if it is left out.
+        weighting: ``scaled`` or ``rank``.
+        power: at least 0; 0 is no weight at all.
 
-    Source: He, Cai, Liao, Foo (2024), Hybrid active learning with uncertainty-weighted embeddings.
+    Raises:
+        InputError: ``weighting`` is unknown, or ``power`` is below 0 or not finite.
+
+    Source: He, Cai, Liao, Foo (2024), Hybrid active learning with uncertainty-weighted embeddings;
+    ranks and powers are ours.
+
+    >>> import numpy as np, torch
+    >>> from uwe import Predictions
+    >>> given = Predictions(torch.zeros(3, 2), torch.tensor([[2.0], [2.0], [2.0]]))
+    >>> def doubt(predictions):
+    ...     return torch.tensor([1.0, 7.0, 2.0])
+    >>> for weighting in WEIGHTINGS:
+    ...     made = weighted(doubt, weighting=weighting, power=2.0)(given, np.arange(3))
+    ...     print(weighting, [round(x, 3) for x in made.x[:, 0].tolist()])
+    scaled [0.0, 2.0, 0.056]
+    rank [0.0, 2.0, 0.5]
     """
-    return Weighted(measure)
+    require_known(weighting, _WEIGHTINGS, "weighting")
+    if isinstance(power, bool) or not isinstance(power, int | float) or not 0 <= power < math.inf:
+        raise InputError(f"the power of a weight must be a number of at least 0, not {power!r}")
+    return Weighted(measure, of, weighting, float(power))
 
 
 @dataclass(frozen=True)
@@ -295,17 +341,38 @@ NORMALISATIONS = tuple(_NORMALISED)
 """The ways in which `normalised` treats the rows, by name."""
 
 
-def _scaled(scores: Scores, candidates: Rows) -> Scores:
+def _require_finite(scores: Scores, candidates: Rows) -> None:
     import torch
 
-    fitted = scores[torch.as_tensor(candidates, device=scores.device)]
-    broken = (~fitted.isfinite()).nonzero()
+    broken = (~scores[torch.as_tensor(candidates, device=scores.device)].isfinite()).nonzero()
     if len(broken):
         row = candidates[int(broken[0, 0])]
         raise InputError(
             f"the uncertainty of row {row} is NaN or infinite; nothing can be weighted"
         )
+
+
+def _scaled(scores: Scores, candidates: Rows) -> Scores:
+    """From 0 for the least uncertain candidate to 1 for the most uncertain one."""
+    import torch
+
+    fitted = scores[torch.as_tensor(candidates, device=scores.device)]
     low, high = fitted.min(), fitted.max()
     if high <= low:
         return torch.ones_like(scores)
     return ((scores - low) / (high - low)).clamp(0, 1)
+
+
+def _ranked(scores: Scores, candidates: Rows) -> Scores:
+    """The share of candidates that are less uncertain, its largest value being 1."""
+    import torch
+
+    fitted = scores[torch.as_tensor(candidates, device=scores.device)].sort().values
+    below = torch.searchsorted(fitted, scores.contiguous()).double()
+    most = torch.searchsorted(fitted, fitted[-1:]).double()
+    return (below / most).clamp(max=1) if most > 0 else torch.ones_like(below)
+
+
+_WEIGHTINGS: dict[str, Callable[[Scores, Rows], Scores]] = {"scaled": _scaled, "rank": _ranked}
+WEIGHTINGS = tuple(_WEIGHTINGS)
+"""How an uncertainty becomes a weight from 0 to 1."""

@@ -71,6 +71,7 @@ def _bare(kind: Any) -> Any:
 
 VALID: Mapping[str, Sequence[str]] = {
     "select": ("pool.npz", "-k", "4", "-o", "picks.csv"),
+    "duplicates": ("pool.npz", "-o", "copies.csv"),
     "embed": ("photos", "-o", "out.safetensors", "--model", "mine:images"),
     "report": ("curves", "--output", "out"),
     "results": ("results", "--output", "out"),

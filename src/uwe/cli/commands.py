@@ -17,6 +17,7 @@ from uwe._files import expanded, write_text
 from uwe._unicode import unicode_text
 from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import wide_console
+from uwe.cli.duplicates import duplicates_command
 from uwe.cli.embed import embed_command
 from uwe.cli.options import expand, parse_seeds
 from uwe.cli.outputs import check_made
@@ -46,6 +47,7 @@ app = App(
 
 app.command(name="run")(run_command)
 app.command(name="select")(select_command)
+app.command(name="duplicates")(duplicates_command)
 app.command(name="embed")(embed_command)
 app.command(name="report")(report_command)
 app.command(name="init")(init_command)

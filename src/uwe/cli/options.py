@@ -46,6 +46,7 @@ Number = Annotated[float, Parameter(converter=_number)]
 SHORT_FORMS: Mapping[str, tuple[Any, str]] = {
     "uncertainty": (str, "Short form of --option uncertainty=NAME (strategy uwe)."),
     "selection": (str, "Short form of --option selection=NAME (strategy uwe)."),
+    "normalise": (str, "Short form of --option normalise=NAME: none, unit or standard."),
     "mc_passes": (Whole, "Short form of --option mc_passes=N (strategy bald)."),
 }
 """Options of strategies that have a flag of their own: its type and help."""

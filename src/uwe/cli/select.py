@@ -16,11 +16,8 @@ from uwe.cli.options import Whole, key_values, texts_by_name
 from uwe.cli.outputs import check_output, require_distinct
 from uwe.cli.terminals import require_standard_output, write_utf8
 from uwe.errors import InputError, require_known
-from uwe.selecting.assignment import (
-    assignment,
-    check_assignment_suffix,
-    encoded_assignment,
-)
+from uwe.selecting.assignment import assignment
+from uwe.selecting.column_files import check_columns_suffix, encoded_columns
 from uwe.selecting.files import (
     arrays_to_rank_by,
     needed_arrays,
@@ -59,6 +56,7 @@ def select_command(
     seed: Whole = 0,
     uncertainty: str | None = None,
     selection: str | None = None,
+    normalise: str | None = None,
     option: Annotated[list[str] | None, Parameter(negative=())] = None,
     task: str | None = None,
     task_option: Annotated[list[str] | None, Parameter(negative=())] = None,
@@ -95,7 +93,10 @@ def select_command(
         Measure of strategy uwe: entropy, bvsb, least_confident, margin, standard_deviation.
         Default: the pool's own uncertainty if it has one, else the first measure of the task.
     selection
-        Selection of strategy uwe: k_center, k_center_anchored, k_means_pp.
+        Selection of strategy uwe: k_center, k_center_anchored, k_means_pp, k_means_pp_anchored.
+    normalise
+        What is done to the features before rows are compared: none, unit (rows of length 1) or
+        standard (columns of mean 0 and deviation 1). Default: the strategy's own.
     option
         NAME=VALUE, an option of the strategy; may be given several times.
     task
@@ -141,7 +142,8 @@ def select_command(
     _check_outputs({"-o": output, "--html": html, "--assign": assign}, sources, images, force=force)
     _check_shown(html, images, text)
     check_further(columns or [])
-    named = {"uncertainty": uncertainty, "selection": selection, **key_values(option or [])}
+    short = {"uncertainty": uncertainty, "selection": selection, "normalise": normalise}
+    named = {**short, **key_values(option or [])}
     options = {name: value for name, value in named.items() if value is not None}
     made = find_strategy(strategy or "auto", **options)
     if task is not None:
@@ -183,7 +185,7 @@ def select_command(
     items = None if html is None else _items(rows, source, images, texts)
     table = None
     if assign is not None:
-        table = (assign, encoded_assignment(assign, assignment(picks, ids, given["features"])))
+        table = (assign, encoded_columns(assign, assignment(picks, ids, given["features"])))
     _write(output, html, rows, picks, items, table)
 
 
@@ -293,7 +295,7 @@ def _check_outputs(
     elif output is not None:
         check_suffix(output)
     if assign is not None:
-        check_assignment_suffix(assign)
+        check_columns_suffix(assign, "--assign writes")
     files = {name: path for name, path in outputs.items() if path != _STANDARD_OUTPUT}
     require_distinct(files)
     for path in files.values():

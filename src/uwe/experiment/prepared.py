@@ -226,9 +226,8 @@ def _require_identified(strategy: Strategy) -> None:
     try:
         same = find_strategy(strategy.name, **strategy.options).choose == strategy.choose
     except (InputError, TypeError):  # options that are recorded by name, such as functions
-        same = "renamed_from" not in strategy.options and strategy.options.keys() == (
-            strategy_options(strategy.name).keys()
-        )
+        known = strategy_options(strategy.name)
+        same = bool(strategy.options) and strategy.options.keys() <= known.keys()
     if not same:
         raise InputError(
             f"the strategy is named {strategy.name!r}, which is the name of another strategy; give "

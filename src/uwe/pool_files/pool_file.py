@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from uwe._arrays import as_array
-from uwe.errors import DataError, InputError, require_known
+from uwe.errors import DataError, InputError, close_matches, require_known
 from uwe.pool_files.arrays import open_npy, open_npy_folder, open_npz, open_safetensors
 from uwe.pool_files.columns import open_columns
 from uwe.pool_files.container import Container
@@ -102,8 +102,11 @@ class PoolFile:
         if self.container.table is not None:
             return self.container.table.values(name)
         if name not in self.container.names:
+            close = close_matches(name, self.container.names)
+            meant = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
             raise DataError(
-                f"{self.container.path} has no {name!r} for {flag}; its keys are {self.shown()}"
+                f"{self.container.path} has no {name!r} for {flag}{meant}; its keys are "
+                f"{self.shown()}"
             )
         found = self.container.read(name)
         is_tensor = hasattr(found, "layout")  # also of types that numpy lacks
@@ -115,6 +118,24 @@ class PoolFile:
                 f"{self.container.path}: {name} must be [n] for {flag}, not of shape {array.shape}"
             )
         return list(array.tolist())
+
+    def typed(self, name: str, flag: str) -> Any:
+        """A column of the source as an Arrow array with a type, one value a row.
+
+        Args:
+            name: as in `values`.
+            flag: the option that asks for it, for an error.
+
+        Raises:
+            DataError: as `values`; or the column mixes types, or holds lists.
+        """
+        from uwe.tables.typed import as_texts, typed_array, typed_column
+
+        if name == self.found.get("ids"):
+            return as_texts(self.container.read_ids(name))
+        if self.container.table is not None:
+            return typed_column(self.container.table, name)
+        return typed_array(self.values(name, flag), f"{self.container.path}: {name!r}")
 
     def plain_rows(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Values of some rows of a table: one number or text each, no `KEYS` and no wide blocks.

@@ -37,6 +37,7 @@ class Items:
         learn: gives what a learner takes, ``[n, ...]``; images are decoded into the folder.
         preview: what is shown of a row.
         column: gives a column of the source by its name, for tables of picks.
+        typed: gives a column of the source as an Arrow array with a type, for wishes.
         labels: the source's own labels, one a row, or None where it has none.
         preparation: of images for networks.
         block: rows of a digest.
@@ -53,6 +54,7 @@ class Items:
     learn: Callable[[Path, Progress | None], Any]
     preview: Callable[[int], Item]
     column: Callable[[str], Sequence[Any]]
+    typed: Callable[[str], Any] = field(default=lambda name: no_column(name))
     labels: Callable[[], Sequence[Any] | None] = field(default=lambda: None)
     preparation: Preparation = UNPREPARED
     block: int = 1
@@ -74,6 +76,7 @@ class Items:
                 ids=ids,
                 learn=lambda folder, progress: self.learn(folder, progress)[:n],
                 column=lambda name: self.column(name)[:n],
+                typed=lambda name: self.typed(name)[:n],
                 labels=lambda: _first(self.labels(), n),
             )
         at = _places(self.ids, ids)
@@ -86,6 +89,7 @@ class Items:
             learn=lambda folder, progress: _taken(self.learn(folder, progress), at),
             preview=lambda row: self.preview(int(at[row])),
             column=lambda name: _at(self.column(name), at),
+            typed=lambda name: self.typed(name).take(at),
             labels=lambda: _labels_of(self.labels(), at),
         )
 

@@ -15,7 +15,7 @@ from uwe import journal
 from uwe._files import remove_unfinished, write_bytes, write_text
 from uwe._json import json_value
 from uwe._random import derive_seed
-from uwe._types import Progress
+from uwe._types import BoolArray, Progress
 from uwe.errors import InputError, RunError, UweError
 from uwe.journal import Event, Queried, Trained
 from uwe.pool import Pool
@@ -262,10 +262,17 @@ def still_open(
     named = {event.facts.get("strategy", "") for event in asked}
     name = named.pop() if len(named) == 1 else strategy
     tables = [files.picks(event.cycle + 1) for event in asked]
-    picks = Picks(np.array(rows, dtype=np.int64), name, **_reasons(rows, tables))
+    drawn = _drawn_of(rows, asked)
+    picks = Picks(np.array(rows, dtype=np.int64), name, drawn=drawn, **_reasons(rows, tables))
     numbers = [event.cycle + 1 for event in asked]
     shown = [path for number in numbers for path in (files.picks(number), files.sheet(number))]
     return Batch(picks, tuple(shown), is_new=False)
+
+
+def _drawn_of(rows: Sequence[int], asked: Sequence[Queried]) -> BoolArray | None:
+    """Which rows were drawn at random because of a wish; None where no event has such rows."""
+    drawn = [event.facts["drawn"] for event in asked if "drawn" in event.facts]
+    return np.isin(rows, np.concatenate(drawn)) if drawn else None
 
 
 def _reasons(rows: Sequence[int], tables: Sequence[Path]) -> dict[str, Any]:

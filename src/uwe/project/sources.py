@@ -169,8 +169,15 @@ def _of_table(
         learn,
         preview,
         table.values,
+        partial(_typed, table),
         lambda: None if column is None else known_labels(table, column),
     )
+
+
+def _typed(table: Table, name: str) -> Any:
+    from uwe.tables.typed import typed_column
+
+    return typed_column(table, name)
 
 
 def _vectors(pool: PoolFile, path: Path, label: str | None) -> Items:
@@ -193,6 +200,7 @@ def _vectors(pool: PoolFile, path: Path, label: str | None) -> Items:
         _ready(lambda: _as_numpy(x)),
         lambda row: _shown(x[row]),
         lambda name: pool.values(name, "--with"),
+        lambda name: pool.typed(name, "a wish"),
         lambda: None if column is None else _labels_in(pool, column),
         block=1 if isinstance(ids, Names) else BLOCK,
     )

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from uwe.errors import InputError
+from uwe.selecting.column_files import Columns
 from uwe.strategies import Picks
-from uwe.tables.csv_text import csv_text, say_formulas
 
-__all__ = ["COLUMNS", "assignment", "check_assignment_suffix", "encoded_assignment"]
+__all__ = ["COLUMNS", "assignment"]
 
 COLUMNS = ("idx", "id", "pick_idx", "pick_id", "distance")
 """The columns of the table, in order."""
-
-Columns = Mapping[str, Sequence[Any]]
 
 
 def assignment(picks: Picks, ids: Sequence[str], features: Any) -> Columns:
@@ -53,47 +48,3 @@ def assignment(picks: Picks, ids: Sequence[str], features: Any) -> Columns:
         "pick_id": [ids[row] for row in picks.assigned],
         "distance": apart.tolist(),
     }
-
-
-def check_assignment_suffix(path: Path) -> None:
-    """Refuse a file whose suffix tells no format.
-
-    Raises:
-        InputError: it does not.
-    """
-    if path.suffix.lower() not in _FORMATS:
-        raise InputError(
-            f"the format of {path} is not known; --assign writes {', '.join(_FORMATS)}"
-        )
-
-
-def encoded_assignment(path: Path, columns: Columns) -> bytes:
-    """The table in the format of the file's suffix, to be written."""
-    check_assignment_suffix(path)
-    return _FORMATS[path.suffix.lower()](columns)
-
-
-def _csv(columns: Columns) -> bytes:
-    say_formulas("id", columns["id"])
-    return csv_text(tuple(columns), zip(*columns.values(), strict=True)).encode()
-
-
-def _json_lines(columns: Columns) -> bytes:
-    rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-
-
-def _parquet(columns: Columns) -> bytes:
-    import pyarrow as arrow
-    import pyarrow.parquet as parquet
-
-    sink = io.BytesIO()
-    parquet.write_table(arrow.table({name: list(of) for name, of in columns.items()}), sink)
-    return sink.getvalue()
-
-
-_FORMATS: dict[str, Callable[[Columns], bytes]] = {
-    ".csv": _csv,
-    ".jsonl": _json_lines,
-    ".parquet": _parquet,
-}

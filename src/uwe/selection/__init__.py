@@ -2,15 +2,21 @@
 
 from uwe.selection._plan import Plan, plan_selection
 from uwe.selection.certificate import certify
+from uwe.selection.duplicates import Duplicates, duplicates
 from uwe.selection.herd import herd
 from uwe.selection.k_center import k_center
 from uwe.selection.k_means_pp import k_means_pp
+from uwe.selection.proximity import closer_than, first_apart
 from uwe.selection.top_k import top_k
 from uwe.selection.uniform import uniform
 
 __all__ = [
+    "Duplicates",
     "Plan",
     "certify",
+    "closer_than",
+    "duplicates",
+    "first_apart",
     "herd",
     "k_center",
     "k_means_pp",

@@ -1,12 +1,10 @@
 """Strategies: which rows to label next, as values that answer a `Question` with `Picks`.
 
-`auto`, `badge`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `margin`, `maxherding`,
-`probcover`, `random`, `typiclust`, `uherding` and `uwe` make the built-in strategies. `ranked`,
-`spread`, `covered` and `drawn` compose others; `prefilter`, `mix`, `switch` and `per_class` combine
-strategies. Names and values are accepted alike. torch is imported when a strategy is asked, not
-before.
-
-`wished` puts `Wishes` on any strategy.
+`auto`, `badge`, `bait`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `margin`,
+`maxherding`, `probcover`, `random`, `typiclust`, `uherding` and `uwe` make the built-in strategies.
+`ranked`, `spread`, `covered` and `drawn` compose others; `prefilter`, `mix`, `switch` and
+`per_class` combine strategies; `wished` puts `Wishes` on any. Names and values are accepted alike.
+torch is imported when a strategy is asked, not before.
 """
 
 from __future__ import annotations
@@ -32,6 +30,7 @@ from uwe.strategies.baseline import random
 from uwe.strategies.combine import mix, per_class, prefilter, switch
 from uwe.strategies.coverage import maxherding, probcover, uherding
 from uwe.strategies.covering import coreset, uwe, weighed_by
+from uwe.strategies.fisher import bait
 from uwe.strategies.gradients import badge
 from uwe.strategies.information import bald
 from uwe.strategies.radius import RADIUS_RULES, Radius, coverage_radius
@@ -54,6 +53,7 @@ __all__ = [
     "as_strategy",
     "auto",
     "badge",
+    "bait",
     "bald",
     "bvsb",
     "coreset",

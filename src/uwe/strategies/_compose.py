@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from uwe import embedding as embeddings
 from uwe._clock import Clock
-from uwe._types import Rows, Scores
+from uwe._random import derive_seed
+from uwe._types import FloatArray, Rows, Scores
 from uwe.errors import InputError, from_own, require_known
 from uwe.strategies._kernels import KERNELS, Kernel
 from uwe.strategies._naming import name_of
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
-from uwe.strategies._strategy import Strategy
+from uwe.strategies._strategy import Choose, Strategy
+from uwe.strategies._weighing import KEPT_BY_WEIGHT, Times, drawn_by
 from uwe.tasks import Task, measures_by_name
 from uwe.uncertainty import (
     MEASURES,
@@ -55,6 +57,7 @@ Represent: TypeAlias = "Callable[[Predictions, Rows], Represented]"
 
 _COPIED = 2**26  # numbers that are copied, at most, to leave some rows out
 _LOGITS = Needs({"logits"})
+_MULTIPLIED = "each row's uncertainty is multiplied by its weight"
 
 
 EMBEDDINGS: dict[str, tuple[Represent, Needs]] = {
@@ -224,18 +227,26 @@ class Given:
 
 @dataclass(frozen=True)
 class Spread:
-    """Picks of a kernel on an embedding; made by `spread`."""
+    """Picks of a kernel on an embedding; made by `spread`.
+
+    Attributes:
+        represent: the embedding.
+        kernel: picks among its rows.
+        anchored: whether the labelled rows and the rows that are taken are first centres.
+        follows: whether the rows that are taken are first centres, even where not ``anchored``.
+    """
 
     represent: Represent
     kernel: Kernel
     anchored: bool
+    follows: bool = False
 
     def __call__(self, question: Question, k: int) -> Picks:
         """Pick k rows."""
         clock = Clock()
-        candidates, known = question.candidates, question.anchors
+        candidates, known = question.candidates, self._anchors(question)
         represented = represented_by(self.represent, question)
-        anchors = _take(represented, known) if self.anchored and len(known) else None
+        anchors = _take(represented, known) if len(known) else None
         points = _take(represented, candidates)
         clock.lap("representation")
         with from_own(self.kernel, f"kernel {name_of(self.kernel)}"):
@@ -244,6 +255,29 @@ class Spread:
             )
         clock.lap("selection")
         return Picks(_mapped(candidates, at, self.kernel), seconds=clock.seconds)
+
+    def _anchors(self, question: Question) -> Rows:
+        if self.anchored:
+            return question.anchors
+        taken = question.taken if self.follows else None
+        return np.empty(0, dtype=np.int64) if taken is None else np.unique(taken)
+
+    def continuing(self) -> Spread:
+        """The same, keeping away from rows that are taken."""
+        return replace(self, follows=True)
+
+    @property
+    def weight_rule(self) -> str:
+        """What weights do, as a clause."""
+        by_measure = isinstance(self.represent, embeddings.Weighted)
+        return _MULTIPLIED if by_measure else KEPT_BY_WEIGHT
+
+    def weighted_by(self, weights: FloatArray) -> Spread | None:
+        """The same with the uncertainty multiplied by weights; None where none is used."""
+        if not isinstance(self.represent, embeddings.Weighted):
+            return None
+        times = Times(self.represent.measure, weights)
+        return replace(self, represent=replace(self.represent, measure=times))
 
 
 def represented_by(represent: Represent, question: Question) -> Represented:
@@ -268,6 +302,11 @@ def represented_by(represent: Represent, question: Question) -> Represented:
 @dataclass(frozen=True)
 class _Ranked:
     measure: Measure
+    weight_rule: ClassVar[str] = _MULTIPLIED
+
+    def weighted_by(self, weights: FloatArray) -> Choose:
+        """Ranked by the measure times the weights."""
+        return _Ranked(Times(self.measure, weights))
 
     def __call__(self, question: Question, k: int) -> Picks:
         from uwe.selection import top_k
@@ -282,11 +321,32 @@ class _Ranked:
 
 @dataclass(frozen=True)
 class _Drawn:
+    weight_rule: ClassVar[str] = "rows are drawn in proportion to their weights"
+
+    def weighted_by(self, weights: FloatArray) -> Choose:
+        """Drawn one after another in proportion to the weights of the rows that are left."""
+        return _DrawnByWeight(weights)
+
     def __call__(self, question: Question, k: int) -> Picks:
         from uwe.selection import uniform
 
         candidates = question.candidates
         return Picks(candidates[uniform(len(candidates), k, seed=question.seed)])
+
+
+@dataclass(frozen=True, eq=False)
+class _DrawnByWeight:
+    weights: FloatArray
+    weight_rule: ClassVar[str] = _Drawn.weight_rule
+
+    def weighted_by(self, weights: FloatArray) -> Choose:
+        """Drawn by the product of the weights."""
+        return _DrawnByWeight(self.weights * weights)
+
+    def __call__(self, question: Question, k: int) -> Picks:
+        candidates = question.candidates
+        at = drawn_by(self.weights[candidates], derive_seed(question.seed, 0, "weight"))
+        return Picks(candidates[at[:k]])
 
 
 def embedding_of(embedding: str | Represent) -> tuple[Represent, Needs]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -14,7 +14,7 @@ from uwe._types import BoolArray, FloatArray, IntArray, Rows
 from uwe.errors import InputError
 from uwe.tables import PICK_COLUMNS
 
-__all__ = ["Picks"]
+__all__ = ["Picks", "joined"]
 
 _SHOWN = 3  # rows in a line
 _LISTED = 20  # rows in a table of a notebook
@@ -220,6 +220,44 @@ class Picks:
                 f"the index has {length:,} entries, but row {int(self.rows.max()):,} is a pick; "
                 "give one entry for each row of the pool"
             )
+
+
+def joined(answers: Sequence[Picks], order: IntArray | None = None) -> Picks:
+    """The picks of several answers, one after another or in an order.
+
+    >>> joined([Picks(np.array([4])), Picks(np.array([2]))], np.array([1, 0])).rows.tolist()
+    [2, 4]
+    """
+    rows = np.concatenate([np.empty(0, dtype=np.int64), *(picks.rows for picks in answers)])
+    names = {name for picks in answers for name in picks.seconds}
+    seconds = {name: sum(picks.seconds.get(name, 0.0) for picks in answers) for name in names}
+    notes = tuple(note for picks in answers for note in picks.notes)
+    drawn = _marks(answers)
+    if order is not None:
+        rows, drawn = rows[order], None if drawn is None else drawn[order]
+    return Picks(rows, seconds=seconds, drawn=drawn, notes=notes, facts=_joined_facts(answers))
+
+
+def _joined_facts(answers: Sequence[Picks]) -> dict[str, Any]:
+    """The facts of all parts; where parts differ, under the name of the part, too."""
+    facts: dict[str, Any] = {}
+    for picks in answers:
+        for name, value in picks.facts.items():
+            own = name if facts.get(name, value) == value else f"{picks.strategy}_{name}"
+            facts.setdefault(own, value)
+    return facts
+
+
+def _marks(answers: Sequence[Picks]) -> BoolArray | None:
+    if all(picks.drawn is None for picks in answers):
+        return None
+    none = [np.zeros(len(picks), dtype=np.bool_) for picks in answers]
+    return np.concatenate(
+        [
+            empty if picks.drawn is None else picks.drawn
+            for picks, empty in zip(answers, none, strict=True)
+        ]
+    )
 
 
 _KINDS = {int: "Int64", float: "float64", str: "object"}

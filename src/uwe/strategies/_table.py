@@ -20,6 +20,7 @@ from uwe.strategies._strategy import Strategy
 
 __all__ = [
     "StrategyFactory",
+    "added_options",
     "as_strategy",
     "describe_strategy",
     "find_strategy",
@@ -33,6 +34,7 @@ StrategyFactory: TypeAlias = Callable[..., Strategy]
 P = ParamSpec("P")
 
 _OWN = "uwe.strategies:"
+_ADDED = "added_options"  # attribute of a function that makes a strategy
 
 
 def strategy_factory(make: Callable[P, Strategy]) -> Callable[P, Strategy]:
@@ -50,9 +52,33 @@ def strategy_factory(make: Callable[P, Strategy]) -> Callable[P, Strategy]:
     def filled(*args: P.args, **options: P.kwargs) -> Strategy:
         bound = inspect.signature(make).bind(*args, **options)
         bound.apply_defaults()
-        return replace(make(*args, **options), name=make.__name__, options=bound.arguments)
+        told = _recorded(make, bound.arguments)
+        return replace(make(*args, **options), name=make.__name__, options=told)
 
     return filled
+
+
+def added_options(*names: str) -> Callable[[Callable[P, Strategy]], Callable[P, Strategy]]:
+    """Mark options that earlier versions lacked; at their default they are not recorded.
+
+    A run of an earlier version thus goes on, and is pooled with runs of today.
+    """
+
+    def marked(make: Callable[P, Strategy]) -> Callable[P, Strategy]:
+        setattr(make, _ADDED, names)
+        return make
+
+    return marked
+
+
+def _recorded(make: StrategyFactory, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options without those that were added later and are at their default."""
+    added, parameters = getattr(make, _ADDED, ()), inspect.signature(make).parameters
+    return {
+        name: value
+        for name, value in options.items()
+        if name not in added or value != parameters[name].default
+    }
 
 
 def find_strategy(name: str, /, **options: Any) -> Strategy:
@@ -80,7 +106,7 @@ def find_strategy(name: str, /, **options: Any) -> Strategy:
             f"strategy {name} is broken: {factory.__module__}.{factory.__qualname__} must return "
             f"a Strategy, not an object of type {type(made).__name__}"
         )
-    return replace(made, name=name, options=given)
+    return replace(made, name=name, options=_recorded(factory, given))
 
 
 def as_strategy(strategy: str | Strategy, options: Mapping[str, Any] | None = None) -> Strategy:
@@ -128,8 +154,8 @@ def strategy_names() -> list[str]:
 def strategy_options(name: str) -> dict[str, Any]:
     """The options of a strategy and their defaults.
 
-    >>> strategy_options("uwe")
-    {'uncertainty': None, 'selection': 'k_center'}
+    >>> strategy_options("bald")
+    {'mc_passes': 5}
     """
     parameters = inspect.signature(_factory(name)).parameters.values()
     return {parameter.name: parameter.default for parameter in parameters}

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
 from uwe._random import derive_seed
-from uwe._types import IntArray, Rows
+from uwe._types import FloatArray, IntArray, Rows
 from uwe.errors import InputError
 from uwe.strategies._compose import find_measure, needs_of, scores_of
-from uwe.strategies._picks import Picks
+from uwe.strategies._picks import Picks, joined
 from uwe.strategies._question import Needs, Question
 from uwe.strategies._shares import balanced, exact_share, rounded, shifted
-from uwe.strategies._strategy import Strategy
+from uwe.strategies._strategy import Choose, Strategy
 from uwe.strategies._table import as_strategy
+from uwe.strategies._weighing import Times, continuing
 from uwe.tasks import Task
 from uwe.uncertainty import Measure
 
@@ -192,6 +193,16 @@ class _Prefilter:
     share: Fraction
     then: Strategy
 
+    weight_rule: ClassVar[str] = "the uncertainty that filters is multiplied by the weight"
+
+    def weighted_by(self, weights: FloatArray) -> Choose:
+        """Filtered by the measure times the weights."""
+        return replace(self, measure=Times(self.measure, weights))
+
+    def continuing(self) -> Choose:
+        """The part keeps away from rows that are taken."""
+        return replace(self, then=continuing(self.then))
+
     def __call__(self, question: Question, k: int) -> Picks:
         from uwe.selection import top_k
 
@@ -206,8 +217,12 @@ class _Mix:
     parts: tuple[Strategy, ...]
     shares: tuple[Fraction, ...]
 
+    def with_parts(self, change: Callable[[Strategy], Strategy]) -> Choose:
+        """The same with each strategy changed."""
+        return replace(self, parts=tuple(change(part) for part in self.parts))
+
     def __call__(self, question: Question, k: int) -> Picks:
-        return _joined(_in_turn(question, self.parts, rounded(self.shares, k)))
+        return joined(_in_turn(question, self.parts, rounded(self.shares, k)))
 
 
 @dataclass(frozen=True)
@@ -215,6 +230,10 @@ class _Switch:
     first: Strategy
     until: int
     then: Strategy
+
+    def with_parts(self, change: Callable[[Strategy], Strategy]) -> Choose:
+        """The same with each strategy changed."""
+        return replace(self, first=change(self.first), then=change(self.then))
 
     def __call__(self, question: Question, k: int) -> Picks:
         early = len(question.pool.labelled) < self.until
@@ -225,6 +244,10 @@ class _Switch:
 class _PerClass:
     strategy: Strategy
 
+    def with_parts(self, change: Callable[[Strategy], Strategy]) -> Choose:
+        """The same with the strategy changed."""
+        return replace(self, strategy=change(self.strategy))
+
     def __call__(self, question: Question, k: int) -> Picks:
         candidates = question.candidates
         predicted = question.predictions.predicted()[candidates]
@@ -233,7 +256,7 @@ class _PerClass:
         among = [candidates[predicted == number] for number in classes]
         answers = _in_turn(question, [self.strategy] * len(classes), counts, among)
         order = np.concatenate([np.arange(len(picks)) for picks in answers])
-        return _joined(answers, np.argsort(order, kind="stable"))
+        return joined(answers, np.argsort(order, kind="stable"))
 
 
 def _in_turn(
@@ -261,24 +284,6 @@ def _in_turn(
         question = question.after(picks.rows)
         done += count
     return answers
-
-
-def _joined(answers: Sequence[Picks], order: IntArray | None = None) -> Picks:
-    rows = np.concatenate([picks.rows for picks in answers])
-    names = {name for picks in answers for name in picks.seconds}
-    seconds = {name: sum(picks.seconds.get(name, 0.0) for picks in answers) for name in names}
-    facts = _joined_facts(answers)
-    return Picks(rows if order is None else rows[order], seconds=seconds, facts=facts)
-
-
-def _joined_facts(answers: Sequence[Picks]) -> dict[str, Any]:
-    """The facts of all parts; where parts differ, under the name of the part, too."""
-    facts: dict[str, Any] = {}
-    for picks in answers:
-        for name, value in picks.facts.items():
-            own = name if facts.get(name, value) == value else f"{picks.strategy}_{name}"
-            facts.setdefault(own, value)
-    return facts
 
 
 def _needs(parts: Sequence[Strategy]) -> Needs:

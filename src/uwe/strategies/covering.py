@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Literal, NoReturn
 
-from uwe.embedding import weighted
+from uwe.embedding import Weighted, normalised, weighted
 from uwe.errors import InputError, require_known
-from uwe.strategies._compose import Spread, find_measure, needs_of, spread
+from uwe.strategies._compose import Given, Spread, find_measure, needs_of, spread
 from uwe.strategies._covered import Covered
 from uwe.strategies._question import Needs
 from uwe.strategies._strategy import Strategy
-from uwe.strategies._table import strategy_factory
+from uwe.strategies._table import added_options, strategy_factory
 from uwe.tasks import Task
-from uwe.uncertainty import Measure
+from uwe.uncertainty import Measure, Tempered, tempered
 
 __all__ = ["coreset", "uwe", "weighed_by"]
 
@@ -22,6 +22,7 @@ _SELECTIONS: dict[str, tuple[str, bool]] = {
     "k_center": ("k_center", False),
     "k_center_anchored": ("k_center", True),
     "k_means_pp": ("k_means_pp", False),
+    "k_means_pp_anchored": ("k_means_pp", True),
 }
 
 
@@ -36,12 +37,19 @@ def coreset() -> Strategy:
 
 
 @strategy_factory
+@added_options("normalise", "weighting", "power", "temperature")
 def uwe(
     *,
     uncertainty: Literal["entropy", "bvsb", "least_confident", "margin", "standard_deviation"]
     | Measure
     | None = None,
-    selection: Literal["k_center", "k_center_anchored", "k_means_pp"] = "k_center",
+    selection: Literal[
+        "k_center", "k_center_anchored", "k_means_pp", "k_means_pp_anchored"
+    ] = "k_center",
+    normalise: Literal["none", "unit", "standard"] = "none",
+    weighting: Literal["scaled", "rank"] = "scaled",
+    power: float = 1.0,
+    temperature: float = 1.0,
 ) -> Strategy:
     """Uncertainty-weighted embeddings, then greedy k-center: uncertain and diverse at once.
 
@@ -51,26 +59,62 @@ def uwe(
             whose attribute ``needs``, if any, says what it reads. Default: the task's first measure
             (entropy; mean binary entropy; standard deviation).
         selection: ``k_center`` among the unlabelled rows, ``k_center_anchored`` with the labelled
-            rows as first centres, or ``k_means_pp`` (D² sampling).
+            rows as first centres, ``k_means_pp`` (D² sampling), or ``k_means_pp_anchored``.
+        normalise: what is done to the features before they are weighted: ``none``, ``unit`` (rows
+            of length 1) or ``standard`` (columns of mean 0 and deviation 1).
+        weighting: ``scaled`` (the measure from 0 for the least uncertain candidate to 1), or
+            ``rank`` (the share of the candidates that are less uncertain).
+        power: of the weight; 0 is no weight, and what is above 1 favours uncertain rows.
+        temperature: what the logits are divided by before the measure is taken.
 
     Source: He, Cai, Liao, Foo, "Hybrid Active Learning with Uncertainty-Weighted Embeddings",
     TMLR 2024.
     """
     kernel, anchored = _SELECTIONS[require_known(str(selection), _SELECTIONS, "selection")]
     measure, name = find_measure("entropy" if uncertainty is None else uncertainty)
-    made = spread(weighted(measure), kernel, anchored=anchored)
+    member = _Member(kernel, anchored, str(normalise), str(weighting), power, temperature)
+    made = member.weighed_by(measure, needs_of(measure))
     if uncertainty is not None and not isinstance(uncertainty, str):
         return replace(made, measure_name="uncertainty")
-    adapt = partial(_weighed_for, uncertainty, kernel, anchored)
-    return replace(made, measure_name=name, adapt=adapt)
+    return replace(made, measure_name=name, adapt=partial(_weighed_for, uncertainty, member))
 
 
-def _weighed_for(uncertainty: str | None, kernel: str, anchored: bool, task: Task) -> Strategy:
+@dataclass(frozen=True)
+class _Member:
+    """One of the family, but for the measure."""
+
+    kernel: str
+    anchored: bool
+    normalise: str
+    weighting: str
+    power: float
+    temperature: float
+
+    def weighed_by(self, measure: Measure, needs: Needs) -> Strategy:
+        if self.temperature != 1 and isinstance(measure, Given):
+            _refuse_temperature("an uncertainty of your own has none", self.temperature)
+        embedding = weighted(
+            tempered(measure, self.temperature),
+            of=normalised(self.normalise),
+            weighting=self.weighting,
+            power=self.power,
+        )
+        needed = needs | Needs(features=True)
+        return spread(embedding, self.kernel, anchored=self.anchored, needs=needed)
+
+
+def _weighed_for(uncertainty: str | None, member: _Member, task: Task) -> Strategy:
     name = task.default_measure if uncertainty is None else uncertainty
     measure = task.measure(name)
-    needs = needs_of(measure, task) | Needs(features=True)
-    made = spread(weighted(measure), kernel, anchored=anchored, needs=needs)
+    if member.temperature != 1 and not any("logits" in output for output in task.outputs):
+        _refuse_temperature("its outputs are none", member.temperature)
+    made = member.weighed_by(measure, needs_of(measure, task))
     return replace(made, measure_name=name, options={"uncertainty": name})
+
+
+def _refuse_temperature(reason: str, temperature: float | str) -> NoReturn:
+    shown = temperature if isinstance(temperature, str) else f"{temperature:g}"
+    raise InputError(f"temperature {shown} divides logits, and {reason}; leave temperature out")
 
 
 def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
@@ -85,11 +129,6 @@ def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
             f"strategy {strategy.name} ranks by a measure of its own and does not use an "
             "uncertainty of yours; leave it out, or choose strategy uwe"
         )
-    reweighed: Spread | Covered = (
-        replace(choose, represent=weighted(measure))
-        if isinstance(choose, Spread)
-        else replace(choose, weight=measure)
-    )
     if strategy.options.get("uncertainty") is not None:
         raise InputError(
             f"an uncertainty of your own is given, and strategy {strategy.name} has the measure "
@@ -97,10 +136,23 @@ def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
         )
     return replace(
         strategy,
-        choose=reweighed,
+        choose=_remeasured(choose, measure),
         needs=needs_of(measure) | Needs(features=True),
         options={**strategy.options, "uncertainty": measure},
         measure=measure,
         measure_name="uncertainty",
         adapt=None,
     )
+
+
+def _remeasured(choose: Spread | Covered, measure: Measure) -> Spread | Covered:
+    none = "an uncertainty of your own has none"
+    if isinstance(choose, Covered):
+        if choose.temperature != 1:
+            _refuse_temperature(none, choose.temperature)
+        return replace(choose, weight=measure)
+    represent = choose.represent
+    assert isinstance(represent, Weighted)  # what is_measured says of a Spread
+    if isinstance(represent.measure, Tempered):
+        _refuse_temperature(none, represent.measure.temperature)
+    return replace(choose, represent=replace(represent, measure=measure))
