@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from uwe._clock import Clock
 from uwe._random import derive_seed
-from uwe._types import FloatArray, Rows
+from uwe._types import FloatArray, Rows, Scores
 from uwe.errors import InputError, require_known
 from uwe.strategies._compose import (
     Represent,
@@ -24,6 +24,7 @@ from uwe.strategies._naming import name_of
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
 from uwe.strategies._strategy import Strategy
+from uwe.strategies._weighing import Times
 from uwe.strategies.radius import (
     DEFAULT_RULE,
     RADIUS_RULES,
@@ -36,6 +37,7 @@ from uwe.uncertainty import Measure, entropy, tempered
 
 if TYPE_CHECKING:
     from uwe.points import Points
+    from uwe.predictions import Predictions
 
 __all__ = ["COVERAGES", "Covered", "FindRadius", "covered"]
 
@@ -113,6 +115,13 @@ class Covered:
     kernel: str
     radius: FindRadius
     temperature: float | str = 1.0
+    weight_rule: ClassVar[str] = "how much a row's coverage counts is multiplied by its weight"
+
+    def weighted_by(self, weights: FloatArray) -> Covered:
+        """The same with rows that count in proportion to weights."""
+        if self.weight is None:
+            return replace(self, weight=_Fixed(weights), temperature=1.0)
+        return replace(self, weight=Times(self.weight, weights))
 
     def __call__(self, question: Question, k: int) -> Picks:
         """Pick k rows."""
@@ -186,6 +195,18 @@ def _checked(temperature: float | str) -> float | str:
         return require_known(temperature, [_FIT], "temperature")
     tempered(entropy, temperature)
     return float(temperature)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fixed:
+    """A measure that is the same for all predictions."""
+
+    weights: FloatArray
+
+    def __call__(self, predictions: Predictions, /) -> Scores:  # noqa: ARG002 (a Measure)
+        import torch
+
+        return torch.from_numpy(self.weights)
 
 
 @dataclass(frozen=True)
