@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -39,6 +40,7 @@ class Wishes:
         radius: the distance, between rows of unit length, at which the similarity to an example has
             fallen to 1/e. None: the median distance from a row to the nearest different one.
         random_share: this share of the picks, from 0 to 1, is drawn at random, and marked.
+        words: how a wish was worded, by its name, such as a condition; for the record.
 
     Raises:
         InputError: a number is out of its range, or an array is of another shape.
@@ -56,6 +58,7 @@ class Wishes:
     unlike: Any = None
     radius: float | None = None
     random_share: float = 0.0
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in _ROWS:
@@ -114,9 +117,9 @@ class Wishes:
         Raises:
             InputError: a wish needs features or predicted classes, and there are none.
         """
-        for wish, field in self.reads.items():
-            if field not in known:
-                what = {"features": "features", "logits": "predicted classes"}[field]
+        for wish, read in self.reads.items():
+            if read not in known:
+                what = {"features": "features", "logits": "predicted classes"}[read]
                 raise InputError(f"{wish} needs {what}, and there are none{advice}")
 
     def rows(self, name: str, n: int) -> Rows | None:
@@ -139,12 +142,15 @@ class Wishes:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """What is wished, in the types of JSON; of more than 20 values, their number and digest."""
-        return {
-            field.name: _recorded(getattr(self, field.name))
-            for field in fields(self)
-            if not _is_default(getattr(self, field.name), field.default)
+        """What is wished, in the types of JSON: words or numbers of rows instead of the rows."""
+        given = {of.name: getattr(self, of.name) for of in fields(self) if of.name != "words"}
+        defaults = {of.name: of.default for of in fields(self)}
+        found = {
+            name: _recorded(value)
+            for name, value in given.items()
+            if not _is_default(value, defaults[name])
         }
+        return {name: self.words.get(name, value) for name, value in found.items()}
 
 
 def _recorded(value: Any) -> Any:
