@@ -204,3 +204,9 @@ def test_a_wished_strategy_is_a_strategy() -> None:
     part = uwe.strategies.wished(random(), uwe.Wishes(where=range(10)))
     picks = uwe.select(X, 6, probs=PROBS, strategy=uwe.strategies.mix({"entropy": 0.5, part: 0.5}))
     assert (picks.rows[3:] < 10).all()
+
+
+def test_an_uncertainty_of_ones_own_is_not_listed_among_options() -> None:
+    """A pool of a million rows must not become a million options."""
+    made = uwe.strategies.ranked(uwe.strategies.Given(np.zeros(10**6)))
+    assert made.options["measure"] == {"kind": "given", "rows": 10**6}

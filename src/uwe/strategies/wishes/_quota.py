@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -76,10 +77,15 @@ class Quota:
         """Whether the groups are the predicted classes."""
         return isinstance(self.groups, str)
 
+    @cached_property
+    def texts(self) -> list[str | None]:
+        """The group of each row as text, None where a row has none; of no use for classes."""
+        return _texts(self.groups)
+
     @property
     def record(self) -> dict[str, Any]:
         """What the quota is, in the types of JSON; of the groups, their number and digest."""
-        groups = {} if self.is_predicted else {"groups": digested(_texts(self.groups))}
+        groups = {} if self.is_predicted else {"groups": digested(self.texts)}
         return {"over": self.name, "shares": self.shares, **groups}
 
 
@@ -119,7 +125,7 @@ def grouped(quota: Quota, question: Question) -> Groups:
         classes = question.task.classes if question.task is not None else ()
         names = [classes[at] if at < len(classes) else str(at) for at in range(logits.shape[1])]
         return Groups(tuple(names), question.predictions.predicted())
-    texts = _texts(quota.groups)
+    texts = quota.texts
     if len(texts) != n:
         raise InputError(
             f"the quota has a {quota.name} for {len(texts):,} rows, but the pool has {n:,} rows; "
@@ -188,10 +194,10 @@ def digested(values: Sequence[str | None] | np.ndarray[Any, Any]) -> dict[str, A
 
 
 def _texts(groups: Any) -> list[str | None]:
-    """The group of each row as text."""
     listed = getattr(groups, "tolist", None)
     values = listed() if callable(listed) else list(groups)
-    return [group_text(value) for value in values]
+    plain = {value: group_text(value) for value in {each for each in values if type(each) is str}}
+    return [plain[each] if type(each) is str else group_text(each) for each in values]
 
 
 def _shares_of(quota: Quota, groups: Groups, eligible: Rows) -> list[Fraction]:
