@@ -20,7 +20,11 @@ from uwe.selecting import reasons
 from uwe.strategies import Picks, Question, _compose, find_strategy
 from uwe.tables import PICK_COLUMNS
 
-BUILT_IN = ["uwe", "random", "entropy", "bvsb", "least_confident", "coreset", "badge", "bald"]
+BUILT_IN = [
+    "uwe", "random", "entropy", "bvsb", "least_confident", "margin", "coreset", "badge", "bald",
+    "maxherding", "uherding", "typiclust",
+]  # fmt: skip
+ON_FEATURES = ("coreset", "maxherding", "typiclust")
 
 
 def pool(n: int = 60, d: int = 7, c: int = 4, seed: int = 0) -> dict[str, np.ndarray]:
@@ -38,7 +42,9 @@ def pool(n: int = 60, d: int = 7, c: int = 4, seed: int = 0) -> dict[str, np.nda
 
 def needed(strategy: str, data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What a strategy has to be given, as keywords; features aside."""
-    names = {"random": (), "coreset": (), "bald": ("mc_probs",)}.get(strategy, ("probs",))
+    names = {
+        "random": (), "bald": ("mc_probs",), **dict.fromkeys(ON_FEATURES, ()),
+    }.get(strategy, ("probs",))  # fmt: skip
     return {name: data[name] for name in names}
 
 
@@ -63,7 +69,7 @@ def test_only_what_a_strategy_needs_is_asked_for(strategy: str) -> None:
     """With nothing but what it needs every strategy picks; without, it names what it lacks."""
     data = pool()
     given_ = needed(strategy, data)
-    uses_features = strategy in ("uwe", "coreset", "badge")
+    uses_features = strategy in ("uwe", "badge", "uherding", *ON_FEATURES)
     features = data["features"] if uses_features else None
     mask = np.zeros(60, dtype=bool)
     picks = uwe.select(features, 5, strategy=strategy, labelled=mask, **given_)

@@ -78,7 +78,11 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
         None,
         "NAME=VALUE, a parameter of the scikit-learn class or of your factory.",
     ),
-    "strategy": (str, "uwe", "A name of `uwe list strategies`."),
+    "strategy": (
+        str | None,
+        None,
+        "A name of `uwe list strategies`. Default: auto; that of a project that is there.",
+    ),
     "option": (list[str] | None, None, "NAME=VALUE, an option of the strategy."),
     "seed": (Whole, 1, "Seed of every draw."),
     "answers": (Whole, 1, "How many people must answer a row before its label counts."),
@@ -107,11 +111,12 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
     if not source.exists():
         raise DataError(f"{source} does not exist; SOURCE is a folder of images, a table or a pool")
     options = key_values(given.get("option") or [])
-    find_strategy(given.get("strategy", "uwe"), **options)
+    is_new = not ProjectFiles(expanded(project)).settings.is_file()
+    if is_new or given.get("strategy") is not None:
+        find_strategy(given.get("strategy") or "auto", **options)
     require_known(given.get("task", "classification"), task_names(), "task")
     network = {name: given[name] for name in vars(NetworkOptions()) if name in given}
     network = changed(NetworkOptions(**network))
-    is_new = not ProjectFiles(expanded(project)).settings.is_file()
     model, parameters = _default_model(source, given)
     if given.get("model") is not None:
         model, parameters = given["model"], {}
@@ -131,7 +136,7 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
             project,
             source,
             model,
-            strategy=given.get("strategy", "uwe"),
+            strategy=given.get("strategy"),
             task=given.get("task", "classification"),
             classes=classes,
             labels=labels,

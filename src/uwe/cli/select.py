@@ -87,7 +87,7 @@ def select_command(
     k
         How many rows to pick.
     strategy
-        A name of `uwe list strategies`. Default: uwe; for a pool that holds an uncertainty, or
+        A name of `uwe list strategies`. Default: auto; for a pool that holds an uncertainty, or
         numbers with a variance, and no features, the most uncertain rows.
     output
         A file .csv, .jsonl, .parquet or .txt (ids); - is standard output, as CSV.
@@ -151,7 +151,7 @@ def select_command(
     short = {"uncertainty": uncertainty, "selection": selection, "normalise": normalise}
     named = {**short, **key_values(option or [])}
     options = {name: value for name, value in named.items() if value is not None}
-    made = find_strategy(strategy or "uwe", **options)
+    made = find_strategy(strategy or "auto", **options)
     if task is not None:
         require_known(task, task_names(), "task")
 
@@ -170,7 +170,7 @@ def select_command(
     if ranked_by is not None:
         given = ranked_by
     else:
-        strategy = strategy or "uwe"
+        strategy = strategy or "auto"
         given = needed_arrays(source, strategy, made.for_task(learnt), options)
         given["task"] = learnt
     if assign is not None and given["features"] is None:

@@ -49,6 +49,7 @@ __all__ = ["Project"]
 log = logging.getLogger("uwe")
 
 _PERSON = "annotator"
+_DEFAULT = "auto"  # strategy of a new project
 _MORE = ("label", "text", "embed", "image_size", "encoding", "model_options", "network", "options",
          "task_options")  # fmt: skip
 """The fields of the settings that are given by keyword alone."""
@@ -66,7 +67,7 @@ class Project:
             images, a table, or a pool with embeddings.
         learner: the name of a model, a classifier or regressor of scikit-learn, a function that
             makes a network, or an object with fit and predict.
-        strategy: a name or a value.
+        strategy: a name or a value; None: that of the project that is there, or ``auto``.
         task: a name or a value.
         classes: names of the classes, for a task that is given by name.
         labels: what is labelled already: a mapping from id to label, or `Answer`; by default the
@@ -99,7 +100,7 @@ class Project:
         pool: Any,
         learner: Any = "sklearn:logistic",
         *,
-        strategy: str | Strategy = "uwe",
+        strategy: str | Strategy | None = None,
         task: str | Task = "classification",
         classes: Sequence[str] = (),
         labels: Mapping[str, Any] | Sequence[Answer] | None = None,
@@ -113,6 +114,9 @@ class Project:
         files = ProjectFiles(expanded(folder))
         is_path = isinstance(pool, str | Path)
         task = task if isinstance(task, str) else as_task(task)
+        options = more.pop("options", {})
+        if strategy is None:
+            strategy, options = _recorded(files, options)
         strategy = strategy if isinstance(strategy, str) else as_strategy(strategy)
         settings = ProjectSettings(
             source=str(expanded(pool).resolve()) if is_path else "",
@@ -121,7 +125,7 @@ class Project:
             task_options=more.pop("task_options", {}) if isinstance(task, str) else task.options,
             model=model_name(learner),
             strategy=strategy if isinstance(strategy, str) else strategy.name,
-            options=_options_of(strategy, more.pop("options", {})),
+            options=_options_of(strategy, options),
             seed=seed,
             answers=answers_per_row,
             **more,
@@ -461,6 +465,14 @@ class Project:
 def _strategy_of(given: str | Strategy, settings: ProjectSettings, task: Task) -> Strategy:
     options = settings.options if isinstance(given, str) else None
     return as_strategy(given, options).for_task(task)
+
+
+def _recorded(files: ProjectFiles, options: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The strategy of the project that is there, with its options unless others are given."""
+    if not files.settings.is_file():
+        return _DEFAULT, options
+    there = read_settings(files.settings)
+    return there.strategy, options or there.options
 
 
 def _options_of(strategy: str | Strategy, options: Mapping[str, Any]) -> Mapping[str, Any]:

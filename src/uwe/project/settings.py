@@ -52,7 +52,7 @@ class ProjectSettings:
     model: str = "sklearn:logistic"
     model_options: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
-    strategy: str = "uwe"
+    strategy: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 1
     answers: int = 1

@@ -65,10 +65,12 @@ def select(
 ) -> Picks:
     """The ``k`` rows of your pool to label next, and why.
 
-    Give what the strategy needs: ``coreset`` needs features alone, ``entropy`` probabilities or
-    logits alone, ``random`` nothing but a number of rows, ``uwe`` features and one of
-    probabilities, logits or an uncertainty of your own; for numbers, features and one of variance
-    and standard deviation. An uncertainty of your own alone ranks the rows by it.
+    Give what you have: the default, ``auto``, makes the best of features, probabilities and
+    labels, and says in ``facts`` what it chose. Of the other strategies, ``coreset`` needs features
+    alone, ``entropy`` probabilities or logits alone, ``random`` nothing but a number of rows,
+    ``uwe`` features and one of probabilities, logits or an uncertainty of your own; for numbers,
+    features and one of variance and standard deviation. An uncertainty of your own alone ranks the
+    rows by it.
 
     Formula: that of the strategy; distances are ``‖x_i - x_j‖`` in ``features`` for all of them.
 
@@ -83,7 +85,7 @@ def select(
         logits: ``[n, c]``, before the softmax, instead of ``probs``; or ``[n]`` or ``[n, 1]``,
             before a sigmoid. With ``task="multilabel"``, each before a sigmoid.
         uncertainty: ``[n]`` of your own, higher is more uncertain: a regressor's variance, a
-            detector's score, a sequence's entropy; or a measure's name, as strategy uwe's option.
+            detector's score, a sequence's entropy; or a measure's name, as the strategy's option.
         mc_probs: ``[t, n, c]`` of t stochastic passes or members of an ensemble, or ``[t, n]``, for
             ``bald``; where neither ``probs`` nor ``logits`` is given, their mean is taken for it.
         mean: ``[n]`` or ``[n, 1]``, predicted numbers.
@@ -98,7 +100,7 @@ def select(
         reduce: option of ``multilabel``: how the uncertainties of the labels become one: ``mean``,
             ``max`` or ``sum``.
         strategy: a name of ``uwe list strategies``, or a value such as
-            ``uwe.strategies.badge()``; None is ``uwe``, or the most uncertain rows if there is
+            ``uwe.strategies.badge()``; None is ``auto``, or the most uncertain rows if there is
             nothing but an uncertainty of your own, or numbers without features.
         labelled: a mask ``[n]`` of booleans, row numbers, or labels of the index of a frame that
             is given (an Index, or a Series of them); these are not picked, and strategies that
@@ -215,7 +217,7 @@ def picked(
     if strategy is None and not options:
         chosen = _by_default(offer)
     else:
-        chosen = _strategy("uwe" if strategy is None else strategy, offer, options or {})
+        chosen = _strategy("auto" if strategy is None else strategy, offer, options or {})
     chosen = chosen.for_task(offer.task)
     _require_needs(chosen, offer)
     if wishes is not None:
@@ -237,11 +239,11 @@ def picked(
 
 
 def _by_default(offer: Offer) -> Strategy:
-    """``uwe``, unless an uncertainty is all that is known: the owner's, or that of numbers."""
+    """``auto``, unless an uncertainty is all that is known: the owner's, or that of numbers."""
     if offer.uncertainty is None and offer.features is None and "variance" in offer.known():
         return ranked("standard_deviation").named("most-uncertain")
     if offer.uncertainty is None or offer.known():
-        return _strategy("uwe", offer, {})
+        return _strategy("auto", offer, {})
     return ranked(Given(offer.uncertainty)).named("most-uncertain")
 
 

@@ -38,7 +38,7 @@ def query(
     labelled: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     exclude: ArrayLike | None = None,
-    strategy: str | Strategy = "uwe",
+    strategy: str | Strategy = "auto",
     reduce: str | None = None,
     where: ArrayLike | None = None,
     min_distance: float | None = None,
@@ -136,7 +136,7 @@ def query(
             f"strategy {chosen.name} needs stochastic passes; an estimator of scikit-learn makes "
             "none. Choose another strategy"
         )
-    wanted = bool(needs.fields & set(task.outputs))
+    wanted = bool((needs.fields | needs.optional) & set(task.outputs))
     said = _READERS[task.name](estimator, x) if wanted else {}
     if "variance" in needs.fields and said.get("variance") is None:
         raise InputError(_without_variance(estimator, chosen))

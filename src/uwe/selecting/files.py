@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from uwe.errors import DataError
-from uwe.strategies import Strategy, strategy_options
+from uwe.strategies import Needs, Strategy, strategy_options
 from uwe.tasks import Task, find_task
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def needed_arrays(
     wanted |= {each for need in needs for each in _NEEDED.get(need, ()) if need.startswith("mc_")}
     replaced = {"logits", "binary_logits", "variance"} if own else set()
     _require(source, name, needs - replaced)
+    if not own:
+        _require_any(source, name, strategy.needs)
     read = {each: source.read(each) for each in sorted(wanted)}
     return {each: value for each, value in read.items() if value is not None or each == "features"}
 
@@ -104,6 +106,18 @@ def _require(source: PoolFile, name: str, needs: frozenset[str]) -> None:
             f"lacks; its keys are {source.shown()}. --key {accepted[0]}=NAME says what it is "
             "called there"
         )
+
+
+def _require_any(source: PoolFile, name: str, needs: Needs) -> None:
+    """Refuse a pool of which a strategy that needs nothing in particular can read nothing."""
+    accepted = [key for each in sorted(needs.optional) for key in _NEEDED.get(each, (each,))]
+    if needs.fields or not accepted or any(key in source for key in accepted):
+        return
+    raise DataError(
+        f"strategy {name} needs one of {', '.join(accepted)}, and {source.container.path} has "
+        f"none; its keys are {source.shown()}. --key {accepted[0]}=NAME says what it is called "
+        "there"
+    )
 
 
 def pool_rows(given: Mapping[str, Any], source: PoolFile) -> int:

@@ -1,10 +1,10 @@
 """Strategies: which rows to label next, as values that answer a `Question` with `Picks`.
 
-`badge`, `bait`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `margin`, `maxherding`,
-`probcover`, `random`, `typiclust`, `uherding` and `uwe` make the built-in strategies. `ranked`,
-`spread`, `covered` and `drawn` compose others; `prefilter`, `mix`, `switch` and `per_class` combine
-strategies; `wished` puts `Wishes` on any. Names and values are accepted alike. torch is imported
-when a strategy is asked, not before.
+`auto`, `badge`, `bait`, `bald`, `bvsb`, `coreset`, `entropy`, `least_confident`, `margin`,
+`maxherding`, `probcover`, `random`, `typiclust`, `uherding` and `uwe` make the built-in strategies.
+`ranked`, `spread`, `covered` and `drawn` compose others; `prefilter`, `mix`, `switch` and
+`per_class` combine strategies; `wished` puts `Wishes` on any. Names and values are accepted alike.
+torch is imported when a strategy is asked, not before.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from uwe.strategies._table import (
     strategy_names,
     strategy_options,
 )
+from uwe.strategies.auto import auto
 from uwe.strategies.baseline import random
 from uwe.strategies.combine import mix, per_class, prefilter, switch
 from uwe.strategies.coverage import maxherding, probcover, uherding
@@ -50,6 +51,7 @@ __all__ = [
     "StrategyFactory",
     "Wishes",
     "as_strategy",
+    "auto",
     "badge",
     "bait",
     "bald",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -113,6 +113,12 @@ class Covered:
     kernel: str
     radius: FindRadius
     temperature: float | str = 1.0
+    factors: FloatArray | None = field(default=None, compare=False, repr=False)
+    weight_rule: ClassVar[str] = "each row's part of the coverage is multiplied by its weight"
+
+    def weighted_by(self, weights: FloatArray) -> Covered:
+        """The same with the weight of every row, covered or picked, multiplied."""
+        return replace(self, factors=weights if self.factors is None else self.factors * weights)
 
     def __call__(self, question: Question, k: int) -> Picks:
         """Pick k rows."""
@@ -143,6 +149,14 @@ class Covered:
         self, points: Points, question: Question
     ) -> tuple[FloatArray | None, dict[str, Any]]:
         """The weight of every row, and what was settled for it; None where all weigh alike."""
+        weights, facts = self._measured(points, question)
+        if self.factors is None:
+            return weights, facts
+        return (self.factors if weights is None else self.factors * weights), facts
+
+    def _measured(
+        self, points: Points, question: Question
+    ) -> tuple[FloatArray | None, dict[str, Any]]:
         if self.weight is None:
             return None, {}
         measure, facts = self.weight, {}

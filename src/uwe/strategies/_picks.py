@@ -84,21 +84,34 @@ class Picks:
         first = ", ".join(map(str, self.rows[:_SHOWN].tolist()))
         more = ", …" if len(self) > _SHOWN else ""
         colon = ": " if len(self) else ""
-        return f"Picks({len(self):,} {_rows(len(self))}{by}{colon}{first}{more})"
+        why = f"; {self.reason}" if self.reason else ""
+        return f"Picks({len(self):,} {_rows(len(self))}{by}{colon}{first}{more}{why})"
+
+    @property
+    def reason(self) -> str:
+        """Which strategy picked for one that lets others pick, and why; empty for any other.
+
+        >>> Picks(np.array([3]), facts={"reason": "no predictions", "chosen": "maxherding"}).reason
+        'no predictions: maxherding'
+        """
+        reason, chosen = self.facts.get("reason"), self.facts.get("chosen")
+        return f"{reason}: {chosen}" if reason and chosen else ""
 
     @property
     def told(self) -> str:
-        """The facts in one line; an empty text where there are none.
+        """The facts in one line, the reason first; an empty text where there are none.
 
         >>> Picks(np.array([3]), facts={"radius": 0.25, "radius_rule": "as given"}).told
         'radius 0.25, radius rule as given'
         """
-        return ", ".join(
+        others = (
             f"{name.replace('_', ' ')} {value:.4g}"
             if isinstance(value, float)
             else f"{name.replace('_', ' ')} {value}"
             for name, value in self.facts.items()
+            if not (self.reason and name in ("reason", "chosen"))
         )
+        return ", ".join([*([self.reason] if self.reason else []), *others])
 
     def _repr_html_(self) -> str:
         """The picks and what is known of them, as a small table for a notebook."""
@@ -114,6 +127,7 @@ class Picks:
         left = len(self) - _LISTED
         more = f"<p>and {left:,} more</p>" if left > 0 else ""
         by = f" by {escape(self.strategy)}" if self.strategy else ""
+        by += f"<br>{escape(self.reason)}" if self.reason else ""
         return (
             f"<table><caption>{len(self):,} {_rows(len(self))}{by}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 from uwe.embedding import normalised
 from uwe.errors import InputError
-from uwe.strategies._compose import find_measure, needs_of
+from uwe.strategies._compose import Given, find_measure, needs_of
 from uwe.strategies._covered import covered
 from uwe.strategies._question import Needs, Question
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import strategy_factory
-from uwe.strategies.radius import Radius, purity_radius
+from uwe.strategies.radius import Radius, purity_radius, require_purity
 from uwe.tasks import Task
 from uwe.uncertainty import Measure
 
@@ -74,6 +74,11 @@ def uherding(
     Label Budgets", ICLR 2025.
     """
     measure, name = find_measure(_MARGIN if uncertainty is None else uncertainty)
+    if temperature != 1 and isinstance(measure, Given):
+        raise InputError(
+            f"temperature {temperature} divides logits, and an uncertainty of your own has none; "
+            "leave temperature out"
+        )
     make = partial(
         covered,
         normalised(normalise),
@@ -106,8 +111,20 @@ def probcover(
     Source: Yehuda, Dekel, Hacohen, Weinshall, "Active Learning Through a Covering Lens", NeurIPS
     2022.
     """
-    found = Purity(clusters, purity) if radius is None else radius
-    return covered(normalised(normalise), kernel="tophat", radius=found)
+    if radius is not None:
+        return covered(normalised(normalise), kernel="tophat", radius=radius)
+    require_purity(2 if clusters is None else clusters, purity)
+    made = covered(normalised(normalise), kernel="tophat", radius=Purity(clusters, purity))
+    return made if clusters is not None else replace(made, adapt=partial(_of_classes, made))
+
+
+def _of_classes(made: Strategy, task: Task) -> Strategy:
+    if "logits" not in task.outputs:
+        raise InputError(
+            "its rows have no single class, of which there could be as many clusters; give the "
+            "option clusters, or radius"
+        )
+    return replace(made, options={})
 
 
 @dataclass(frozen=True)

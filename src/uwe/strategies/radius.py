@@ -149,7 +149,7 @@ def purity_radius(
     from uwe.points import as_points
     from uwe.selection.clusters import clusters as clusters_of
 
-    _require_purity(clusters, purity)
+    require_purity(clusters, purity)
     points = as_points(points)
     rows = few(np.arange(len(points)), _PURE, seed)
     near = points.take(rows)
@@ -161,7 +161,12 @@ def purity_radius(
     return Radius(_below(least), f"purity {purity:g} of {clusters} clusters")
 
 
-def _require_purity(clusters: int, purity: float) -> None:
+def require_purity(clusters: int, purity: float) -> None:
+    """Refuse what no radius of `purity_radius` comes from.
+
+    Raises:
+        InputError: fewer than two clusters, or a share out of range.
+    """
     if isinstance(clusters, bool) or not isinstance(clusters, int | np.integer) or clusters < _TWO:
         raise InputError(f"a purity needs a whole number of at least 2 clusters, not {clusters!r}")
     if not 0 < purity <= 1:

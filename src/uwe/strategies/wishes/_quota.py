@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -15,7 +17,7 @@ from uwe.strategies._question import Question
 from uwe.strategies._shares import exact_share, rounded
 from uwe.tasks import is_missing
 
-__all__ = ["PREDICTED", "Groups", "Quota", "capped", "group_text", "grouped"]
+__all__ = ["PREDICTED", "Groups", "Quota", "capped", "digested", "group_text", "grouped"]
 
 PREDICTED: Final = "predicted"
 """The groups of a `Quota` over the predicted class."""
@@ -43,8 +45,10 @@ class Quota:
     Raises:
         InputError: the shares are none of these.
 
-    >>> Quota(["a", "b", "a"], {"a": 2, "b": 1}, name="camera").record
-    {'over': 'camera', 'shares': {'a': 2.0, 'b': 1.0}}
+    >>> Quota(["a", "b", "a"], {"a": 2, "b": 1}, name="camera").shares
+    {'a': 2.0, 'b': 1.0}
+    >>> Quota("predicted").record
+    {'over': 'class', 'shares': 'uniform'}
     """
 
     groups: Any
@@ -74,8 +78,9 @@ class Quota:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What the quota is, in the types of JSON; without the group of each row."""
-        return {"over": self.name, "shares": self.shares}
+        """What the quota is, in the types of JSON; of the groups, their number and digest."""
+        groups = {} if self.is_predicted else {"groups": digested(_texts(self.groups))}
+        return {"over": self.name, "shares": self.shares, **groups}
 
 
 @dataclass(frozen=True)
@@ -114,14 +119,12 @@ def grouped(quota: Quota, question: Question) -> Groups:
         classes = question.task.classes if question.task is not None else ()
         names = [classes[at] if at < len(classes) else str(at) for at in range(logits.shape[1])]
         return Groups(tuple(names), question.predictions.predicted())
-    listed = getattr(quota.groups, "tolist", None)
-    values = listed() if callable(listed) else list(quota.groups)
-    if len(values) != n:
+    texts = _texts(quota.groups)
+    if len(texts) != n:
         raise InputError(
-            f"the quota has a {quota.name} for {len(values):,} rows, but the pool has {n:,} rows; "
+            f"the quota has a {quota.name} for {len(texts):,} rows, but the pool has {n:,} rows; "
             "give one for each row"
         )
-    texts = [group_text(value) for value in values]
     names = sorted({text for text in texts if text is not None}, key=_natural)
     numbers: dict[str | None, int] = {None: -1, **{name: at for at, name in enumerate(names)}}
     return Groups(tuple(names), np.array([numbers[text] for text in texts], dtype=np.int64))
@@ -172,6 +175,23 @@ def group_text(value: Any) -> str | None:
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def digested(values: Sequence[str | None] | np.ndarray[Any, Any]) -> dict[str, Any]:
+    """How many values there are, and a digest that tells them from others.
+
+    >>> digested(["a", "b"])["rows"], digested(["a", "b"]) == digested(["ab", ""])
+    (2, False)
+    """
+    held = values.tobytes() if isinstance(values, np.ndarray) else json.dumps(values).encode()
+    return {"rows": len(values), "sha256": hashlib.sha256(held).hexdigest()[:16]}
+
+
+def _texts(groups: Any) -> list[str | None]:
+    """The group of each row as text."""
+    listed = getattr(groups, "tolist", None)
+    values = listed() if callable(listed) else list(groups)
+    return [group_text(value) for value in values]
 
 
 def _shares_of(quota: Quota, groups: Groups, eligible: Rows) -> list[Fraction]:

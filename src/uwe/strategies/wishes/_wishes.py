@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from uwe._arrays import as_array, marked_rows
 from uwe._types import FloatArray, Rows
 from uwe.errors import InputError
 from uwe.strategies._question import Needs
-from uwe.strategies.wishes._quota import Quota
+from uwe.strategies.wishes._quota import Quota, digested
 
 __all__ = ["Wishes"]
 
 _ROWS = ("where", "like", "unlike")
+_LISTED = 20  # values that a record lists, at most
+_LARGEST_POWER = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +34,7 @@ class Wishes:
         quota: how many picks each group gets.
         weight: ``[n]``, at least 0: how much a row's importance counts. A row of weight 0 is never
             picked.
-        power: to which the weight is raised, above 0.
+        power: to which the weight is raised, above 0 and at most 1,000.
         like: a mask or row numbers of examples; rows that are similar to one weigh more.
         unlike: likewise; rows that are similar to one weigh less.
         radius: the distance, between rows of unit length, at which the similarity to an example has
@@ -43,7 +46,7 @@ class Wishes:
         InputError: a number is out of its range, or an array is of another shape.
 
     >>> Wishes(where=[0, 2, 5], random_share=0.1).record
-    {'where': 3, 'random_share': 0.1}
+    {'where': [0, 2, 5], 'random_share': 0.1}
     """
 
     where: Any = None
@@ -69,7 +72,11 @@ class Wishes:
             _require_number("min_distance", self.min_distance, _number(self.min_distance) >= 0)
         if self.radius is not None:
             _require_number("radius", self.radius, _number(self.radius) > 0)
-        _require_number("power", self.power, _number(self.power) > 0)
+        if not 0 < _number(self.power) <= _LARGEST_POWER:
+            raise InputError(
+                f"power must be a number above 0 and at most {_LARGEST_POWER:g}, not "
+                f"{self.power!r:.40}"
+            )
         share = self.random_share
         if not 0 <= _number(share) <= 1:
             raise InputError(f"random_share must be a number from 0 to 1, not {share!r:.40}")
@@ -133,7 +140,7 @@ class Wishes:
             raise InputError(f"{name} names no row; give one example at least")
         return found
 
-    @property
+    @cached_property
     def record(self) -> dict[str, Any]:
         """What is wished, in the types of JSON: words or numbers of rows instead of the rows."""
         given = {of.name: getattr(self, of.name) for of in fields(self) if of.name != "words"}
@@ -150,7 +157,8 @@ def _recorded(value: Any) -> Any:
     if isinstance(value, Quota):
         return value.record
     if isinstance(value, np.ndarray):
-        return int(value.sum() if value.dtype.kind == "b" else len(value))
+        values = np.flatnonzero(value) if value.dtype.kind == "b" else value
+        return values.tolist() if len(values) <= _LISTED else digested(values)
     return float(value)
 
 

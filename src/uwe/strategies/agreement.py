@@ -1,0 +1,167 @@
+"""Whether features know the classes, judged from the labelled rows alone.
+
+Where features know the classes, a labelled row's nearest labelled neighbour often has its label.
+`Agreement` counts how often, and compares the count with chance.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from uwe._random import derive_seed
+from uwe._types import Rows
+from uwe.strategies._question import Question
+
+if TYPE_CHECKING:
+    from uwe.points import Points
+
+__all__ = ["Agreement", "agreement_of", "known_labels", "nearest_others"]
+
+_MOST = 4_096  # labelled rows that are compared with each other, at most
+_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How many labelled rows have the label of their nearest labelled neighbour.
+
+    Attributes:
+        agreeing: rows that have it.
+        judged: rows that were looked at.
+        chance: the share that would agree if the neighbour were any other of these rows.
+    """
+
+    agreeing: int
+    judged: int
+    chance: float
+
+    @property
+    def share(self) -> float:
+        """The share of rows that agree; 0 where none was looked at."""
+        return self.agreeing / self.judged if self.judged else 0.0
+
+    def below(self, odds: float) -> float:
+        """How probable so few agreeing rows are if neighbours multiply the odds of chance.
+
+        Formula: ``P(B <= agreeing)`` of a binomial B of ``judged`` rows, each agreeing with
+        probability ``q = odds · c / (1 - c + odds · c)``, c being chance.
+
+        Args:
+            odds: what the odds of agreeing by chance, ``c / (1 - c)``, are multiplied by.
+
+        >>> round(Agreement(1, 4, chance=0.5).below(3.0), 4)
+        0.0508
+        """
+        if not self.judged or self.chance >= 1:
+            return 1.0
+        q = odds * self.chance / (1 - self.chance + odds * self.chance)
+        return _at_most(self.agreeing, self.judged, q)
+
+
+def agreement_of(question: Question) -> Agreement:
+    """How far the labelled rows agree with their nearest labelled neighbours.
+
+    Formula: ``agreeing = #{i : y_i = y_{n(i)}}`` with n(i) the labelled row nearest to i and not i,
+    of rows of unit length; of equally near rows, the lower. ``chance = Σ_c l_c (l_c - 1) / (l (l -
+    1))`` of l labelled rows, l_c of them of class c. Of more than 4,096 labelled rows, 4,096 are
+    taken, drawn by the seed. Rows whose label is not known are left out.
+
+    Args:
+        question: with features, and the labels of the labelled rows.
+    """
+    from uwe.embedding import normalised
+    from uwe.points import as_points
+
+    rows, labels = known_labels(question)
+    if len(rows) > _MOST:
+        kept = np.sort(_drawn(len(rows), _MOST, question.seed))
+        rows, labels = rows[kept], [labels[at] for at in kept.tolist()]
+    if len(rows) < 2:
+        return Agreement(0, len(rows), 0.0)
+    features = question.predictions.take(rows)
+    points = as_points(normalised("unit")(features, np.arange(len(rows))))
+    classes = np.unique(np.array([str(label) for label in labels]), return_inverse=True)[1]
+    counts = np.bincount(classes)
+    many = len(rows)
+    return Agreement(
+        agreeing=int((classes[nearest_others(points)] == classes).sum()),
+        judged=many,
+        chance=float((counts * (counts - 1)).sum() / (many * (many - 1))),
+    )
+
+
+def known_labels(question: Question) -> tuple[Rows, list[object]]:
+    """The labelled rows whose label is known, rising, and their labels."""
+    if not question.has_labels:
+        return np.zeros(0, dtype=np.int64), []
+    rows, values = question.pool.labelled, question.pool.values
+    known = [at for at, value in enumerate(values) if value is not None]
+    return rows[known], [values[at] for at in known]
+
+
+def nearest_others(points: Points) -> Rows:
+    """The row that is nearest to each row and is not that row itself; of equals, the lower.
+
+    Products of rows propose, and distances in float64 decide between what rounding cannot tell
+    apart; never more than a block of rows meets all rows at once.
+
+    Args:
+        points: two rows or more.
+
+    >>> from uwe.points import as_points
+    >>> nearest_others(as_points(np.array([[0.0], [1.0], [2.0], [2.0]]))).tolist()
+    [1, 0, 3, 2]
+    """
+    import torch
+
+    n = len(points)
+    tile = points.tile(slice(0, n), points.frame(), torch.float64)
+    found = np.empty(n, dtype=np.int64)
+    for start in range(0, n, _AT_ONCE):
+        rows = np.arange(start, min(start + _AT_ONCE, n))
+        part = tile.take(slice(start, int(rows[-1]) + 1))
+        apart = torch.as_tensor(part.offsets(tile)).cpu().numpy() + part.sq[:, None]
+        apart[np.arange(len(rows)), rows] = np.inf
+        slack = 4 * tile.gamma * (part.sq[:, None] + tile.sq) + 4 * tile.tiny
+        best = (apart + slack).min(1, keepdims=True)
+        at, other = np.nonzero(apart - slack <= best)
+        found[rows] = _exact_nearest(points, rows, at, other)
+    return found
+
+
+def _exact_nearest(points: Points, rows: Rows, at: Rows, other: Rows) -> Rows:
+    """Of each row's proposed neighbours, sorted by row, the nearest in float64."""
+    apart = np.concatenate(
+        [
+            points.exact(rows[at[span]]).sqdist(points.exact(other[span]))
+            for span in (slice(start, start + _AT_ONCE) for start in range(0, len(at), _AT_ONCE))
+        ]
+    )
+    order = np.lexsort((other, apart, at))
+    first = order[np.searchsorted(at[order], np.arange(len(rows)))]
+    nearest: Rows = other[first]
+    return nearest
+
+
+def _drawn(n: int, k: int, seed: int) -> Rows:
+    from uwe.selection import uniform
+
+    return uniform(n, k, seed=derive_seed(seed, 0, "agreement"))
+
+
+def _at_most(count: int, n: int, q: float) -> float:
+    """P(B <= count) of a binomial B of n draws that succeed with probability q."""
+    if q <= 0:
+        return 1.0
+    terms = [
+        math.exp(
+            math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1)
+            + i * math.log(q) + (n - i) * math.log1p(-q)
+        )
+        for i in range(count + 1)
+    ]  # fmt: skip
+    return min(1.0, math.fsum(terms))
