@@ -257,7 +257,7 @@ def changed(array: np.ndarray, row: int, value: float) -> np.ndarray:
         (with_("labelled", lambda d: range(52)), "9 rows are to be picked, but only 8 of the 60"),
         (with_("strategy", lambda d: "bagde"), "did you mean 'badge'"),
         (with_("uncertainty", lambda d: "entrpy"), "did you mean 'entropy'"),
-        (with_("colour", lambda d: 1), "strategy uwe does not use 'colour'"),
+        (with_("colour", lambda d: 1), "strategy auto does not use 'colour'"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_one_clear_line(arguments: dict, words: str) -> None:
@@ -358,11 +358,11 @@ def test_an_uncertainty_alone_is_enough_to_rank_by() -> None:
     with pytest.raises(uwe.InputError, match="strategy uwe needs features"):
         uwe.select(None, 3, uncertainty=own, strategy="uwe")
     with pytest.raises(uwe.InputError, match="strategy uwe needs features"):
-        uwe.select(None, 3, uncertainty=own, selection="k_means_pp")
+        uwe.select(None, 3, uncertainty=own, strategy="uwe", selection="k_means_pp")
     weighted = uwe.select(np.eye(5), 2, uncertainty=own)
     assert (
         weighted.rows.tolist()
-        == uwe.select(np.eye(5), 2, uncertainty=own, strategy="uwe").rows.tolist()
+        == uwe.select(np.eye(5), 2, uncertainty=own, strategy="uherding").rows.tolist()
     )
 
 

@@ -124,7 +124,7 @@ def test_a_single_output_means_what_its_two_columns_mean() -> None:
     for shape in ((N,), (N, 1)):
         assert list(uwe.select(X, 8, logits=z.reshape(shape))) == list(wide)
         assert list(uwe.select(X, 8, logits=z.reshape(shape), task=classification(2))) == list(wide)
-        label = uwe.select(X, 8, logits=z.reshape(shape), task="multilabel")
+        label = uwe.select(X, 8, logits=z.reshape(shape), task="multilabel", uncertainty="entropy")
         assert label.uncertainty == pytest.approx(
             binary_entropies(1 / (1 + np.exp(-z[label.rows]))), rel=1e-5
         )
@@ -149,7 +149,10 @@ def test_only_what_is_given_is_known() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"mean": MEAN}, "strategy uwe needs one of variance and std, or an uncertainty of your"),
+        (
+            {"mean": MEAN, "strategy": "uwe"},
+            "strategy uwe needs one of variance and std, or an uncertainty of your",
+        ),
         ({"std": STD, "variance": STD}, "both variance and std are given"),
         ({"mc_variance": np.ones((2, N))}, "mc_variance is given without mc_mean"),
         ({"std": -STD}, r"std: row 0 is -.*it must be at least 0"),
@@ -163,7 +166,7 @@ def test_only_what_is_given_is_known() -> None:
         ({"std": STD, "strategy": "bald"}, "strategy bald needs mc_mean, which is not given"),
         ({"probs": PROBS, "task": "labels"}, "unknown task 'labels'"),
         ({"probs": PROBS, "task": 3}, "a task must be a name"),
-        ({"task": "multilabel"}, "strategy uwe needs one of probs and logits"),
+        ({"task": "multilabel", "strategy": "uwe"}, "strategy uwe needs one of probs and logits"),
     ],
 )
 def test_what_a_task_cannot_use_is_one_line(arguments: dict, words: str) -> None:
@@ -238,8 +241,9 @@ def test_a_regressor_without_variance_says_what_to_use() -> None:
 
     ridge = Ridge().fit(X, MEAN)
     with pytest.raises(InputError, match="Ridge states no variance, which strategy uwe needs"):
-        uwe.query(ridge, X, 5)
+        uwe.query(ridge, X, 5, strategy="uwe")
     assert len(uwe.query(ridge, X, 5, strategy="coreset")) == 5
+    assert uwe.query(ridge, X, 5).reason == "regression, no variance: maxherding"
     search = GridSearchCV(RandomForestRegressor(5), {"max_depth": [2]}, cv=2).fit(X, MEAN)
     assert (
         uwe.query(search, X, 5).rows.tolist()

@@ -40,7 +40,7 @@ VARIANTS = {
 DRAWN = ("random", "badge", "probcover", "typiclust")
 DETERMINISTIC = [name for name in VARIANTS if name not in DRAWN]
 DETERMINISTIC = [name for name in DETERMINISTIC if not name.endswith("k_means_pp")]
-TIED = ("maxherding",)
+TIED = ("maxherding", "auto")
 """Two rows that cover only each other gain alike, so that a row's number decides."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -46,7 +47,7 @@ def auto(
 
     Args:
         uncertainty: the weight's measure, as of ``uherding``, by which rows are also ranked where
-            there are no features.
+            there are no features. One that is given always weighs.
         many: labelled rows a class from which uncertainty always weighs.
         odds: what features that know the classes multiply the odds of chance by, at least.
 
@@ -75,8 +76,10 @@ def _made(uncertainty: str | Measure | None, many: int, odds: float, task: Task 
             weighted=weighted,
             plain=maxherding(),
             by_rank=replace(ranked_by(measure, name, reads), name=chosen_by),
+            drawn=random(),
             reads=reads,
             other_task="" if task is None or "logits" in task.outputs else task.name,
+            always=uncertainty is not None,
             many=many,
             odds=odds,
         ),
@@ -99,10 +102,22 @@ class _Auto:
     weighted: Strategy
     plain: Strategy
     by_rank: Strategy
+    drawn: Strategy
     reads: Needs
     other_task: str  # one without classes
+    always: bool  # weighted, whatever the labels say
     many: int
     odds: float
+
+    def with_parts(self, change: Callable[[Strategy], Strategy]) -> _Auto:
+        """The same with each strategy that may pick changed: how wishes reach them."""
+        return replace(
+            self,
+            weighted=change(self.weighted),
+            plain=change(self.plain),
+            by_rank=change(self.by_rank),
+            drawn=change(self.drawn),
+        )
 
     def __call__(self, question: Question, k: int) -> Picks:
         """Pick k rows."""
@@ -121,8 +136,8 @@ class _Auto:
             return self.by_rank, "no features"
         covering = self.weighted if is_measured else self.plain
         if self.other_task:
-            known_of = self.other_task if is_measured else f"{self.other_task}, no predictions"
-            return covering, known_of
+            lacking = "" if is_measured else f", no {' or '.join(sorted(self.reads.fields))}"
+            return covering, self.other_task + lacking
         return self._judged(question, covering, is_measured=is_measured)
 
     def _judged(
@@ -136,8 +151,8 @@ class _Auto:
         reasons += [_told(agreement, labelled)]
         if agreement.below(self.odds) < _DOUBT:
             expected = round(agreement.chance * agreement.judged)
-            return random(), ", ".join([*reasons, f"{expected:,} would by chance"])
-        is_trusted = agreement.share >= _HALF or a_class >= self.many
+            return self.drawn, ", ".join([*reasons, f"{expected:,} would by chance"])
+        is_trusted = self.always or agreement.share >= _HALF or a_class >= self.many
         return covering if is_trusted else self.plain, ", ".join(reasons)
 
 
