@@ -254,9 +254,11 @@ def broken_row(name: str, row: int, value: float) -> dict[str, Any]:
         (broken_row("probs", 4, 0.5), [], "probs: row 4 sums to 2, not to 1"),
         (broken_row("probs", 4, -0.5), [], "probs: row 4 holds a negative number"),
         (broken_row("features", 11, np.nan), [], "features: row 11 holds NaN"),
-        (without("features"), [], "needs features, which"),
-        (without("uncertainty", "probs"), [],
+        (without("features"), ["--strategy", "uwe"], "needs features, which"),
+        (without("uncertainty", "probs"), ["--strategy", "uwe"],
          "needs probs or logits or uncertainty, which"),
+        (without("uncertainty", "probs", "features"), [],
+         "auto needs one of features, probs, logits, mc_probs, uncertainty, and"),
         (arrays(), ["--strategy", "bald"], "needs mc_probs, which"),
         (arrays(), ["--strategy", "bagde"], "did you mean 'badge'"),
         (arrays(), ["--uncertainty", "entrpy"], "did you mean 'entropy'"),
@@ -387,7 +389,7 @@ def test_an_output_that_exists_is_kept_without_force(
     both = ["-o", str(out), "--html", str(sheet), "--force"]
     assert main(["select", str(pool), "-k", "6", *both]) == 0
     assert len(picked(out.read_text())) == 6
-    assert "picked by uwe" in sheet.read_text()
+    assert "picked by auto" in sheet.read_text()
 
 
 def test_a_table_of_uncertainties_is_ranked(

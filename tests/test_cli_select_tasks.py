@@ -85,7 +85,11 @@ def test_members_of_an_ensemble_disagree(
     [
         ({"std": STD}, ["--strategy", "badge"], "badge does not serve regression: it has no grad"),
         ({"std": STD}, ["--strategy", "bvsb"], "bvsb does not serve regression"),
-        ({"mean": STD}, [], "strategy uwe needs variance or std or uncertainty, which"),
+        (
+            {"mean": STD},
+            ["--strategy", "uwe"],
+            "strategy uwe needs variance or std or uncertainty, which",
+        ),
         ({"probs": FLAGS}, [], "if each label has its own probability, take task multilabel"),
         ({"probs": FLAGS + 1}, ["--task", "multilabel"], "row 0 is 1."),
         ({"std": STD}, ["--task", "regresion"], "did you mean 'regression'"),

@@ -263,7 +263,7 @@ def test_asking_does_not_wait_for_a_training(
         with pytest.raises(uwe.RunError, match="is being worked on by"):
             project.train()
     assert "another process is training; the last model decides" in caplog.text
-    assert third.strategy.startswith("uwe")
+    assert third.strategy == "auto"
     assert project.state().trained_on == 8
     project.ask(4, more=True)
     assert project.state().trained_on == 12
@@ -284,7 +284,7 @@ def test_new_classes_while_another_process_trains(tmp_path: Path) -> None:
     assert project.pool().cycle_of([row]).tolist() == [1]
     project.tell([row], ["owl"])
     assert other.labels()[str(row)] == "owl"
-    assert other.ask(2).strategy.startswith("uwe")
+    assert other.ask(2).strategy == "auto"
 
 
 def test_reopening_needs_the_same_project(tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_reopening_needs_the_same_project(tmp_path: Path) -> None:
     project_in(tmp_path, x).tell([1], ["crow"])
     assert project_in(tmp_path, x, classes=()).labels() == {"1": "crow"}
     for changed, words in (
-        ({"strategy": "badge"}, "its strategy is 'uwe', not 'badge'"),
+        ({"strategy": "badge"}, "its strategy is 'auto', not 'badge'"),
         ({"classes": ("crow", "owl")}, "its classes is"),
         ({"seed": 2}, "its seed is 1, not 2"),
         ({"learner": "sklearn:forest"}, "its model is"),
@@ -378,7 +378,7 @@ def test_texts_and_labels_that_there_are(tmp_path: Path) -> None:
     project = project_in(tmp_path, texts, labels={"0": "crow", "1": "jay", "2": "rook"})
     assert project.state().unasked == 3
     picks = project.ask(3)
-    assert picks.strategy.startswith("uwe")
+    assert picks.strategy == "auto"
     assert set(picks).isdisjoint({0, 1, 2})
     assert project.task.classes == BIRDS
 

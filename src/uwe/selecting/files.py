@@ -114,9 +114,9 @@ def _require_any(source: PoolFile, name: str, needs: Needs) -> None:
     if needs.fields or not accepted or any(key in source for key in accepted):
         return
     raise DataError(
-        f"strategy {name} needs one of {', '.join(accepted)}, and {source.container.path} has "
-        f"none; its keys are {source.shown()}. --key {accepted[0]}=NAME says what it is called "
-        "there"
+        f"strategy {name} needs one of {', '.join([*accepted, 'uncertainty'])}, and "
+        f"{source.container.path} has none; its keys are {source.shown()}. "
+        f"--key {accepted[0]}=NAME says what it is called there"
     )
 
 
