@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -62,6 +62,11 @@ class Quota:
             raise InputError(
                 f"the groups of a quota must be one for each row, or {PREDICTED!r} for the "
                 f"predicted class, not {self.groups!r}"
+            )
+        if not isinstance(self.groups, Iterable) or isinstance(self.groups, Mapping | Set):
+            raise InputError(
+                "the groups of a quota must be a list or an array of one for each row, not a value "
+                f"of type {type(self.groups).__name__}"
             )
         object.__setattr__(self, "name", self.name or ("class" if is_predicted else "group"))
         if isinstance(self.shares, Mapping):
@@ -210,10 +215,10 @@ def _shares_of(quota: Quota, groups: Groups, eligible: Rows) -> list[Fraction]:
         ]
     unknown = [name for name in quota.shares if name not in groups.names]
     if unknown:
-        close = close_matches(unknown[0], groups.names) or list(groups.names[:_SHOWN])
+        close = " or ".join(map(repr, close_matches(unknown[0], groups.names)))
+        hint = f"did you mean {close}?" if close else f"it has {', '.join(groups.names[:_SHOWN])}"
         raise InputError(
-            f"the quota names the {quota.name} {unknown[0]!r}, which no row of the pool has; it "
-            f"has {', '.join(close)}"
+            f"the quota names the {quota.name} {unknown[0]!r}, which no row of the pool has; {hint}"
         )
     return [exact_share(quota.shares.get(name, 0.0)) for name in groups.names]
 
