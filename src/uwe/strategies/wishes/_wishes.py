@@ -142,7 +142,7 @@ class Wishes:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """What is wished, in the types of JSON: words or numbers of rows instead of the rows."""
+        """What is wished, in the types of JSON: few rows, or a digest of many; and its words."""
         given = {of.name: getattr(self, of.name) for of in fields(self) if of.name != "words"}
         defaults = {of.name: of.default for of in fields(self)}
         found = {
@@ -150,7 +150,7 @@ class Wishes:
             for name, value in given.items()
             if not _is_default(value, defaults[name])
         }
-        return {name: self.words.get(name, value) for name, value in found.items()}
+        return {**found, "words": dict(self.words)} if self.words else found
 
 
 def _recorded(value: Any) -> Any:
