@@ -23,9 +23,10 @@ STRATEGIES = (
     *("uwe", "badge", "coreset", "entropy", "bvsb", "least_confident", "bald", "random"),
     *("margin", "uherding", "typiclust"),
 )
-VARIANTS = {
+VARIANTS: dict[str, dict[str, str | float]] = {
     "-bvsb": {"uncertainty": "bvsb"},
     "-kmeanspp": {"selection": "k_means_pp"},
+    "-unit": {"uncertainty": "margin", "normalise": "unit", "power": 2.0},
 }
 
 
