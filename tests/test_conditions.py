@@ -188,6 +188,41 @@ def test_a_column_that_is_not_there(condition: str, hint: bool) -> None:
     assert ("text stands in 'single quotes'" in str(raised.value)) == hint
 
 
+NUMBERS = {
+    "x": arrow.array([1, 2**63 - 1, None]),
+    "u": arrow.array([2**64 - 1, 1, 2], arrow.uint64()),
+    "h": arrow.array([1.5, 2, 3], arrow.float16()),
+    "i": arrow.array([1, 2, 3], arrow.int8()),
+}
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        ("x == 9223372036854775807", [1]),
+        ("x == 9223372036854775806", []),
+        ("x < 1e400", [0, 1]),
+        ("x > -9223372036854775809", [0, 1]),
+        ("u > 1", [0, 2]),
+        ("u > -1", [0, 1, 2]),
+        ("u == x", []),
+        ("h > 1.5", [1, 2]),
+        ("h == h", [0, 1, 2]),
+        ("h >= i", [0, 1, 2]),
+        ("i < 1000", [0, 1, 2]),
+        ("i < 1.5", [0]),
+    ],
+)
+def test_numbers_of_any_type(condition: str, rows: list[int]) -> None:
+    """Whole numbers are compared to the digit; others, and those above int64, as float64."""
+    assert np.flatnonzero(met(condition, NUMBERS.__getitem__).rows).tolist() == rows
+
+
+def test_whole_numbers_above_int64() -> None:
+    """JSON may hold them; they become float64."""
+    assert typed_array([2**70, 1], "x").to_pylist() == [2.0**70, 1.0]
+
+
 def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without sqlglot the error says what to install."""
     monkeypatch.setitem(sys.modules, "sqlglot", None)

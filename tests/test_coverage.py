@@ -332,3 +332,18 @@ def test_a_run_records_the_radius_in_its_journal(tmp_path: Path) -> None:
     choices = [e["facts"]["choice"] for e in events if "choice" in e.get("facts", {})]
     assert len(choices) == 1
     assert choices[0]["radius_rule"] == "nearest-median of 20 labelled rows"
+
+
+def test_a_project_records_the_radius_with_its_batch(tmp_path: Path) -> None:
+    """The fact stands in the journal, in the types of JSON, once a model picks."""
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    project = uwe.Project(
+        tmp_path / "p.uwe", x, "sklearn:logistic", classes=("low", "high"), strategy="uherding"
+    )
+    for _ in range(2):
+        picks = project.ask(6)
+        project.tell(picks, ["high" if x[row, 0] > 0 else "low" for row in picks], by="ann")
+    asked_ = [e.facts.get("choice") for e in project.events() if hasattr(e, "cycle")]
+    choice = next(each for each in asked_ if each)
+    assert choice == dict(picks.facts)
+    assert choice["radius_rule"] == "nearest-median of 6 labelled rows"

@@ -60,4 +60,4 @@ def test_the_page_works_from_top_to_bottom(
             told = [line.rstrip().replace(str(tmp_path), "/home/ann") for line in told]
             assert list(map(plain, told)) == list(map(plain, shown)), command
             commands += 1
-    assert commands == 20
+    assert commands == 22

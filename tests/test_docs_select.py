@@ -30,7 +30,7 @@ def test_the_page_works_from_top_to_bottom(
             if line.startswith("$ uwe "):
                 commands += 1
                 assert main(shlex.split(line.removeprefix("$ uwe "))) == 0, capsys.readouterr().err
-    assert commands == 9
+    assert commands == 17
     assert {"picks.csv", "picks.jsonl", "picks.txt", "picks.html", "questions.safetensors"} <= {
         path.name for path in tmp_path.iterdir()
     }

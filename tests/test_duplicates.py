@@ -82,6 +82,20 @@ def test_rows_in_several_blocks_and_columns() -> None:
     np.testing.assert_array_equal(found.representative, expected)
 
 
+@pytest.mark.parametrize("radius", [1e-300, 1e4, 1e20, 1e150, 1e200, 1e308])
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_radii_of_any_size(radius: float, scale: float) -> None:
+    """A radius far below or above all distances is no overflow."""
+    x = np.random.default_rng(0).integers(0, 3, (40, 2)) * scale
+    assert uwe.duplicates(x, radius).representative.tolist() == obvious(x, radius)
+
+
+def test_one_row_and_none() -> None:
+    """A pool of one row, or of none, has no groups."""
+    assert not uwe.duplicates(np.zeros((1, 1)), 1.0).groups()
+    assert not uwe.duplicates(np.zeros((0, 3))).groups()
+
+
 def test_zero_has_one_sign() -> None:
     """-0.0 equals 0.0, and the numbers beside it decide."""
     found = uwe.duplicates(np.array([[0.0, 1.0], [-0.0, 1.0], [0.0, -1.0]]))
@@ -109,8 +123,8 @@ def test_a_memory_map_and_a_tensor_give_the_same(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", x)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     found = [uwe.duplicates(each, 1.0).representative.tolist() for each in
-             (x, mapped, torch.from_numpy(x))]  # fmt: skip
-    assert found[0] == found[1] == found[2]
+             (x, mapped, torch.from_numpy(x), torch.from_numpy(x).bfloat16())]  # fmt: skip
+    assert found[0] == found[1] == found[2] == found[3]
 
 
 @pytest.mark.parametrize("radius", [-1.0, float("nan"), float("inf"), True, "1"])

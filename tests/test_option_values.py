@@ -157,7 +157,7 @@ def test_a_plug_in_that_is_broken_is_named(value: str, told: str) -> None:
     """Its name, its group and its package's module."""
     point = EntryPoint("mine", value, "uwe.strategies")
     with pytest.raises(InputError, match=r"'mine' of the entry-point group uwe\.strategies") as c:
-        _plugins.loaded(point)
+        _plugins.loaded(_plugins.PlugIn("mine", "uwe.strategies", (point,)))
     assert told in str(c.value)
     assert value in str(c.value)
 

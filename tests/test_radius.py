@@ -181,3 +181,10 @@ def test_the_memory_of_points_is_not_copied_as_a_whole() -> None:
 
     coverage_radius(Watched(np.random.default_rng(0).normal(size=(5000, 2))), np.arange(9), seed=0)
     assert taken == [9]
+
+
+@pytest.mark.parametrize("scale", [2.0**-24, 2.0**24])
+def test_the_radius_goes_with_the_unit_of_the_rows(scale: float) -> None:
+    """What counts as equal is judged beside the norms, not beside one."""
+    found = coverage_radius(LINE * scale, np.array([2, 3, 4]), seed=0)
+    assert found.value == pytest.approx(3.0 * scale, rel=1e-5)

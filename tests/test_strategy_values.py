@@ -105,7 +105,7 @@ def test_query_takes_values() -> None:
 def test_an_own_uncertainty_weighs_a_value_or_is_refused() -> None:
     """As by name: it is the weight of uwe, a reason beside coreset, and an error elsewhere."""
     x, own = predictions().features, np.arange(30.0) % 7
-    by_name = uwe.select(x, 6, uncertainty=own, selection="k_means_pp")
+    by_name = uwe.select(x, 6, uncertainty=own, strategy="uwe", selection="k_means_pp")
     value = uwe.strategies.uwe(selection="k_means_pp")
     by_value = uwe.select(x, 6, uncertainty=own, strategy=value.named("mine"))
     assert by_name.rows.tolist() == by_value.rows.tolist()

@@ -27,7 +27,7 @@ MEASURES = {
 SERVED = {
     (name, task)
     for task, measures in MEASURES.items()
-    for name in {"uwe", "random", "coreset", "bald", "maxherding", "uherding", "typiclust"}
+    for name in {"auto", "uwe", "random", "coreset", "bald", "maxherding", "uherding", "typiclust"}
     | measures
     | ({"badge"} if measures else set())
     | ({"probcover"} if task == "classification" else set())

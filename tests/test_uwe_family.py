@@ -113,6 +113,16 @@ def test_anchors_keep_d2_sampling_away_from_labelled_rows() -> None:
     assert {made.query(Question(predictions, pool, seed), 1).rows[0] for seed in range(9)} == {3}
 
 
+def test_coreset_compares_directions_where_rows_have_length_one() -> None:
+    """From (1, 0) the row (9, 0) is farthest, and (0, 0.5) once lengths are one."""
+    x = np.array([[1.0, 0.0], [9.0, 0.0], [0.0, 0.5]])
+    options = {"labelled": [0], "strategy": "coreset"}
+    assert uwe.select(x, 1, **options).rows.tolist() == [1]
+    assert uwe.select(x, 1, normalise="unit", **options).rows.tolist() == [2]
+    assert find_strategy("coreset").options == find_strategy("coreset", normalise="none").options
+    assert find_strategy("coreset").options == {}
+
+
 def test_a_temperature_without_logits_is_refused() -> None:
     """Numbers and uncertainties of one's own have no logits to divide."""
     with pytest.raises(InputError, match=r"uwe does not serve regression: temperature 2 divides"):

@@ -531,3 +531,44 @@ def test_closeness_is_its_slow_twin(space: str, seed: int) -> None:
         if all(apart[row, other] >= distance for other in kept):
             kept.append(row)
     assert rows[first_apart(points, rows, distance, n)].tolist() == kept
+
+
+def cover(**wishes: Any) -> int:
+    """The first pick of a coverage of rows at 0, 1, 2, 10 and 11, within a radius of 1."""
+    x = torch.tensor([[0.0], [1.0], [2.0], [10.0], [11.0]])
+    asked = Question(Predictions(torch.zeros(5, 2), x), pool(5, []), 1)
+    strategy = uwe.strategies.probcover(normalise="none", radius=1.0)
+    return picked(strategy, asked, 1, **wishes)[0]
+
+
+def test_weights_multiply_a_coverage() -> None:
+    """Row 1 covers three rows; with weights of 2 and 2, rows 10 and 11 are worth four."""
+    assert cover() == 1
+    assert cover(weight=[1, 1, 1, 2, 2]) == 3
+
+
+def test_rows_that_may_not_be_picked_are_covered_by_their_weight() -> None:
+    """Of the rows at 0 and 10, the second covers the heavy row at 11, which is not allowed."""
+    assert cover(where=[0, 3]) == 0
+    assert cover(where=[0, 3], weight=[1, 1, 1, 1, 3]) == 3
+
+
+def test_a_record_tells_wishes_apart() -> None:
+    """Few rows stand there; of many the digest differs, as do the groups of quotas."""
+    assert Wishes(where=np.array([True, False, True])).record == {"where": [0, 2]}
+    first, other = Wishes(where=range(30)).record, Wishes(where=range(1, 31)).record
+    assert first["where"]["rows"] == other["where"]["rows"] == 30
+    assert first != other
+    assert Wishes(quota=Quota(list("ab"))).record != Wishes(quota=Quota(list("ba"))).record
+    assert wished("entropy", Wishes(where=[1])).options["wishes"] == {"where": [1]}
+
+
+@pytest.mark.parametrize("radius", [1e-200, 1e200])
+def test_extreme_radii_lead_to_no_infinite_weights(radius: float) -> None:
+    """All rows can be picked at any radius; warnings would be errors here."""
+    asked = asked_of("entropy", "generic", 12, [])
+    assert len(picked("entropy", asked, 12, like=[1], radius=radius)) == 12
+    with pytest.raises(InputError, match="power must be a number above 0 and at most 1000"):
+        Wishes(weight=[1.0], power=1e9)
+    heavy = np.r_[1e300, np.full(11, 1e-300)]
+    assert picked("entropy", asked, 12, weight=heavy, power=1000)[0] == 0

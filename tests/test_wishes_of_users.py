@@ -102,6 +102,30 @@ def test_shares_of_a_quota_are_checked(shares: Any, told: str) -> None:
         uwe.Quota(["a"], shares)
 
 
+@pytest.mark.parametrize("groups", [3, {"a": 1}, {"a"}, "camera"])
+def test_groups_that_are_no_list_are_refused(groups: Any) -> None:
+    """A mapping of shares in the place of the groups, above all."""
+    with pytest.raises(InputError, match="groups of a quota must be"):
+        uwe.select(X, 3, probs=PROBS, quota=groups)
+
+
+def test_a_group_that_is_mistyped_is_named() -> None:
+    """With the group that may have been meant."""
+    quota = uwe.Quota(["north", "south"] * 30, {"nort": 1})
+    with pytest.raises(InputError, match="no row of the pool has; did you mean 'north'"):
+        uwe.select(X, 3, probs=PROBS, quota=quota)
+
+
+def test_auto_hands_weights_on() -> None:
+    """Without labels it lets maxherding pick, whose coverage is weighted."""
+    wishes: dict[str, Any] = {"weight": np.where(np.arange(60) >= 50, 50.0, 1.0)}
+    picks = uwe.select(X, 4, probs=PROBS, strategy="auto", **wishes)
+    covering = uwe.select(X, 4, probs=PROBS, strategy="maxherding", **wishes)
+    assert picks.rows.tolist() == covering.rows.tolist()
+    assert picks.rows.tolist() != uwe.select(X, 4, probs=PROBS, strategy="auto").rows.tolist()
+    assert "its parts are weighted" in picks.notes
+
+
 def test_groups_of_regression_are_no_predicted_classes() -> None:
     """A number has no class that could be balanced."""
     with pytest.raises(InputError, match="quota needs predicted classes, and there are none"):
@@ -204,3 +228,9 @@ def test_a_wished_strategy_is_a_strategy() -> None:
     part = uwe.strategies.wished(random(), uwe.Wishes(where=range(10)))
     picks = uwe.select(X, 6, probs=PROBS, strategy=uwe.strategies.mix({"entropy": 0.5, part: 0.5}))
     assert (picks.rows[3:] < 10).all()
+
+
+def test_an_uncertainty_of_ones_own_is_not_listed_among_options() -> None:
+    """A pool of a million rows must not become a million options."""
+    made = uwe.strategies.ranked(uwe.strategies.Given(np.zeros(10**6)))
+    assert made.options["measure"] == {"kind": "given", "rows": 10**6}

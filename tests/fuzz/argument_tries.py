@@ -49,7 +49,8 @@ def commands() -> dict[str, list[Parameter]]:
 
 
 def _arguments(command: Any) -> list[Any]:
-    return list(command.assemble_argument_collection())
+    """The parameters of a command, without those that only group others."""
+    return [each for each in command.assemble_argument_collection() if each.names != ("*",)]
 
 
 def _parameter(argument: Any) -> Parameter:
@@ -250,6 +251,17 @@ _SPECIAL: Mapping[str, Sequence[str]] = {
     "label": ("label", "x_0", "id", "nothing"),
     "text": ("id", "x_0", "label", "nothing"),
     "classes": ("a,b", "a", "a,a", ",", "a,,b", " a , b ", "1,2", "crow,wren,café owl"),
+    "where": ("x_0 < 5", "label == 'crow'", "x_0 < '5'", "nothing == 1", "x_0", "id like 'r%'", "(",
+              "x_0 in (1, 2)", "x_0 in (select 1)", "label is null", "labelled", "1 == 1"),
+    "quota": ("label=uniform", "label=pool", "label=crow:2,wren:1", "label=crow:0",
+              "predicted=pool", "label", "=", "label=x:1", '"label"=uniform', '"label=uniform',
+              "x_0=uniform"),
+    "weight": ("x_0", "x_0:0.5", "x_0:0", "x_0:x", "label", '"x_0":2', ":1", "features"),
+    "like": ("r1", "r1,r2", "@ids.txt", "@nothing.txt", ",", "img_01.png", "@"),
+    "unlike": ("r1", "r1,r2", "@ids.txt", "@table.csv", ",", "img_01.png"),
+    "random-share": ("0.5", "1", "2", "0", "-0.1"),
+    "min-distance": ("0", "1", "1e9", "-1", "0.5"),
+    "columns-from": ("table.csv", "labels.csv", "pool.npz", "photos"),
     "with": ("id", "labelled", "features", "rank", "nothing", "probs", "x_0"),
     "strategy": ("uwe", "badge", "bald", "random", "coreset", "entropy", "uwe,random", "x", "UWE"),
     "uncertainty": ("entropy", "bvsb", "x", "standard_deviation", "uncertainty"),

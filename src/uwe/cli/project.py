@@ -23,6 +23,8 @@ from uwe.cli.project_words import (
     written_label,
 )
 from uwe.cli.speaking import shown
+from uwe.cli.wish_flags import WishFlags
+from uwe.cli.wishing import Columns, say_notes, wishes_of
 from uwe.errors import DataError, InputError
 from uwe.project.files import ProjectFiles
 from uwe.project.settings import read_settings
@@ -34,11 +36,13 @@ from uwe.tables import readable_labels
 if TYPE_CHECKING:
     from uwe.project import Project
     from uwe.project.picking import Batch
+    from uwe.strategies import Wishes
 
 __all__ = ["next_command", "status_command", "tell_command"]
 
 _SEVERAL = Parameter(negative=())
 _PERSON = "annotator"
+_NO_WISHES = WishFlags()
 _SHOWN_PROBLEMS = 20
 
 
@@ -50,6 +54,7 @@ def next_command(
     output: Annotated[Path | None, Parameter(name=("-o", "--output"))] = None,
     with_: Annotated[list[str] | None, Parameter(name="--with", negative=())] = None,
     force: Annotated[bool, _SEVERAL] = False,
+    wishes: WishFlags = _NO_WISHES,
 ) -> None:
     """Give the rows to label next; a batch that is not answered is shown again.
 
@@ -71,9 +76,11 @@ def next_command(
     from uwe.project.picking import require_count
 
     require_count(k)
+    wishes.check()
     if output is not None:
         check_suffix(output)
-        output = check_output(output, force=force, sources=_files_of(project))
+        sources = {**_files_of(project), **wishes.sources()}
+        output = check_output(output, force=force, sources=sources)
     if with_ and output is None:
         raise InputError("--with is for the file of --output; give -o FILE, too")
 
@@ -86,15 +93,37 @@ def next_command(
         columns = {name: opened.items.column(name) for name in with_ or []}
         if output is not None:
             check_ids(output, opened.ids)
-        batch = opened.batch(k, more=more)
+        batch = opened.batch(k, more=more, wishes=_wishes(opened, wishes, more=more))
         if output is not None:
             rows = [{**row, "label": None} for row in pick_rows(batch.picks, opened.ids, columns)]
             write_bytes(output, encoded_picks(output, rows))
         return opened, batch
 
     opened, batch = shown(work)
+    say_notes(batch.picks.notes)
     say_added(opened)
     say_batch(opened, project, batch, k, output)
+
+
+def _wishes(opened: Project, flags: WishFlags, *, more: bool) -> Wishes | None:
+    """The wishes for a new batch; None without any.
+
+    Raises:
+        InputError: the open rows of an earlier batch would be shown, which were picked without
+            them.
+    """
+    if not flags.given:
+        return None
+    left = opened.state().outstanding
+    if left and not more:
+        raise InputError(
+            f"{next(iter(flags.given))} is for a new batch, but {left:,} "
+            f"{'row' if left == 1 else 'rows'} of earlier batches have no label yet; label them "
+            "first, or --more gives further ones"
+        )
+    items = opened.items
+    columns = Columns(opened.files.folder, items.ids, items.typed, opened.settings.encoding)
+    return wishes_of(flags, columns)
 
 
 def tell_command(

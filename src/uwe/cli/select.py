@@ -15,6 +15,8 @@ from uwe.cli.display import Display
 from uwe.cli.options import Whole, key_values, texts_by_name
 from uwe.cli.outputs import check_output, require_distinct
 from uwe.cli.terminals import require_standard_output, write_utf8
+from uwe.cli.wish_flags import WishFlags
+from uwe.cli.wishing import Columns, say_notes, wishes_of
 from uwe.errors import InputError, require_known
 from uwe.selecting.assignment import assignment
 from uwe.selecting.column_files import check_columns_suffix, encoded_columns
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["select_command"]
 
 _STANDARD_OUTPUT = Path("-")
+_NO_WISHES = WishFlags()
 
 
 def select_command(
@@ -70,6 +73,7 @@ def select_command(
     text: str | None = None,
     encoding: str | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
+    wishes: WishFlags = _NO_WISHES,
 ) -> None:
     """Pick the rows of your own pool to label next, and say why.
 
@@ -139,6 +143,8 @@ def select_command(
     sources = {"the pool": pool}
     for flag, files in (("--labelled", labelled), ("--exclude", exclude)):
         sources |= {f"the {flag} file": each for each in files or ()}
+    sources |= wishes.sources()
+    wishes.check()
     _check_outputs({"-o": output, "--html": html, "--assign": assign}, sources, images, force=force)
     _check_shown(html, images, text)
     check_further(columns or [])
@@ -154,7 +160,11 @@ def select_command(
     from uwe.pool_files import open_pool
     from uwe.selecting import select
 
-    source = open_pool(expanded(pool), names, _encoding_of_pool(pool, encoding, labelled, exclude))
+    source = open_pool(
+        expanded(pool),
+        names,
+        _encoding_of_pool(pool, encoding, labelled, exclude, list(wishes.sources().values())),
+    )
     learnt = task_of_pool(source, task, key_values(task_option or [], flag="--task-option"))
     ranked_by = arrays_to_rank_by(source) if strategy is None and not options else None
     if ranked_by is not None:
@@ -175,18 +185,47 @@ def select_command(
     kept_out = np.array(
         sorted(_labels_named("--exclude", exclude, ids, source, encoding)), dtype=np.int64
     )
+    wished = _wished(wishes, given, source, Columns(pool, ids, source.typed, encoding))
     with Display() as display:
         picks = select(
             given["features"], k, strategy=strategy, seed=seed, progress=display,
             exclude=kept_out if len(kept_out) else None,
-            **{name: of for name, of in given.items() if name != "features"}, **options,
+            **{name: of for name, of in given.items() if name != "features"}, **wished, **options,
         )  # fmt: skip
+    say_notes(picks.notes)
     rows = pick_rows(picks, ids, more)
     items = None if html is None else _items(rows, source, images, texts)
     table = None
     if assign is not None:
         table = (assign, encoded_columns(assign, assignment(picks, ids, given["features"])))
     _write(output, html, rows, picks, items, table)
+
+
+def _wished(
+    flags: WishFlags, given: dict[str, Any], source: PoolFile, columns: Columns
+) -> dict[str, Any]:
+    """The arguments of `uwe.select` for the wishes; probabilities join what is given for a quota.
+
+    A weight is raised here, beside the largest, so that no power of it is too large or 0.
+    """
+    if not flags.given:
+        return {}
+    wishes = wishes_of(flags, columns)
+    if wishes.quota is not None and wishes.quota.is_predicted:
+        outputs = ("logits", "probs", "mc_probs")
+        if not any(given.get(name) is not None for name in outputs):
+            name = next((name for name in outputs if name in source), None)
+            given |= {} if name is None else {name: source.read(name)}
+    weight = wishes.weight
+    if weight is not None and wishes.power != 1 and weight.max() > 0:
+        weight = np.where(
+            weight > 0, np.maximum((weight / weight.max()) ** wishes.power, _LEAST), 0
+        )
+    names = ("where", "min_distance", "quota", "like", "unlike", "random_share")
+    return {**{name: getattr(wishes, name) for name in names}, "weight": weight}
+
+
+_LEAST = 1e-300  # of a positive weight
 
 
 def _encoding_of_pool(

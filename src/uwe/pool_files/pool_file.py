@@ -14,7 +14,7 @@ from uwe.errors import DataError, InputError, close_matches, require_known
 from uwe.pool_files.arrays import open_npy, open_npy_folder, open_npz, open_safetensors
 from uwe.pool_files.columns import open_columns
 from uwe.pool_files.container import Container
-from uwe.tables import TABLE_SUFFIXES, checked_ids, id_column, is_table
+from uwe.tables import ID_NAMES, TABLE_SUFFIXES, checked_ids, id_column, is_table
 from uwe.tables.labels import known_labels
 
 __all__ = ["KEYS", "PoolFile", "open_pool"]
@@ -119,23 +119,26 @@ class PoolFile:
             )
         return list(array.tolist())
 
-    def typed(self, name: str, flag: str) -> Any:
+    def typed(self, name: str) -> Any:
         """A column of the source as an Arrow array with a type, one value a row.
 
         Args:
-            name: as in `values`.
-            flag: the option that asks for it, for an error.
+            name: as in `values`; ``id`` and ``ids`` are the ids, also where they are called
+                something else.
 
         Raises:
             DataError: as `values`; or the column mixes types, or holds lists.
         """
         from uwe.tables.typed import as_texts, typed_array, typed_column
 
-        if name == self.found.get("ids"):
-            return as_texts(self.container.read_ids(name))
+        ids = self.found.get("ids")
+        if ids is not None and (
+            name == ids or (name in ID_NAMES and name not in self.container.names)
+        ):
+            return as_texts(self.container.read_ids(ids))
         if self.container.table is not None:
             return typed_column(self.container.table, name)
-        return typed_array(self.values(name, flag), f"{self.container.path}: {name!r}")
+        return typed_array(self.values(name, "a wish"), f"{self.container.path}: {name!r}")
 
     def plain_rows(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Values of some rows of a table: one number or text each, no `KEYS` and no wide blocks.

@@ -200,7 +200,7 @@ def _vectors(pool: PoolFile, path: Path, label: str | None) -> Items:
         _ready(lambda: _as_numpy(x)),
         lambda row: _shown(x[row]),
         lambda name: pool.values(name, "--with"),
-        lambda name: pool.typed(name, "a wish"),
+        pool.typed,
         lambda: None if column is None else _labels_in(pool, column),
         block=1 if isinstance(ids, Names) else BLOCK,
     )

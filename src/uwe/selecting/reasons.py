@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from uwe._types import FloatArray, IntArray, Progress, Rows, Scores, Stage
+from uwe.selecting.norms import say_norms
 from uwe.strategies import Picks, Question, Strategy, needs_of
 from uwe.uncertainty import measured
 
@@ -41,6 +42,8 @@ def explained(
 ) -> Picks:
     """The picks with the reasons for each; what is not known stays None.
 
+    The log warns where the length of the rows decides what is picked.
+
     Args:
         picks: of the strategy.
         strategy: its measure is the uncertainty.
@@ -49,6 +52,7 @@ def explained(
         progress: called with a `Stage` "compare".
     """
     predictions, pool = question.predictions, question.pool
+    say_norms(strategy, question, picks.rows)
     measure, scores = _uncertainty(strategy, question, own)
     reasons: dict[str, Any] = {}
     if scores is not None:

@@ -25,8 +25,9 @@ def wishes_given(rows: Mapping[str, Any], wishes: Mapping[str, Any]) -> Wishes:
     Raises:
         InputError: as `Wishes`; an index of pandas is not that of the rows.
 
-    >>> wishes_given({"x": [[1.0], [2.0]]}, {"where": [1], "quota": ["a", "b"]}).record
-    {'where': 1, 'quota': {'over': 'group', 'shares': 'uniform'}}
+    >>> wishes = wishes_given({"x": [[1.0], [2.0]]}, {"where": [1], "quota": ["a", "b"]})
+    >>> wishes.where.tolist(), wishes.quota.groups
+    ([1], ['a', 'b'])
     """
     given = {name: value for name, value in wishes.items() if value is not None}
     marks = {name: given.pop(name) for name in _MARKS if name in given}

@@ -29,6 +29,7 @@ _WINDOW = 8192  # rows that a tile meets at once
 _READ = 8192  # rows that are hashed at once
 _PAIRS = 2**14  # pairs whose float64 distances are taken at once
 _SAMPLE = 256
+_FARTHEST = 4.0  # of the longest row: no two are farther apart than twice that
 _DIRECTIONS = 16
 _MANY = 0.005  # of the pairs, from which products are cheaper than the distance of each
 _PLAIN = Frame(None, (1.0,), 1.0)
@@ -176,14 +177,15 @@ class _Near:
         self.points = points
         self.norms = norms
         self.radius = radius
-        self.limit = radius * radius / norms.frame.unit
+        longest = float(np.sqrt(norms.sq.max()))
+        reached = min(radius / float(np.sqrt(norms.frame.unit)), _FARTHEST * longest)
+        self.limit = reached * reached
         narrow = self._projections()
         self.place = narrow[:, 0].astype(np.float64)
         self.narrow = Dense(narrow)
-        longest = float(np.sqrt(norms.sq.max()))
         tile = self._tile(np.array([0]))
         rounding = 3 * np.sqrt(_DIRECTIONS) * tile.gamma * longest + tile.tiny
-        self.width = (np.sqrt(self.limit) + rounding) * (1 + 1e-5)
+        self.width = (reached + rounding) * (1 + 1e-5)
         self.is_sparse = self._is_sparse()
 
     def representatives(self, progress: Progress | None) -> Rows:

@@ -224,6 +224,11 @@ class Given:
         """The given scores; the predictions are not read."""
         return self.scores
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """How it stands among options: without the scores, which may be very many."""
+        return {"kind": "given", "rows": len(self.scores)}
+
 
 @dataclass(frozen=True)
 class Spread:

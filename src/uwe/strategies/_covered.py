@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from uwe._clock import Clock
 from uwe._random import derive_seed
-from uwe._types import FloatArray, Rows, Scores
+from uwe._types import FloatArray, Rows
 from uwe.errors import InputError, require_known
 from uwe.strategies._compose import (
     Represent,
@@ -24,7 +24,6 @@ from uwe.strategies._naming import name_of
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
 from uwe.strategies._strategy import Strategy
-from uwe.strategies._weighing import Times
 from uwe.strategies.radius import (
     DEFAULT_RULE,
     RADIUS_RULES,
@@ -37,7 +36,6 @@ from uwe.uncertainty import Measure, entropy, tempered
 
 if TYPE_CHECKING:
     from uwe.points import Points
-    from uwe.predictions import Predictions
 
 __all__ = ["COVERAGES", "Covered", "FindRadius", "covered"]
 
@@ -115,13 +113,12 @@ class Covered:
     kernel: str
     radius: FindRadius
     temperature: float | str = 1.0
-    weight_rule: ClassVar[str] = "how much a row's coverage counts is multiplied by its weight"
+    factors: FloatArray | None = field(default=None, compare=False, repr=False)
+    weight_rule: ClassVar[str] = "each row's part of the coverage is multiplied by its weight"
 
     def weighted_by(self, weights: FloatArray) -> Covered:
-        """The same with rows that count in proportion to weights."""
-        if self.weight is None:
-            return replace(self, weight=_Fixed(weights), temperature=1.0)
-        return replace(self, weight=Times(self.weight, weights))
+        """The same with the weight of every row, covered or picked, multiplied."""
+        return replace(self, factors=weights if self.factors is None else self.factors * weights)
 
     def __call__(self, question: Question, k: int) -> Picks:
         """Pick k rows."""
@@ -152,6 +149,14 @@ class Covered:
         self, points: Points, question: Question
     ) -> tuple[FloatArray | None, dict[str, Any]]:
         """The weight of every row, and what was settled for it; None where all weigh alike."""
+        weights, facts = self._measured(points, question)
+        if self.factors is None:
+            return weights, facts
+        return (self.factors if weights is None else self.factors * weights), facts
+
+    def _measured(
+        self, points: Points, question: Question
+    ) -> tuple[FloatArray | None, dict[str, Any]]:
         if self.weight is None:
             return None, {}
         measure, facts = self.weight, {}
@@ -195,18 +200,6 @@ def _checked(temperature: float | str) -> float | str:
         return require_known(temperature, [_FIT], "temperature")
     tempered(entropy, temperature)
     return float(temperature)
-
-
-@dataclass(frozen=True, eq=False)
-class _Fixed:
-    """A measure that is the same for all predictions."""
-
-    weights: FloatArray
-
-    def __call__(self, predictions: Predictions, /) -> Scores:  # noqa: ARG002 (a Measure)
-        import torch
-
-        return torch.from_numpy(self.weights)
 
 
 @dataclass(frozen=True)

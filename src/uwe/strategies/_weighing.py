@@ -46,8 +46,8 @@ class Weighable(Protocol):
         """The function that chooses with weights; None where this one knows none after all.
 
         Args:
-            weights: float64 ``[n]``, one for each row of the pool, at least 0 and at most 1. Rows
-                of weight 0 are no candidates.
+            weights: float64 ``[n]``, from 0 to 1, one for each row of the pool, whether it may be
+                picked or not. Rows of weight 0 are no candidates.
         """
         ...
 

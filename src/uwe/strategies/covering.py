@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, NoReturn
 
-from uwe.embedding import Weighted, normalised, weighted
+from uwe.embedding import Weighted, features, normalised, weighted
 from uwe.errors import InputError, require_known
 from uwe.strategies._compose import Given, Spread, find_measure, needs_of, spread
 from uwe.strategies._covered import Covered
@@ -16,7 +16,7 @@ from uwe.strategies._table import added_options, strategy_factory
 from uwe.tasks import Task
 from uwe.uncertainty import Measure, Tempered, tempered
 
-__all__ = ["coreset", "uwe", "weighed_by"]
+__all__ = ["compares_lengths", "coreset", "uwe", "weighed_by"]
 
 _SELECTIONS: dict[str, tuple[str, bool]] = {
     "k_center": ("k_center", False),
@@ -27,13 +27,18 @@ _SELECTIONS: dict[str, tuple[str, bool]] = {
 
 
 @strategy_factory
-def coreset() -> Strategy:
+@added_options("normalise")
+def coreset(*, normalise: Literal["none", "unit", "standard"] = "none") -> Strategy:
     """Greedy k-center on the features, from the labelled rows as first centres.
+
+    Args:
+        normalise: what is done to the features first: ``none``, ``unit`` (rows of length 1) or
+            ``standard`` (columns of mean 0 and deviation 1).
 
     Source: Sener, Savarese, "Active Learning for Convolutional Neural Networks: A Core-Set
     Approach", ICLR 2018.
     """
-    return spread("features", "k_center", anchored=True)
+    return spread(normalised(str(normalise)), "k_center", anchored=True)
 
 
 @strategy_factory
@@ -156,3 +161,15 @@ def _remeasured(choose: Spread | Covered, measure: Measure) -> Spread | Covered:
     if isinstance(represent.measure, Tempered):
         _refuse_temperature(none, represent.measure.temperature)
     return replace(choose, represent=replace(represent, measure=measure))
+
+
+def compares_lengths(strategy: Strategy) -> bool:
+    """Whether a strategy picks rows that are far apart in the features as they are.
+
+    >>> compares_lengths(uwe()), compares_lengths(uwe(normalise="unit"))
+    (True, False)
+    """
+    if not isinstance(strategy.choose, Spread):
+        return False
+    represent = strategy.choose.represent
+    return (represent.of if isinstance(represent, Weighted) else represent) is features

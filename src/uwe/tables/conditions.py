@@ -367,8 +367,10 @@ def _of_one_type(one: Any, other: Any, flag: str) -> tuple[Any, Any]:
     """Numbers, and dates with moments, in a type that holds both."""
     import pyarrow as arrow
 
-    if one.type == other.type or not arrow.types.is_temporal(one.type):
+    if one.type == other.type and not arrow.types.is_float16(one.type):
         return one, other
+    if not arrow.types.is_temporal(one.type):
+        return _numbers_alike(one, other)
     zones = {each.type.tz for each in (one, other) if arrow.types.is_timestamp(each.type)}
     zone = next((each for each in zones if each), None)
     moment = arrow.timestamp("us", zone)
@@ -376,6 +378,21 @@ def _of_one_type(one: Any, other: Any, flag: str) -> tuple[Any, Any]:
         return one.cast(moment), other.cast(moment)
     except arrow.ArrowException as error:
         raise InputError(f"{flag}: dates cannot be compared ({error})") from None
+
+
+def _numbers_alike(one: Any, other: Any) -> tuple[Any, Any]:
+    """Whole numbers to the digit where int64 holds both, else float64; other types as they are."""
+    import pyarrow as arrow
+
+    if not all(arrow.types.is_integer(of) or arrow.types.is_floating(of)
+               for of in (one.type, other.type)):  # fmt: skip
+        return one, other
+    if arrow.types.is_integer(one.type) and arrow.types.is_integer(other.type):
+        try:
+            return one.cast(arrow.int64()), other.cast(arrow.int64())
+        except arrow.ArrowInvalid:  # above int64
+            pass
+    return one.cast(arrow.float64(), safe=False), other.cast(arrow.float64(), safe=False)
 
 
 def _advice(one: _Value, other: _Value) -> str:

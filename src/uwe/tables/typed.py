@@ -31,6 +31,7 @@ KINDS: Mapping[str, str] = {
 """What a column may hold, and what a message calls it."""
 
 _TEXT = "text"
+_LARGEST = 2**63
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _MOMENT = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -129,8 +130,10 @@ _TESTS: Mapping[str, tuple[Callable[[Any], bool], ...]] = {
 
 
 def _widened(values: Sequence[Any]) -> Sequence[Any]:
-    """Whole numbers beside others become float64; Arrow refuses those that float64 rounds."""
+    """Whole numbers beside others, or too large for int64, become float64."""
     kinds = {type(value) for value in values if value is not None}
+    if kinds == {int} and any(value is not None and abs(value) >= _LARGEST for value in values):
+        kinds.add(float)
     return [None if v is None else float(v) for v in values] if kinds == {int, float} else values
 
 

@@ -12,7 +12,7 @@ from uwe.strategies._question import Question
 from uwe.strategies.wishes._likeness import likeness, similarity_radius
 from uwe.strategies.wishes._wishes import Wishes
 
-__all__ = ["Allowed", "allowed"]
+__all__ = ["Allowed", "allowed", "fewer"]
 
 _LEAST = 1e-300  # of a positive weight, so that rounding makes none 0
 
@@ -23,8 +23,7 @@ class Allowed:
 
     Attributes:
         eligible: rows that ``where`` allows and that weigh something, rising.
-        weights: float64 ``[n]``, at most 1, 0 where a row is not eligible; None where all eligible
-            rows weigh the same.
+        weights: float64 ``[n]`` of all rows, the largest being 1; None where all weigh the same.
         notes: what was done, a sentence each.
     """
 
@@ -46,50 +45,51 @@ def allowed(question: Question, wishes: Wishes, k: int) -> Allowed:
     if where is not None:
         _require(len(left), k, f"where leaves {{}} of {_unlabelled(candidates)}", "widen it")
         notes.append(f"where leaves {len(left):,} of {_unlabelled(candidates)}")
-    logs, told = _logarithms(question, wishes, left)
+    logs, told = _logarithms(question, wishes)
     notes += told
     if logs is None:
         return Allowed(left, None, tuple(notes))
-    eligible = left[np.isfinite(logs)]
+    eligible = left[np.isfinite(logs[left])]
     _require(
         len(eligible), k, f"{{}} of {_unlabelled(left)} that may be picked have a weight above 0",
         "give more rows a weight",
     )  # fmt: skip
     if len(eligible) < len(left):
         notes.append(f"{len(left) - len(eligible):,} rows weigh nothing and are not picked")
-    logs = logs[np.isfinite(logs)]
-    if not len(eligible) or logs.max() == logs.min():
-        return Allowed(eligible, None, tuple(notes))
-    weights = np.zeros(n)
-    weights[eligible] = np.maximum(np.exp(logs - logs.max()), _LEAST)
-    return Allowed(eligible, weights, tuple(notes))
+    return Allowed(eligible, _weights(logs), tuple(notes))
 
 
-def _logarithms(
-    question: Question, wishes: Wishes, rows: Rows
-) -> tuple[FloatArray | None, list[str]]:
-    """The logarithm of each row's weight, minus infinity for 0; None where nothing weighs."""
-    n = len(question.pool)
-    notes: list[str] = []
-    logs: FloatArray = np.zeros(len(rows))
+def _weights(logs: FloatArray) -> FloatArray | None:
+    """Weights of which the largest is 1, from their logarithms; None where all are equal."""
+    if logs.max() == logs.min():
+        return None
+    least = np.where(np.isfinite(logs), _LEAST, 0.0)
+    weights: FloatArray = np.maximum(np.exp(logs - logs.max()), least)
+    return weights
+
+
+def _logarithms(question: Question, wishes: Wishes) -> tuple[FloatArray | None, list[str]]:
+    """The logarithm of every row's weight, minus infinity for 0; None where nothing weighs."""
+    n, notes = len(question.pool), list[str]()
+    logs: FloatArray = np.zeros(n)
     if wishes.weight is not None:
         if len(wishes.weight) != n:
             raise InputError(
                 f"weight has {len(wishes.weight):,} rows, but the pool has {n:,}; give one for each"
             )
         with np.errstate(divide="ignore"):
-            logs = wishes.power * np.log(wishes.weight[rows])
+            logs = wishes.power * np.log(wishes.weight)
     like, unlike = wishes.rows("like", n), wishes.rows("unlike", n)
     if like is None and unlike is None:
         return (logs if wishes.weight is not None else None), notes
     features = question.predictions.field("features")
     radius = similarity_radius(features) if wishes.radius is None else wishes.radius
     if like is not None:
-        logs = logs - likeness(features, rows, like, radius)
+        logs = logs - likeness(features, like, radius)
         notes.append(f"similarity to {_examples(like)} falls to 1/e at {radius:.3g}")
     if unlike is not None:
         with np.errstate(divide="ignore"):
-            logs = logs + np.log1p(-np.exp(-likeness(features, rows, unlike, radius)))
+            logs = logs + np.log1p(-np.exp(-likeness(features, unlike, radius)))
         notes.append(f"unlikeness to {_examples(unlike)}, with the radius {radius:.3g}")
     return logs, notes
 
@@ -97,9 +97,13 @@ def _logarithms(
 def _require(left: int, k: int, text: str, advice: str) -> None:
     if left < k:
         raise InputError(
-            f"{text.format(f'{left:,}')}, and {k:,} are to be picked; {advice} or ask for at most "
-            f"{left:,}"
+            f"{text.format(f'{left:,}')}, and {k:,} are to be picked; {advice}{fewer(left)}"
         )
+
+
+def fewer(left: int) -> str:
+    """The advice to ask for fewer rows, where there are any."""
+    return f" or ask for at most {left:,}" if left else ""
 
 
 def _unlabelled(rows: Rows) -> str:

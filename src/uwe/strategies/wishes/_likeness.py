@@ -14,35 +14,36 @@ if TYPE_CHECKING:
 
 __all__ = ["likeness", "similarity_radius"]
 
+_FARTHEST = 1e300  # so that logarithms of weights stay finite
 _SAME = 1e-12  # squared distance below which rows of unit length are equal within rounding
 _SAMPLE = 1000  # rows that the radius is fitted on, at most
 
 
-def likeness(features: torch.Tensor, rows: Rows, examples: Rows, radius: float) -> FloatArray:
-    """How far each of ``rows`` is from its most similar example: ``d² / r²``, float64 ``[m]``.
+def likeness(features: torch.Tensor, examples: Rows, radius: float) -> FloatArray:
+    """How far every row is from its most similar example: ``d² / r²``, float64 ``[n]``.
 
     Formula: d is the Euclidean distance of rows of unit length, so that ``d² = 2 - 2 cos``; a row
     of zeros stays zero. The similarity is ``K = exp(-d² / r²)``: 1 at an example.
 
     Args:
         features: ``[n, d]``.
-        rows: int64 ``[m]``.
         examples: int64 ``[e]``.
         radius: r, above 0.
 
     >>> import torch
     >>> x = torch.tensor([[2.0, 0.0], [0.0, 1.0], [5.0, 0.0]])
-    >>> likeness(x, np.arange(3), np.array([0]), radius=1.0).tolist()
+    >>> likeness(x, np.array([0]), radius=1.0).tolist()
     [0.0, 2.0, 0.0]
     """
     known = _unit(features, examples)
-    far = np.empty(len(rows))
+    far: FloatArray = np.empty(len(features))
     size = rows_at_once(max(features.shape[1], len(examples)))
-    for start in range(0, len(rows), size):
-        own = _unit(features, rows[start : start + size])
+    for start in range(0, len(features), size):
+        own = _unit(features, np.arange(start, min(start + size, len(features))))
         gap = own - known[_sqdist(own, known).argmin(1)]  # differences lose nothing, products do
-        far[start : start + size] = np.square(gap).sum(1)
-    return far / radius**2
+        with np.errstate(over="ignore"):
+            far[start : start + size] = np.square(gap / radius).sum(1)
+    return np.minimum(far, _FARTHEST)
 
 
 def similarity_radius(features: torch.Tensor) -> float:

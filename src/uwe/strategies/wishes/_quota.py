@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +18,7 @@ from uwe.strategies._question import Question
 from uwe.strategies._shares import exact_share, rounded
 from uwe.tasks import is_missing
 
-__all__ = ["PREDICTED", "Groups", "Quota", "capped", "group_text", "grouped"]
+__all__ = ["PREDICTED", "Groups", "Quota", "capped", "digested", "group_text", "grouped"]
 
 PREDICTED: Final = "predicted"
 """The groups of a `Quota` over the predicted class."""
@@ -43,8 +46,10 @@ class Quota:
     Raises:
         InputError: the shares are none of these.
 
-    >>> Quota(["a", "b", "a"], {"a": 2, "b": 1}, name="camera").record
-    {'over': 'camera', 'shares': {'a': 2.0, 'b': 1.0}}
+    >>> Quota(["a", "b", "a"], {"a": 2, "b": 1}, name="camera").shares
+    {'a': 2.0, 'b': 1.0}
+    >>> Quota("predicted").record
+    {'over': 'class', 'shares': 'uniform'}
     """
 
     groups: Any
@@ -57,6 +62,11 @@ class Quota:
             raise InputError(
                 f"the groups of a quota must be one for each row, or {PREDICTED!r} for the "
                 f"predicted class, not {self.groups!r}"
+            )
+        if not isinstance(self.groups, Iterable) or isinstance(self.groups, Mapping | Set):
+            raise InputError(
+                "the groups of a quota must be a list or an array of one for each row, not a value "
+                f"of type {type(self.groups).__name__}"
             )
         object.__setattr__(self, "name", self.name or ("class" if is_predicted else "group"))
         if isinstance(self.shares, Mapping):
@@ -72,10 +82,16 @@ class Quota:
         """Whether the groups are the predicted classes."""
         return isinstance(self.groups, str)
 
+    @cached_property
+    def texts(self) -> list[str | None]:
+        """The group of each row as text, None where a row has none; of no use for classes."""
+        return _texts(self.groups)
+
     @property
     def record(self) -> dict[str, Any]:
-        """What the quota is, in the types of JSON; without the group of each row."""
-        return {"over": self.name, "shares": self.shares}
+        """What the quota is, in the types of JSON; of the groups, their number and digest."""
+        groups = {} if self.is_predicted else {"groups": digested(self.texts)}
+        return {"over": self.name, "shares": self.shares, **groups}
 
 
 @dataclass(frozen=True)
@@ -114,14 +130,12 @@ def grouped(quota: Quota, question: Question) -> Groups:
         classes = question.task.classes if question.task is not None else ()
         names = [classes[at] if at < len(classes) else str(at) for at in range(logits.shape[1])]
         return Groups(tuple(names), question.predictions.predicted())
-    listed = getattr(quota.groups, "tolist", None)
-    values = listed() if callable(listed) else list(quota.groups)
-    if len(values) != n:
+    texts = quota.texts
+    if len(texts) != n:
         raise InputError(
-            f"the quota has a {quota.name} for {len(values):,} rows, but the pool has {n:,} rows; "
+            f"the quota has a {quota.name} for {len(texts):,} rows, but the pool has {n:,} rows; "
             "give one for each row"
         )
-    texts = [group_text(value) for value in values]
     names = sorted({text for text in texts if text is not None}, key=_natural)
     numbers: dict[str | None, int] = {None: -1, **{name: at for at, name in enumerate(names)}}
     return Groups(tuple(names), np.array([numbers[text] for text in texts], dtype=np.int64))
@@ -174,6 +188,23 @@ def group_text(value: Any) -> str | None:
     return str(value)
 
 
+def digested(values: Sequence[str | None] | np.ndarray[Any, Any]) -> dict[str, Any]:
+    """How many values there are, and a digest that tells them from others.
+
+    >>> digested(["a", "b"])["rows"], digested(["a", "b"]) == digested(["ab", ""])
+    (2, False)
+    """
+    held = values.tobytes() if isinstance(values, np.ndarray) else json.dumps(values).encode()
+    return {"rows": len(values), "sha256": hashlib.sha256(held).hexdigest()[:16]}
+
+
+def _texts(groups: Any) -> list[str | None]:
+    listed = getattr(groups, "tolist", None)
+    values = listed() if callable(listed) else list(groups)
+    plain = {value: group_text(value) for value in {each for each in values if type(each) is str}}
+    return [plain[each] if type(each) is str else group_text(each) for each in values]
+
+
 def _shares_of(quota: Quota, groups: Groups, eligible: Rows) -> list[Fraction]:
     there = groups.sizes(eligible)
     if not isinstance(quota.shares, Mapping):
@@ -184,10 +215,10 @@ def _shares_of(quota: Quota, groups: Groups, eligible: Rows) -> list[Fraction]:
         ]
     unknown = [name for name in quota.shares if name not in groups.names]
     if unknown:
-        close = close_matches(unknown[0], groups.names) or list(groups.names[:_SHOWN])
+        close = " or ".join(map(repr, close_matches(unknown[0], groups.names)))
+        hint = f"did you mean {close}?" if close else f"it has {', '.join(groups.names[:_SHOWN])}"
         raise InputError(
-            f"the quota names the {quota.name} {unknown[0]!r}, which no row of the pool has; it "
-            f"has {', '.join(close)}"
+            f"the quota names the {quota.name} {unknown[0]!r}, which no row of the pool has; {hint}"
         )
     return [exact_share(quota.shares.get(name, 0.0)) for name in groups.names]
 

@@ -17,7 +17,7 @@ from uwe.strategies._shares import exact_share, rounded, shifted
 from uwe.strategies._strategy import Choose, Strategy
 from uwe.strategies._table import as_strategy
 from uwe.strategies._weighing import continuing, weight_rule, weighted_by
-from uwe.strategies.wishes._allowed import allowed
+from uwe.strategies.wishes._allowed import allowed, fewer
 from uwe.strategies.wishes._limits import Limits
 from uwe.strategies.wishes._quota import capped, grouped
 from uwe.strategies.wishes._wishes import Wishes
@@ -146,8 +146,8 @@ def _planned(strategy: Strategy, wishes: Wishes, question: Question, k: int) -> 
         if len(rows) < k:
             raise InputError(
                 f"min_distance {wishes.min_distance:g} from labelled rows leaves {len(rows):,} of "
-                f"{len(given.eligible):,} rows, and {k:,} are to be picked; lower it or ask for "
-                f"at most {len(rows):,}"
+                f"{len(given.eligible):,} rows, and {k:,} are to be picked; lower it"
+                f"{fewer(len(rows))}"
             )
         notes.append(
             f"min_distance {wishes.min_distance:g} from labelled rows leaves {len(rows):,} of "
@@ -192,7 +192,8 @@ def _picked(plan: _Plan, question: Question, k: int, drawn: Rows) -> Picks:
         rows = limits.open(np.setdiff1d(rows, new, assume_unique=True), new)
         missing = k - len(found)
         if not missing:
-            return joined(answers)
+            facts = answers[0].facts if answers else {}  # later answers are to the same question
+            return replace(joined(answers), facts=facts)
         if not len(rows):
             raise InputError(_lacking(limits, len(found), k))
         wanted = min(len(rows), missing << max(0, len(answers) - _PATIENCE))
@@ -240,4 +241,4 @@ def _lacking(limits: Limits, found: int, k: int) -> str:
     text = f"{k:,} rows are to be picked, but only {found:,} were found that {apart}"
     if limits.groups is not None and limits.left is not None:
         text += f"; missing are {limits.groups.told(limits.left)}"
-    return f"{text}; lower min_distance or ask for at most {found:,}"
+    return f"{text}; lower min_distance{fewer(found)}"

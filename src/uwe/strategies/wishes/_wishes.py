@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,13 @@ from uwe._arrays import as_array, marked_rows
 from uwe._types import FloatArray, Rows
 from uwe.errors import InputError
 from uwe.strategies._question import Needs
-from uwe.strategies.wishes._quota import Quota
+from uwe.strategies.wishes._quota import Quota, digested
 
 __all__ = ["Wishes"]
 
 _ROWS = ("where", "like", "unlike")
+_LISTED = 20  # values that a record lists, at most
+_LARGEST_POWER = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,18 +34,19 @@ class Wishes:
         quota: how many picks each group gets.
         weight: ``[n]``, at least 0: how much a row's importance counts. A row of weight 0 is never
             picked.
-        power: to which the weight is raised, above 0.
+        power: to which the weight is raised, above 0 and at most 1,000.
         like: a mask or row numbers of examples; rows that are similar to one weigh more.
         unlike: likewise; rows that are similar to one weigh less.
         radius: the distance, between rows of unit length, at which the similarity to an example has
             fallen to 1/e. None: the median distance from a row to the nearest different one.
         random_share: this share of the picks, from 0 to 1, is drawn at random, and marked.
+        words: how a wish was worded, by its name, such as a condition; for the record.
 
     Raises:
         InputError: a number is out of its range, or an array is of another shape.
 
     >>> Wishes(where=[0, 2, 5], random_share=0.1).record
-    {'where': 3, 'random_share': 0.1}
+    {'where': [0, 2, 5], 'random_share': 0.1}
     """
 
     where: Any = None
@@ -53,6 +58,7 @@ class Wishes:
     unlike: Any = None
     radius: float | None = None
     random_share: float = 0.0
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in _ROWS:
@@ -66,7 +72,11 @@ class Wishes:
             _require_number("min_distance", self.min_distance, _number(self.min_distance) >= 0)
         if self.radius is not None:
             _require_number("radius", self.radius, _number(self.radius) > 0)
-        _require_number("power", self.power, _number(self.power) > 0)
+        if not 0 < _number(self.power) <= _LARGEST_POWER:
+            raise InputError(
+                f"power must be a number above 0 and at most {_LARGEST_POWER:g}, not "
+                f"{self.power!r:.40}"
+            )
         share = self.random_share
         if not 0 <= _number(share) <= 1:
             raise InputError(f"random_share must be a number from 0 to 1, not {share!r:.40}")
@@ -107,9 +117,9 @@ class Wishes:
         Raises:
             InputError: a wish needs features or predicted classes, and there are none.
         """
-        for wish, field in self.reads.items():
-            if field not in known:
-                what = {"features": "features", "logits": "predicted classes"}[field]
+        for wish, read in self.reads.items():
+            if read not in known:
+                what = {"features": "features", "logits": "predicted classes"}[read]
                 raise InputError(f"{wish} needs {what}, and there are none{advice}")
 
     def rows(self, name: str, n: int) -> Rows | None:
@@ -130,21 +140,25 @@ class Wishes:
             raise InputError(f"{name} names no row; give one example at least")
         return found
 
-    @property
+    @cached_property
     def record(self) -> dict[str, Any]:
-        """What is wished, in the types of JSON: numbers of rows instead of the rows themselves."""
-        return {
-            field.name: _recorded(getattr(self, field.name))
-            for field in fields(self)
-            if not _is_default(getattr(self, field.name), field.default)
+        """What is wished, in the types of JSON: few rows, or a digest of many; and its words."""
+        given = {of.name: getattr(self, of.name) for of in fields(self) if of.name != "words"}
+        defaults = {of.name: of.default for of in fields(self)}
+        found = {
+            name: _recorded(value)
+            for name, value in given.items()
+            if not _is_default(value, defaults[name])
         }
+        return {**found, "words": dict(self.words)} if self.words else found
 
 
 def _recorded(value: Any) -> Any:
     if isinstance(value, Quota):
         return value.record
     if isinstance(value, np.ndarray):
-        return int(value.sum() if value.dtype.kind == "b" else len(value))
+        values = np.flatnonzero(value) if value.dtype.kind == "b" else value
+        return values.tolist() if len(values) <= _LISTED else digested(values)
     return float(value)
 
 
