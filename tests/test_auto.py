@@ -183,7 +183,7 @@ def test_what_picks_say(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> N
     assert (
         main(["select", str(tmp_path / "pool.npz"), "-k", "5", "-o", str(tmp_path / "p.csv")]) == 0
     )
-    assert f"5 rows by auto ({picks.reason}, radius" in capsys.readouterr().out
+    assert f"5 rows by auto ({picks.reason})." in capsys.readouterr().out
 
 
 def test_a_project_begins_with_auto_and_records_why(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def some_bird(at: int, name: str) -> str:
 def is_by_auto(printed: str, k: int) -> bool:
     """Whether auto picked k rows, says why, and names the model."""
     return bool(
-        re.search(rf"{k} rows picked by auto \(.+: \w+.*\), with a model trained on \d", printed)
+        re.search(rf"{k} rows picked by auto \(.+: \w+\), with a model trained on \d", printed)
     )
 
 

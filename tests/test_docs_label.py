@@ -36,6 +36,11 @@ def done(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
     return 0
 
 
+def plain(line: str) -> str:
+    """A line without what a network's features decide, which differ from machine to machine."""
+    return re.sub(r"picked by auto \(.+: \w+\), with", "picked by auto, with", line)
+
+
 def test_the_page_works_from_top_to_bottom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -53,6 +58,6 @@ def test_the_page_works_from_top_to_bottom(
             assert code == (2 if kind == "text" else 0), err
             told = [*out.splitlines(), *(err.splitlines() if kind == "text" else [])]
             told = [line.rstrip().replace(str(tmp_path), "/home/ann") for line in told]
-            assert told == shown, command
+            assert list(map(plain, told)) == list(map(plain, shown)), command
             commands += 1
     assert commands == 22

@@ -69,7 +69,8 @@ def _picked_by(opened: Project, picks: Picks) -> str:
     trained_on = opened.state().trained_on
     if trained_on is None:
         return "drawn at random, as no model is trained yet"
-    told = f" ({picks.told})" if picks.told else ""
+    why = picks.reason or picks.told
+    told = f" ({why})" if why else ""
     return f"picked by {picks.strategy}{told}, with a model trained on {trained_on:,} labels"
 
 

@@ -377,6 +377,7 @@ def _write(
     if output == _STANDARD_OUTPUT:
         write_utf8(picks_csv(rows))
     elif contents:
-        told = f" ({picks.told})" if picks.told else ""
+        why = picks.reason or picks.told
+        told = f" ({why})" if why else ""
         written = ", ".join(map(str, contents))
         print(f"{len(rows)} rows by {picks.strategy}{told}. Written: {written}")
