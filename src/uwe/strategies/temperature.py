@@ -17,6 +17,7 @@ import numpy as np
 from uwe._types import Rows
 from uwe.errors import InputError
 from uwe.strategies._question import Question
+from uwe.strategies.agreement import nearest_others
 from uwe.strategies.radius import few
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Temperature", "fitted_temperature"]
 
 _MOST = 4_096  # rows that are looked at, labelled or not
-_AT_ONCE = 512
 _COLDEST, _HOTTEST = 0.01, 100.0
 _STEPS = 40
 _CLASSES = 2
@@ -73,7 +73,7 @@ def fitted_temperature(points: Points, question: Question) -> Temperature:
     rows, labels = _labels(question)
     if len(rows) < _CLASSES:
         return Temperature(_HOTTEST, f"fitted to chance, {len(rows)} labels being too few")
-    agreed = int((labels[_nearest_other(points, rows)] == labels).sum())
+    agreed = int((labels[nearest_others(points.take(rows))] == labels).sum())
     accuracy = (agreed + 1) / (len(rows) + classes)
     among = few(question.candidates, _MOST, question.seed)
     value = _matching(question.predictions.logits[among].double().cpu(), accuracy)
@@ -110,22 +110,6 @@ def _labels(question: Question) -> tuple[Rows, np.ndarray[Any, Any]]:
     by_row = dict(known)
     _, labels = np.unique([str(by_row[row]) for row in rows.tolist()], return_inverse=True)
     return rows, labels
-
-
-def _nearest_other(points: Points, rows: Rows) -> Rows:
-    """For each row, the place among ``rows`` of its nearest other one; of equals, the lower."""
-    import torch
-
-    near = points.take(rows)
-    tile = near.tile(slice(0, len(rows)), near.frame(), torch.float64)
-    found = np.empty(len(rows), dtype=np.int64)
-    for start in range(0, len(rows), _AT_ONCE):
-        span = np.arange(start, min(start + _AT_ONCE, len(rows)))
-        table = torch.as_tensor(tile.take(slice(start, int(span[-1]) + 1)).offsets(tile)).cpu()
-        offsets = table.numpy()
-        offsets[np.arange(len(span)), span] = np.inf
-        found[span] = offsets.argmin(1)
-    return found
 
 
 def _matching(logits: torch.Tensor, confidence: float) -> float:
