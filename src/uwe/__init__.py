@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from uwe.project import Project
     from uwe.runs import read_acc_files
     from uwe.selecting import Selection, query, select
-    from uwe.selection import Plan, certify, herd, k_center, k_means_pp, plan_selection
+    from uwe.selection import (
+        Plan,
+        certify,
+        certify_coverage,
+        herd,
+        k_center,
+        k_means_pp,
+        plan_selection,
+    )
     from uwe.strategies import Picks, Strategy, find_strategy
     from uwe.tasks import Task
 
@@ -45,6 +53,7 @@ __all__ = [
     "UweError",
     "__version__",
     "certify",
+    "certify_coverage",
     "find_strategy",
     "herd",
     "k_center",
@@ -70,7 +79,15 @@ _HOMES = {
     "predictions": ("Predictions",),
     "project": ("Project",),
     "runs": ("read_acc_files",),
-    "selection": ("Plan", "certify", "herd", "k_center", "k_means_pp", "plan_selection"),
+    "selection": (
+        "Plan",
+        "certify",
+        "certify_coverage",
+        "herd",
+        "k_center",
+        "k_means_pp",
+        "plan_selection",
+    ),
     "learners.sklearn": ("SklearnLearner",),
     "strategies": ("Picks", "Strategy", "find_strategy"),
     "tasks": ("Task",),
