@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import uwe
 from uwe.cli import main
@@ -175,3 +176,34 @@ def test_a_weighted_strategy_keeps_away_from_drawn_rows() -> None:
         )
         (drawn,), (other,) = picks.rows[picks.drawn], picks.rows[~picks.drawn]
         assert abs(other - drawn) == max(drawn, 10 - drawn)
+
+
+def test_wishes_are_not_ignored_while_a_batch_is_open(tmp_path: Path) -> None:
+    """Its open rows were picked without them; and a mapping is no `Wishes`."""
+    project = uwe.Project(str(tmp_path / "p"), X, "sklearn:logistic", classes=["a", "b"])
+    first = project.ask(2)
+    with pytest.raises(
+        InputError, match=r"2 rows of earlier batches have no label yet; .* more=True"
+    ):
+        project.ask(2, wishes=uwe.Wishes(where=[1, 2]))
+    assert list(project.ask(2, wishes=uwe.Wishes())) == list(first)
+    further = np.setdiff1d(np.arange(12), first.rows)[:2]
+    again = project.ask(2, more=True, wishes=uwe.Wishes(where=further))
+    assert sorted(again) == further.tolist()
+    wrong: Any = {"where": [1]}
+    with pytest.raises(InputError, match=r"wishes must be uwe.Wishes\(...\), not .* dict"):
+        project.ask(2, more=True, wishes=wrong)
+
+
+def test_predicted_classes_have_the_names_of_the_estimator() -> None:
+    """A quota over them is told, and asked for, by these names."""
+    labels = np.array(["bee", "ant", "bee", "ant"])
+    model = LogisticRegression().fit(X[:4], labels)
+    predicted = model.predict(X)
+    quota = Quota("predicted", {"bee": 2, "ant": 1})
+    picks = uwe.query(model, X, 3, labelled=range(4), quota=quota)
+    assert sorted(predicted[picks]) == ["ant", "bee", "bee"]
+    assert "quota over class: ant 1, bee 2" in picks.notes
+    numbers = LogisticRegression().fit(X[:4], [7, 3, 7, 3])
+    picks = uwe.query(numbers, X, 2, labelled=range(4), quota=Quota("predicted", {7: 1}))
+    assert (numbers.predict(X)[picks] == 7).all()

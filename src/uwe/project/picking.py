@@ -36,10 +36,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "Picker",
+    "again_without",
     "batches_of",
     "new_batch",
     "require_count",
     "require_left",
+    "require_wishes",
     "still_open",
 ]
 
@@ -234,6 +236,33 @@ def require_count(k: int) -> None:
     """
     if isinstance(k, bool | np.bool_) or not isinstance(k, int | np.integer) or k < 1:
         raise InputError(f"the number of rows must be a whole number of at least 1, not {k!r}")
+
+
+def require_wishes(wishes: object) -> None:
+    """Refuse wishes that are no value of `Wishes`.
+
+    Raises:
+        InputError: they are something else than `Wishes` or None.
+    """
+    if wishes is not None and not isinstance(wishes, Wishes):
+        raise InputError(
+            f"wishes must be uwe.Wishes(...), not a value of type {type(wishes).__name__}"
+        )
+
+
+def again_without(wishes: Wishes | None, batch: Batch) -> Batch:
+    """The open rows of an earlier batch, for which nothing may be wished.
+
+    Raises:
+        InputError: something is wished.
+    """
+    if wishes is None or wishes.are_none:
+        return batch
+    left = len(batch.picks)
+    raise InputError(
+        f"wishes are for a new batch, but {left:,} {'row' if left == 1 else 'rows'} of earlier "
+        "batches have no label yet; label them first, or more=True gives further ones"
+    )
 
 
 def require_left(pool: Pool) -> None:
