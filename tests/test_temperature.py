@@ -65,11 +65,11 @@ def test_a_row_whose_label_is_not_known_tells_nothing() -> None:
 
 def test_neighbours_are_the_nearest_also_far_from_the_origin() -> None:
     """Products of such rows have lost the digits of their distances; rows 3 and 4 are a pair."""
-    x = 1e10 + torch.tensor([[0.0], [1.0], [2.0], [10.0], [11.0]], dtype=torch.float64)
-    logits = torch.ones(5, 2) * torch.tensor([3.0, 0.0])
-    values = {0: 1, 1: 1, 2: 0, 3: 0, 4: 0}
-    question = Question(Predictions(logits, x), Pool.of(5, cycles={}, values=values), 1)
-    assert "(4 of 5 labelled rows agree" in fitted_temperature(Dense(x), question).rule
+    x = 1e10 + torch.tensor([[0.0], [1.0], [2.0], [10.0], [11.0], [-1e10]], dtype=torch.float64)
+    logits = torch.ones(6, 2) * torch.tensor([3.0, 0.0])
+    values = {0: 1, 1: 1, 2: 0, 3: 0, 4: 0, 5: 1}
+    question = Question(Predictions(logits, x), Pool.of(6, cycles={}, values=values), 1)
+    assert "(5 of 6 labelled rows agree" in fitted_temperature(Dense(x), question).rule
 
 
 def test_where_labels_or_classes_are_not_known_it_is_refused() -> None:
