@@ -7,6 +7,7 @@ digits, so that the one that is recorded is the one that was used.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,6 +18,7 @@ import numpy as np
 from uwe._random import derive_seed
 from uwe._types import BoolArray, FloatArray, Rows
 from uwe.errors import InputError, require_known
+from uwe.strategies._shares import exact_share
 
 if TYPE_CHECKING:
     from uwe.points import Array, Points
@@ -155,7 +157,8 @@ def purity_radius(
     near = points.take(rows)
     number = clusters_of(written_out(near), min(clusters, len(rows)), seed=seed)
     apart = _nearest(near, lambda span, _: number[span][:, None] != number)
-    least = float(np.sort(apart)[int((1 - purity) * len(rows))])
+    impure = math.floor((1 - exact_share(purity)) * len(rows))  # rows that need not be pure
+    least = float(np.sort(apart)[impure])
     if not np.isfinite(least):
         return Radius(1.0, "any, since all rows are of one cluster")
     return Radius(_below(least), f"purity {purity:g} of {clusters} clusters")
