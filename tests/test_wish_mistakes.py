@@ -207,3 +207,10 @@ def test_predicted_classes_have_the_names_of_the_estimator() -> None:
     numbers = LogisticRegression().fit(X[:4], [7, 3, 7, 3])
     picks = uwe.query(numbers, X, 2, labelled=range(4), quota=Quota("predicted", {7: 1}))
     assert (numbers.predict(X)[picks] == 7).all()
+
+
+def test_an_estimator_of_negative_classes_is_told_from_a_row() -> None:
+    """The number -1 is no label, so labels of such classes are names."""
+    model = LogisticRegression().fit(X[:4], [-1, 1, -1, 1])
+    with pytest.raises(InputError, match=r"labels: the estimator was fitted on class -1; .* names"):
+        uwe.query(model, X, 2, labels=[-1, 1, -1, 1, *[None] * 8])
