@@ -58,6 +58,7 @@ class TestAuto(StrategyContract):
         ({}, "no predictions, nothing is labelled: maxherding"),
         ({"std": np.ones(200)}, "regression: uherding"),
         ({"mean": np.ones(200)}, "regression, no variance: maxherding"),
+        ({"mean": np.ones(200), "uncertainty": RNG.random(200)}, "regression: uherding"),
         ({"probs": PROBS, "task": "multilabel"}, "multilabel: uherding"),
     ],
 )  # fmt: skip

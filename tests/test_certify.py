@@ -12,10 +12,11 @@ import pytest
 from uwe.errors import InputError
 from uwe.points import Product, as_points
 from uwe.selection import _reference as slow
-from uwe.selection._plan import parse_memory, plan_selection
+from uwe.selection._plan import parse_memory
 from uwe.selection.certificate import certify
 from uwe.selection.k_center import k_center
 from uwe.selection.k_means_pp import k_means_pp
+from uwe.selection.planning import plan_selection
 
 
 def shortfall(x: np.ndarray, picks: np.ndarray) -> float:

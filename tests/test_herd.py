@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,13 @@ from uwe._types import Stage
 from uwe.errors import InputError
 from uwe.points import Points, Product, as_points
 from uwe.selection import _reference as slow
-from uwe.selection._coverage import Sizes
-from uwe.selection._gain import KERNELS, quantum_of
+from uwe.selection._coverage import Coverage
+from uwe.selection._gain import KERNELS, quantum_of, units
+from uwe.selection._lazy import Search
+from uwe.selection._norms import take_norms
 from uwe.selection._reference import SHAPES, pool
+from uwe.selection._scene import Scene, Sizes
+from uwe.selection._sweep import Sweep
 from uwe.selection.herd import _herd, herd
 
 sizes = st.builds(
@@ -27,6 +32,7 @@ sizes = st.builds(
     centres=st.integers(1, 40),
     pairs=st.integers(1, 20),
     columns=st.sampled_from([300, 5000, 2**24]),
+    crowd=st.sampled_from([1024, 2, 2]),
 )
 
 
@@ -89,7 +95,7 @@ def weights_of(kind: str, n: int, seed: int) -> np.ndarray:
 WEIGHTS = ("ones", "some zero", "zeros", "uneven", "tiny", "huge")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(
     shape=st.sampled_from(SHAPES),
     n=st.integers(1, 50),
@@ -175,12 +181,80 @@ def test_products_are_picked_as_one_at_a_time(
     both(points, n // 2, length, cut=cut, anchors=known)
 
 
+@pytest.mark.parametrize("few", [1, 4, 64])
+@pytest.mark.parametrize("columns", [40_000, 100_000, 2**24])
+def test_a_wrong_guess_costs_time_and_no_pick(
+    few: int, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guesses from bad samples lead to columns of the wrong state, which are mended."""
+    monkeypatch.setattr("uwe.selection._foresight._FEW", few)
+    monkeypatch.setattr("uwe.selection._foresight._AGAIN", 8)
+    x = pool("gaussian", 420, 6, 3).astype(np.float32)
+    cut = Sizes(rows=64, centres=64, columns=columns, crowd=2)
+    weights = weights_of("uneven", 400, 1)
+    for length in (0.3, 1.0):
+        both(as_points(x[:400]), 120, length * spread_of(x), cut=cut)
+        both(as_points(x[:400]), 120, length * spread_of(x), cut=cut, weights=weights)
+        both(as_points(x[:400]), 60, length * spread_of(x), cut=cut, anchors=as_points(x[400:]))
+        some = np.arange(0, 400, 3)
+        both(as_points(x[:400]), 60, length * spread_of(x), cut=cut, candidates=some)
+
+
+def test_columns_of_a_wrong_guess_are_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that are covered less than was foreseen are read again, and no other row."""
+    mended: list[int] = []
+    mend = Search._mend
+
+    def noted(self: Search, wrong: np.ndarray) -> None:
+        mended.append(int(wrong.sum()))
+        mend(self, wrong)
+
+    monkeypatch.setattr(Search, "_mend", noted)
+    monkeypatch.setattr("uwe.selection._foresight._FEW", 1)
+    monkeypatch.setattr("uwe.selection._foresight._AGAIN", 8)
+    x = pool("gaussian", 600, 6, 3).astype(np.float32)
+    cut = Sizes(rows=64, centres=64, columns=600_000, crowd=2)
+    both(as_points(x), 100, 0.5 * spread_of(x), cut=cut)
+    assert mended
+    assert 0 < mended[0] < 600
+
+
+def test_bounds_are_above_what_they_bound() -> None:
+    """Kernel values that are kept, and sums over all rows, are never below the exact ones."""
+    x = pool("gaussian", 300, 40, 5).astype(np.float32)
+    points = as_points(x)
+    radius, ones = spread_of(x), np.ones(300)
+    quantum = quantum_of(300, 1.0)
+    norms = take_norms(points, 128)
+    scene = Scene(points, norms, KERNELS["rbf"], radius, ones, quantum, Sizes(rows=64, centres=64))
+    cover = Coverage(scene)
+    floors = [cover.floor.copy()]
+    exact = np.stack([slow.distances(points, points, row) for row in range(300)])
+    value = KERNELS["rbf"].of(exact, radius * radius)
+    covered = [np.zeros(300)]
+    for pick in (5, 17, 200):
+        cover.take(np.arange(300), value[pick])
+        floors.append(cover.floor.copy())
+        covered.append(cover.covered.copy())
+    sweep = Sweep(scene, np.arange(300), floors, keep=True, room=2**24)
+    for bound, state in zip(sweep.bounds, covered, strict=True):
+        gain = np.array([units(ones, value[row] - state, quantum).sum() for row in range(300)])
+        assert (bound >= gain).all()
+        assert (bound <= gain * 1.02 + 1e-2 / quantum).all()
+    for at, column in sweep.columns():
+        kept = column.value * scene.step
+        assert (kept >= value[at][column.rows]).all()
+        assert (kept <= value[at][column.rows] + 1e-3).all()
+        live = np.flatnonzero((value[at] > cover.covered) & np.isfinite(cover.floor))
+        assert set(live) <= set(column.rows.tolist())
+
+
 @pytest.mark.parametrize("length", [0.1, 0.5, 2.0])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_hundreds_of_rows_are_picked_as_one_at_a_time(shape: str, length: float) -> None:
     """Pools of several tiles give the twin's picks."""
     x = pool(shape, 700, 24, 7).astype(np.float32)
-    cut = Sizes(rows=128, centres=96, pairs=64)
+    cut = Sizes(rows=128, centres=96, pairs=64, crowd=100)
     both(as_points(x), 60, length * spread_of(x), cut=cut)
     both(as_points(x[:600]), 60, length * spread_of(x), cut=cut, anchors=as_points(x[600:]))
 
@@ -250,6 +324,28 @@ def test_a_file_gives_the_picks_of_memory(tmp_path: Path) -> None:
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     expected = herd(x, 60, radius=2.0)
     np.testing.assert_array_equal(herd(mapped, 60, radius=2.0, max_memory="4MB"), expected)
+
+
+@pytest.mark.parametrize("memory", [4_000_000, 12_000_000, 60_000_000])
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+def test_memory_is_kept_to(kind: type, memory: int) -> None:
+    """What is allocated stays below ``max_memory``, which the plan tells before."""
+    x = pool("gaussian", 6000, 32, 1).astype(kind)
+    plan = uwe.plan_selection(x, 40, method="herd", max_memory=memory)
+    assert plan.bytes <= memory
+    tracemalloc.start()
+    try:
+        herd(x, 40, radius=6.0, max_memory=memory)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < memory
+
+
+def test_a_plan_needs_a_known_method() -> None:
+    """Methods that do not exist are refused by name."""
+    with pytest.raises(InputError, match="k_medoids"):
+        uwe.plan_selection(np.zeros((5, 2)), 1, method="k_medoids")
 
 
 def test_progress_counts_up_to_k() -> None:

@@ -21,19 +21,28 @@ from benchmarks.machine import machine
 from benchmarks.selection import cases, pools
 from benchmarks.selection.cases import Result, slope
 from benchmarks.selection.disk import DiskResult, disk
+from benchmarks.selection.herding import FileResult, HerdResult, from_files, herding
 from benchmarks.selection.peers import peers
 
 _HEAD = "| case | n | width | k | ours, s | loop, s | times faster | aim | torch's loop, s |"
+_HERD = "| beside | n | width | k | ours, s | theirs, s | times faster | aim | of 4n² bytes |"
+_FILES = "| candidates | n | width | k | file, GB | seconds | resident, GB |"
 _DISK = "| case | n | width | k | file, GB | seconds | resident, GB | pairs met |"
+_HEADS = {"herd": _HERD, "herd-files": _FILES, "disk": _DISK}
 
 
-def line(r: Result | DiskResult) -> str:
+def line(r: Result | DiskResult | HerdResult | FileResult) -> str:
     """A row of the table."""
     sizes = f"| {r.case} | {r.n:,} | {r.width} | {r.k:,} |"
     if isinstance(r, DiskResult):
         share = f"{100 * r.products_met:.0f} %"
         times = f"{r.seconds:.0f} | {r.resident_gigabytes:.2f}"
         return f"{sizes} {r.gigabytes:.1f} | {times} | {share} |"
+    if isinstance(r, FileResult):
+        return f"{sizes} {r.gigabytes:.2f} | {r.seconds:.0f} | {r.resident_gigabytes:.2f} |"
+    if isinstance(r, HerdResult):
+        times = f"{r.ours:.3g} | {r.theirs:.4g} | {r.ratio:.3g} | {r.aim:g}"
+        return f"{sizes} {times} | {100 * r.memory:.1f} % |"
     slow = f"{r.torch_loop:.3g}" if r.torch_loop else ""
     return f"{sizes} {r.ours:.4g} | {r.loop:.4g} | {r.ratio:.2f} | {r.aim or ''} | {slow} |"
 
@@ -66,6 +75,8 @@ def parts(options: argparse.Namespace) -> dict[str, Callable[[], Iterator[Any]]]
         "grid": lambda: cases.grid(options.turns),
         "scaling": lambda: cases.scaling(options.data, options.turns),
         "peers": lambda: peers(options.data, options.peers, sizes),
+        "herd": lambda: herding(options.features, options.peers, options.share),
+        "herd-files": lambda: from_files(options.features, options.folder, options.share),
         "disk": lambda: disk(
             options.data, options.folder, int(5e6 * options.share), int(1e4 * options.share)
         ),
@@ -76,7 +87,10 @@ def main() -> None:
     """Run the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=pools.FASHION)
-    parser.add_argument("--parts", default="headline,grid,scaling", help="also: peers, disk")
+    parser.add_argument(
+        "--parts", default="headline,grid,scaling", help="also: peers, disk, herd, herd-files"
+    )
+    parser.add_argument("--features", type=Path, help="an .npz with x, for the parts of herd")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--share", type=float, default=1.0, help="of the sizes: a quick look")
     parser.add_argument("--peers", default="python3", help="a Python with scikit-activeml")
@@ -90,7 +104,7 @@ def main() -> None:
     print(where, flush=True)
     results: dict[str, list[Any]] = {}
     for name in options.parts.split(","):
-        head = _DISK if name == "disk" else _HEAD
+        head = _HEADS.get(name, _HEAD)
         print(f"\n{head}\n|{'---|' * (head.count('|') - 1)}")
         results[name] = []
         for result in parts(options)[name]():

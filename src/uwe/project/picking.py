@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +98,25 @@ class Picker:
     progress: Progress | None = None
     wishes: Wishes | None = None
 
+    def require_possible(self, pool: Pool, k: int) -> None:
+        """Refuse, before a model is trained, wishes that no model could meet.
+
+        Raises:
+            InputError: no row is left; or too few meet the condition, weigh something, or are of a
+                group.
+        """
+        require_left(pool)
+        wishes = self.wishes or Wishes()
+        quota = wishes.quota
+        known = replace(
+            wishes,
+            min_distance=None,
+            like=None,
+            unlike=None,
+            quota=None if quota is None or quota.is_predicted else quota,
+        )
+        self._at_random(pool, min(k, _left_over(pool)), self.seed, known)
+
     def pick(self, events: Sequence[Event], pool: Pool, k: int) -> Picks:
         """The strategy's picks; drawn at random while no model knows all rows and classes.
 
@@ -136,10 +155,13 @@ class Picker:
 
     def _drawn(self, pool: Pool, k: int, seed: int) -> Picks:
         """Rows drawn at random that keep to those wishes that need no model."""
-        from uwe.predictions import Predictions  # loads torch
-
         wishes = self.wishes or Wishes()
         wishes.require(frozenset(), _NO_MODEL)
+        return self._at_random(pool, k, seed, wishes)
+
+    def _at_random(self, pool: Pool, k: int, seed: int, wishes: Wishes) -> Picks:
+        from uwe.predictions import Predictions  # loads torch
+
         question = Question(Predictions(rows=len(pool)), pool, seed, task=self.task)
         return wished(random(), wishes).query(question, k)
 

@@ -275,8 +275,10 @@ class Project:
         require_count(k)
         if (again := self._still_open(more)) is not None:
             return again
-        self._bring_up_to_date()  # without the lock: another process that asks need not wait
         picker = self._picker() if wishes is None else replace(self._picker(), wishes=wishes)
+        if wishes is not None:
+            picker.require_possible(self.pool(), k)
+        self._bring_up_to_date()  # without the lock: another process that asks need not wait
         with waited(self.files.ask_lock):
             return self._still_open(more) or new_batch(self._ledger, picker, k)
 

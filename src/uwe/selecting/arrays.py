@@ -298,7 +298,7 @@ def _require_count(k: int, offer: Offer) -> None:
         raise InputError(f"the number of picks must be a whole number, not {k!r}")
     if k < 1:
         raise InputError(f"the number of picks is {k}; at least 1 is needed")
-    if not left and offer.from_labels:
+    if offer.from_labels and len(offer.pool.labelled) == offer.n:
         raise InputError(
             f"all {offer.n} rows have a label, so none is left to pick; leave the labels of "
             "unlabelled rows empty, or say with labelled which rows are labelled"

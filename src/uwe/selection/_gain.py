@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 
 from uwe._types import FloatArray, IntArray
 
@@ -33,7 +33,7 @@ class Kernel:
 
     name: str
     of: Callable[[FloatArray, float], FloatArray]
-    raise_: Callable[[torch.Tensor], torch.Tensor]
+    raise_: Callable[[Any], Any]
 
 
 def _rbf(sqdist: FloatArray, sqradius: float) -> FloatArray:
@@ -41,16 +41,17 @@ def _rbf(sqdist: FloatArray, sqradius: float) -> FloatArray:
         return np.exp(-(np.ascontiguousarray(sqdist) / sqradius))
 
 
-def _rbf_bound(minus: torch.Tensor) -> torch.Tensor:
-    return minus.clamp_(max=0.0).exp_()
+def _rbf_bound(minus: Any) -> Any:
+    return np.exp(minus, out=minus)
 
 
 def _tophat(sqdist: FloatArray, sqradius: float) -> FloatArray:
     return (sqdist <= sqradius).astype(np.float64)
 
 
-def _tophat_bound(minus: torch.Tensor) -> torch.Tensor:
-    return minus.copy_(minus >= -1.0)
+def _tophat_bound(minus: Any) -> Any:
+    minus[...] = minus >= -1.0
+    return minus
 
 
 KERNELS: Mapping[str, Kernel] = {

@@ -10,9 +10,9 @@ from typing import TypeAlias
 import torch
 
 from uwe.errors import InputError
-from uwe.points import Array, Points, as_points
+from uwe.points import Points
 
-__all__ = ["Memory", "Plan", "make_plan", "plan_selection"]
+__all__ = ["Memory", "Plan", "make_plan", "parse_memory", "plan_k_center", "product_rate"]
 
 Memory: TypeAlias = "int | str | None"  # bytes, "2GB" or None: what serves speed best
 
@@ -53,6 +53,7 @@ class Plan:
         tile_centres: centres that a tile meets at once.
         pairs: pairs of rows whose float64 distances are taken at once.
         block: rows among which the picks of one block are found, at most; k-center only.
+        columns: bytes of what candidates may cover that are kept, at most; herding only.
         cells: cells of rows with which centres are ruled out; 1 is none.
         patience: nanoseconds that cells may have cost more than they saved before they are
             given up.
@@ -73,6 +74,7 @@ class Plan:
     cells: int = 1
     patience: float = 0.0
     steps: torch.dtype | None = None
+    columns: int = 0
     bytes: int = 0
     passes: int = 0
     pairs_at_most: int = 0
@@ -80,32 +82,11 @@ class Plan:
     seconds_at_most: float = 0.0
 
 
-def plan_selection(
-    x: Points | Array,
-    k: int,
-    *,
-    anchors: Points | Array | None = None,
-    max_memory: Memory = None,
-) -> Plan:
-    """What ``k_center`` would do, before it does it; ``k_means_pp`` takes no more memory.
-
-    Args:
-        x: n rows.
-        k: how many to pick.
-        anchors: rows that count as picked before.
-        max_memory: bytes beyond ``x``, as a number or as text such as ``"2GB"``.
-
-    Raises:
-        InputError: the memory is not a number of bytes, or too little for any plan.
-
-    >>> plan_selection(torch.zeros(1000, 8), 10, max_memory="50MB").bytes < 50_000_000
-    True
-    """
-    points = as_points(x)
-    centres = k + (len(anchors) if anchors is not None else 0)
+def plan_k_center(points: Points, k: int, centres: int, max_memory: Memory) -> Plan:
+    """What `k_center` would do, and how long that may take."""
     plan = make_plan(points, k, centres, max_memory)
     met = len(points) * centres
-    most = 2.0 * met * points.width / _product_rate(points.device)
+    most = 2.0 * met * points.width / product_rate(points.device)
     passes = k if plan.steps else 2 + int(_blocks(plan, k))
     around = 1e-9 * (k * _PICK + _blocks(plan, k) * _BLOCK)
     expected = 1e-9 * _step_cost(points, k, plan.steps) if plan.steps else _MET * most + around
@@ -217,7 +198,7 @@ def parse_memory(text: Memory) -> int | None:
     return int(float(found[1]) * _UNITS[found[2]])
 
 
-def _product_rate(device: torch.device) -> float:
+def product_rate(device: torch.device) -> float:
     """Operations a second of a float32 product of the size that a tile has."""
     x = torch.ones(1024, 512, device=device)
     for _ in range(2):

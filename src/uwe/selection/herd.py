@@ -15,13 +15,14 @@ import numpy as np
 from uwe._types import FloatArray, Progress, Rows
 from uwe.errors import require_known
 from uwe.points import Array, Points
-from uwe.selection._coverage import Coverage, Sizes
+from uwe.selection._coverage import Coverage
 from uwe.selection._gain import KERNELS, quantum_of
 from uwe.selection._herd_plan import make_sizes
 from uwe.selection._lazy import Search
 from uwe.selection._norms import take_norms
 from uwe.selection._plan import Memory
 from uwe.selection._progress import tell
+from uwe.selection._scene import Scene, Sizes
 from uwe.selection._validation import (
     checked,
     checked_candidates,
@@ -151,12 +152,10 @@ def _herd(
     if not k:
         return picks, gains
     quantum = quantum_of(len(points), float(weights.max()))
-    cover = Coverage(
-        points, norms.frame, norms.sq, KERNELS[kernel], radius, weights, quantum, sizes
-    )
+    cover = Coverage(Scene(points, norms, KERNELS[kernel], radius, weights, quantum, sizes))
     if anchors is not None:
         cover.anchor(anchors)
-    search = Search(cover, candidates)
+    search = Search(cover, candidates, k)
     for i in range(k):
         picks[i], gain = search.next()
         gains[i] = gain * quantum

@@ -78,7 +78,6 @@ def _made(uncertainty: str | Measure | None, many: int, odds: float, task: Task 
             by_rank=replace(ranked_by(measure, name, reads), name=chosen_by),
             drawn=random(),
             reads=reads,
-            other_task="" if task is None or "logits" in task.outputs else task.name,
             always=uncertainty is not None,
             many=many,
             odds=odds,
@@ -104,7 +103,6 @@ class _Auto:
     by_rank: Strategy
     drawn: Strategy
     reads: Needs
-    other_task: str  # one without classes
     always: bool  # weighted, whatever the labels say
     many: int
     odds: float
@@ -135,9 +133,10 @@ class _Auto:
                 raise InputError("strategy auto needs features or predictions; both are missing")
             return self.by_rank, "no features"
         covering = self.weighted if is_measured else self.plain
-        if self.other_task:
+        task = question.task
+        if task is not None and "logits" not in task.outputs:
             lacking = "" if is_measured else f", no {' or '.join(sorted(self.reads.fields))}"
-            return covering, self.other_task + lacking
+            return covering, task.name + lacking
         return self._judged(question, covering, is_measured=is_measured)
 
     def _judged(

@@ -100,12 +100,14 @@ def typed_texts(cells: Sequence[str | None]) -> Any:
     """Cells of text as an Arrow array of what all of them are written as; an empty one is null.
 
     ``true`` and ``false`` are truth; numbers are numbers, unless one has a leading zero, as codes
-    have; ISO dates are dates; anything else is text.
+    have; ISO dates are dates; anything else is text. A column without a value has no type.
 
     >>> typed_texts(["1", "", "2.5"]).to_pylist(), typed_texts(["007", "8"]).to_pylist()
     ([1.0, None, 2.5], ['007', '8'])
     """
     texts = as_texts(cells)
+    if texts.null_count == len(texts):
+        return arrow.nulls(len(texts))
     for found in (_truth(texts), _numbers(texts), _dates(texts)):
         if found is not None:
             return found

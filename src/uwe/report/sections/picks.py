@@ -37,6 +37,7 @@ REASONS = {
     "least_confident": "least confident",
     "margin": "most uncertain: two classes close in probability",
     "bald": "dropout passes disagree most",
+    "auto": "chosen by what is known of the pool",
     "maxherding": "covers much that nothing covers yet",
     "uherding": "covers much that is uncertain",
     "probcover": "covers many rows that nothing covers yet",

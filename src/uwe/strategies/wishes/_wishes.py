@@ -63,7 +63,7 @@ class Wishes:
     def __post_init__(self) -> None:
         for name in _ROWS:
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, as_array(name, getattr(self, name)))
+                object.__setattr__(self, name, _listed(name, getattr(self, name)))
         if self.quota is not None and not isinstance(self.quota, Quota):
             raise InputError(f"quota must be a uwe.Quota, not {type(self.quota).__name__}")
         if self.weight is not None:
@@ -164,6 +164,15 @@ def _recorded(value: Any) -> Any:
 
 def _is_default(value: Any, default: Any) -> bool:
     return value is default or (isinstance(value, int | float) and value == default)
+
+
+def _listed(name: str, rows: Any) -> np.ndarray[Any, Any]:
+    array = as_array(name, rows)
+    if array.ndim != 1:
+        raise InputError(
+            f"{name} must be a mask [n] or a list of row numbers, not of shape {array.shape}"
+        )
+    return array
 
 
 def _checked_weight(weight: Any) -> FloatArray:
