@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uwe._arrays import as_tensor, rows_at_once
-from uwe._types import FloatArray, Rows, Scores
+from uwe._types import FloatArray, Rows, Scores, is_real
 from uwe.errors import InputError, require_known
 from uwe.uncertainty import measured
 
@@ -174,7 +174,7 @@ def weighted(
     rank [0.0, 2.0, 0.5]
     """
     require_known(weighting, _WEIGHTINGS, "weighting")
-    if isinstance(power, bool) or not isinstance(power, int | float) or not 0 <= power < math.inf:
+    if not is_real(power) or not 0 <= power < math.inf:
         raise InputError(f"the power of a weight must be a number of at least 0, not {power!r}")
     return Weighted(measure, of, weighting, float(power))
 

@@ -15,7 +15,7 @@ from uwe import journal
 from uwe._files import remove_unfinished, write_bytes, write_text
 from uwe._json import json_value
 from uwe._random import derive_seed
-from uwe._types import BoolArray, Progress
+from uwe._types import BoolArray, Progress, is_integral
 from uwe.errors import InputError, RunError, UweError
 from uwe.journal import Event, Queried, Trained
 from uwe.pool import Pool
@@ -234,7 +234,7 @@ def require_count(k: int) -> None:
     Raises:
         InputError: it is, or it is no whole number.
     """
-    if isinstance(k, bool | np.bool_) or not isinstance(k, int | np.integer) or k < 1:
+    if not is_integral(k) or k < 1:
         raise InputError(f"the number of rows must be a whole number of at least 1, not {k!r}")
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from uwe._types import IntArray, Rows
+from uwe._types import IntArray, Rows, is_real
 from uwe.errors import InputError, close_matches
 from uwe.strategies._question import Question
 from uwe.strategies._shares import exact_share, rounded
@@ -232,8 +232,7 @@ def _shares_of(quota: Quota, groups: Groups, eligible: Rows) -> list[Fraction]:
 def _checked_shares(shares: Mapping[Any, Any], name: str) -> dict[str, float]:
     checked: dict[str, float] = {}
     for group, share in shares.items():
-        is_number = isinstance(share, int | float | np.number) and not isinstance(share, bool)
-        if not is_number or not 0 <= share < np.inf:
+        if not is_real(share) or not 0 <= share < np.inf:
             raise InputError(
                 f"the share of {name} {group!r} must be a number of at least 0, not {share!r:.40}"
             )

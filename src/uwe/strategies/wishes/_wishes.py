@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from uwe._arrays import as_array, marked_rows
-from uwe._types import FloatArray, Rows
+from uwe._types import FloatArray, Rows, is_real
 from uwe.errors import InputError
 from uwe.strategies._question import Needs
 from uwe.strategies.wishes._quota import Quota, digested
@@ -190,8 +190,7 @@ def _checked_weight(weight: Any) -> FloatArray:
 
 def _number(value: Any) -> float:
     """The value, or NaN where it is no finite number."""
-    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return float(value) if is_number and np.isfinite(value) else float("nan")
+    return float(value) if is_real(value) and np.isfinite(value) else float("nan")
 
 
 def _require_number(name: str, value: Any, holds: bool) -> None:
