@@ -85,6 +85,17 @@ def test_features_that_do_not_know_the_classes_are_noticed() -> None:
     assert uwe.select(MIXED, 5, probs=PROBS, labels=some(60), odds=1.0).facts["chosen"] != "random"
 
 
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [(1, "a single label is known"), (12, "all 12 known labels are of one class")],
+)
+def test_labels_of_one_class_say_nothing_of_the_features(known: int, reason: str) -> None:
+    """Neighbours that cannot differ are no evidence, so the weights are not trusted yet."""
+    labels = [0 if row < known else None for row in range(200)]
+    picks = uwe.select(APART, 5, probs=PROBS, labels=labels)
+    assert picks.reason.endswith(f"a class, {reason}: maxherding")
+
+
 def test_without_features_the_margin_ranks() -> None:
     """Probabilities alone are enough; nothing at all is refused."""
     picks = uwe.select(None, 5, probs=PROBS)

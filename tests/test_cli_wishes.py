@@ -400,7 +400,9 @@ def test_a_folder_of_images_takes_columns_from_a_table(
     table.write_text("id,camera\n" + "".join(f"{n}.png,{n % 2}\n" for n in range(6)))
     assert main(["init", folder, str(tmp_path / "photos"), "--classes", "a,b"]) == 0
     base = ("next", folder, "-k", "2")
-    assert "the source has no columns" in refused(capsys, *base, "--where", "camera == 1")
+    told = refused(capsys, *base, "--where", "camera == 1")
+    assert "the source has no columns" in told
+    assert told.endswith("--columns-from gives it those of a table")
     more = ("--columns-from", str(table))
     assert main([*base, "--where", "camera == 1", *more]) == 0
     assert all(int(row["idx"]) % 2 for row in batch(Path(folder), 1))

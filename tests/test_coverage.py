@@ -215,7 +215,7 @@ def test_a_temperature_divides_the_logits() -> None:
     assert list(made.query(asked(x, [1], logits=logits), 9)) == list(cold)
     assert list(cold) != list(find_strategy("uherding").query(asked(x, [1], logits=logits), 9))
     numbers = Predictions(outputs={"mean": torch.zeros(50), "variance": torch.ones(50)}, features=x)
-    with pytest.raises(InputError, match="divides logits, and the predictions hold none"):
+    with pytest.raises(InputError, match="divides logits, and its outputs are none"):
         made.query(Question(numbers, Pool.untouched(50), 1, task=regression()), 2)
     with pytest.raises(InputError, match="an uncertainty of your own has none; leave temperature"):
         uwe.select(x, 2, uncertainty=np.ones(50), strategy="uherding", temperature=2.0)

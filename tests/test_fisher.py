@@ -169,6 +169,16 @@ def test_rows_too_large_to_be_squared_are_refused() -> None:
         fisher_design(np.full((3, 2), 1e200), 1)
 
 
+@pytest.mark.parametrize("labelled", [[], [1]])
+def test_a_regularisation_that_rounding_loses_is_refused(labelled: list[int]) -> None:
+    """Of λ = 1 beside 10¹⁶ no digit is left in float64, and every gain would be noise."""
+    x, known = np.array([[1.0, 2.0], [1e8, 0.0], [3.0, 1.0]]), np.array(labelled, dtype=int)
+    rows = np.setdiff1d(np.arange(3), known)
+    with pytest.raises(InputError, match=r"is 1e\+16, beside which a regularisation of 1 is lost"):
+        fisher_design(x, 1, labelled=known, candidates=rows)
+    assert len(fisher_design(x, 1, labelled=known, candidates=rows, regularisation=1e3)) == 1
+
+
 def test_bait_weighs_rows_by_their_largest_probability() -> None:
     """Features are equal, so the row whose largest probability is nearest to a half is picked."""
     probabilities = np.array([[0.9, 0.05, 0.05], [0.55, 0.4, 0.05], [0.35, 0.33, 0.32]])

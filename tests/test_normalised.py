@@ -95,6 +95,14 @@ def test_a_constant_column_is_not_divided_by_rounding(value: float) -> None:
     assert np.abs(made).max() < 1e-6
 
 
+@pytest.mark.parametrize("scale", [2.0**-600, 2.0**600])
+def test_a_column_of_any_scale_is_standardised(scale: float) -> None:
+    """Its squares are 0 or infinite in float64, and its rows are those of scale 1."""
+    x = torch.tensor([[1.0], [3.0], [6.0]], dtype=torch.float64)
+    plain, scaled = (normalised("standard")(of(each), np.array([0, 1])) for each in (x, x * scale))
+    assert written(scaled).tolist() == written(plain).tolist() == [[-1.0], [1.0], [4.0]]
+
+
 def test_standard_of_products_is_refused() -> None:
     """Columns of an outer product are never written out, so they have no scale."""
     with pytest.raises(InputError, match=r"matrix \[n, d\]; the embedding gave Product points"):

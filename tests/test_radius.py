@@ -147,6 +147,20 @@ def test_the_radius_of_a_purity_is_worked_by_hand() -> None:
     assert purity_radius(x, 2, seed=0, purity=0.5).value == 4.99999  # rows 0 and 6 stay pure
 
 
+def test_the_share_of_a_purity_is_exact() -> None:
+    """One of ten rows need not be pure at 0.9, although 1 - 0.9 is below 0.1 in float64.
+
+    Of five and five rows on a line, those at the gap meet the other cluster first: at 0.8 both may
+    be impure, at 0.9 one of them. A share near 0 asks for one pure row.
+    """
+    x = np.array([0, 1, 2, 3, 4, 14, 16, 17, 18, 19], dtype=float)[:, None]
+    nearest = sorted([14, 13, 12, 11, 10, 10, 12, 13, 14, 15])
+    for purity, at in ((1.0, 0), (0.9, 1), (0.8, 2), (0.7, 3), (1e-20, 9)):
+        found = purity_radius(x, 2, seed=0, purity=purity).value
+        assert found == pytest.approx(nearest[at], rel=1e-5)
+        assert found < nearest[at]
+
+
 def test_a_purity_holds_at_its_radius_and_not_above() -> None:
     """Counted anew from all pairs of rows and the clusters themselves."""
     from uwe.selection.clusters import clusters

@@ -15,7 +15,7 @@ from uwe.pool import Pool
 from uwe.predictions import Predictions
 from uwe.strategies import Question, find_strategy
 from uwe.strategies.temperature import fitted_temperature
-from uwe.tasks import multilabel
+from uwe.tasks import multilabel, regression
 from uwe.uncertainty import entropy, tempered
 
 LINE = torch.tensor([[0.0], [1.0], [2.1], [10.0], [11.0], [30.0], [31.0]], dtype=torch.float64)
@@ -52,7 +52,7 @@ def test_labels_that_disagree_make_the_logits_flat() -> None:
     """No row agrees: the accuracy is below chance, and the temperature the hottest."""
     assert fitted_temperature(Dense(LINE), asked({0: 1, 1: 0})).value == 100.0
     few = fitted_temperature(Dense(LINE), asked({0: 1}))
-    assert (few.value, few.rule) == (100.0, "fitted to chance, 1 labels being too few")
+    assert (few.value, few.rule) == (100.0, "fitted to chance, known labels being too few (1)")
 
 
 def test_a_row_whose_label_is_not_known_tells_nothing() -> None:
@@ -61,6 +61,15 @@ def test_a_row_whose_label_is_not_known_tells_nothing() -> None:
     with_others = fitted_temperature(Dense(LINE), asked({0: 1, 1: 1, 2: None, 3: 0}))
     assert "2 of 3 labelled rows agree" in known.rule
     assert "2 of 3 labelled rows agree" in with_others.rule
+
+
+def test_neighbours_are_the_nearest_also_far_from_the_origin() -> None:
+    """Products of such rows have lost the digits of their distances; rows 3 and 4 are a pair."""
+    x = 1e10 + torch.tensor([[0.0], [1.0], [2.0], [10.0], [11.0], [-1e10]], dtype=torch.float64)
+    logits = torch.ones(6, 2) * torch.tensor([3.0, 0.0])
+    values = {0: 1, 1: 1, 2: 0, 3: 0, 4: 0, 5: 1}
+    question = Question(Predictions(logits, x), Pool.of(6, cycles={}, values=values), 1)
+    assert "(5 of 6 labelled rows agree" in fitted_temperature(Dense(x), question).rule
 
 
 def test_where_labels_or_classes_are_not_known_it_is_refused() -> None:
@@ -73,6 +82,16 @@ def test_where_labels_or_classes_are_not_known_it_is_refused() -> None:
     question = Question(said, Pool.untouched(7), 1, task=multilabel(2))
     with pytest.raises(InputError, match="needs one class a row, and the task is multilabel"):
         made.query(question, 2)
+
+
+def test_a_task_that_a_temperature_does_not_fit_is_refused_before_anything_is_trained() -> None:
+    """Numbers have no logits, and a row of labels has no single class."""
+    for temperature in (2.0, "fit"):
+        with pytest.raises(InputError, match="divides logits, and its outputs"):
+            find_strategy("uherding", temperature=temperature).for_task(regression())
+    with pytest.raises(InputError, match="needs one class a row"):
+        find_strategy("uherding", temperature="fit").for_task(multilabel(2))
+    assert find_strategy("uherding", temperature=2.0).for_task(multilabel(2)).measure is not None
 
 
 def test_the_temperature_stands_beside_the_picks_and_can_be_given_again() -> None:

@@ -206,3 +206,9 @@ def test_normalise_is_a_flag_of_select(tmp_path: Path, capsys: pytest.CaptureFix
         picked.append(out.read_text().split())
     assert picked == [["1"], ["2"]]
     capsys.readouterr()
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    """A power and a temperature that come out of an array are those of Python."""
+    made = find_strategy("uwe", power=np.float32(0.5), temperature=np.int64(2))
+    assert made.choose == find_strategy("uwe", power=0.5, temperature=2.0).choose

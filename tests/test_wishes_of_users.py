@@ -123,7 +123,7 @@ def test_auto_hands_weights_on() -> None:
     covering = uwe.select(X, 4, probs=PROBS, strategy="maxherding", **wishes)
     assert picks.rows.tolist() == covering.rows.tolist()
     assert picks.rows.tolist() != uwe.select(X, 4, probs=PROBS, strategy="auto").rows.tolist()
-    assert "its parts are weighted" in picks.notes
+    assert "each row's part of the coverage is multiplied by its weight" in picks.notes
 
 
 def test_groups_of_regression_are_no_predicted_classes() -> None:

@@ -19,6 +19,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from uwe._files import expanded
+from uwe._types import is_real
 from uwe.errors import InputError, require_known
 
 __all__ = [
@@ -245,7 +246,7 @@ def _switch(name: str, value: Any) -> bool:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
+    if not is_real(value):
         raise InputError(f"{name} must be a number, not {value!r}")
     return float(value)
 

@@ -1,4 +1,4 @@
-"""Aliases of array types, the glossary of axes, and how long work reports its progress.
+"""Aliases of array types, the glossary of axes, what a number is, and the report of progress.
 
 ===== ===========================================
 axis  meaning
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,8 @@ __all__ = [
     "Rows",
     "Scores",
     "Stage",
+    "is_integral",
+    "is_real",
 ]
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -66,3 +68,21 @@ class Stage:
 
 Progress: TypeAlias = Callable[[Stage], None]
 """The one callback that long work of any kind reports to."""
+
+
+def is_real(value: object) -> TypeGuard[float]:
+    """Whether a value is a real number of Python or numpy; True and False are none.
+
+    >>> is_real(2), is_real(np.float32(0.5)), is_real(True), is_real("2")
+    (True, True, False, False)
+    """
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def is_integral(value: object) -> TypeGuard[int]:
+    """Whether a value is a whole number of Python or numpy; 2.0 and True are none.
+
+    >>> is_integral(2), is_integral(np.int8(2)), is_integral(2.0), is_integral(True)
+    (True, True, False, False)
+    """
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

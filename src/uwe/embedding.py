@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uwe._arrays import as_tensor, rows_at_once
-from uwe._types import FloatArray, Rows, Scores
+from uwe._types import FloatArray, Rows, Scores, is_real
 from uwe.errors import InputError, require_known
 from uwe.uncertainty import measured
 
@@ -174,7 +174,7 @@ def weighted(
     rank [0.0, 2.0, 0.5]
     """
     require_known(weighting, _WEIGHTINGS, "weighting")
-    if isinstance(power, bool) or not isinstance(power, int | float) or not 0 <= power < math.inf:
+    if not is_real(power) or not 0 <= power < math.inf:
         raise InputError(f"the power of a weight must be a number of at least 0, not {power!r}")
     return Weighted(measure, of, weighting, float(power))
 
@@ -310,15 +310,19 @@ def _moments(x: torch.Tensor, among: Rows) -> tuple[torch.Tensor, torch.Tensor]:
     at, rows = torch.as_tensor(among, device=x.device), rows_at_once(x.shape[1])
     count = max(1, len(at))
     mean = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
+    low, high = mean + torch.inf, mean - torch.inf
     parts = [at[start : start + rows] for start in range(0, len(at), rows)]
     for part in parts:
-        mean += x[part].double().sum(0) / count
-    variance, low, high = torch.zeros_like(mean), mean + torch.inf, mean - torch.inf
-    for part in parts:
         block = x[part].double()
-        variance += (block - mean).square().sum(0) / count
+        mean += block.sum(0) / count
         low, high = torch.minimum(low, block.amin(0)), torch.maximum(high, block.amax(0))
-    return mean, torch.where(high > low, variance.sqrt(), 1.0)
+    exponents = torch.maximum(high - mean, mean - low).frexp().exponent - 1
+    # in units of a power of two no square vanishes or overflows, and no digit changes
+    unit = torch.ldexp(torch.ones_like(mean), exponents)
+    variance = torch.zeros_like(mean)
+    for part in parts:
+        variance += ((x[part].double() - mean) / unit).square().sum(0) / count
+    return mean, torch.where(high > low, variance.sqrt() * unit, 1.0)
 
 
 def _matrix(points: Points, how: str) -> Any:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from uwe._arrays import rows_at_once
-from uwe._types import Scores
+from uwe._types import Scores, is_real
 from uwe.errors import InputError, from_own, require_known
 
 if TYPE_CHECKING:
@@ -385,8 +385,7 @@ def tempered(measure: Measure, temperature: float) -> Measure:
     >>> tempered(least_confident, 2.0)(halves)
     tensor([0.2500], dtype=torch.float64)
     """
-    is_number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
-    if not is_number or not 0 < temperature < math.inf:
+    if not is_real(temperature) or not 0 < temperature < math.inf:
         raise InputError(f"a temperature must be a number above 0, not {temperature!r}")
     return measure if temperature == 1 else Tempered(measure, float(temperature))
 

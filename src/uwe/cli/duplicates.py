@@ -112,8 +112,8 @@ def _told(found: Duplicates, n: int) -> str:
     if not groups:
         near = f"within {found.radius:g} of each other" if found.radius else "equal"
         return f"No two of {n:,} rows are {near}."
-    near = f"within {found.radius:g} of its first" if found.radius else "equal"
+    near = f"within {found.radius:g} of the first" if found.radius else "that are equal"
     return (
-        f"{groups:,} {'group' if groups == 1 else 'groups'} of rows that are {near}: "
+        f"{groups:,} {'group' if groups == 1 else 'groups'} of rows {near}: "
         f"{repeated:,} of {n:,} rows repeat another."
     )

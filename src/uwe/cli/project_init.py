@@ -29,9 +29,6 @@ __all__ = ["init_command"]
 
 _SEVERAL = Parameter(negative=())
 
-_OF_SOURCE = ("label", "text", "embed", "image_size", "encoding")
-"""Options that say how the source is read."""
-
 _OF_EXPERIMENTS = ("warm_start", "full_train")
 """Options of networks that need test rows or the model of the cycle before."""
 

@@ -380,4 +380,5 @@ def _write(
         why = picks.reason or picks.told
         told = f" ({why})" if why else ""
         written = ", ".join(map(str, contents))
-        print(f"{len(rows)} rows by {picks.strategy}{told}. Written: {written}")
+        many = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
+        print(f"{many} by {picks.strategy}{told}. Written: {written}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ FILE = "@"
 """Begins the name of a file, where ids may stand as well."""
 
 _QUOTED = re.compile(r'"(?P<name>(?:[^"]|"")*)"(?P<rest>.*)', re.DOTALL)
+_SHARE = re.compile(r'\s*"(?P<group>(?:[^"]|"")*)"\s*:(?P<share>[^,]*)(?:,|$)')
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _LIST = Parameter(negative=())
 
@@ -37,8 +39,8 @@ class WishFlags:
         No pick is closer than this to another pick or a labelled row: Euclidean in the features.
     quota
         COLUMN=SHARES: how many picks each value of the column gets: uniform, pool (in proportion
-        to the pool), or a:2,b:1. predicted=SHARES: over the predicted class; a column of that name
-        stands in double quotes.
+        to the pool), or a:2,b:1; a value with a comma stands in double quotes. predicted=SHARES:
+        over the predicted class; a column of that name stands in double quotes.
     weight
         COLUMN or COLUMN:POWER: rows count as much as the column's number, to that power; rows with
         0 are not picked.
@@ -142,14 +144,33 @@ def quota_parts(text: str) -> tuple[str, Any, bool]:
 
 def _shares(text: str, form: str) -> dict[str, float]:
     found: dict[str, float] = {}
-    for part in text.split(","):
-        group, colon, share = (each.strip() for each in part.rpartition(":"))
-        if not colon or not group or not _NUMBER.fullmatch(share):
-            raise InputError(f"--quota: {part!r} is no share; write {form}")
+    for part, group, share in _parts(text):
+        if not group or not _NUMBER.fullmatch(share):
+            raise InputError(
+                f"--quota: {part!r} is no share; write {form}, and a value with a comma in double "
+                "quotes"
+            )
         if group in found:
             raise InputError(f"--quota names {group!r} twice; give it one share")
         found[group] = float(share)
     return found
+
+
+def _parts(text: str) -> Iterator[tuple[str, str, str]]:
+    """Each share as it is written, its group and its number.
+
+    >>> list(_parts('a:2,"b, c":1'))
+    [('a:2', 'a', '2'), ('"b, c":1', 'b, c', '1')]
+    """
+    start = 0
+    while start <= len(text):
+        quoted = _SHARE.match(text, start)
+        end = text.find(",", start) if quoted is None else quoted.end("share")
+        end = len(text) if end < 0 else end
+        part = text[start:end]
+        group, _, share = (each.strip() for each in part.rpartition(":"))
+        yield part, group if quoted is None else quoted["group"].replace('""', '"'), share
+        start = end + 1
 
 
 def weight_parts(text: str) -> tuple[str, float]:

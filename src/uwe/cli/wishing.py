@@ -183,7 +183,8 @@ def _rows_named(flag: str, texts: Sequence[str] | None, columns: Columns) -> Row
     if unknown is not None:
         raise InputError(
             f"{flag} has the id {shown_id(unknown)}, but {columns.path} has no such id; its ids "
-            f"are such as {shown_id(columns.ids[0])}. A file of ids is {flag} @FILE"
+            f"are such as {shown_id(columns.ids[0])}. A file of ids, and ids with a comma, are "
+            f"given by {flag} @FILE"
         )
     return np.unique(np.array(found, dtype=np.int64))
 

@@ -54,7 +54,7 @@ class Items:
     learn: Callable[[Path, Progress | None], Any]
     preview: Callable[[int], Item]
     column: Callable[[str], Sequence[Any]]
-    typed: Callable[[str], Any] = field(default=lambda name: no_column(name))
+    typed: Callable[[str], Any] = field(default=lambda name: _no_typed_column(name))
     labels: Callable[[], Sequence[Any] | None] = field(default=lambda: None)
     preparation: Preparation = UNPREPARED
     block: int = 1
@@ -123,3 +123,10 @@ def no_column(name: str) -> Sequence[Any]:
         InputError: always.
     """
     raise InputError(f"the source has no columns, so there is no column {name!r}; leave it out")
+
+
+def _no_typed_column(name: str) -> Any:
+    raise InputError(
+        f"the source has no columns, so there is no column {name!r}; --columns-from gives it those "
+        "of a table"
+    )

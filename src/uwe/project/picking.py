@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from uwe import journal
 from uwe._files import remove_unfinished, write_bytes, write_text
 from uwe._json import json_value
 from uwe._random import derive_seed
-from uwe._types import BoolArray, Progress
+from uwe._types import BoolArray, Progress, is_integral
 from uwe.errors import InputError, RunError, UweError
 from uwe.journal import Event, Queried, Trained
 from uwe.pool import Pool
@@ -36,10 +36,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "Picker",
+    "again_without",
     "batches_of",
     "new_batch",
     "require_count",
     "require_left",
+    "require_wishes",
     "still_open",
 ]
 
@@ -98,6 +100,25 @@ class Picker:
     progress: Progress | None = None
     wishes: Wishes | None = None
 
+    def require_possible(self, pool: Pool, k: int) -> None:
+        """Refuse, before a model is trained, wishes that no model could meet.
+
+        Raises:
+            InputError: no row is left; or too few meet the condition, weigh something, or are of a
+                group.
+        """
+        require_left(pool)
+        wishes = self.wishes or Wishes()
+        quota = wishes.quota
+        known = replace(
+            wishes,
+            min_distance=None,
+            like=None,
+            unlike=None,
+            quota=None if quota is None or quota.is_predicted else quota,
+        )
+        self._at_random(pool, min(k, _left_over(pool)), self.seed, known)
+
     def pick(self, events: Sequence[Event], pool: Pool, k: int) -> Picks:
         """The strategy's picks; drawn at random while no model knows all rows and classes.
 
@@ -136,10 +157,13 @@ class Picker:
 
     def _drawn(self, pool: Pool, k: int, seed: int) -> Picks:
         """Rows drawn at random that keep to those wishes that need no model."""
-        from uwe.predictions import Predictions  # loads torch
-
         wishes = self.wishes or Wishes()
         wishes.require(frozenset(), _NO_MODEL)
+        return self._at_random(pool, k, seed, wishes)
+
+    def _at_random(self, pool: Pool, k: int, seed: int, wishes: Wishes) -> Picks:
+        from uwe.predictions import Predictions  # loads torch
+
         question = Question(Predictions(rows=len(pool)), pool, seed, task=self.task)
         return wished(random(), wishes).query(question, k)
 
@@ -210,8 +234,35 @@ def require_count(k: int) -> None:
     Raises:
         InputError: it is, or it is no whole number.
     """
-    if isinstance(k, bool | np.bool_) or not isinstance(k, int | np.integer) or k < 1:
+    if not is_integral(k) or k < 1:
         raise InputError(f"the number of rows must be a whole number of at least 1, not {k!r}")
+
+
+def require_wishes(wishes: object) -> None:
+    """Refuse wishes that are no value of `Wishes`.
+
+    Raises:
+        InputError: they are something else than `Wishes` or None.
+    """
+    if wishes is not None and not isinstance(wishes, Wishes):
+        raise InputError(
+            f"wishes must be uwe.Wishes(...), not a value of type {type(wishes).__name__}"
+        )
+
+
+def again_without(wishes: Wishes | None, batch: Batch) -> Batch:
+    """The open rows of an earlier batch, for which nothing may be wished.
+
+    Raises:
+        InputError: something is wished.
+    """
+    if wishes is None or wishes.are_none:
+        return batch
+    left = len(batch.picks)
+    raise InputError(
+        f"wishes are for a new batch, but {left:,} {'row' if left == 1 else 'rows'} of earlier "
+        "batches have no label yet; label them first, or more=True gives further ones"
+    )
 
 
 def require_left(pool: Pool) -> None:

@@ -34,7 +34,16 @@ from uwe.project.making import (
     require_same,
     with_classes,
 )
-from uwe.project.picking import Batch, Picker, new_batch, require_count, require_left, still_open
+from uwe.project.picking import (
+    Batch,
+    Picker,
+    again_without,
+    new_batch,
+    require_count,
+    require_left,
+    require_wishes,
+    still_open,
+)
 from uwe.project.settings import ProjectSettings, read_settings
 from uwe.project.sources import handed_over
 from uwe.project.state import State, labels_in, state_of
@@ -261,8 +270,9 @@ class Project:
         Args:
             k: how many rows; if fewer are left, those.
             more: give k further rows although a batch is not answered.
-            wishes: for the picks of this batch; they are not kept for later ones. Open rows of an
-                earlier batch are given again as they are.
+            wishes: for the picks of this batch; they are not kept for later ones. They are refused
+                where the open rows of an earlier batch, which were picked without them, would be
+                given again.
 
         Raises:
             InputError: k is not a whole number of at least 1, no row is left, or a wish cannot be
@@ -273,12 +283,18 @@ class Project:
     def batch(self, k: int, *, more: bool = False, wishes: Wishes | None = None) -> Batch:
         """As `ask`, with the files that show the rows, and whether the rows are new."""
         require_count(k)
+        require_wishes(wishes)
         if (again := self._still_open(more)) is not None:
-            return again
-        self._bring_up_to_date()  # without the lock: another process that asks need not wait
+            return again_without(wishes, again)
         picker = self._picker() if wishes is None else replace(self._picker(), wishes=wishes)
+        if wishes is not None:
+            picker.require_possible(self.pool(), k)
+        self._bring_up_to_date()  # without the lock: another process that asks need not wait
         with waited(self.files.ask_lock):
-            return self._still_open(more) or new_batch(self._ledger, picker, k)
+            again = self._still_open(more)
+            if again is not None:
+                return again_without(wishes, again)
+            return new_batch(self._ledger, picker, k)
 
     def tell(
         self,

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from uwe._random import as_seed
-from uwe._types import Progress
+from uwe._types import Progress, is_integral
 from uwe.errors import InputError
 from uwe.selecting.by_position import marks_by_position, values_by_position
 from uwe.selecting.offer import ArrayLike, Offer, offered
@@ -296,11 +294,11 @@ def _require_needs(strategy: Strategy, offer: Offer) -> None:
 
 def _require_count(k: int, offer: Offer) -> None:
     left = len(offer.candidates)
-    if isinstance(k, bool) or not isinstance(k, int | np.integer):
+    if not is_integral(k):
         raise InputError(f"the number of picks must be a whole number, not {k!r}")
     if k < 1:
         raise InputError(f"the number of picks is {k}; at least 1 is needed")
-    if not left and offer.from_labels:
+    if offer.from_labels and len(offer.pool.labelled) == offer.n:
         raise InputError(
             f"all {offer.n} rows have a label, so none is left to pick; leave the labels of "
             "unlabelled rows empty, or say with labelled which rows are labelled"

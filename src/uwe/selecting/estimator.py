@@ -162,6 +162,14 @@ def _classes_of(estimator: Any) -> list[Any] | None:
     return classes.tolist() if isinstance(classes, np.ndarray) and classes.ndim == 1 else None
 
 
+def _names_of(estimator: Any) -> tuple[str, ...]:
+    """The names of a classifier's classes; empty where they cannot be told apart."""
+    from uwe.data.label_columns import class_name
+
+    names = tuple(class_name(of) for of in _classes_of(estimator) or ())
+    return names if all(names) and len(set(names)) == len(names) else ()
+
+
 def _rows_of(x: Any) -> int:
     """How many rows there are."""
     shape = getattr(x, "shape", None)
@@ -191,7 +199,7 @@ def _task(estimator: Any, x: Any, options: dict[str, Any]) -> Task:
         return find_task("regression", (), **options)
     if labels:
         return find_task("multilabel", labels, **options)
-    return find_task("classification", (), **options)
+    return find_task("classification", _names_of(estimator), **options)
 
 
 def _require_model(estimator: Any) -> None:

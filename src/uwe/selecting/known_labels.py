@@ -166,8 +166,9 @@ def _plain(value: Any, row: int | None) -> Any:
             "a mask as labelled"
         )
     if isinstance(value, int | np.integer) and value < 0:
-        raise InputError(f"labels: row {row} is class {value}; class numbers are 0 and up, and -1 "
-                         "is no label")  # fmt: skip
+        whose = "the estimator was fitted on" if row is None else f"row {row} is"
+        raise InputError(f"labels: {whose} class {value}; class numbers are 0 and up, and -1 "
+                         "is no label. Use names, such as 'no' and 'yes'")  # fmt: skip
     return value
 
 

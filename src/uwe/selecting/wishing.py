@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from uwe.errors import InputError
 from uwe.selecting.by_position import marks_by_position, values_by_position
 from uwe.strategies import Quota, Wishes
 
@@ -35,6 +36,10 @@ def wishes_given(rows: Mapping[str, Any], wishes: Mapping[str, Any]) -> Wishes:
     if quota is not None and not isinstance(quota, Quota):
         quota = Quota(quota)
     columns = {"weight": given.get("weight"), "quota": None if quota is None else quota.groups}
+    if isinstance(columns["weight"], str):
+        raise InputError(
+            f"weight is the text {columns['weight']!r}; give an array of one number for each row"
+        )
     columns = {name: value for name, value in columns.items() if not isinstance(value, str)}
     plain = values_by_position({**rows, **columns})
     if quota is not None:

@@ -80,13 +80,24 @@ class Coverage:
         value = np.concatenate([column.value for column in columns]) * self.scene.step
         value -= self.covered[rows]
         np.maximum(value, 0.0, out=value)
-        value *= self.scene.weights[rows]
+        if not self.scene.plain:
+            value *= self.scene.weights[rows]
         return sums(value, sizes)
 
     def gain(self, column: Column) -> float:
         """The gain of an exact column in quanta."""
         rise = column.value - self.covered[column.rows]
         return float(units(self.scene.weights[column.rows], rise, self.scene.quantum).sum())
+
+    def pruned(self, columns: Sequence[Column]) -> list[Column]:
+        """Columns that are not exact without the rows that are covered as well by now."""
+        rows = np.concatenate([column.rows for column in columns])
+        value = np.concatenate([column.value for column in columns])
+        live = value * self.scene.step > self.floor[rows]
+        ends = np.cumsum([len(column.rows) for column in columns])
+        ends = np.concatenate([[0], np.cumsum(live)])[ends].tolist()
+        rows, value = rows[live], value[live]
+        return [Column(rows[start:stop], value[start:stop]) for start, stop in pairwise([0, *ends])]
 
     def settle(self, candidate: int, column: Column) -> Column:
         """The column with exact kernel values, of the rows that may be covered better now."""

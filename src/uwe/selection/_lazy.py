@@ -19,6 +19,7 @@ _FETCHED = 16  # columns that are read at once, at first; then twice as many, up
 _MOST = 256
 _PATIENCE = 3  # a sweep pays where this part of all columns was read since the last
 _MENDED = 0.4  # share of rows that may have to be read again
+_YOUNG = 16  # picks after which a column is pruned, and after as many again as there were
 _KEPT = 0.8  # of the bytes for columns, what a sweep may keep
 
 
@@ -28,6 +29,7 @@ class Search:
     Attributes:
         upper: float64 ``[m]``, upper bounds of the gains in quanta; -1 for what was picked.
         seen: how many picks there were when the column of a candidate was summed last.
+        pruned: the same of when it was pruned.
         columns: by position among the candidates; they hold every row that counts.
     """
 
@@ -37,6 +39,7 @@ class Search:
         self.seen = np.full(len(candidates), -1, dtype=np.int64)
         self.has = np.zeros(len(candidates), dtype=np.bool_)
         self.exact = np.zeros(len(candidates), dtype=np.bool_)
+        self.pruned = np.zeros(len(candidates), dtype=np.int64)
         self.columns: dict[int, Column] = {}
         self.bytes = 0
         self.most = self._at_once(cover.scene.entry() * len(cover.floor))
@@ -89,9 +92,18 @@ class Search:
             self.upper[each] = self.cover.gain(self.columns[each])
         some = at[~exact]
         if len(some):
+            self._prune(some[len(self.picked) >= 2 * self.pruned[some] + _YOUNG])
             bound = self.cover.gains([self.columns[each] for each in some.tolist()])
             self.upper[some] = np.minimum(bound, self.upper[some])
         self.seen[at] = len(self.picked)
+
+    def _prune(self, at: IntArray) -> None:
+        """Forget the rows of columns that do not count any more."""
+        self.pruned[at] = len(self.picked)
+        if len(at):
+            columns = self.cover.pruned([self.columns[each] for each in at.tolist()])
+            for each, column in zip(at.tolist(), columns, strict=True):
+                self._put(each, column)
 
     def _fetch(self, top: int) -> None:
         """Read columns of the candidates with the largest bounds among those that have none."""

@@ -49,6 +49,7 @@ class Scene:
 
     Attributes:
         kind: the type of tables: float32, or float64 where that would say too little.
+        plain: whether all weights are 1.
         heavy: weights in that type, rounded up, in units of ``unit``.
         least: kernel values up to it change no term by a quantum.
         loose: whether bounds may be far above 1 and have to be cut off.
@@ -79,6 +80,7 @@ class Scene:
         self.code: Any = np.uint16 if self.dtype == torch.float32 else np.float64
         self.step = 1.0 / _STEPS if self.dtype == torch.float32 else 1.0
         self._line(self._norms() if poor else norms.sq, scale)
+        self.plain = bool((weights == 1.0).all())
         most = float(weights.max(initial=0.0)) or 1.0
         self.unit = 2.0 ** math.frexp(most)[1]
         self.heavy = rounded_up(weights / self.unit, self.kind)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from uwe._types import BoolArray, FloatArray, IntArray, Progress, Rows, Stage
+from uwe._types import BoolArray, FloatArray, IntArray, Progress, Rows, Stage, is_real
 from uwe.errors import InputError
 from uwe.points import Array, Dense, Frame, Subset, as_points
 from uwe.selection._bounds import bounds, entries, on_host, reach, spans, within
@@ -113,7 +113,7 @@ def duplicates(x: Array, radius: float = 0.0, *, progress: Progress | None = Non
 
 
 def _as_radius(radius: float) -> float:
-    if isinstance(radius, bool) or not isinstance(radius, int | float | np.number):
+    if not is_real(radius):
         raise InputError(f"the radius must be a number, not {radius!r}")
     if not 0 <= radius < np.inf:
         raise InputError(f"the radius is {radius}; it must be a finite number of at least 0")

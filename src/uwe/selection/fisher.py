@@ -26,6 +26,7 @@ _HELD = 2**27  # numbers: a gigabyte in float64
 _EQUAL = 1e-9  # gains nearer to each other than this share of them are equal
 _SURE = 1e-11  # the share of a gain that rounding may take before it is computed anew
 _ROUNDING = 2.0**-52
+_LARGEST = 1e14  # the square of a row beside λ, of which rounding leaves two digits there
 _STEPS = 512  # picks between two computations, at most
 _ROWS = 256  # at once: what a pass reads stays in the processor's cache for both columns
 
@@ -63,7 +64,7 @@ def fisher_design(
         int64 ``[k]``, distinct candidates in the order of picking.
 
     Raises:
-        InputError: k is out of range, an option is, or a row is too large to be squared.
+        InputError: k is out of range, an option is, or the square of a row is above 10¹⁴ λ.
 
     Source: Ash, Goel, Krishnamurthy, Kakade (2021), Gone fishing: neural active learning with
     Fisher embeddings.
@@ -85,6 +86,7 @@ def fisher_design(
     design = _Design(fisher, moment, regularisation)
     most = min(len(allowed), max(k, round(oversample * k)))
     field = _Field(x, scales, allowed).held()
+    _require_digits(max(field.largest(), _Field(x, scales, known).largest()), regularisation)
     grown = _grown(design, field, most, progress, 2 * most - k)
     kept = _pruned(design, field.take(grown).held(), k, progress, 2 * most - k)
     return allowed[grown[kept]].astype(np.int64)
@@ -97,6 +99,14 @@ def _require(k: int, left: int, regularisation: float, oversample: float) -> Non
         raise InputError(f"regularisation is {regularisation}; it must be a number above 0")
     if not (np.isfinite(oversample) and oversample >= 1):
         raise InputError(f"oversample is {oversample}; it must be a number of at least 1")
+
+
+def _require_digits(largest: float, regularisation: float) -> None:
+    if largest > _LARGEST * regularisation:
+        raise InputError(
+            f"a row is too large: its square is {largest:.3g}, beside which a regularisation of "
+            f"{regularisation:g} is lost in rounding; scale the features, or raise regularisation"
+        )
 
 
 @dataclass(frozen=True)
@@ -145,6 +155,11 @@ class _Field:
             for _, block in self.blocks():
                 total += block.T @ block
         return total
+
+    def largest(self) -> float:
+        """The largest ``v·v``; 0 of no rows."""
+        squares = (np.einsum("ij,ij->i", block, block).max() for _, block in self.blocks())
+        return float(max(squares, default=0.0))
 
     def times(self, right: FloatArray) -> FloatArray:
         """``v·r`` of each row and each column of ``right`` ``[d, m]``."""

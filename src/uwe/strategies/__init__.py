@@ -9,8 +9,9 @@ torch is imported when a strategy is asked, not before.
 
 from __future__ import annotations
 
-from uwe.strategies._compose import Given, drawn, needs_of, ranked, spread
+from uwe.strategies._compose import Given, needs_of, ranked, spread
 from uwe.strategies._covered import covered
+from uwe.strategies._drawn import drawn
 from uwe.strategies._kernels import Kernel
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question

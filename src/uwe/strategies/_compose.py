@@ -11,7 +11,6 @@ import numpy as np
 
 from uwe import embedding as embeddings
 from uwe._clock import Clock
-from uwe._random import derive_seed
 from uwe._types import FloatArray, Rows, Scores
 from uwe.errors import InputError, from_own, require_known
 from uwe.strategies._kernels import KERNELS, Kernel
@@ -19,7 +18,7 @@ from uwe.strategies._naming import name_of
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
 from uwe.strategies._strategy import Choose, Strategy
-from uwe.strategies._weighing import KEPT_BY_WEIGHT, Times, drawn_by
+from uwe.strategies._weighing import KEPT_BY_WEIGHT, Times
 from uwe.tasks import Task, measures_by_name
 from uwe.uncertainty import (
     MEASURES,
@@ -40,7 +39,6 @@ __all__ = [
     "Given",
     "Represent",
     "Spread",
-    "drawn",
     "embedding_of",
     "find_measure",
     "needs_of",
@@ -144,15 +142,6 @@ def _gradients_for(kernel: str | Kernel, anchored: bool, task: Task) -> Strategy
     needs = Needs({primary_output(task)}, features=True)
     made = spread(task.gradient, kernel, anchored=anchored, needs=needs)
     return replace(made, options={"embedding": "gradient"})
-
-
-def drawn() -> Strategy:
-    """Rows drawn uniformly.
-
-    >>> drawn().needs.fields
-    frozenset()
-    """
-    return Strategy(_Drawn(), name="drawn", needs=Needs())
 
 
 def find_measure(measure: str | Measure) -> tuple[Measure, str]:
@@ -322,36 +311,6 @@ class _Ranked:
         rows = candidates[top_k(scores, k)]
         clock.lap("selection")
         return Picks(rows, seconds=clock.seconds)
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    weight_rule: ClassVar[str] = "rows are drawn in proportion to their weights"
-
-    def weighted_by(self, weights: FloatArray) -> Choose:
-        """Drawn one after another in proportion to the weights of the rows that are left."""
-        return _DrawnByWeight(weights)
-
-    def __call__(self, question: Question, k: int) -> Picks:
-        from uwe.selection import uniform
-
-        candidates = question.candidates
-        return Picks(candidates[uniform(len(candidates), k, seed=question.seed)])
-
-
-@dataclass(frozen=True, eq=False)
-class _DrawnByWeight:
-    weights: FloatArray
-    weight_rule: ClassVar[str] = _Drawn.weight_rule
-
-    def weighted_by(self, weights: FloatArray) -> Choose:
-        """Drawn by the product of the weights."""
-        return _DrawnByWeight(self.weights * weights)
-
-    def __call__(self, question: Question, k: int) -> Picks:
-        candidates = question.candidates
-        at = drawn_by(self.weights[candidates], derive_seed(question.seed, 0, "weight"))
-        return Picks(candidates[at[:k]])
 
 
 def embedding_of(embedding: str | Represent) -> tuple[Represent, Needs]:

@@ -31,7 +31,7 @@ from uwe.strategies.radius import (
     coverage_radius,
     given_radius,
 )
-from uwe.strategies.temperature import Temperature, fitted_temperature
+from uwe.strategies.temperature import FIT, Temperature, fitted_temperature
 from uwe.uncertainty import Measure, entropy, tempered
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ FindRadius: TypeAlias = "Callable[[Points, Question], Radius]"
 
 COVERAGES = ("rbf", "tophat")
 """How much of a row is covered at a distance: ``exp(-d²/r²)``, or all of it where ``d <= r``."""
-_FIT = "fit"
 
 
 def covered(
@@ -160,7 +159,7 @@ class Covered:
         if self.weight is None:
             return None, {}
         measure, facts = self.weight, {}
-        if self.temperature == _FIT:
+        if self.temperature == FIT:
             found: Temperature = fitted_temperature(points, question)
             measure, facts = tempered(measure, found.value), found.facts
         elif isinstance(self.temperature, float):
@@ -197,7 +196,7 @@ def _find_radius(radius: float | str | FindRadius | None) -> FindRadius:
 
 def _checked(temperature: float | str) -> float | str:
     if isinstance(temperature, str):
-        return require_known(temperature, [_FIT], "temperature")
+        return require_known(temperature, [FIT], "temperature")
     tempered(entropy, temperature)
     return float(temperature)
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from uwe._json import json_value, require_recordable
-from uwe._types import Rows
+from uwe._types import Rows, is_integral
 from uwe.errors import InputError, from_own
 from uwe.strategies._naming import checked_name
 from uwe.strategies._picks import Picks
@@ -213,7 +213,7 @@ def _require_count(question: Question, k: int) -> None:
         other = np.setdiff1d(question.restricted, question.pool.unlabelled)
         if len(other):
             raise InputError(f"row {other[0]} cannot be a candidate: it is not unlabelled")
-    if isinstance(k, bool) or not isinstance(k, int | np.integer):
+    if not is_integral(k):
         raise InputError(f"the number of rows to pick must be a whole number, not {k!r}")
     if k < 0:
         raise InputError(f"cannot pick {k} rows")

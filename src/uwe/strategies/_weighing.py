@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KEPT_BY_WEIGHT", "Composed", "Continues", "Times", "Weighable", "continuing", "drawn_by",
-    "weight_rule", "weighted_by",
+    "weighted_by",
 ]  # fmt: skip
 
 _CHOICE = 10  # candidates that a strategy has for each pick, at least
@@ -76,7 +76,8 @@ def weighted_by(strategy: Strategy, weights: FloatArray) -> Strategy:
     A measure that ranks or weighs is multiplied, a coverage is weighted, rows that are drawn at
     random are drawn in proportion, and a combination hands the weights on. Any other strategy picks
     among some of the candidates: each is kept with probability ``w / max w``, and at least 10 for
-    each pick are kept, the others in the order of the same draw.
+    each pick are kept, the others in the order of the same draw. The notes of its picks say which
+    of these was done.
 
     Args:
         strategy: any, for its task.
@@ -85,18 +86,11 @@ def weighted_by(strategy: Strategy, weights: FloatArray) -> Strategy:
     choose: Any = strategy.choose
     own = choose.weighted_by(weights) if isinstance(choose, Weighable) else None
     if own is not None:
-        return replace(strategy, choose=own)
+        weighted = replace(strategy, choose=own)
+        return replace(strategy, choose=_Noted(weighted, choose.weight_rule))
     if isinstance(choose, Composed):
         return replace(strategy, choose=choose.with_parts(lambda part: weighted_by(part, weights)))
-    return replace(strategy, choose=_Thinned(strategy, weights))
-
-
-def weight_rule(strategy: Strategy) -> str:
-    """What weights do to the picks of a strategy, as a clause."""
-    choose: Any = strategy.choose
-    if isinstance(choose, Weighable):
-        return choose.weight_rule
-    return "its parts are weighted" if isinstance(choose, Composed) else KEPT_BY_WEIGHT
+    return replace(strategy, choose=_Noted(_thinned(strategy, weights), KEPT_BY_WEIGHT))
 
 
 def continuing(strategy: Strategy) -> Strategy:
@@ -155,6 +149,25 @@ class Times:
         known = scores[scores.isfinite()]
         least = min(float(known.min()), 0.0) if len(known) else 0.0
         return (scores - least) * torch.from_numpy(self.weights).to(scores.device)
+
+
+@dataclass(frozen=True, eq=False)
+class _Noted:
+    """A weighted strategy whose picks say what the weights did."""
+
+    strategy: Strategy
+    note: str
+
+    def __call__(self, question: Question, k: int) -> Picks:
+        picks = self.strategy.answer(question, k)
+        return replace(picks, notes=(self.note, *picks.notes))
+
+    def continuing(self) -> _Noted:
+        return replace(self, strategy=continuing(self.strategy))
+
+
+def _thinned(strategy: Strategy, weights: FloatArray) -> Strategy:
+    return replace(strategy, choose=_Thinned(strategy, weights))
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,33 +62,31 @@ class Agreement:
         return _at_most(self.agreeing, self.judged, q)
 
 
-def agreement_of(question: Question) -> Agreement:
+def agreement_of(question: Question, points: Points | None = None) -> Agreement:
     """How far the labelled rows agree with their nearest labelled neighbours.
 
-    Formula: ``agreeing = #{i : y_i = y_{n(i)}}`` with n(i) the labelled row nearest to i and not i,
-    of rows of unit length; of equally near rows, the lower. ``chance = Σ_c l_c (l_c - 1) / (l (l -
-    1))`` of l labelled rows, l_c of them of class c. Of more than 4,096 labelled rows, 4,096 are
-    taken, drawn by the seed. Rows whose label is not known are left out.
+    Formula: ``agreeing = #{i : y_i = y_{n(i)}}`` with n(i) the labelled row nearest to i and not i;
+    of equally near rows, the lower. ``chance = Σ_c l_c (l_c - 1) / (l (l - 1))`` of l labelled
+    rows, l_c of them of class c. Of more than 4,096 labelled rows, 4,096 are taken, drawn by the
+    seed. Rows whose label is not known are left out.
 
     Args:
-        question: with features, and the labels of the labelled rows.
+        question: with the labels of the labelled rows.
+        points: all rows of the pool, in which neighbours are near; None: its features, of unit
+            length.
     """
-    from uwe.embedding import normalised
-    from uwe.points import as_points
-
     rows, labels = known_labels(question)
     if len(rows) > _MOST:
         kept = np.sort(_drawn(len(rows), _MOST, question.seed))
         rows, labels = rows[kept], [labels[at] for at in kept.tolist()]
     if len(rows) < 2:
         return Agreement(0, len(rows), 0.0)
-    features = question.predictions.take(rows)
-    points = as_points(normalised("unit")(features, np.arange(len(rows))))
+    near = _of_unit_length(question, rows) if points is None else points.take(rows)
     classes = np.unique(np.array([str(label) for label in labels]), return_inverse=True)[1]
     counts = np.bincount(classes)
     many = len(rows)
     return Agreement(
-        agreeing=int((classes[nearest_others(points)] == classes).sum()),
+        agreeing=int((classes[nearest_others(near)] == classes).sum()),
         judged=many,
         chance=float((counts * (counts - 1)).sum() / (many * (many - 1))),
     )
@@ -145,6 +143,13 @@ def _exact_nearest(points: Points, rows: Rows, at: Rows, other: Rows) -> Rows:
     first = order[np.searchsorted(at[order], np.arange(len(rows)))]
     nearest: Rows = other[first]
     return nearest
+
+
+def _of_unit_length(question: Question, rows: Rows) -> Points:
+    from uwe.embedding import normalised
+    from uwe.points import as_points
+
+    return as_points(normalised("unit")(question.predictions.take(rows), np.arange(len(rows))))
 
 
 def _drawn(n: int, k: int, seed: int) -> Rows:

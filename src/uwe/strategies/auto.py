@@ -42,8 +42,8 @@ def auto(
     the odds of chance by ``odds`` would give so few with a probability below 5 %. Else ``uherding``
     if half of these rows or more have it, or ``many`` rows a class are labelled; else
     ``maxherding``. Without predictions ``maxherding`` picks in the place of ``uherding``; without
-    features ``margin``. For a task without classes ``uherding`` picks. ``Picks.facts`` say which
-    strategy picked, and why.
+    features ``margin``. Labels of one class are no evidence. For a task without classes
+    ``uherding`` picks. ``Picks.facts`` say which strategy picked, and why.
 
     Args:
         uncertainty: the weight's measure, as of ``uherding``, by which rows are also ranked where
@@ -151,7 +151,8 @@ class _Auto:
         if agreement.below(self.odds) < _DOUBT:
             expected = round(agreement.chance * agreement.judged)
             return self.drawn, ", ".join([*reasons, f"{expected:,} would by chance"])
-        is_trusted = self.always or agreement.share >= _HALF or a_class >= self.many
+        agrees = agreement.share >= _HALF and agreement.chance < 1  # one class agrees anyway
+        is_trusted = self.always or agrees or a_class >= self.many
         return covering if is_trusted else self.plain, ", ".join(reasons)
 
 
@@ -172,6 +173,10 @@ def _told(agreement: Agreement, labelled: int) -> str:
         return "nothing is labelled"
     if not agreement.judged:
         return "the labels are not known"
+    if agreement.judged == 1:
+        return "a single label is known"
+    if agreement.chance >= 1:
+        return f"all {agreement.judged:,} known labels are of one class"
     return (
         f"{agreement.agreeing:,} of {agreement.judged:,} labelled rows agree with their nearest "
         "labelled neighbour"

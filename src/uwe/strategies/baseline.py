@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uwe.strategies._compose import drawn
+from uwe.strategies._drawn import drawn
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import strategy_factory
 

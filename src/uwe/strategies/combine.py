@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from uwe._random import derive_seed
-from uwe._types import FloatArray, IntArray, Rows
+from uwe._types import FloatArray, IntArray, Rows, is_integral, is_real
 from uwe.errors import InputError
 from uwe.strategies._compose import find_measure, needs_of, scores_of
 from uwe.strategies._picks import Picks, joined
@@ -134,7 +134,7 @@ def switch(first: str | Strategy, until: int, then: str | Strategy) -> Strategy:
     'switch-coreset-badge'
     """
     before, after = as_strategy(first), as_strategy(then)
-    if isinstance(until, bool) or not isinstance(until, int | np.integer) or until < 0:
+    if not is_integral(until) or until < 0:
         raise InputError(f"until must be a number of labelled rows, at least 0, not {until!r}")
     return Strategy(
         _Switch(before, int(until), after),
@@ -294,7 +294,7 @@ def _needs(parts: Sequence[Strategy]) -> Needs:
 
 
 def _require_share(share: object, whose: str) -> None:
-    if isinstance(share, bool) or not isinstance(share, int | float | np.number):
+    if not is_real(share):
         raise InputError(f"a share of {whose} must be a number, not {share!r}")
     if not 0 < share <= 1:
         raise InputError(f"a share of {whose} is {share}; it must be above 0 and at most 1")

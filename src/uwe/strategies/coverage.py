@@ -14,6 +14,7 @@ from uwe.strategies._question import Needs, Question
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import strategy_factory
 from uwe.strategies.radius import Radius, purity_radius, require_purity
+from uwe.strategies.temperature import refuse_temperature, require_tempered
 from uwe.tasks import Task
 from uwe.uncertainty import Measure
 
@@ -75,10 +76,7 @@ def uherding(
     """
     measure, name = find_measure(_MARGIN if uncertainty is None else uncertainty)
     if temperature != 1 and isinstance(measure, Given):
-        raise InputError(
-            f"temperature {temperature} divides logits, and an uncertainty of your own has none; "
-            "leave temperature out"
-        )
+        refuse_temperature("an uncertainty of your own has none", temperature)
     make = partial(
         covered,
         normalised(normalise),
@@ -87,7 +85,7 @@ def uherding(
     )
     if uncertainty is not None and not isinstance(uncertainty, str):
         return replace(make(weight=measure), measure_name="uncertainty")
-    adapt = partial(_weighed_for, uncertainty, make)
+    adapt = partial(_weighed_for, uncertainty, temperature, make)
     return replace(make(weight=measure), measure_name=name, adapt=adapt)
 
 
@@ -161,7 +159,10 @@ def _classes(question: Question) -> int:
     return int(logits.shape[1])
 
 
-def _weighed_for(uncertainty: str | None, make: partial[Strategy], task: Task) -> Strategy:
+def _weighed_for(
+    uncertainty: str | None, temperature: float | str, make: partial[Strategy], task: Task
+) -> Strategy:
+    require_tempered(temperature, task)
     first = _MARGIN if _MARGIN in task.measures else task.default_measure
     name = first if uncertainty is None else uncertainty
     measure = task.measure(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, NoReturn
+from typing import Literal
 
 from uwe.embedding import Weighted, features, normalised, weighted
 from uwe.errors import InputError, require_known
@@ -13,6 +13,7 @@ from uwe.strategies._covered import Covered
 from uwe.strategies._question import Needs
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import added_options, strategy_factory
+from uwe.strategies.temperature import refuse_temperature, require_tempered
 from uwe.tasks import Task
 from uwe.uncertainty import Measure, Tempered, tempered
 
@@ -97,7 +98,7 @@ class _Member:
 
     def weighed_by(self, measure: Measure, needs: Needs) -> Strategy:
         if self.temperature != 1 and isinstance(measure, Given):
-            _refuse_temperature("an uncertainty of your own has none", self.temperature)
+            refuse_temperature("an uncertainty of your own has none", self.temperature)
         embedding = weighted(
             tempered(measure, self.temperature),
             of=normalised(self.normalise),
@@ -111,15 +112,9 @@ class _Member:
 def _weighed_for(uncertainty: str | None, member: _Member, task: Task) -> Strategy:
     name = task.default_measure if uncertainty is None else uncertainty
     measure = task.measure(name)
-    if member.temperature != 1 and not any("logits" in output for output in task.outputs):
-        _refuse_temperature("its outputs are none", member.temperature)
+    require_tempered(member.temperature, task)
     made = member.weighed_by(measure, needs_of(measure, task))
     return replace(made, measure_name=name, options={"uncertainty": name})
-
-
-def _refuse_temperature(reason: str, temperature: float | str) -> NoReturn:
-    shown = temperature if isinstance(temperature, str) else f"{temperature:g}"
-    raise InputError(f"temperature {shown} divides logits, and {reason}; leave temperature out")
 
 
 def weighed_by(strategy: Strategy, measure: Measure) -> Strategy:
@@ -154,12 +149,12 @@ def _remeasured(choose: Spread | Covered, measure: Measure) -> Spread | Covered:
     none = "an uncertainty of your own has none"
     if isinstance(choose, Covered):
         if choose.temperature != 1:
-            _refuse_temperature(none, choose.temperature)
+            refuse_temperature(none, choose.temperature)
         return replace(choose, weight=measure)
     represent = choose.represent
     assert isinstance(represent, Weighted)  # what is_measured says of a Spread
     if isinstance(represent.measure, Tempered):
-        _refuse_temperature(none, represent.measure.temperature)
+        refuse_temperature(none, represent.measure.temperature)
     return replace(choose, represent=replace(represent, measure=measure))
 
 

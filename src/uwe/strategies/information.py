@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
+from uwe._types import is_integral
 from uwe.errors import InputError
 from uwe.strategies._compose import primary_output, ranked
 from uwe.strategies._question import Needs
@@ -29,7 +28,7 @@ def bald(*, mc_passes: int = 5) -> Strategy:
     Preference Learning", 2011; Gal, Islam, Ghahramani, "Deep Bayesian Active Learning with Image
     Data", ICML 2017.
     """
-    if isinstance(mc_passes, bool) or not isinstance(mc_passes, int | np.integer) or mc_passes < 2:
+    if not is_integral(mc_passes) or mc_passes < 2:
         raise InputError(
             f"bald compares dropout passes and needs at least 2 of them, not {mc_passes!r}"
         )

@@ -7,6 +7,7 @@ digits, so that the one that is recorded is the one that was used.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from uwe._random import derive_seed
-from uwe._types import BoolArray, FloatArray, Rows
+from uwe._types import BoolArray, FloatArray, Rows, is_integral, is_real
 from uwe.errors import InputError, require_known
+from uwe.strategies._shares import exact_share
 
 if TYPE_CHECKING:
     from uwe.points import Array, Points
@@ -28,6 +30,7 @@ __all__ = [
     "coverage_radius",
     "few",
     "given_radius",
+    "nearest_different",
     "purity_radius",
 ]
 
@@ -99,7 +102,7 @@ def coverage_radius(
     of = _RULES[require_known(rule, _RULES, "rule for the radius")]
     points = as_points(points)
     for rows, named in _groups(points, labelled, seed):
-        near = _nearest_different(points, rows)
+        near = nearest_different(points, rows)
         near = near[np.isfinite(near)]
         if len(near):
             return Radius(_rounded(of(near)), f"{rule} of {len(rows):,} {named}")
@@ -116,8 +119,7 @@ def given_radius(value: float) -> Radius:
     Raises:
         InputError: it is no number above 0.
     """
-    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not is_number or not 0 < value < np.inf:
+    if not is_real(value) or not 0 < value < np.inf:
         raise InputError(f"a radius must be a number above 0, not {value!r}")
     return Radius(float(value), "as given")
 
@@ -155,7 +157,8 @@ def purity_radius(
     near = points.take(rows)
     number = clusters_of(written_out(near), min(clusters, len(rows)), seed=seed)
     apart = _nearest(near, lambda span, _: number[span][:, None] != number)
-    least = float(np.sort(apart)[int((1 - purity) * len(rows))])
+    impure = math.floor((1 - exact_share(purity)) * len(rows))  # rows that need not be pure
+    least = float(np.sort(apart)[impure])
     if not np.isfinite(least):
         return Radius(1.0, "any, since all rows are of one cluster")
     return Radius(_below(least), f"purity {purity:g} of {clusters} clusters")
@@ -167,7 +170,7 @@ def require_purity(clusters: int, purity: float) -> None:
     Raises:
         InputError: fewer than two clusters, or a share out of range.
     """
-    if isinstance(clusters, bool) or not isinstance(clusters, int | np.integer) or clusters < _TWO:
+    if not is_integral(clusters) or clusters < _TWO:
         raise InputError(f"a purity needs a whole number of at least 2 clusters, not {clusters!r}")
     if not 0 < purity <= 1:
         raise InputError(f"a purity is a share above 0 and at most 1, not {purity!r}")
@@ -188,8 +191,13 @@ def few(rows: Rows, most: int, seed: int) -> Rows:
     return np.sort(rows[uniform(len(rows), most, seed=derive_seed(seed, 0, "radius"))])
 
 
-def _nearest_different(points: Points, rows: Rows) -> FloatArray:
-    """The distance of each row to the nearest of ``rows`` that differs; infinite without one."""
+def nearest_different(points: Points, rows: Rows) -> FloatArray:
+    """The distance of each row to the nearest of ``rows`` that differs; infinite without one.
+
+    >>> from uwe.points import as_points
+    >>> nearest_different(as_points(np.array([[0.0], [0.0], [2.0]])), np.arange(3)).tolist()
+    [2.0, 2.0, 2.0]
+    """
     return _nearest(points.take(rows), lambda _, apart: apart > _EQUAL) if len(rows) else _NONE
 
 

@@ -10,27 +10,30 @@ logits become flat, and all rows weigh alike.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
-from uwe._types import Rows
 from uwe.errors import InputError
 from uwe.strategies._question import Question
-from uwe.strategies.agreement import nearest_others
+from uwe.strategies.agreement import agreement_of
 from uwe.strategies.radius import few
+from uwe.tasks import Task
 
 if TYPE_CHECKING:
     import torch
 
     from uwe.points import Points
 
-__all__ = ["Temperature", "fitted_temperature"]
+__all__ = ["FIT", "Temperature", "fitted_temperature", "refuse_temperature", "require_tempered"]
 
-_MOST = 4_096  # rows that are looked at, labelled or not
+FIT: Final = "fit"
+"""The temperature that `fitted_temperature` finds."""
+
+_MOST = 4_096  # candidates that are looked at
 _COLDEST, _HOTTEST = 0.01, 100.0
 _STEPS = 40
-_CLASSES = 2
+_FEWEST = 2  # labels of which a neighbour can agree
 
 
 @dataclass(frozen=True)
@@ -70,46 +73,57 @@ def fitted_temperature(points: Points, question: Question) -> Temperature:
     herding, which fits it by training the model again on parts of the labels.
     """
     classes = _require_classes(question)
-    rows, labels = _labels(question)
-    if len(rows) < _CLASSES:
-        return Temperature(_HOTTEST, f"fitted to chance, {len(rows)} labels being too few")
-    agreed = int((labels[nearest_others(points.take(rows))] == labels).sum())
-    accuracy = (agreed + 1) / (len(rows) + classes)
+    agreement = agreement_of(question, points)
+    agreed, judged = agreement.agreeing, agreement.judged
+    if judged < _FEWEST:
+        return Temperature(_HOTTEST, f"fitted to chance, known labels being too few ({judged})")
+    accuracy = (agreed + 1) / (judged + classes)
     among = few(question.candidates, _MOST, question.seed)
     value = _matching(question.predictions.logits[among].double().cpu(), accuracy)
     return Temperature(
         float(f"{value:.4g}"),
-        f"fitted to an accuracy of {accuracy:.2f} ({agreed} of {len(rows)} labelled rows agree "
+        f"fitted to an accuracy of {accuracy:.2f} ({agreed} of {judged} labelled rows agree "
         "with their nearest labelled neighbour)",
     )
 
 
-def _require_classes(question: Question) -> int:
-    if question.task is not None and "logits" not in question.task.outputs:
+def refuse_temperature(reason: str, temperature: float | str) -> NoReturn:
+    """Refuse a temperature where there are no logits.
+
+    Args:
+        reason: why there are none, as a clause.
+        temperature: that was given.
+
+    Raises:
+        InputError: always.
+    """
+    shown = temperature if isinstance(temperature, str) else f"{temperature:g}"
+    raise InputError(f"temperature {shown} divides logits, and {reason}; leave temperature out")
+
+
+def require_tempered(temperature: float | str, task: Task) -> None:
+    """Refuse a temperature that divides nothing, or that the labels of a task cannot tell.
+
+    Raises:
+        InputError: the task has no logits; or it is ``fit``, and a row has not one class.
+    """
+    if temperature != 1 and not any("logits" in output for output in task.outputs):
+        refuse_temperature("its outputs are none", temperature)
+    if temperature == FIT and "logits" not in task.outputs:
         raise InputError(
-            f"temperature 'fit' needs one class a row, and the task is {question.task.name}; give "
-            "a number"
+            f"temperature {FIT!r} needs one class a row, and the task is {task.name}; give a number"
         )
+
+
+def _require_classes(question: Question) -> int:
+    if question.task is not None:
+        require_tempered(FIT, question.task)
     if not question.has_labels:
         raise InputError(
-            "temperature 'fit' needs the labels of the labelled rows, and only their numbers are "
-            "known; give the labels, or a number"
+            f"temperature {FIT!r} needs the labels of the labelled rows, and only their numbers "
+            "are known; give the labels, or a number"
         )
     return int(question.predictions.logits.shape[1])
-
-
-def _labels(question: Question) -> tuple[Rows, np.ndarray[Any, Any]]:
-    """Labelled rows, rising, with their labels; rows without a known label are left out."""
-    pool = question.pool
-    known = [
-        (row, value)
-        for row, value in zip(pool.labelled.tolist(), pool.values, strict=True)
-        if value is not None
-    ]
-    rows = few(np.array([row for row, _ in known], dtype=np.int64), _MOST, question.seed)
-    by_row = dict(known)
-    _, labels = np.unique([str(by_row[row]) for row in rows.tolist()], return_inverse=True)
-    return rows, labels
 
 
 def _matching(logits: torch.Tensor, confidence: float) -> float:

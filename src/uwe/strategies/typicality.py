@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from uwe._clock import Clock
-from uwe._types import IntArray, Rows
+from uwe._types import IntArray, Rows, is_integral
 from uwe.embedding import normalised, written_out
 from uwe.errors import InputError
 from uwe.strategies._compose import Represent, embedding_of, represented_by
@@ -51,7 +51,7 @@ def typiclust(
     and Low Budgets", ICML 2022.
     """
     for name, value in (("max_clusters", max_clusters), ("neighbours", neighbours)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        if not is_integral(value) or value < 1:
             raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")
     represent, needs = embedding_of(normalised(normalise))
     return Strategy(_Typical(represent, int(max_clusters), int(neighbours)), needs=needs)

@@ -148,6 +148,8 @@ class _Reader:
         import pyarrow as arrow
         import pyarrow.compute as arrow_compute
 
+        from uwe.tables.typed import of_one_type
+
         if one.kind == "date" and other.kind == "text" and not other.is_column:
             other = self.moment(other, one)
         elif other.kind == "date" and one.kind == "text" and not one.is_column:
@@ -161,7 +163,10 @@ class _Reader:
             )
         if one.kind == "truth" and function not in ("equal", "not_equal"):
             raise InputError(f"{self.flag}: {_cut(_sql(node))}: true and false have no order")
-        values = _of_one_type(one.value, other.value, self.flag)
+        try:
+            values = of_one_type(one.value, other.value)
+        except arrow.ArrowException as error:
+            raise InputError(f"{self.flag}: dates cannot be compared ({error})") from None
         return getattr(arrow_compute, function)(*values)
 
     def moment(self, value: _Value, column: _Value) -> _Value:
@@ -361,38 +366,6 @@ _KNOWN: Mapping[str, _Form] = {
     "ILike": _Form(_like, _TWO | {"negate"}),
     "Is": _Form(_is, _TWO),
 }
-
-
-def _of_one_type(one: Any, other: Any, flag: str) -> tuple[Any, Any]:
-    """Numbers, and dates with moments, in a type that holds both."""
-    import pyarrow as arrow
-
-    if one.type == other.type and not arrow.types.is_float16(one.type):
-        return one, other
-    if not arrow.types.is_temporal(one.type):
-        return _numbers_alike(one, other)
-    zones = {each.type.tz for each in (one, other) if arrow.types.is_timestamp(each.type)}
-    zone = next((each for each in zones if each), None)
-    moment = arrow.timestamp("us", zone)
-    try:
-        return one.cast(moment), other.cast(moment)
-    except arrow.ArrowException as error:
-        raise InputError(f"{flag}: dates cannot be compared ({error})") from None
-
-
-def _numbers_alike(one: Any, other: Any) -> tuple[Any, Any]:
-    """Whole numbers to the digit where int64 holds both, else float64; other types as they are."""
-    import pyarrow as arrow
-
-    if not all(arrow.types.is_integer(of) or arrow.types.is_floating(of)
-               for of in (one.type, other.type)):  # fmt: skip
-        return one, other
-    if arrow.types.is_integer(one.type) and arrow.types.is_integer(other.type):
-        try:
-            return one.cast(arrow.int64()), other.cast(arrow.int64())
-        except arrow.ArrowInvalid:  # above int64
-            pass
-    return one.cast(arrow.float64(), safe=False), other.cast(arrow.float64(), safe=False)
 
 
 def _advice(one: _Value, other: _Value) -> str:

@@ -19,7 +19,15 @@ from uwe.tables.cells import BadCell
 from uwe.tables.delimited import numbers_in_texts
 from uwe.tables.table import ID_NAMES, Table
 
-__all__ = ["KINDS", "as_texts", "kind_of", "typed_array", "typed_column", "typed_texts"]
+__all__ = [
+    "KINDS",
+    "as_texts",
+    "kind_of",
+    "of_one_type",
+    "typed_array",
+    "typed_column",
+    "typed_texts",
+]
 
 KINDS: Mapping[str, str] = {
     "nothing": "no value",
@@ -100,12 +108,14 @@ def typed_texts(cells: Sequence[str | None]) -> Any:
     """Cells of text as an Arrow array of what all of them are written as; an empty one is null.
 
     ``true`` and ``false`` are truth; numbers are numbers, unless one has a leading zero, as codes
-    have; ISO dates are dates; anything else is text.
+    have; ISO dates are dates; anything else is text. A column without a value has no type.
 
     >>> typed_texts(["1", "", "2.5"]).to_pylist(), typed_texts(["007", "8"]).to_pylist()
     ([1.0, None, 2.5], ['007', '8'])
     """
     texts = as_texts(cells)
+    if texts.null_count == len(texts):
+        return arrow.nulls(len(texts))
     for found in (_truth(texts), _numbers(texts), _dates(texts)):
         if found is not None:
             return found
@@ -119,6 +129,41 @@ def kind_of(of: Any) -> str | None:
     ('number', None)
     """
     return next((kind for kind, tests in _TESTS.items() if any(test(of) for test in tests)), None)
+
+
+def of_one_type(one: Any, other: Any) -> tuple[Any, Any]:
+    """Numbers, or dates with moments, in a type that holds both.
+
+    Args:
+        one: an array or a scalar of Arrow.
+        other: likewise, of the same kind.
+
+    Raises:
+        pyarrow.ArrowException: a date does not fit, or only one of the two has a time zone.
+
+    >>> [each.type for each in of_one_type(arrow.array([1]), arrow.scalar(0.5))]
+    [DataType(double), DataType(double)]
+    """
+    if one.type == other.type and not arrow.types.is_float16(one.type):
+        return one, other
+    if not arrow.types.is_temporal(one.type):
+        return _numbers_alike(one, other)
+    zones = {each.type.tz for each in (one, other) if arrow.types.is_timestamp(each.type)}
+    moment = arrow.timestamp("us", next((each for each in zones if each), None))
+    return one.cast(moment), other.cast(moment)
+
+
+def _numbers_alike(one: Any, other: Any) -> tuple[Any, Any]:
+    """Whole numbers to the digit where int64 holds both, else float64; other types as they are."""
+    if not all(arrow.types.is_integer(of) or arrow.types.is_floating(of)
+               for of in (one.type, other.type)):  # fmt: skip
+        return one, other
+    if arrow.types.is_integer(one.type) and arrow.types.is_integer(other.type):
+        try:
+            return one.cast(arrow.int64()), other.cast(arrow.int64())
+        except arrow.ArrowInvalid:  # above int64
+            pass
+    return one.cast(arrow.float64(), safe=False), other.cast(arrow.float64(), safe=False)
 
 
 _TESTS: Mapping[str, tuple[Callable[[Any], bool], ...]] = {

@@ -12,7 +12,7 @@ from uwe.strategies._question import Question
 from uwe.strategies.wishes._likeness import likeness, similarity_radius
 from uwe.strategies.wishes._wishes import Wishes
 
-__all__ = ["Allowed", "allowed", "fewer"]
+__all__ = ["Allowed", "allowed", "fewer", "to_be_picked"]
 
 _LEAST = 1e-300  # of a positive weight, so that rounding makes none 0
 
@@ -52,10 +52,10 @@ def allowed(question: Question, wishes: Wishes, k: int) -> Allowed:
     eligible = left[np.isfinite(logs[left])]
     _require(
         len(eligible), k, f"{{}} of {_unlabelled(left)} that may be picked have a weight above 0",
-        "give more rows a weight",
+        _more_weight(wishes),
     )  # fmt: skip
     if len(eligible) < len(left):
-        notes.append(f"{len(left) - len(eligible):,} rows weigh nothing and are not picked")
+        notes.append(_weightless(len(left) - len(eligible)))
     return Allowed(eligible, _weights(logs), tuple(notes))
 
 
@@ -97,8 +97,28 @@ def _logarithms(question: Question, wishes: Wishes) -> tuple[FloatArray | None, 
 def _require(left: int, k: int, text: str, advice: str) -> None:
     if left < k:
         raise InputError(
-            f"{text.format(f'{left:,}')}, and {k:,} are to be picked; {advice}{fewer(left)}"
+            f"{text.format(f'{left:,}')}, and {to_be_picked(k)}; {advice}{fewer(left)}"
         )
+
+
+def to_be_picked(k: int) -> str:
+    """How many rows are asked for, as a clause."""
+    return f"{k:,} {'is' if k == 1 else 'are'} to be picked"
+
+
+def _weightless(count: int) -> str:
+    return (
+        "1 row weighs nothing and is not picked"
+        if count == 1
+        else f"{count:,} rows weigh nothing and are not picked"
+    )
+
+
+def _more_weight(wishes: Wishes) -> str:
+    """What gives more rows a weight: a row that equals an example of ``unlike`` has none."""
+    advice = [] if wishes.weight is None else ["give more rows a weight"]
+    advice += [] if wishes.unlike is None else ["name fewer examples of unlike"]
+    return " or ".join(advice)
 
 
 def fewer(left: int) -> str:

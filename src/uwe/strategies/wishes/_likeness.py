@@ -8,6 +8,7 @@ import numpy as np
 
 from uwe._arrays import rows_at_once
 from uwe._types import FloatArray, Rows
+from uwe.strategies.radius import nearest_different
 
 if TYPE_CHECKING:
     import torch
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["likeness", "similarity_radius"]
 
 _FARTHEST = 1e300  # so that logarithms of weights stay finite
-_SAME = 1e-12  # squared distance below which rows of unit length are equal within rounding
 _SAMPLE = 1000  # rows that the radius is fitted on, at most
 
 
@@ -55,14 +55,14 @@ def similarity_radius(features: torch.Tensor) -> float:
     >>> similarity_radius(torch.tensor([[1.0, 0.0], [0.0, 3.0], [0.0, -1.0]])) == 2**0.5
     True
     """
+    from uwe.points import as_points
+
     n = len(features)
     rows = np.unique(np.linspace(0, n - 1, min(n, _SAMPLE)).astype(np.int64))
-    unit = _unit(features, rows)
-    apart = _sqdist(unit, unit)
-    apart[apart < _SAME] = np.inf
-    least = apart.min(1)
+    unit = as_points(_unit(features, rows))
+    least = nearest_different(unit, np.arange(len(unit)))
     least = least[np.isfinite(least)]
-    return float(np.sqrt(np.median(least))) if len(least) else 1.0
+    return float(np.median(least)) if len(least) else 1.0
 
 
 def _unit(features: torch.Tensor, rows: Rows) -> FloatArray:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from uwe._types import IntArray, Rows
+from uwe._types import IntArray, Rows, is_real
 from uwe.errors import InputError, close_matches
 from uwe.strategies._question import Question
 from uwe.strategies._shares import exact_share, rounded
@@ -67,6 +67,11 @@ class Quota:
             raise InputError(
                 "the groups of a quota must be a list or an array of one for each row, not a value "
                 f"of type {type(self.groups).__name__}"
+            )
+        shape = getattr(self.groups, "shape", ())
+        if len(shape) > 1:
+            raise InputError(
+                f"the groups of a quota must be [n], one for each row, not of shape {tuple(shape)}"
             )
         object.__setattr__(self, "name", self.name or ("class" if is_predicted else "group"))
         if isinstance(self.shares, Mapping):
@@ -162,7 +167,7 @@ def capped(quota: Quota, groups: Groups, eligible: Rows, rows: Rows, k: int) -> 
         caps[order] = rounded([shares[at] for at in order], k)
     elif k:
         raise InputError(
-            f"the quota gives no {quota.name} a pick: no row that may be picked has one"
+            f"the quota over {quota.name} gives no pick: each row that may be picked lacks a value"
         )
     short = np.flatnonzero(caps > sizes)
     if len(short):
@@ -218,7 +223,8 @@ def _shares_of(quota: Quota, groups: Groups, eligible: Rows) -> list[Fraction]:
         close = " or ".join(map(repr, close_matches(unknown[0], groups.names)))
         hint = f"did you mean {close}?" if close else f"it has {', '.join(groups.names[:_SHOWN])}"
         raise InputError(
-            f"the quota names the {quota.name} {unknown[0]!r}, which no row of the pool has; {hint}"
+            f"the quota over {quota.name} names {unknown[0]!r}, which no row of the pool has; "
+            f"{hint}"
         )
     return [exact_share(quota.shares.get(name, 0.0)) for name in groups.names]
 
@@ -226,8 +232,7 @@ def _shares_of(quota: Quota, groups: Groups, eligible: Rows) -> list[Fraction]:
 def _checked_shares(shares: Mapping[Any, Any], name: str) -> dict[str, float]:
     checked: dict[str, float] = {}
     for group, share in shares.items():
-        is_number = isinstance(share, int | float | np.number) and not isinstance(share, bool)
-        if not is_number or not 0 <= share < np.inf:
+        if not is_real(share) or not 0 <= share < np.inf:
             raise InputError(
                 f"the share of {name} {group!r} must be a number of at least 0, not {share!r:.40}"
             )

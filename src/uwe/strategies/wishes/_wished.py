@@ -16,8 +16,8 @@ from uwe.strategies._question import Question
 from uwe.strategies._shares import exact_share, rounded, shifted
 from uwe.strategies._strategy import Choose, Strategy
 from uwe.strategies._table import as_strategy
-from uwe.strategies._weighing import continuing, weight_rule, weighted_by
-from uwe.strategies.wishes._allowed import allowed, fewer
+from uwe.strategies._weighing import continuing, weighted_by
+from uwe.strategies.wishes._allowed import allowed, fewer, to_be_picked
 from uwe.strategies.wishes._limits import Limits
 from uwe.strategies.wishes._quota import capped, grouped
 from uwe.strategies.wishes._wishes import Wishes
@@ -135,7 +135,6 @@ def _planned(strategy: Strategy, wishes: Wishes, question: Question, k: int) -> 
     given = allowed(question, wishes, k)
     notes, rows, limits = list(given.notes), given.eligible, Limits()
     if given.weights is not None:
-        notes.append(weight_rule(strategy))
         strategy = weighted_by(strategy, given.weights)
     if wishes.min_distance:
         from uwe.points import as_points
@@ -146,7 +145,7 @@ def _planned(strategy: Strategy, wishes: Wishes, question: Question, k: int) -> 
         if len(rows) < k:
             raise InputError(
                 f"min_distance {wishes.min_distance:g} from labelled rows leaves {len(rows):,} of "
-                f"{len(given.eligible):,} rows, and {k:,} are to be picked; lower it"
+                f"{len(given.eligible):,} rows, and {to_be_picked(k)}; lower it"
                 f"{fewer(len(rows))}"
             )
         notes.append(
@@ -237,8 +236,9 @@ def _interleaved(picks: Picks, drawn: Rows) -> Picks:
 
 def _lacking(limits: Limits, found: int, k: int) -> str:
     """The error where no further row keeps to the limits."""
-    apart = f"are at least {limits.distance:g} apart" if limits.distance else "keep to the wishes"
-    text = f"{k:,} rows are to be picked, but only {found:,} were found that {apart}"
+    verb, be = ("was", "is") if found == 1 else ("were", "are")
+    apart = f"at least {limits.distance:g} apart" if limits.distance else "within the wishes"
+    text = f"{k:,} rows are to be picked, but only {found:,} {verb} found that {be} {apart}"
     if limits.groups is not None and limits.left is not None:
         text += f"; missing are {limits.groups.told(limits.left)}"
     return f"{text}; lower min_distance{fewer(found)}"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from uwe._arrays import as_array, marked_rows
-from uwe._types import FloatArray, Rows
+from uwe._types import FloatArray, Rows, is_real
 from uwe.errors import InputError
 from uwe.strategies._question import Needs
 from uwe.strategies.wishes._quota import Quota, digested
@@ -63,7 +63,7 @@ class Wishes:
     def __post_init__(self) -> None:
         for name in _ROWS:
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, as_array(name, getattr(self, name)))
+                object.__setattr__(self, name, _listed(name, getattr(self, name)))
         if self.quota is not None and not isinstance(self.quota, Quota):
             raise InputError(f"quota must be a uwe.Quota, not {type(self.quota).__name__}")
         if self.weight is not None:
@@ -166,6 +166,15 @@ def _is_default(value: Any, default: Any) -> bool:
     return value is default or (isinstance(value, int | float) and value == default)
 
 
+def _listed(name: str, rows: Any) -> np.ndarray[Any, Any]:
+    array = as_array(name, rows)
+    if array.ndim != 1:
+        raise InputError(
+            f"{name} must be a mask [n] or a list of row numbers, not of shape {array.shape}"
+        )
+    return array
+
+
 def _checked_weight(weight: Any) -> FloatArray:
     array = as_array("weight", weight)
     if array.ndim != 1:
@@ -181,8 +190,7 @@ def _checked_weight(weight: Any) -> FloatArray:
 
 def _number(value: Any) -> float:
     """The value, or NaN where it is no finite number."""
-    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return float(value) if is_number and np.isfinite(value) else float("nan")
+    return float(value) if is_real(value) and np.isfinite(value) else float("nan")
 
 
 def _require_number(name: str, value: Any, holds: bool) -> None:
