@@ -177,8 +177,8 @@ def _max_herding(python: str, x: np.ndarray, k: int, radius: float) -> float:
 def from_files(features: Path | None, folder: Path, share: float) -> Iterator[FileResult]:
     """Files of float16; each is removed afterwards."""
     for case, n, candidates, k, memory in (
-        ("all rows candidates", 200_000, 0, 2000, "1.4GB"),
-        ("the 5,000 most uncertain", 5_000_000, 5000, 500, "2.4GB"),
+        ("all rows candidates", 200_000, 0, 2000, "900MB"),
+        ("the 5,000 most uncertain", 5_000_000, 5000, 500, "1.7GB"),
     ):
         path = folder / "herd.npy"
         write(features, path, int(n * share))

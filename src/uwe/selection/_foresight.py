@@ -62,7 +62,7 @@ def foresee(cover: Coverage, candidates: Rows, left: IntArray, most: int, room: 
     most = min(most, _FARTHEST, room // (_STATE * len(cover.floor)))
     while True:
         found.fits = 1.15 * sample.share() * column * len(left) < room
-        if found.fits or len(found.picks) >= most or found.bytes() > room // 4:
+        if found.fits or len(found.picks) >= most or found.bytes() > room // 8:
             return found
         few = int(np.clip(room / (8 * (sample.share() * column + 1)), 1, _FEW))
         at = sample.best(ahead, few)

@@ -41,7 +41,7 @@ class Search:
         self.exact = np.zeros(len(candidates), dtype=np.bool_)
         self.pruned = np.zeros(len(candidates), dtype=np.int64)
         self.columns: dict[int, Column] = {}
-        self.bytes = 0
+        self.bytes = self.waiting = 0
         self.most = self._at_once(cover.scene.entry() * len(cover.floor))
         self.picked: list[int] = []
         self.whole = False  # whether all candidates have columns
@@ -119,9 +119,12 @@ class Search:
 
     def _at_once(self, size: int) -> int:
         """How many columns of that size are read at once."""
-        scene = self.cover.scene
-        room = max(1, scene.sizes.columns // (8 * max(1, size)))
-        return min(_MOST, room, scene.sizes.centres)
+        room = max(1, self._room() // (8 * max(1, size)))
+        return min(_MOST, room, self.cover.scene.sizes.centres)
+
+    def _room(self) -> int:
+        """Bytes for columns beside those that wait for their state."""
+        return self.cover.scene.sizes.columns - self.waiting
 
     def _put(self, at: int, column: Column) -> None:
         if self.has[at]:
@@ -138,7 +141,7 @@ class Search:
 
     def _shed(self, top: int) -> None:
         """Forget columns of small bounds where they take too much memory."""
-        room = self.cover.scene.sizes.columns
+        room = self._room()
         if self.bytes <= room:
             return
         for at in sorted(self.columns, key=lambda each: self.upper[each]):
@@ -163,6 +166,7 @@ class Search:
             keep=self.ahead.fits,
             room=room,
         )
+        self.waiting = self.sweep.taken * self.sweep.kept + self.ahead.bytes()
         self.foreseen = self.ahead.floors[-1]
         self.ahead.floors.clear()
 
@@ -186,11 +190,15 @@ class Search:
             self.upper = np.where(self.upper < 0.0, self.upper, np.minimum(self.upper, bounds))
             if not self.left and self.sweep.kept:
                 self._install(self.sweep.columns())
-                self.sweep.kept, self.whole = False, True
+                self._settle_in()
         now = len(done)
         if now < len(ahead) and done == set(ahead[:now]):
             self._install(self.ahead.close[now].items())
             self.ahead.close[now] = {}
+
+    def _settle_in(self) -> None:
+        """Note that all candidates have columns, and that none wait any more."""
+        self.sweep.kept, self.whole, self.waiting = False, True, 0
 
     def _reconsider(self) -> None:
         """Get columns of all candidates where that is cheap by now, or look ahead anew."""
@@ -213,10 +221,10 @@ class Search:
         rows, room = np.flatnonzero(wrong), sweep.room - sweep.taken
         again = Sweep(self.cover.scene, self.candidates, floors, keep=True, room=room, rows=rows)
         if not again.kept:
-            sweep.kept = False
+            sweep.kept, self.waiting = False, 0
             return
         self._forget()
-        sweep.kept, self.whole = False, True
+        self._settle_in()
         self._install(
             (at, joined([part for part in (old.keep(~wrong[old.rows]), new) if len(part.rows)]))
             for (at, old), (_, new) in zip(sweep.columns(), again.columns(), strict=True)
