@@ -294,12 +294,16 @@ def test_shards_are_a_pool_of_every_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """``select``, ``run`` and ``init`` read a folder of CSV; each row is there once."""
-    folder = tmp_path / "rows"
-    folder.mkdir()
+    folder, bare = tmp_path / "rows", tmp_path / "unlabelled"
+    for each in (folder, bare):
+        each.mkdir()
     for at in range(3):
-        rows = "".join(f"r{at}{row},{row},{at},{'ab'[row % 2]}\n" for row in range(10))
-        (folder / f"part-{at}.csv").write_text(f"id,features_0,features_1,label\n{rows}")
-    assert main(["select", str(folder), "-k", "30", "--strategy", "coreset"]) == 0
+        rows = [f"r{at}{row},{row},{at},{'ab'[row % 2]}" for row in range(10)]
+        lines = ["id,features_0,features_1,label", *rows]
+        (folder / f"part-{at}.csv").write_text("\n".join(lines) + "\n")
+        without = [line.rpartition(",")[0] for line in lines]
+        (bare / f"part-{at}.csv").write_text("\n".join(without) + "\n")
+    assert main(["select", str(bare), "-k", "30", "--strategy", "coreset"]) == 0
     picked = {line.split(",")[2] for line in capsys.readouterr().out.split()[1:]}
     assert picked == {f"r{at}{row}" for at in range(3) for row in range(10)}
     given = ["--model", "sklearn:logistic", "--budgets", "4,8", "--results", str(tmp_path / "r")]

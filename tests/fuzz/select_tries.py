@@ -33,7 +33,14 @@ K = 6
 STRATEGIES: Mapping[str, tuple[str, ...]] = {
     "default": (),
     "uwe-pp": ("--strategy", "uwe", "--selection", "k_means_pp", "--seed", "3"),
-    "uwe-anchored": ("--selection", "k_center_anchored", "--uncertainty", "bvsb"),
+    "uwe-anchored": (
+        "--strategy",
+        "uwe",
+        "--selection",
+        "k_center_anchored",
+        "--uncertainty",
+        "bvsb",
+    ),
     "coreset": ("--strategy", "coreset"),
     "badge": ("--strategy", "badge", "--seed", "1"),
     "entropy": ("--strategy", "entropy"),

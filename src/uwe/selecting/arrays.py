@@ -137,6 +137,7 @@ def select(
 
     Source: the strategy's, see ``uwe list strategies``.
 
+    >>> import numpy as np
     >>> x = np.array([[0.0, 1.0], [0.1, 1.0], [4.0, 0.0], [4.0, 0.1]])
     >>> picks = select(x, 2, probs=[[0.5, 0.5], [0.6, 0.4], [0.7, 0.3], [0.99, 0.01]])
     >>> picks.rows.tolist(), picks.stands_for.tolist()
