@@ -37,7 +37,7 @@ class Pool:
     Attributes:
         ids: a text for each row.
         features: whole numbers ``[n, d]``.
-        probs: 64ths ``[n, c]``, if there are any.
+        probs: 256ths ``[n, c]``, if there are any.
         labelled: a mask ``[n]``, if there is one.
         more: further columns of texts.
     """
@@ -69,16 +69,20 @@ class Written:
 
 
 def _made() -> Pool:
-    """Draw until no two distances and no two entropies are equal."""
+    """Draw until no two distances and no two uncertainties are equal."""
     ids = (*(f"img_{row:02d}.png" for row in range(N - 2)), "café 1.png", 'a "b", c.png')
     labelled = np.arange(N) < LABELLED
     for seed in range(1_000):
         rng = np.random.default_rng(seed)
         features = rng.integers(-60, 60, (N, D))
-        probs = np.stack([rng.multinomial(64, rng.dirichlet(np.ones(C))) / 64 for _ in range(N)])
+        probs = np.stack([rng.multinomial(256, rng.dirichlet(np.ones(C))) / 256 for _ in range(N)])
         apart = ((features[:, None] - features) ** 2).sum(2)[np.triu_indices(N, 1)]
         shares = [tuple(sorted(row)) for row in probs.tolist()]
-        if len(set(apart)) == len(apart) and len(set(shares)) == N and (probs > 0).all():
+        margins = {row[-1] - row[-2] for row in shares}
+        largest = {row[-1] for row in shares}
+        is_apart = len(set(apart)) == len(apart)
+        is_apart &= len(set(shares)) == len(margins) == len(largest) == N
+        if is_apart and (probs > 0).all():
             return Pool(ids, features, probs, labelled)
     raise AssertionError
 

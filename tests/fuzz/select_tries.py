@@ -31,7 +31,7 @@ __all__ = ["STRATEGIES", "References", "damaged_pool", "id_files", "odd_pool", "
 
 K = 6
 STRATEGIES: Mapping[str, tuple[str, ...]] = {
-    "default": (),
+    "default": ("--option", "many=1"),  # with weights: without, pairs of rows gain alike
     "uwe-pp": ("--strategy", "uwe", "--selection", "k_means_pp", "--seed", "3"),
     "uwe-anchored": (
         "--strategy",
