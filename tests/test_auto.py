@@ -20,7 +20,7 @@ from uwe.points import as_points
 from uwe.pool import Pool
 from uwe.project import Project
 from uwe.strategies import Question, find_strategy
-from uwe.strategies.agreement import Agreement, agreement_of, known_labels, nearest_others
+from uwe.strategies.agreement import Agreement, agreement_of, labels_of, nearest_others
 from uwe.testing import StrategyContract
 
 RNG = np.random.default_rng(0)
@@ -117,7 +117,7 @@ def test_an_uncertainty_that_is_given_always_weighs() -> None:
 
 
 def test_an_option_of_its_own_moves_the_border() -> None:
-    """``many`` labels a class make uncertainty weigh whatever the neighbours say."""
+    """``many`` labels a class make uncertainty weigh, also where neighbours disagree."""
     given = {"probs": PROBS, "labelled": range(8)}
     assert uwe.select(APART, 3, **given, many=2).facts["chosen"] == "uherding"
     assert uwe.select(APART, 3, **given, many=3).facts["chosen"] == "maxherding"
@@ -139,11 +139,11 @@ def test_the_share_of_agreeing_rows_by_hand() -> None:
 def test_rows_without_a_known_label_are_left_out() -> None:
     """A label None is not known, and of a mask alone nothing is."""
     x = np.eye(4)
-    assert known_labels(asked(x, {0: 1, 2: None, 3: 0}))[0].tolist() == [0, 3]
+    assert labels_of(asked(x, {0: 1, 2: None, 3: 0}))[0].tolist() == [0, 3]
     assert agreement_of(asked(x, {0: None})) == Agreement(0, 0, 0.0)
     pool = Pool.untouched(4).answer_unasked([1, 2], [0, 0])
     unknown = Question(predictions(x), pool, seed=1, has_labels=False)
-    assert known_labels(unknown)[1] == []
+    assert labels_of(unknown)[1] == []
 
 
 def test_the_doubt_by_hand() -> None:
@@ -169,7 +169,7 @@ def test_the_nearest_other_row_is_exact(x: np.ndarray) -> None:
 
 
 def test_near_ties_beyond_float32_are_told_apart() -> None:
-    """A neighbour that is nearer by one part in 10^12 is nearer, whatever its number."""
+    """A neighbour that is nearer by one part in 10^12 is nearer, also with a higher number."""
     x = np.array([[0.0], [-1.0 - 1e-12], [1.0], [50.0]])
     assert nearest_others(as_points(x)).tolist()[0] == 2
     assert nearest_others(as_points(x * np.array([-1.0]))).tolist()[0] == 2

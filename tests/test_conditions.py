@@ -303,7 +303,7 @@ def as_parquet(path: Path) -> None:
 def test_every_format_has_the_same_kinds(
     suffix: str, write: Callable[[Path], None], tmp_path: Path
 ) -> None:
-    """Ids are text, numbers numbers, text text and ISO dates dates, whatever the format."""
+    """Ids are text, numbers numbers, text text and ISO dates dates, in every format."""
     write(tmp_path / f"t.{suffix}")
     table = open_table(tmp_path / f"t.{suffix}")
     found = {name: typed_column(table, name) for name in ("id", "blur", "code", "day")}

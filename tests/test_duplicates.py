@@ -103,7 +103,7 @@ def test_zero_has_one_sign() -> None:
 
 
 def test_rows_of_one_key_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where every row has one key, unequal rows are told apart all the same."""
+    """Where every row has one key, unequal rows still have groups of their own."""
     monkeypatch.setattr(module, "_MIX", np.uint64(0))
     x = np.array([[1.0], [2.0], [1.0], [3.0], [2.0]])
     assert uwe.duplicates(x).representative.tolist() == [0, 1, 0, 3, 1]

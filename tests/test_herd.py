@@ -1,4 +1,4 @@
-"""Greedy weighted coverage with lazy bounds: the picks of the slow twin, whatever the input."""
+"""Greedy weighted coverage with lazy bounds: the picks of the slow twin, for every input."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_products_are_picked_as_one_at_a_time(
 def test_a_wrong_guess_costs_time_and_no_pick(
     few: int, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Guesses from bad samples lead to columns of the wrong state, which are mended."""
+    """Guesses from bad samples lead to columns of the wrong state, which are corrected."""
     monkeypatch.setattr("uwe.selection._foresight._FEW", few)
     monkeypatch.setattr("uwe.selection._foresight._AGAIN", 8)
     x = pool("gaussian", 420, 6, 3).astype(np.float32)
@@ -202,21 +202,21 @@ def test_a_wrong_guess_costs_time_and_no_pick(
 
 def test_columns_of_a_wrong_guess_are_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that are covered less than was foreseen are read again, and no other row."""
-    mended: list[int] = []
-    mend = Search._mend
+    corrected: list[int] = []
+    correct = Search._correct
 
     def noted(self: Search, wrong: np.ndarray) -> None:
-        mended.append(int(wrong.sum()))
-        mend(self, wrong)
+        corrected.append(int(wrong.sum()))
+        correct(self, wrong)
 
-    monkeypatch.setattr(Search, "_mend", noted)
+    monkeypatch.setattr(Search, "_correct", noted)
     monkeypatch.setattr("uwe.selection._foresight._FEW", 1)
     monkeypatch.setattr("uwe.selection._foresight._AGAIN", 8)
     x = pool("gaussian", 600, 6, 3).astype(np.float32)
     cut = Sizes(rows=64, centres=64, columns=600_000, crowd=2)
     both(as_points(x), 100, 0.5 * spread_of(x), cut=cut)
-    assert mended
-    assert 0 < mended[0] < 600
+    assert corrected
+    assert 0 < corrected[0] < 600
 
 
 def test_bounds_are_above_what_they_bound() -> None:

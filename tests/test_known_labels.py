@@ -11,7 +11,7 @@ import pytest
 import uwe
 from uwe.cli import main
 from uwe.errors import InputError
-from uwe.selecting.known_labels import joined_labels, labelled_pool, listed_labels
+from uwe.selecting.labels import joined_labels, labelled_pool, listed_labels
 from uwe.strategies import Needs, Question, Strategy
 from uwe.tasks import classification, multilabel, regression
 

@@ -62,7 +62,7 @@ def test_excluding_every_row_does_not_blame_the_labels() -> None:
 
 
 def test_a_group_without_a_value_anywhere_is_said() -> None:
-    """The sentence names the column, whatever it is called."""
+    """The sentence names the column, also one with an odd name."""
     with pytest.raises(InputError, match="quota over my camera gives no pick"):
         uwe.select(X, 2, probs=PROBS, quota=Quota([None] * 12, name="my camera"))
 

@@ -331,7 +331,7 @@ def test_drawn_rows_stand_evenly_between_the_others() -> None:
 
 
 def test_drawn_rows_are_a_uniform_sample_of_what_is_allowed() -> None:
-    """Every allowed row is drawn equally often, whatever its weight and uncertainty."""
+    """Every allowed row is drawn equally often; weight and uncertainty do not matter."""
     counts = np.zeros(12)
     wishes = Wishes(where=range(2, 12), weight=np.arange(12.0) + 1, random_share=0.5)
     for seed in range(3000):

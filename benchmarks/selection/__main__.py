@@ -20,8 +20,8 @@ from typing import Any
 from benchmarks.machine import machine
 from benchmarks.selection import cases, pools
 from benchmarks.selection.cases import Result, slope
-from benchmarks.selection.disk import DiskResult, disk
-from benchmarks.selection.herding import FileResult, HerdResult, from_files, herding
+from benchmarks.selection.disk import DiskResult, FileResult, disk
+from benchmarks.selection.herding import HerdResult, from_files, herding
 from benchmarks.selection.peers import peers
 
 _HEAD = "| case | n | width | k | ours, s | loop, s | times faster | aim | torch's loop, s |"
@@ -34,12 +34,10 @@ _HEADS = {"herd": _HERD, "herd-files": _FILES, "disk": _DISK}
 def line(r: Result | DiskResult | HerdResult | FileResult) -> str:
     """A row of the table."""
     sizes = f"| {r.case} | {r.n:,} | {r.width} | {r.k:,} |"
-    if isinstance(r, DiskResult):
-        share = f"{100 * r.products_met:.0f} %"
-        times = f"{r.seconds:.0f} | {r.resident_gigabytes:.2f}"
-        return f"{sizes} {r.gigabytes:.1f} | {times} | {share} |"
     if isinstance(r, FileResult):
-        return f"{sizes} {r.gigabytes:.2f} | {r.seconds:.0f} | {r.resident_gigabytes:.2f} |"
+        times = f"{r.gigabytes:.2f} | {r.seconds:.0f} | {r.resident_gigabytes:.2f} |"
+        met = f" {100 * r.products_met:.0f} % |" if isinstance(r, DiskResult) else ""
+        return f"{sizes} {times}{met}"
     if isinstance(r, HerdResult):
         times = f"{r.ours:.3g} | {r.theirs:.4g} | {r.ratio:.3g} | {r.aim:g}"
         return f"{sizes} {times} | {100 * r.memory:.1f} % |"

@@ -21,7 +21,7 @@ _CHUNK = 20_000
 
 
 @dataclass(frozen=True)
-class DiskResult:
+class FileResult:
     """One selection from a file, in a process of its own."""
 
     case: str
@@ -31,23 +31,37 @@ class DiskResult:
     gigabytes: float
     seconds: float
     resident_gigabytes: float  # at most, without pages of the file
+
+
+@dataclass(frozen=True)
+class DiskResult(FileResult):
+    """A selection of k-center, with the work that it did."""
+
     products_met: float  # of all pairs of a row and a pick
 
 
 def crops(data: Path, path: Path, n: int) -> None:
     """Features in float16 of images under random shifts and flips."""
     net = pools.train(data, 512, 10)
-    _write(path, n, lambda size: net.body(_shifted(net.pool, size)).half().numpy())
+    write(path, n, 512, lambda size: net.body(_shifted(net.pool, size)).half().numpy())
 
 
 def gaussians(path: Path, n: int) -> None:
     """Rows of which nothing can be skipped."""
     rng = np.random.default_rng(0)
-    _write(path, n, lambda size: rng.standard_normal((size, 512), np.float32).astype(np.float16))
+    write(path, n, 512, lambda size: rng.standard_normal((size, 512), np.float32))
 
 
-def _write(path: Path, n: int, rows: Callable[[int], np.ndarray]) -> None:
-    out = np.lib.format.open_memmap(path, "w+", np.float16, (n, 512))
+def write(path: Path, n: int, width: int, rows: Callable[[int], np.ndarray]) -> None:
+    """Write a file of float16, part by part.
+
+    Args:
+        path: of the file.
+        n: rows.
+        width: numbers of a row.
+        rows: makes the next rows, as many as it is told.
+    """
+    out = np.lib.format.open_memmap(path, "w+", np.float16, (n, width))
     with torch.no_grad():
         for start in range(0, n, _CHUNK):
             size = min(_CHUNK, n - start)
@@ -87,7 +101,7 @@ def disk(data: Path, folder: Path, n: int, k: int) -> Iterator[DiskResult]:
             path.unlink()
 
 
-class _Resident(threading.Thread):
+class Resident(threading.Thread):
     """Watches how much of this process is resident, pages of files apart."""
 
     def __init__(self) -> None:
@@ -95,6 +109,7 @@ class _Resident(threading.Thread):
         self.most = 0
 
     def run(self) -> None:
+        """Look twenty times a second, until the process ends."""
         while True:
             for line in Path("/proc/self/status").read_text().splitlines():
                 if line.startswith("RssAnon"):
@@ -115,7 +130,7 @@ def main(case: str, path: str, k: str, memory: str) -> None:
         kept.append(self)
 
     Nearest.__init__ = noted  # type: ignore[method-assign,assignment]
-    watch = _Resident()
+    watch = Resident()
     watch.start()
     x = np.load(path, mmap_mode="r")
     start = time.perf_counter()

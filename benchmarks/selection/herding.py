@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import json
 import subprocess
 import sys
@@ -11,16 +12,16 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.selection.disk import _Resident
+from benchmarks.selection.disk import FileResult, Resident, write
 from benchmarks.timing import timed
 from uwe._types import Stage
 from uwe.selection import herd
 
-_CHUNK = 20_000
 _SHOWN = 20  # picks of scikit-activeml that are timed and scaled
 _TRIED = 200  # kernel rows that are timed and scaled
 
@@ -38,19 +39,6 @@ class HerdResult:
     ratio: float
     aim: float
     memory: float  # ours at most, as a share of the 4n² bytes of a float32 matrix
-
-
-@dataclass(frozen=True)
-class FileResult:
-    """One selection from a file, in a process of its own."""
-
-    case: str
-    n: int
-    width: int
-    k: int
-    gigabytes: float
-    seconds: float
-    resident_gigabytes: float  # at most, without pages of the file
 
 
 def rows(features: Path | None, n: int, width: int, seed: int = 0) -> np.ndarray:
@@ -181,20 +169,15 @@ def from_files(features: Path | None, folder: Path, share: float) -> Iterator[Fi
         ("the 5,000 most uncertain", 5_000_000, 5000, 500, "1.7GB"),
     ):
         path = folder / "herd.npy"
-        write(features, path, int(n * share))
+        write(path, int(n * share), 256, partial(_next_rows, features, itertools.count(1)))
         try:
             yield select(case, path, int(k * share), int(candidates * share), memory)
         finally:
             path.unlink()
 
 
-def write(features: Path | None, path: Path, n: int) -> None:
-    """Rows of 256 numbers."""
-    out = np.lib.format.open_memmap(path, "w+", np.float16, (n, 256))
-    for at, start in enumerate(range(0, n, _CHUNK)):
-        size = min(_CHUNK, n - start)
-        out[start : start + size] = rows(features, size, 256, seed=1 + at)
-    out.flush()
+def _next_rows(features: Path | None, seeds: Iterator[int], size: int) -> np.ndarray:
+    return rows(features, size, 256, seed=next(seeds))
 
 
 def select(case: str, path: Path, k: int, candidates: int, memory: str) -> FileResult:
@@ -207,7 +190,7 @@ def select(case: str, path: Path, k: int, candidates: int, memory: str) -> FileR
 
 def main(case: str, path: str, k: str, candidates: str, memory: str) -> None:
     """What the process of its own does."""
-    watch = _Resident()
+    watch = Resident()
     watch.start()
     x = np.load(path, mmap_mode="r")
     radius = radius_of(x[:: max(1, len(x) // 1000)])

@@ -11,6 +11,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from uwe._files import expanded, write_bytes
+from uwe._types import Rows
 from uwe.cli.display import Display
 from uwe.cli.options import Whole, key_values, texts_by_name
 from uwe.cli.outputs import check_output, require_distinct
@@ -41,6 +42,8 @@ from uwe.tasks import Task, task_names
 
 if TYPE_CHECKING:
     from uwe.pool_files import PoolFile
+    from uwe.selecting.offer import Offer
+    from uwe.strategies import Wishes
 
 __all__ = ["select_command"]
 
@@ -158,7 +161,7 @@ def select_command(
     names = texts_by_name(key or [], flag="--key")
 
     from uwe.pool_files import open_pool
-    from uwe.selecting import select
+    from uwe.selecting.arrays import picked
 
     source = open_pool(
         expanded(pool),
@@ -185,13 +188,19 @@ def select_command(
     kept_out = np.array(
         sorted(_labels_named("--exclude", exclude, ids, source, encoding)), dtype=np.int64
     )
-    wished = _wished(wishes, given, source, Columns(pool, ids, source.typed, encoding))
+    columns_of = Columns(pool, ids, source.typed, encoding)
+    wished = wishes_of(wishes, columns_of) if wishes.given else None
+    given |= _outputs_for(wished, given, source)
     with Display() as display:
-        picks = select(
-            given["features"], k, strategy=strategy, seed=seed, progress=display,
-            exclude=kept_out if len(kept_out) else None,
-            **{name: of for name, of in given.items() if name != "features"}, **wished, **options,
-        )  # fmt: skip
+        picks = picked(
+            _offer(given, kept_out),
+            k,
+            strategy=strategy,
+            seed=seed,
+            progress=display,
+            options=options,
+            wishes=wished,
+        )
     say_notes(picks.notes)
     rows = pick_rows(picks, ids, more)
     items = None if html is None else _items(rows, source, images, texts)
@@ -201,31 +210,35 @@ def select_command(
     _write(output, html, rows, picks, items, table)
 
 
-def _wished(
-    flags: WishFlags, given: dict[str, Any], source: PoolFile, columns: Columns
+_NO_ARRAYS = ("features", "uncertainty", "labelled", "labels", "task")
+
+
+def _offer(given: Mapping[str, Any], kept_out: Rows) -> Offer:
+    """What is known of the pool, checked as `uwe.select` does."""
+    from uwe.selecting.offer import offered
+
+    return offered(
+        given["features"],
+        arrays={name: of for name, of in given.items() if name not in _NO_ARRAYS},
+        uncertainty=given.get("uncertainty"),
+        labelled=given.get("labelled"),
+        labels=given.get("labels"),
+        exclude=kept_out if len(kept_out) else None,
+        task=given.get("task"),
+    )
+
+
+def _outputs_for(
+    wishes: Wishes | None, given: Mapping[str, Any], source: PoolFile
 ) -> dict[str, Any]:
-    """The arguments of `uwe.select` for the wishes; probabilities join what is given for a quota.
-
-    A weight is raised here, beside the largest, so that no power of it is too large or 0.
-    """
-    if not flags.given:
+    """The probabilities of the pool, where a quota needs them and nothing else did."""
+    outputs = ("logits", "probs", "mc_probs")
+    if wishes is None or wishes.quota is None or not wishes.quota.is_predicted:
         return {}
-    wishes = wishes_of(flags, columns)
-    if wishes.quota is not None and wishes.quota.is_predicted:
-        outputs = ("logits", "probs", "mc_probs")
-        if not any(given.get(name) is not None for name in outputs):
-            name = next((name for name in outputs if name in source), None)
-            given |= {} if name is None else {name: source.read(name)}
-    weight = wishes.weight
-    if weight is not None and wishes.power != 1 and weight.max() > 0:
-        weight = np.where(
-            weight > 0, np.maximum((weight / weight.max()) ** wishes.power, _LEAST), 0
-        )
-    names = ("where", "min_distance", "quota", "like", "unlike", "random_share")
-    return {**{name: getattr(wishes, name) for name in names}, "weight": weight}
-
-
-_LEAST = 1e-300  # of a positive weight
+    if any(given.get(name) is not None for name in outputs):
+        return {}
+    name = next((name for name in outputs if name in source), None)
+    return {} if name is None else {name: source.read(name)}
 
 
 def _encoding_of_pool(
@@ -289,7 +302,7 @@ _FEW = 3
 def _also(own: Any, labels: Any, named: Mapping[int, Any], n: int, task: Task) -> dict[str, Any]:
     """The pool's own labelled rows and labels, and those that files name."""
     from uwe._arrays import marked_rows
-    from uwe.selecting.known_labels import joined_labels, listed_labels
+    from uwe.selecting.labels import joined_labels, listed_labels
 
     listed = None if labels is None else listed_labels(labels, task)
     if own is not None:

@@ -158,15 +158,13 @@ def select(
     }
     wishes = wishes_given(
         given,
-        {
-            "where": where,
-            "min_distance": min_distance,
-            "quota": quota,
-            "weight": weight,
-            "like": like,
-            "unlike": unlike,
-            "random_share": random_share,
-        },
+        where=where,
+        min_distance=min_distance,
+        quota=quota,
+        weight=weight,
+        like=like,
+        unlike=unlike,
+        random_share=random_share,
     )
     marks = marks_by_position(given, {"labelled": labelled, "exclude": exclude})
     arrays = values_by_position(given)

@@ -116,15 +116,13 @@ def query(
     chosen = as_strategy(strategy, options)
     wishes = wishes_given(
         {"x": x},
-        {
-            "where": where,
-            "min_distance": min_distance,
-            "quota": quota,
-            "weight": weight,
-            "like": like,
-            "unlike": unlike,
-            "random_share": random_share,
-        },
+        where=where,
+        min_distance=min_distance,
+        quota=quota,
+        weight=weight,
+        like=like,
+        unlike=unlike,
+        random_share=random_share,
     )
     marks = marks_by_position({"x": x}, {"labelled": labelled, "exclude": exclude})
     known = values_by_position({"x": x, "labels": labels})["labels"] if labels is not None else None
@@ -163,7 +161,7 @@ def _classes_of(estimator: Any) -> list[Any] | None:
 
 
 def _names_of(estimator: Any) -> tuple[str, ...]:
-    """The names of a classifier's classes; empty where they cannot be told apart."""
+    """The names of a classifier's classes; empty where two are equal or one has none."""
     from uwe.data.label_columns import class_name
 
     names = tuple(class_name(of) for of in _classes_of(estimator) or ())

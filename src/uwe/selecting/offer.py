@@ -14,7 +14,7 @@ from uwe._types import Rows, Scores
 from uwe.errors import InputError
 from uwe.pool import Pool
 from uwe.predictions import Predictions
-from uwe.selecting.known_labels import labelled_pool, listed_labels
+from uwe.selecting.labels import labelled_pool, listed_labels
 from uwe.selecting.outputs import AXES, BLOCK, Said, first_row, said, task_of
 from uwe.tasks import Task
 

@@ -15,7 +15,7 @@ __all__ = ["wishes_given"]
 _MARKS = ("where", "like", "unlike")
 
 
-def wishes_given(rows: Mapping[str, Any], wishes: Mapping[str, Any]) -> Wishes:
+def wishes_given(rows: Mapping[str, Any], **wishes: Any) -> Wishes:
     """The wishes as one value; what pandas hands over is put in the order of the rows.
 
     Args:
@@ -26,7 +26,7 @@ def wishes_given(rows: Mapping[str, Any], wishes: Mapping[str, Any]) -> Wishes:
     Raises:
         InputError: as `Wishes`; an index of pandas is not that of the rows.
 
-    >>> wishes = wishes_given({"x": [[1.0], [2.0]]}, {"where": [1], "quota": ["a", "b"]})
+    >>> wishes = wishes_given({"x": [[1.0], [2.0]]}, where=[1], quota=["a", "b"])
     >>> wishes.where.tolist(), wishes.quota.groups
     ([1], ['a', 'b'])
     """

@@ -16,13 +16,13 @@ import numpy as np
 
 from uwe._types import FloatArray, IntArray
 
-__all__ = ["KERNELS", "Kernel", "quantum_of", "units"]
+__all__ = ["KERNELS", "Similarity", "quantum_of", "units"]
 
 _BITS = 53  # a sum of that many bits is exact in int64 and, as a bound, in float64
 
 
 @dataclass(frozen=True)
-class Kernel:
+class Similarity:
     """A kernel of distance that falls from 1 towards 0.
 
     Attributes:
@@ -54,9 +54,9 @@ def _tophat_bound(minus: Any) -> Any:
     return minus
 
 
-KERNELS: Mapping[str, Kernel] = {
-    "rbf": Kernel("rbf", _rbf, _rbf_bound),
-    "tophat": Kernel("tophat", _tophat, _tophat_bound),
+KERNELS: Mapping[str, Similarity] = {
+    "rbf": Similarity("rbf", _rbf, _rbf_bound),
+    "tophat": Similarity("tophat", _tophat, _tophat_bound),
 }
 """``rbf`` is ``exp(-d²/r²)``; ``tophat`` is 1 where ``d² <= r²`` and 0 beyond."""
 

@@ -18,7 +18,7 @@ _SUMMED = 32  # columns that are summed at once
 _FETCHED = 16  # columns that are read at once, at first; then twice as many, up to the most
 _MOST = 256
 _PATIENCE = 3  # a sweep pays where this part of all columns was read since the last
-_MENDED = 0.4  # share of rows that may have to be read again
+_WRONG = 0.4  # share of rows that may have to be read again
 _YOUNG = 16  # picks after which a column is pruned, and after as many again as there were
 _KEPT = 0.8  # of the bytes for columns, what a sweep may keep
 
@@ -205,13 +205,13 @@ class Search:
         impatient = self.read * _PATIENCE > len(self.upper)
         if self.sweep.kept and len(self.picked) - self.since >= len(self.ahead.picks):
             wrong = self.cover.floor < self.foreseen
-            if wrong.mean() < (_MENDED if impatient else _MENDED / 4):
-                self._mend(wrong)
+            if wrong.mean() < (_WRONG if impatient else _WRONG / 4):
+                self._correct(wrong)
                 return
         if impatient:
             self._look_ahead()
 
-    def _mend(self, wrong: BoolArray) -> None:
+    def _correct(self, wrong: BoolArray) -> None:
         """Use the kept columns although other rows were picked than was foreseen.
 
         Rows that are covered less than was foreseen meet all candidates again.

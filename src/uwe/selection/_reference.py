@@ -8,7 +8,7 @@ import torch
 from uwe._random import generator
 from uwe._types import FloatArray, IntArray, Rows
 from uwe.points import Points
-from uwe.selection._gain import Kernel, quantum_of, units
+from uwe.selection._gain import Similarity, quantum_of, units
 
 __all__ = ["SHAPES", "distances", "herd", "k_center", "k_means_pp", "pool"]
 
@@ -92,7 +92,7 @@ def herd(
     points: Points,
     k: int,
     *,
-    kernel: Kernel,
+    kernel: Similarity,
     radius: float,
     weights: FloatArray,
     anchors: Points | None = None,

@@ -12,7 +12,7 @@ import torch
 from uwe._types import FloatArray, IntArray
 from uwe.points import Points, Tile
 from uwe.selection._bounds import on_host, spans
-from uwe.selection._gain import Kernel
+from uwe.selection._gain import Similarity
 from uwe.selection._norms import Norms
 
 __all__ = ["Scene", "Sizes", "rounded_down", "rounded_up"]
@@ -61,7 +61,7 @@ class Scene:
         self,
         points: Points,
         norms: Norms,
-        kernel: Kernel,
+        kernel: Similarity,
         radius: float,
         weights: FloatArray,
         quantum: float,

@@ -9,12 +9,21 @@ import numpy as np
 from uwe._arrays import rows_at_once
 from uwe._types import BoolArray, FloatArray, IntArray, Rows
 from uwe.points import Frame, Matrix, Points, Tile
-from uwe.selection._bounds import bounds, entries, reach, row_minimum, spans, within
+from uwe.selection._bounds import (
+    bounds,
+    entries,
+    on_host,
+    reach,
+    row_minimum,
+    spans,
+    within,
+)
 
-__all__ = ["closer_than", "first_apart"]
+__all__ = ["all_pairs", "closer_than", "first_apart"]
 
 _BLOCK = 1024  # rows and centres whose products are taken at once
 _FEW = 256  # rows that are compared with each other at once
+_AT_ONCE = 512  # rows that meet all others in float64
 _LONGEST = 1e18  # of distances in the units of tiles
 _SURE = 1 - 1e-12  # of a squared distance, beside the rounding of a square root
 
@@ -92,6 +101,33 @@ def first_apart(
         kept[at[_greedy(apart, of[at], left, room)]] = True
         left = left - np.bincount(of[at[kept[at]]], minlength=len(left))
     return kept
+
+
+def all_pairs(points: Points) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
+    """The squared distances of all pairs in float64, and the sums of their squared norms.
+
+    Both are in the units of tiles, with the rounding of a difference of norms: exact distances say
+    which of two like ones is less.
+
+    Args:
+        points: not so many that a block of rows beside all of them is too large.
+
+    Yields:
+        Some rows, and two tables ``[s, n]`` of these and all rows.
+
+    >>> import torch
+    >>> from uwe.points import Dense
+    >>> [(span, table, norms)] = all_pairs(Dense(torch.tensor([[0.0], [2.0]])))
+    >>> span, table.tolist()
+    (slice(0, 2, None), [[0.0, 4.0], [4.0, 0.0]])
+    """
+    import torch
+
+    tile = points.tile(slice(0, len(points)), points.frame(), torch.float64)
+    for span in spans(len(points), _AT_ONCE):
+        part = tile.take(span)
+        table = np.asarray(on_host(part.offsets(tile))) + part.sq[:, None]
+        yield span, table, part.sq[:, None] + tile.sq
 
 
 def _conflicts(points: Points, rows: Rows, distance: float) -> BoolArray:

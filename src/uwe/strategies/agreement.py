@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from uwe._random import derive_seed
 from uwe._types import Rows
 from uwe.strategies._question import Question
+from uwe.strategies._sampling import few
 
 if TYPE_CHECKING:
     from uwe.points import Points
 
-__all__ = ["Agreement", "agreement_of", "known_labels", "nearest_others"]
+__all__ = ["Agreement", "agreement_of", "labels_of", "nearest_others"]
 
 _MOST = 4_096  # labelled rows that are compared with each other, at most
 _AT_ONCE = 256
@@ -75,10 +75,9 @@ def agreement_of(question: Question, points: Points | None = None) -> Agreement:
         points: all rows of the pool, in which neighbours are near; None: its features, of unit
             length.
     """
-    rows, labels = known_labels(question)
-    if len(rows) > _MOST:
-        kept = np.sort(_drawn(len(rows), _MOST, question.seed))
-        rows, labels = rows[kept], [labels[at] for at in kept.tolist()]
+    rows, labels = labels_of(question)
+    kept = few(np.arange(len(rows)), _MOST, question.seed, "agreement")
+    rows, labels = rows[kept], [labels[at] for at in kept.tolist()]
     if len(rows) < 2:
         return Agreement(0, len(rows), 0.0)
     near = _of_unit_length(question, rows) if points is None else points.take(rows)
@@ -92,7 +91,7 @@ def agreement_of(question: Question, points: Points | None = None) -> Agreement:
     )
 
 
-def known_labels(question: Question) -> tuple[Rows, list[object]]:
+def labels_of(question: Question) -> tuple[Rows, list[object]]:
     """The labelled rows whose label is known, rising, and their labels."""
     if not question.has_labels:
         return np.zeros(0, dtype=np.int64), []
@@ -116,15 +115,14 @@ def nearest_others(points: Points) -> Rows:
     """
     import torch
 
-    n = len(points)
-    tile = points.tile(slice(0, n), points.frame(), torch.float64)
-    found = np.empty(n, dtype=np.int64)
-    for start in range(0, n, _AT_ONCE):
-        rows = np.arange(start, min(start + _AT_ONCE, n))
-        part = tile.take(slice(start, int(rows[-1]) + 1))
-        apart = torch.as_tensor(part.offsets(tile)).cpu().numpy() + part.sq[:, None]
+    from uwe.selection.proximity import all_pairs
+
+    one = points.tile(slice(0, 1), points.frame(), torch.float64)
+    found = np.empty(len(points), dtype=np.int64)
+    for span, apart, norms in all_pairs(points):
+        rows = np.arange(span.start, span.stop)
         apart[np.arange(len(rows)), rows] = np.inf
-        slack = 4 * tile.gamma * (part.sq[:, None] + tile.sq) + 4 * tile.tiny
+        slack = 4 * one.gamma * norms + 4 * one.tiny
         best = (apart + slack).min(1, keepdims=True)
         at, other = np.nonzero(apart - slack <= best)
         found[rows] = _exact_nearest(points, rows, at, other)
@@ -150,12 +148,6 @@ def _of_unit_length(question: Question, rows: Rows) -> Points:
     from uwe.points import as_points
 
     return as_points(normalised("unit")(question.predictions.take(rows), np.arange(len(rows))))
-
-
-def _drawn(n: int, k: int, seed: int) -> Rows:
-    from uwe.selection import uniform
-
-    return uniform(n, k, seed=derive_seed(seed, 0, "agreement"))
 
 
 def _at_most(count: int, n: int, q: float) -> float:

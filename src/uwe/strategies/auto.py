@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
+from uwe._types import is_integral, is_real
 from uwe.errors import InputError
 from uwe.strategies._compose import needs_of, ranked_by
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import strategy_factory
-from uwe.strategies.agreement import Agreement, agreement_of, known_labels
+from uwe.strategies.agreement import Agreement, agreement_of, labels_of
 from uwe.strategies.baseline import random
 from uwe.strategies.coverage import maxherding, uherding
 from uwe.tasks import Task
@@ -53,9 +54,9 @@ def auto(
 
     Source: a rule of this package; docs/reproduction.md has the study that decided it.
     """
-    if isinstance(many, bool) or not isinstance(many, int) or many < 1:
+    if not is_integral(many) or many < 1:
         raise InputError(f"many must be a number of labelled rows a class, not {many!r}")
-    if isinstance(odds, bool) or not isinstance(odds, int | float) or not odds >= 1:
+    if not is_real(odds) or not odds >= 1:
         raise InputError(f"odds must be a number of at least 1, not {odds!r}")
     made = _made(uncertainty, many, odds, None)
     if uncertainty is not None and not isinstance(uncertainty, str):
@@ -103,7 +104,7 @@ class _Auto:
     by_rank: Strategy
     drawn: Strategy
     reads: Needs
-    always: bool  # weighted, whatever the labels say
+    always: bool  # weighted, also where labels advise against it
     many: int
     odds: float
 
@@ -160,7 +161,7 @@ def _classes(question: Question) -> int:
     """How many classes there are: those of the predictions, or those that labels are of."""
     if "logits" in question.predictions.fields:
         return int(question.predictions.logits.shape[1])
-    return len({str(label) for label in known_labels(question)[1]})
+    return len({str(label) for label in labels_of(question)[1]})
 
 
 def _a_class(labels: float) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from uwe._types import FloatArray
+from uwe._types import FloatArray, is_real
 from uwe.errors import InputError
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Needs, Question
@@ -39,9 +39,9 @@ def bait(*, regularisation: float = 1.0, oversample: float = 2.0) -> Strategy:
         ("regularisation", regularisation, 0),
         ("oversample", oversample, 1),
     ):
-        if not np.isfinite(value) or value < least or value == 0:
+        if not is_real(value) or not np.isfinite(value) or value < least or value == 0:
             bound = "above 0" if least == 0 else f"at least {least}"
-            raise InputError(f"{name} of bait is {value}; it must be a number, {bound}")
+            raise InputError(f"{name} of bait is {value!r}; it must be a number, {bound}")
     choose = _Design("binary", regularisation, oversample)
     made = Strategy(choose, name="bait", needs=Needs({"logits"}, features=True))
     return replace(made, adapt=partial(_for_task, made))

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from uwe._random import derive_seed
 from uwe._types import BoolArray, FloatArray, Rows, is_integral, is_real
 from uwe.errors import InputError, require_known
+from uwe.strategies._sampling import few
 from uwe.strategies._shares import exact_share
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ __all__ = [
     "RADIUS_RULES",
     "Radius",
     "coverage_radius",
-    "few",
     "given_radius",
     "nearest_different",
     "purity_radius",
@@ -38,7 +37,7 @@ _SAMPLE = 1_000  # rows of the pool, where too few are labelled
 _MOST = 4_096  # labelled rows that are compared with each other, at most
 _PURE = 5_000  # rows whose clusters tell a radius, at most
 _AT_ONCE = 512
-_TWO = 2
+_FEWEST = 2  # clusters
 _NONE = np.zeros(0)
 _EQUAL = 1e-12  # squared distance beside squared norms, below which rows are equal
 
@@ -170,7 +169,7 @@ def require_purity(clusters: int, purity: float) -> None:
     Raises:
         InputError: fewer than two clusters, or a share out of range.
     """
-    if not is_integral(clusters) or clusters < _TWO:
+    if not is_integral(clusters) or clusters < _FEWEST:
         raise InputError(f"a purity needs a whole number of at least 2 clusters, not {clusters!r}")
     if not 0 < purity <= 1:
         raise InputError(f"a purity is a share above 0 and at most 1, not {purity!r}")
@@ -180,15 +179,6 @@ def _groups(points: Points, labelled: Rows, seed: int) -> Iterator[tuple[Rows, s
     """The rows whose distances tell a radius, and those in their place where they do not."""
     yield few(labelled, _MOST, seed), "labelled rows"
     yield few(np.arange(len(points)), _SAMPLE, seed), "rows of the pool"
-
-
-def few(rows: Rows, most: int, seed: int) -> Rows:
-    """The rows, or as many of them, rising, drawn by the seed."""
-    from uwe.selection import uniform
-
-    if len(rows) <= most:
-        return rows
-    return np.sort(rows[uniform(len(rows), most, seed=derive_seed(seed, 0, "radius"))])
 
 
 def nearest_different(points: Points, rows: Rows) -> FloatArray:
@@ -209,15 +199,10 @@ def _nearest(near: Points, counts: Callable[[slice, FloatArray], BoolArray]) -> 
         counts: of a span of rows, and their squared distances to all rows beside the squared
             norms ``[s, m]``, which pairs count.
     """
-    import torch
+    from uwe.selection.proximity import all_pairs
 
     apart = np.full(len(near), np.inf)
-    tile = near.tile(slice(0, len(near)), near.frame(), torch.float64)
-    for start in range(0, len(near), _AT_ONCE):
-        span = slice(start, min(start + _AT_ONCE, len(near)))
-        part = tile.take(span)
-        table = torch.as_tensor(part.offsets(tile)).cpu().numpy() + part.sq[:, None]
-        norms = part.sq[:, None] + tile.sq
+    for span, table, norms in all_pairs(near):
         table[~counts(span, table / np.where(norms > 0, norms, 1.0))] = np.inf
         best = table.argmin(1)
         there = np.isfinite(table[np.arange(len(best)), best])

@@ -16,8 +16,8 @@ import numpy as np
 
 from uwe.errors import InputError
 from uwe.strategies._question import Question
+from uwe.strategies._sampling import few
 from uwe.strategies.agreement import agreement_of
-from uwe.strategies.radius import few
 from uwe.tasks import Task
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from uwe.errors import InputError
 from uwe.strategies._compose import Represent, embedding_of, represented_by
 from uwe.strategies._picks import Picks
 from uwe.strategies._question import Question
+from uwe.strategies._sampling import few
 from uwe.strategies._strategy import Strategy
 from uwe.strategies._table import strategy_factory
-from uwe.strategies.radius import few
 
 if TYPE_CHECKING:
     from uwe.points import Points

@@ -4,7 +4,7 @@
 items, and lists of items. `PICK_COLUMNS` is the schema of picks.
 """
 
-from uwe.tables.ids import read_ids, read_labelled_ids, read_labels_by_id
+from uwe.tables.ids import read_ids, read_labels_by_id
 from uwe.tables.labels import LabelRow, LabelRows, read_labels, readable_labels
 from uwe.tables.opening import (
     TABLE_SUFFIXES,
@@ -38,7 +38,6 @@ __all__ = [
     "open_shards",
     "open_table",
     "read_ids",
-    "read_labelled_ids",
     "read_labels",
     "read_labels_by_id",
     "readable_labels",

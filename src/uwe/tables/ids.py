@@ -13,7 +13,7 @@ from uwe.tables.opening import TABLE_SUFFIXES, is_table, open_table
 from uwe.tables.table import Table, shown
 from uwe.tables.text_files import read_text_file, say_adapted
 
-__all__ = ["read_ids", "read_labelled_ids", "read_labels_by_id"]
+__all__ = ["read_ids", "read_labels_by_id"]
 
 log = logging.getLogger("uwe")
 
@@ -46,28 +46,11 @@ def read_ids(path: Path, encoding: str | None = None) -> list[str]:
     return list(dict.fromkeys(_ids(_opened(path, encoding))))
 
 
-def read_labelled_ids(path: Path, encoding: str | None = None) -> list[str]:
-    """As `read_ids`, without the ids of a table whose column of labels is empty beside them.
-
-    The log says how many these are.
-
-    Raises:
-        InputError: as `read_ids`.
-        DataError: as `read_ids`.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
-    >>> _ = path.write_text("id,label\\na,cat\\nb,\\n")
-    >>> read_labelled_ids(path)
-    ['a']
-    """
-    return list(read_labels_by_id(path, encoding))
-
-
 def read_labels_by_id(path: Path, encoding: str | None = None) -> dict[str, Any]:
-    """The label of each id of `read_labelled_ids`; None where the file has no labels.
+    """The ids of `read_ids` with their labels; None where the file has no labels.
 
-    Of an id that is repeated, the first label counts.
+    Ids of a table whose column of labels is empty beside them are left out; the log says how many
+    these are. Of an id that is repeated, the first label counts.
 
     Raises:
         InputError: as `read_ids`.

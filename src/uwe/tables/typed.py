@@ -1,7 +1,7 @@
 """Columns with a type: numbers, text, truth or dates, which a filter can compare.
 
 Formats of text have no types, so a column is what all its cells are written as. A missing value is
-null, whatever the format writes for it.
+null in every format.
 """
 
 from __future__ import annotations

@@ -32,11 +32,6 @@ class Limits:
     groups: Groups | None = None
     left: IntArray | None = None
 
-    @property
-    def are_none(self) -> bool:
-        """Whether any row may be picked beside any other."""
-        return not self.distance and self.left is None
-
     def first(self, rows: Rows, most: int) -> Rows:
         """The first rows, each of which may be picked beside those before it.
 
