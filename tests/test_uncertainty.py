@@ -137,7 +137,7 @@ def test_blocks_of_rows_join_seamlessly(measure, monkeypatch: pytest.MonkeyPatch
     """A measure does not depend on how many rows are taken at once; no rows give no values."""
     rows = Predictions(torch.randn(23, 4), torch.zeros(23, 1))
     whole = measure(rows)
-    monkeypatch.setattr("uwe.uncertainty._ROWS_AT_ONCE", 5)
+    monkeypatch.setattr("uwe.uncertainty._rows._ROWS_AT_ONCE", 5)
     assert torch.equal(whole, measure(rows))
     assert measure(rows.take(torch.arange(0).numpy())).shape == (0,)
 

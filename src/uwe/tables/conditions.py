@@ -9,21 +9,18 @@ kind: nothing is cast in silence.
 from __future__ import annotations
 
 import datetime
-import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from uwe._optional import optional
 from uwe._types import BoolArray
 from uwe.errors import InputError, UweError
+from uwe.tables._sql import cut, parsed, shown, too_deep
 
 __all__ = ["Met", "met"]
 
-_SHOWN = 60
 _FORMS = "columns, values, ==, !=, <, <=, >, >=, and, or, not, in (…), between, like and is null"
 _LARGEST = 2**63
 _NOTHING = "nothing"
@@ -67,13 +64,13 @@ def met(condition: str, column: Callable[[str], Any], *, flag: str = "--where") 
     Met(rows=array([ True, False, False]), unknown=1, columns=('camera', 'blur'))
     """
     reader = _Reader(flag, column, {})
-    tree = reader.parsed(condition)
+    tree = parsed(condition, flag)
     try:
         found = reader.truth(tree)
     except RecursionError:
-        raise _too_deep(flag) from None
+        raise too_deep(flag) from None
     if not reader.read:
-        raise InputError(f"{flag} {_cut(condition)} names no column of the pool")
+        raise InputError(f"{flag} {cut(condition)} names no column of the pool")
     rows = found.value.fill_null(False).to_numpy(zero_copy_only=False)
     return Met(np.asarray(rows, dtype=bool), found.value.null_count, tuple(reader.read))
 
@@ -108,21 +105,6 @@ class _Reader:
     column: Callable[[str], Any]
     read: dict[str, _Value]
 
-    def parsed(self, condition: str) -> Any:
-        sqlglot = optional("sqlglot", self.flag, extra="where")
-        if not condition.strip():
-            raise InputError(f'{self.flag} is empty; give a condition such as "blur < 0.3"')
-        try:
-            with _silent("sqlglot"):
-                return sqlglot.exp.condition(condition)
-        except RecursionError:
-            raise _too_deep(self.flag) from None
-        except sqlglot.errors.SqlglotError as error:
-            raise InputError(
-                f"{self.flag} {_cut(condition)} is not understood{_near(error)}; text stands in "
-                "'single quotes', a name with blanks or that is a word of SQL in \"double quotes\""
-            ) from None
-
     def truth(self, node: Any) -> _Value:
         """A part that is true or false for each row."""
         found = self.value(node)
@@ -138,9 +120,7 @@ class _Reader:
         form = _KNOWN.get(name)
         given = {key for key, of in getattr(node, "args", {}).items() if of}
         if form is None or not given <= form.arguments:
-            raise InputError(
-                f"{self.flag} does not know {_cut(_sql(node))}; a condition has {_FORMS}"
-            )
+            raise InputError(f"{self.flag} does not know {shown(node)}; a condition has {_FORMS}")
         return form.compute(self, node)
 
     def compared(self, node: Any, function: str, one: _Value, other: _Value) -> Any:
@@ -158,11 +138,11 @@ class _Reader:
             return arrow.nulls(len(one.value if one.is_column else other.value), arrow.bool_())
         if one.kind != other.kind:
             raise InputError(
-                f"{self.flag}: {_cut(_sql(node))} compares {one.shown} with {other.shown}; "
+                f"{self.flag}: {shown(node)} compares {one.shown} with {other.shown}; "
                 f"{_advice(one, other)}"
             )
         if one.kind == "truth" and function not in ("equal", "not_equal"):
-            raise InputError(f"{self.flag}: {_cut(_sql(node))}: true and false have no order")
+            raise InputError(f"{self.flag}: {shown(node)}: true and false have no order")
         try:
             values = of_one_type(one.value, other.value)
         except arrow.ArrowException as error:
@@ -191,7 +171,7 @@ def _column(reader: _Reader, node: Any) -> _Value:
     from uwe.tables.typed import kind_of
 
     if any(type(part).__name__ != "Identifier" for part in node.parts):
-        raise InputError(f"{reader.flag} does not know {_cut(_sql(node))}; name a column")
+        raise InputError(f"{reader.flag} does not know {shown(node)}; name a column")
     name = ".".join(part.this for part in node.parts)
     if name not in reader.read:
         try:
@@ -222,7 +202,7 @@ def _negative(reader: _Reader, node: Any) -> _Value:
 
     of = reader.value(node.this)
     if of.is_column or of.kind != "number":
-        raise InputError(f"{reader.flag}: {_cut(_sql(node))}: only a number can be negative")
+        raise InputError(f"{reader.flag}: {shown(node)}: only a number can be negative")
     return _Value(arrow.scalar(-of.value.as_py()), "number", f"-{of.text}")
 
 
@@ -237,14 +217,14 @@ def _date(reader: _Reader, node: Any) -> _Value:
     of = node.this
     known = node.args["to"].sql() in ("DATE", "TIMESTAMP")
     if not known or type(of).__name__ != "Literal" or not of.is_string:
-        raise InputError(f"{reader.flag} does not know {_cut(_sql(node))}; values are not cast")
+        raise InputError(f"{reader.flag} does not know {shown(node)}; values are not cast")
     return reader.dated(of.this, repr(of.this), "a date is asked for")
 
 
 def _compares(function: str) -> Callable[[_Reader, Any], _Value]:
     def compute(reader: _Reader, node: Any) -> _Value:
         one, other = reader.value(node.this), reader.value(node.expression)
-        return _Value(reader.compared(node, function, one, other), "truth", _cut(_sql(node)))
+        return _Value(reader.compared(node, function, one, other), "truth", shown(node))
 
     return compute
 
@@ -255,7 +235,7 @@ def _joins(function: str) -> Callable[[_Reader, Any], _Value]:
 
         one, other = reader.truth(node.this), reader.truth(node.expression)
         return _Value(
-            getattr(arrow_compute, function)(one.value, other.value), "truth", _cut(_sql(node))
+            getattr(arrow_compute, function)(one.value, other.value), "truth", shown(node)
         )
 
     return compute
@@ -265,7 +245,7 @@ def _not(reader: _Reader, node: Any) -> _Value:
     import pyarrow.compute as arrow_compute
 
     found = arrow_compute.invert(reader.truth(node.this).value)
-    return _Value(found, "truth", _cut(_sql(node)))
+    return _Value(found, "truth", shown(node))
 
 
 def _in(reader: _Reader, node: Any) -> _Value:
@@ -274,12 +254,12 @@ def _in(reader: _Reader, node: Any) -> _Value:
 
     one = reader.value(node.this)
     if not node.expressions:
-        raise InputError(f"{reader.flag}: {_cut(_sql(node))} names no values; write in ('a', 'b')")
+        raise InputError(f"{reader.flag}: {shown(node)} names no values; write in ('a', 'b')")
     found = None
     for each in node.expressions:
         alike = reader.compared(node, "equal", one, reader.value(each))
         found = alike if found is None else arrow_compute.or_kleene(found, alike)
-    return _Value(found, "truth", _cut(_sql(node)))
+    return _Value(found, "truth", shown(node))
 
 
 def _between(reader: _Reader, node: Any) -> _Value:
@@ -289,7 +269,7 @@ def _between(reader: _Reader, node: Any) -> _Value:
     above = reader.compared(node, "greater_equal", one, reader.value(node.args["low"]))
     below = reader.compared(node, "less_equal", one, reader.value(node.args["high"]))
     found = arrow_compute.and_kleene(above, below)
-    return _Value(found, "truth", _cut(_sql(node)))
+    return _Value(found, "truth", shown(node))
 
 
 def _like(reader: _Reader, node: Any) -> _Value:
@@ -298,14 +278,14 @@ def _like(reader: _Reader, node: Any) -> _Value:
     one, pattern = reader.value(node.this), reader.value(node.expression)
     if one.kind not in ("text", _NOTHING) or pattern.kind != "text" or pattern.is_column:
         raise InputError(
-            f"{reader.flag}: {_cut(_sql(node))} compares {one.shown} with {pattern.shown}; like "
+            f"{reader.flag}: {shown(node)} compares {one.shown} with {pattern.shown}; like "
             "compares text with a pattern such as 'north%'"
         )
     found = arrow_compute.match_like(
         one.value.cast("string"), pattern.value.as_py(), ignore_case=type(node).__name__ == "ILike"
     )
     return _Value(
-        arrow_compute.invert(found) if node.args.get("negate") else found, "truth", _cut(_sql(node))
+        arrow_compute.invert(found) if node.args.get("negate") else found, "truth", shown(node)
     )
 
 
@@ -320,8 +300,8 @@ def _is(reader: _Reader, node: Any) -> _Value:
         of = reader.truth(node.this).value
         found = arrow_compute.fill_null(arrow_compute.equal(of, bool(wanted.this)), False)
     else:
-        raise InputError(f"{reader.flag} does not know {_cut(_sql(node))}; is asks for null")
-    return _Value(found, "truth", _cut(_sql(node)))
+        raise InputError(f"{reader.flag} does not know {shown(node)}; is asks for null")
+    return _Value(found, "truth", shown(node))
 
 
 def _null(reader: _Reader, node: Any) -> _Value:  # noqa: ARG001  (as above)
@@ -375,38 +355,3 @@ def _advice(one: _Value, other: _Value) -> str:
     if value.kind == "text" and not value.is_column and column.kind == "number":
         return "write a number without quotes"
     return "both sides must be of one kind"
-
-
-def _near(error: Any) -> str:
-    found: Mapping[str, Any] = next(iter(getattr(error, "errors", ())), {})
-    place, text = found.get("col"), found.get("highlight")
-    return f" near {text!r}, letter {place}" if text and place else ""
-
-
-def _sql(node: Any) -> str:
-    from sqlglot.errors import SqlglotError
-
-    try:
-        return str(node.sql())
-    except (SqlglotError, RecursionError, ValueError):
-        return type(node).__name__
-
-
-def _cut(text: str) -> str:
-    plain = " ".join(text.split())
-    return repr(plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}…")
-
-
-def _too_deep(flag: str) -> InputError:
-    return InputError(f"{flag} has too many parts inside each other; write a shorter condition")
-
-
-@contextmanager
-def _silent(name: str) -> Iterator[None]:
-    """Keep a library from writing to the log what an error says."""
-    logger = logging.getLogger(name)
-    former, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = former
