@@ -97,8 +97,9 @@ def select_command(
     seed
         Seed of every draw.
     uncertainty
-        Measure of strategy uwe: entropy, bvsb, least_confident, margin, standard_deviation.
-        Default: the pool's own uncertainty if it has one, else the first measure of the task.
+        Measure by which auto, uherding and uwe weigh: entropy, bvsb, least_confident, margin,
+        standard_deviation. Default: the pool's own uncertainty if it has one, else margin (auto,
+        uherding) or the first measure of the task (uwe).
     selection
         Selection of strategy uwe: k_center, k_center_anchored, k_means_pp, k_means_pp_anchored.
     normalise

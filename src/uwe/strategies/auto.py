@@ -36,7 +36,7 @@ def auto(
     many: int = 32,
     odds: float = 3.0,
 ) -> Strategy:
-    """What the evidence says for what is known of the pool: herding, margin or random.
+    """Herding, margin or random, chosen by what is known of the pool.
 
     Formula: with features and labels, ``random`` if the features do not know the classes: so few
     labelled rows have the label of their nearest labelled neighbour that features which multiply
