@@ -19,6 +19,8 @@ from uwe.journal import Queried
 from uwe.points import as_points
 from uwe.pool import Pool
 from uwe.project import Project
+from uwe.selecting.sheet import contact_sheet
+from uwe.selecting.tables import pick_rows
 from uwe.strategies import Question, find_strategy
 from uwe.strategies.agreement import Agreement, agreement_of, labels_of, nearest_others
 from uwe.testing import StrategyContract
@@ -75,6 +77,13 @@ def test_the_strategy_that_is_chosen_picks() -> None:
         assert picks.rows.tolist() == alone.rows.tolist()
         assert picks.facts["radius"] == alone.facts["radius"]
         assert picks.strategy == "auto"
+
+
+def test_the_contact_sheet_says_which_strategy_picked() -> None:
+    """The reason stands in the head of the page."""
+    picks = uwe.select(APART, 2, probs=PROBS, labels=some(40))
+    page = contact_sheet(pick_rows(picks, [str(row) for row in range(200)]), picks)
+    assert f"Why: {picks.reason}. Uncertainty: margin." in page
 
 
 def test_features_that_do_not_know_the_classes_are_noticed() -> None:

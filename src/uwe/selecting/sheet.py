@@ -70,7 +70,8 @@ def thumbnails(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Ima
 
 def _about(picks: Picks) -> str:
     apart = "" if picks.distance is None else " Distances are Euclidean in the given features."
-    return _measure(picks.measure) + apart
+    why = f"Why: {picks.reason}. " if picks.reason else ""
+    return why + _measure(picks.measure) + apart
 
 
 def _measure(measure: str | None) -> str:
