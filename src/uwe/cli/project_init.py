@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from uwe._files import expanded
 from uwe._settings import changed
 from uwe.cli.flags import network_parameters
-from uwe.cli.options import Whole, key_values
+from uwe.cli.options import Share, Whole, key_values
 from uwe.cli.project_words import about_task, answers_in
 from uwe.cli.speaking import shown
 from uwe.errors import DataError, InputError, require_known
@@ -83,6 +83,12 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
     "option": (list[str] | None, None, "NAME=VALUE, an option of the strategy."),
     "seed": (Whole, 1, "Seed of every draw."),
     "answers": (Whole, 1, "How many people must answer a row before its label counts."),
+    "audit": (
+        Share | None,
+        None,
+        "Share of each batch that is a random sample of the pool, such as 10% or 0; the accuracy "
+        "of the model is estimated from it. Default: 10%; that of a project that is there.",
+    ),
     "update": (bool, False, "Take in the rows that the source of a project has gained since."),
 }
 """Options of ``uwe init``: type, default and help."""
@@ -139,6 +145,7 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
             labels=labels,
             seed=given.get("seed", 1),
             answers_per_row=given.get("answers", 1),
+            audit=given.get("audit"),
             progress=display,
             options=options,
             model_options=parameters,
@@ -148,12 +155,18 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
         )
     )
     state = made.state()
+    audit = made.settings.audit
     there = "" if is_new else "is there already: "
     print(
         f"{project}: {there}{state.rows:,} {made.items.kind}, {state.labelled:,} labelled; "
         f"{about_task(made)}; model {model}. 'uwe next {project} -k 50' gives the "
         f"{'next' if state.batches else 'first'} batch."
     )
+    if is_new and audit:
+        print(
+            f"{100 * audit:g} % of each batch is an audit: a random sample of the pool, from which "
+            "'uwe status' estimates the accuracy. --audit 0 turns it off."
+        )
 
 
 def _signature() -> inspect.Signature:
