@@ -19,6 +19,7 @@ from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import wide_console
 from uwe.cli.duplicates import duplicates_command
 from uwe.cli.embed import embed_command
+from uwe.cli.label import label_command
 from uwe.cli.options import expand, parse_seeds
 from uwe.cli.outputs import check_made
 from uwe.cli.project import next_command, status_command, tell_command
@@ -54,6 +55,7 @@ app.command(name="init")(init_command)
 app.command(name="next")(next_command)
 app.command(name="tell")(tell_command)
 app.command(name="status")(status_command)
+app.command(name="label")(label_command)
 
 _DEMO_STRATEGIES = ("uwe", "badge", "coreset", "entropy", "random")
 

@@ -75,6 +75,11 @@ class ProjectFiles:
         return self.folder / ".trainer.lock"
 
     @property
+    def label_lock(self) -> Path:
+        """Held by the one process that serves the project's page."""
+        return self.folder / ".label.lock"
+
+    @property
     def cache(self) -> Path:
         """Decoded images and embeddings."""
         return self.folder / "cache"
