@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from uwe._files import expanded
 from uwe._settings import changed
 from uwe.cli.flags import network_parameters
-from uwe.cli.options import Whole, key_values
+from uwe.cli.options import Share, Whole, key_values
 from uwe.cli.project_words import about_task, answers_in
 from uwe.cli.speaking import shown
 from uwe.embedder import default_backbone, side_of
@@ -95,6 +95,12 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
     "option": (list[str] | None, None, "NAME=VALUE, an option of the strategy."),
     "seed": (Whole, 1, "Seed of every draw."),
     "answers": (Whole, 1, "How many people must answer a row before its label counts."),
+    "audit": (
+        Share | None,
+        None,
+        "Share of each batch that is a random sample of the pool, such as 10% or 0; the accuracy "
+        "of the model is estimated from it. Default: 10%; that of a project that is there.",
+    ),
     "update": (bool, False, "Take in the rows that the source of a project has gained since."),
 }
 """Options of ``uwe init``: type, default and help."""
@@ -169,6 +175,7 @@ def make_project(project: Path, source: Path, given: Mapping[str, Any]) -> Proje
             labels=labels,
             seed=given.get("seed", 1),
             answers_per_row=given.get("answers", 1),
+            audit=given.get("audit"),
             progress=display,
             options=options,
             model_options=parameters,
@@ -194,13 +201,26 @@ def _made_lines(
         f"the {'next' if state.batches else 'first'} batch."
     )
     is_slow = made.items.kind == "images" and not settings.embed
-    if not is_new or not is_slow or given.get("model") or given.get("embed"):
-        return [line]
+    wants_hint = is_new and is_slow and not given.get("model") and not given.get("embed")
     return [
         line,
-        f"{settings.model} is trained anew in each round. With frozen features of a pretrained "
-        "network a round takes seconds: pip install 'uwe[photos]', then make the project again.",
+        *([_faster(settings)] if wants_hint else []),
+        *([_audited(settings)] if is_new and settings.audit else []),
     ]
+
+
+def _faster(settings: ProjectSettings) -> str:
+    return (
+        f"{settings.model} is trained anew in each round. With frozen features of a pretrained "
+        "network a round takes seconds: pip install 'uwe[photos]', then make the project again."
+    )
+
+
+def _audited(settings: ProjectSettings) -> str:
+    return (
+        f"{100 * settings.audit:g} % of each batch is an audit: a random sample of the pool, from "
+        "which 'uwe status' estimates the accuracy. --audit 0 turns it off."
+    )
 
 
 def _signature() -> inspect.Signature:

@@ -60,6 +60,7 @@ log = logging.getLogger("uwe")
 
 _PERSON = "annotator"
 _DEFAULT = "auto"  # strategy of a new project
+_AUDIT = 0.1  # of a new project
 _MORE = ("label", "text", "embed", "image_size", "encoding", "model_options", "network", "options",
          "task_options")  # fmt: skip
 """The fields of the settings that are given by keyword alone."""
@@ -84,6 +85,8 @@ class Project:
             column of labels of a table.
         seed: of every draw, from 1 to 2³² - 1.
         answers_per_row: how many people must answer a row before its label counts.
+        audit: share of each batch that is a random sample of the pool, from which the accuracy of
+            the model is estimated; None: that of the project that is there, or 0.1.
         more: further fields of `ProjectSettings`: ``label``, ``text``, ``embed``, ``image_size``,
             ``encoding``, ``model_options``, ``network``, ``options``, ``task_options``.
 
@@ -116,6 +119,7 @@ class Project:
         labels: Mapping[str, Any] | Sequence[Answer] | None = None,
         seed: int = 1,
         answers_per_row: int = 1,
+        audit: float | None = None,
         progress: Progress | None = None,
         **more: Any,
     ) -> None:
@@ -138,6 +142,7 @@ class Project:
             options=_options_of(strategy, options),
             seed=seed,
             answers=answers_per_row,
+            audit=_audit_of(files) if audit is None else audit,
             **more,
         )
         items = items_of(settings) if is_path else handed_over(pool)
@@ -264,7 +269,8 @@ class Project:
 
         While a batch is not answered, its open rows are given again. The first rows are drawn at
         random. As soon as there are labels, a model is trained on them if it is not up to date, and
-        the strategy picks. If another process is training, the last model decides.
+        the strategy picks. If another process is training, the last model decides. A share of each
+        batch, the audit, is a random sample of the pool; it pauses for wishes.
         The picks and a contact sheet are in the project's folder before the journal vouches for
         them.
 
@@ -495,7 +501,7 @@ class Project:
 
     def _picker(self) -> Picker:
         return Picker(self.files, self.items, self.task, self._strategy, self.settings.seed,
-                      self._progress)  # fmt: skip
+                      self._progress, audit=self.settings.audit)  # fmt: skip
 
 
 def _strategy_of(given: str | Strategy, settings: ProjectSettings, task: Task) -> Strategy:
@@ -509,6 +515,11 @@ def _recorded(files: ProjectFiles, options: Mapping[str, Any]) -> tuple[str, Map
         return _DEFAULT, options
     there = read_settings(files.settings)
     return there.strategy, options or there.options
+
+
+def _audit_of(files: ProjectFiles) -> float:
+    """The share of the audit of the project that is there, or that of a new one."""
+    return read_settings(files.settings).audit if files.settings.is_file() else _AUDIT
 
 
 def _options_of(strategy: str | Strategy, options: Mapping[str, Any]) -> Mapping[str, Any]:
