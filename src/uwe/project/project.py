@@ -19,6 +19,7 @@ from uwe.journal import Event, Settled, Skipped, Withdrawn
 from uwe.learners import model_name
 from uwe.pool import Pool
 from uwe.project.answers import Answer, Told, events_of, person
+from uwe.project.broken import skips_of
 from uwe.project.embedding import items_of
 from uwe.project.files import ProjectFiles
 from uwe.project.ids import Ids
@@ -454,6 +455,8 @@ class Project:
             remove_unfinished(folder, self.files.owns)  # of a process that was killed
         items = self.items
         x = items.learn(self.files.cache, self._progress)
+        if broken := items.broken(self.files.cache):
+            events, pool = self._without(broken)
         learner = learner_of(self._learner, self.settings, self.files, items, self.task, x)
         trainer = Trainer(self.files, items, self.task, learner, self._strategy, self.settings.seed,
                           self._progress)  # fmt: skip
@@ -463,6 +466,23 @@ class Project:
         log.info("trained on %d labels in %.1f s", event.facts["n_labeled"],
                  event.facts["train_seconds"])  # fmt: skip
         return True
+
+    def _without(self, broken: Mapping[int, str]) -> tuple[list[Event], Pool]:
+        """Events and pool after the rows are skipped whose items turned out to be broken."""
+        with self._ledger.telling() as events:
+            if new := skips_of(broken, self.pool(events).skipped.tolist()):
+                journal.append(self.files.journal, *new)
+        events = self.events()
+        pool = self.pool(events)
+        if settled := broken.keys() & set(pool.labelled.tolist()):
+            row = min(settled)
+            raise InputError(
+                f"{broken[row]}; or take back its label, which is settled, with Project.withdraw("
+                f"[{self.ids[row]!r}])"
+            )
+        if not len(pool.labelled):
+            raise InputError("no row that can be read is labelled; tell some answers")
+        return events, pool
 
     def _is_stale(self, events: Sequence[Event]) -> bool:
         return is_stale(events, self.pool, scope_of(len(self.ids), self.task))
