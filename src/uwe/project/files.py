@@ -64,6 +64,11 @@ class ProjectFiles:
         return self.folder / ".trainer.lock"
 
     @property
+    def sync_lock(self) -> Path:
+        """Held while tasks and answers are exchanged with another tool."""
+        return self.folder / ".sync.lock"
+
+    @property
     def cache(self) -> Path:
         """Decoded images and embeddings."""
         return self.folder / "cache"
