@@ -55,11 +55,6 @@ class ProjectFiles:
         return self.folder / "annotators.json"
 
     @property
-    def label_lock(self) -> Path:
-        """Held while a page serves the project."""
-        return self.folder / ".label.lock"
-
-    @property
     def tell_lock(self) -> Path:
         """Held for a moment, while events are compared with the journal and appended."""
         return self.folder / ".tell.lock"
