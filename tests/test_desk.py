@@ -38,7 +38,7 @@ PEOPLE = ("ann", "bo", "cleo")
 
 def project_in(folder: Path, n: int = 30, **more: Any) -> Project:
     x = np.random.default_rng(0).normal(size=(n, 3))
-    return Project(folder / "p.uwe", x, **{"classes": BIRDS, **more})
+    return Project(folder / "p.uwe", x, **{"classes": BIRDS, "audit": 0.0, **more})
 
 
 def desk_of(project: Project, names: tuple[str, ...] = PEOPLE, **more: Any) -> Desk:

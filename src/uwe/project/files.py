@@ -70,6 +70,11 @@ class ProjectFiles:
         return self.folder / ".trainer.lock"
 
     @property
+    def label_lock(self) -> Path:
+        """Held by the one process that serves the project's page."""
+        return self.folder / ".label.lock"
+
+    @property
     def sync_lock(self) -> Path:
         """Held while tasks and answers are exchanged with another tool."""
         return self.folder / ".sync.lock"
