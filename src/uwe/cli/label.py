@@ -25,7 +25,6 @@ from uwe.learners import NetworkOptions
 from uwe.project.files import ProjectFiles
 
 if TYPE_CHECKING:
-    from uwe.label.desk import Desk
     from uwe.label.page import PageOptions, Place
     from uwe.project import Project
 
@@ -360,9 +359,7 @@ def _guidelines(path: Path | None) -> str:
 
 
 def _signature() -> inspect.Signature:
-    first = inspect.Parameter(
-        "source", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Path
-    )
+    first = inspect.Parameter("source", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Path)
     own = [
         inspect.Parameter(
             name,

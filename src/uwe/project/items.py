@@ -47,6 +47,8 @@ class Items:
         sample: gives a few rows as ``learn`` does, without writing anything; None where ``learn``
             writes nothing.
         notes: what people should know of the source, such as files that are left out.
+        broken: gives, by row, why an item cannot be learnt from, as far as the folder of what
+            ``learn`` made knows; ``learn`` gives zeros for it, and the row must be skipped.
     """
 
     kind: ItemsKind
@@ -64,6 +66,7 @@ class Items:
     sample: Callable[[], Any] | None = None
     picture: Callable[[int], Picture | None] = field(default=lambda row: _no_picture(row))
     notes: tuple[str, ...] = ()
+    broken: Callable[[Path], Mapping[int, str]] = field(default=lambda _: {})
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -95,6 +98,7 @@ class Items:
             column=lambda name: _at(self.column(name), at),
             typed=lambda name: self.typed(name).take(at),
             labels=lambda: _labels_of(self.labels(), at),
+            broken=lambda folder: _broken_of(self.broken(folder), at),
         )
 
 
@@ -114,6 +118,10 @@ def _at(values: Sequence[Any], at: Rows) -> Sequence[Any]:
 
 def _labels_of(labels: Sequence[Any] | None, at: Rows) -> Sequence[Any] | None:
     return None if labels is None else _at(labels, at)
+
+
+def _broken_of(broken: Mapping[int, str], at: Rows) -> dict[int, str]:
+    return {row: broken[there] for row, there in enumerate(at.tolist()) if there in broken}
 
 
 def _first(labels: Sequence[Any] | None, n: int) -> Sequence[Any] | None:

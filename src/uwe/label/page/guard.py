@@ -81,7 +81,7 @@ class Guard:
         return None
 
 
-class _TooLarge(Exception):  # noqa: N818  # never leaves this module
+class _TooLarge(Exception):  # never leaves this module
     """A body is longer than it may be."""
 
 
