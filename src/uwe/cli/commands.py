@@ -19,6 +19,7 @@ from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import wide_console
 from uwe.cli.duplicates import duplicates_command
 from uwe.cli.embed import embed_command
+from uwe.cli.label import label_command
 from uwe.cli.options import expand, parse_seeds
 from uwe.cli.outputs import check_made
 from uwe.cli.predict import predict_command
@@ -28,6 +29,7 @@ from uwe.cli.report import report_command
 from uwe.cli.run import known_options, repeated_options, run_and_show, run_command, switch_options
 from uwe.cli.select import select_command
 from uwe.cli.speaking import spoken
+from uwe.cli.sync import sync_command
 from uwe.data import dataset_lines
 from uwe.embedder import backbone_lines
 from uwe.errors import InputError, require_known
@@ -57,6 +59,8 @@ app.command(name="next")(next_command)
 app.command(name="tell")(tell_command)
 app.command(name="status")(status_command)
 app.command(name="predict")(predict_command)
+app.command(name="label")(label_command)
+app.command(name="sync")(sync_command)
 
 _DEMO_STRATEGIES = ("uwe", "badge", "coreset", "entropy", "random")
 

@@ -28,6 +28,8 @@ class Answer:
         seconds: how long it took, or None.
         note: a remark, or None.
         skip: whether the item was skipped; ``note`` is then the reason.
+        source: which record of another tool the answer is, such as a version of an annotation; the
+            journal keeps it, so that the same record is not told twice.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Answer:
     seconds: float | None = None
     note: str | None = None
     skip: bool = False
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -226,7 +229,6 @@ def _answered(fresh: Sequence[_Read], asked: Mapping[int, int]) -> list[Event]:
             groups.setdefault((read.answer.by, asked.get(read.row), timed), []).append(read)
     made: list[Event] = []
     for (by, query, timed), reads in groups.items():
-        notes = {str(read.row): read.answer.note for read in reads if read.answer.note}
         made.append(
             Answered(
                 tuple(read.row for read in reads),
@@ -234,22 +236,31 @@ def _answered(fresh: Sequence[_Read], asked: Mapping[int, int]) -> list[Event]:
                 by,
                 query=query,
                 seconds=tuple(float(read.answer.seconds or 0) for read in reads) if timed else None,
-                facts={"notes": notes} if notes else {},
+                facts=_by_row("notes", reads, "note") | _by_row("sources", reads, "source"),
             )
         )
     return made
 
 
+def _by_row(name: str, reads: Sequence[_Read], field: str) -> dict[str, Any]:
+    """A fact of an event: what some answers say besides, by row; nothing where none says it."""
+    said = {str(read.row): found for read in reads if (found := getattr(read.answer, field))}
+    return {name: said} if said else {}
+
+
 def _skips(fresh: Sequence[_Read], asked: Mapping[int, int]) -> list[Event]:
-    groups: dict[tuple[str, int | None, str], list[int]] = {}
+    groups: dict[tuple[str, int | None, str], list[_Read]] = {}
     for read in fresh:
         if read.answer.skip:
             key = (read.answer.by, asked.get(read.row), read.answer.note or "")
-            groups.setdefault(key, []).append(read.row)
+            groups.setdefault(key, []).append(read)
     return [
-        Skipped(tuple(rows), by, reason, query=query)
-        for (by, query, reason), rows in groups.items()
-    ]
+        Skipped(
+            tuple(read.row for read in reads), by, reason, query=query,
+            facts=_by_row("sources", reads, "source"),
+        )
+        for (by, query, reason), reads in groups.items()
+    ]  # fmt: skip
 
 
 def _skipped_by(events: Sequence[Event]) -> dict[int, set[str]]:

@@ -19,6 +19,7 @@ from uwe.errors import DataError
 from uwe.project.digests import chosen, digest, stamp
 from uwe.project.ids import Names
 from uwe.project.items import Items, no_column
+from uwe.project.pictures import large_picture
 from uwe.selecting.items import Image, Item, Text
 from uwe.selecting.sheet import thumbnail
 
@@ -52,6 +53,7 @@ def images_in(folder: Path, side: int | None) -> Items:
         preparation=IMAGENET,
         check=lambda: check_images(files, side),
         sample=lambda: next(_fitted(files, side))[None],
+        picture=lambda row: large_picture(files[row]),
         notes=found.notes(folder),
     )
 

@@ -17,6 +17,7 @@ from uwe.data import UNPREPARED, Preparation
 from uwe.errors import InputError
 from uwe.project.digests import chosen
 from uwe.project.ids import Ids, RowNumbers
+from uwe.project.pictures import Picture
 from uwe.selecting.items import Item
 
 __all__ = ["Items", "ItemsKind", "no_column"]
@@ -36,6 +37,7 @@ class Items:
             None.
         learn: gives what a learner takes, ``[n, ...]``; images are decoded into the folder.
         preview: what is shown of a row.
+        picture: the image of a row, large; None where the row has none.
         column: gives a column of the source by its name, for tables of picks.
         typed: gives a column of the source as an Arrow array with a type, for wishes.
         labels: the source's own labels, one a row, or None where it has none.
@@ -62,6 +64,7 @@ class Items:
     block: int = 1
     check: Callable[[], None] = field(default=lambda: None)
     sample: Callable[[], Any] | None = None
+    picture: Callable[[int], Picture | None] = field(default=lambda row: _no_picture(row))
     notes: tuple[str, ...] = ()
     broken: Callable[[Path], Mapping[int, str]] = field(default=lambda _: {})
 
@@ -91,6 +94,7 @@ class Items:
             ),
             learn=lambda folder, progress: _taken(self.learn(folder, progress), at),
             preview=lambda row: self.preview(int(at[row])),
+            picture=lambda row: self.picture(int(at[row])),
             column=lambda name: _at(self.column(name), at),
             typed=lambda name: self.typed(name).take(at),
             labels=lambda: _labels_of(self.labels(), at),
@@ -138,3 +142,8 @@ def _no_typed_column(name: str) -> Any:
         f"the source has no columns, so there is no column {name!r}; --columns-from gives it those "
         "of a table"
     )
+
+
+def _no_picture(row: int) -> Picture | None:
+    del row
+    return None

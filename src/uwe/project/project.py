@@ -269,6 +269,15 @@ class Project:
         """Which rows were asked about, labelled and skipped; after some events, or now."""
         return self._ledger.pool(events)
 
+    def refresh(self) -> None:
+        """Take over the classes that another process has added since the project was opened.
+
+        Raises:
+            InputError: the project is no longer there.
+            RunError: another process has taken in further rows.
+        """
+        self._ledger.refresh()
+
     def ask(self, k: int, *, more: bool = False, wishes: Wishes | None = None) -> Picks:
         """The rows to label next, with a reason for each.
 

@@ -1,0 +1,84 @@
+"""A label as the result of a control in Label Studio, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from uwe.formats.label_studio.labelling import Controls
+from uwe.tasks import Task
+
+__all__ = ["kind_of", "label_in", "note_in", "result_of"]
+
+_KINDS: Mapping[str, str] = {"choice": "choices", "choices": "choices", "number": "number"}
+"""The type of a result, by the widget of a task."""
+
+
+def kind_of(task: Task) -> str | None:
+    """The type of the results that hold a task's labels; None where Label Studio has none."""
+    return _KINDS.get(task.widget)
+
+
+def result_of(label: Any, controls: Controls) -> list[dict[str, Any]]:
+    """A label as a result.
+
+    Args:
+        label: as people write it.
+        controls: of the labelling configuration.
+
+    >>> result_of("crow", Controls("label", "item", "text", "choices"))[0]["value"]
+    {'choices': ['crow']}
+    """
+    value = [label] if controls.kind == "choices" and isinstance(label, str) else label
+    return [
+        {
+            "from_name": controls.label,
+            "to_name": controls.item,
+            "type": controls.kind,
+            "value": {controls.kind: value},
+        }
+    ]
+
+
+def label_in(result: Sequence[Mapping[str, Any]], task: Task, name: str | None = None) -> Any:
+    """The label in a result; None where there is none.
+
+    Args:
+        result: of an annotation.
+        task: what is labelled.
+        name: of the control; None: ``label`` if there are several of the task's type, else the
+            only one.
+
+    >>> from uwe.tasks import classification
+    >>> given = result_of("crow", Controls("birds", "item", "text", "choices"))
+    >>> label_in(given, classification(["crow", "rook"]))
+    'crow'
+    """
+    kind = kind_of(task)
+    found = [each for each in result if each.get("type") == kind]
+    names = {each.get("from_name") for each in found}
+    wanted = name or (names.pop() if len(names) == 1 else "label")
+    values = [
+        value
+        for each in found
+        if each.get("from_name") == wanted and isinstance(given := each.get("value"), Mapping)
+        for value in _as_list(given.get(kind or ""))
+    ]
+    if task.widget == "choices":
+        return values
+    return values[0] if len(values) == 1 else values or None
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def note_in(result: Sequence[Mapping[str, Any]]) -> str | None:
+    """What a person wrote into text areas, line by line; None where there is nothing."""
+    lines = [
+        str(line)
+        for each in result
+        if each.get("type") == "textarea" and isinstance(value := each.get("value"), Mapping)
+        for line in _as_list(value.get("text"))
+    ]
+    return "\n".join(lines) or None

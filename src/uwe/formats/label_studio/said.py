@@ -1,0 +1,100 @@
+"""What a project's last model says of rows, as predictions of Label Studio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from uwe.errors import RunError
+from uwe.formats.label_studio.labelling import Controls
+from uwe.formats.label_studio.results import result_of
+from uwe.journal import Trained
+from uwe.project import Project
+from uwe.project.training import last_training, scope_of
+from uwe.runs.digests import digests_of, require_recorded
+
+__all__ = ["MODEL", "Said", "hidden_prediction", "prediction_of", "said_of"]
+
+MODEL = "uwe"
+"""The version of every prediction: Label Studio orders tasks by the predictions of one version."""
+
+_TRIES = 5
+_DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a model says of a row.
+
+    Attributes:
+        label: the most probable one, as people write it.
+        score: share of the pool of which the model is less certain: 0 for the row that it is least
+            certain of. Label Studio gives out the task of the lowest score first.
+    """
+
+    label: Any
+    score: float
+
+
+def said_of(project: Project, rows: Sequence[int]) -> Mapping[int, Said]:
+    """What the last model says of some rows; nothing while no model knows all rows and classes.
+
+    Raises:
+        RunError: its predictions are missing or damaged.
+    """
+    from uwe.project.trainer import read_predictions  # loads torch
+
+    files, task = project.files, project.task
+    for _ in range(_TRIES):
+        events = project.events()
+        last = last_training(events)
+        scope = scope_of(len(project.ids), task)
+        if not rows or last is None or any(last.facts.get(name) != scope[name] for name in scope):
+            return {}
+        path = files.predictions(last.cycle)
+        try:
+            digest = digests_of(events, Trained, last.cycle).get("predictions")
+            require_recorded(path, digest, files.journal, advice="restore it from a copy")
+            return _said(project, read_predictions(path), rows)
+        except RunError:
+            if last_training(project.events()) == last:
+                raise  # else another process has trained, and removed the earlier predictions
+    raise RunError(f"other processes trained the project {_TRIES} times over; try again")
+
+
+def _said(project: Project, predictions: Any, rows: Sequence[int]) -> dict[int, Said]:
+    from uwe.selecting.reasons import percentiles  # loads torch
+    from uwe.uncertainty import measured
+
+    targets = project.task.targets
+    at = np.array(rows, dtype=np.int64)
+    labels = targets.values(project.task.predicted(predictions)[at])
+    measure = project.task.measures[project.task.default_measure]
+    scores = measured(measure, predictions).cpu()
+    shares = 1.0 - percentiles(scores, np.arange(len(scores)), at) / 100.0
+    return {
+        row: Said(targets.decode(label), round(float(share), _DIGITS))
+        for row, label, share in zip(rows, labels, shares, strict=True)
+        if label is not None
+    }
+
+
+def prediction_of(said: Said, controls: Controls) -> dict[str, Any]:
+    """A prediction with its label.
+
+    >>> prediction_of(Said("crow", 0.25), Controls("label", "item", "text", "choices"))["score"]
+    0.25
+    """
+    return {**hidden_prediction(said), "result": result_of(said.label, controls)}
+
+
+def hidden_prediction(said: Said) -> dict[str, Any]:
+    """A prediction that orders a task and shows nothing.
+
+    >>> hidden_prediction(Said("crow", 0.25))
+    {'model_version': 'uwe', 'score': 0.25, 'result': []}
+    """
+    return {"model_version": MODEL, "score": said.score, "result": []}
