@@ -22,6 +22,7 @@ from uwe.cli.embed import embed_command
 from uwe.cli.label import label_command
 from uwe.cli.options import expand, parse_seeds
 from uwe.cli.outputs import check_made
+from uwe.cli.predict import predict_command
 from uwe.cli.project import next_command, status_command, tell_command
 from uwe.cli.project_init import init_command
 from uwe.cli.report import report_command
@@ -57,6 +58,7 @@ app.command(name="init")(init_command)
 app.command(name="next")(next_command)
 app.command(name="tell")(tell_command)
 app.command(name="status")(status_command)
+app.command(name="predict")(predict_command)
 app.command(name="label")(label_command)
 app.command(name="sync")(sync_command)
 
