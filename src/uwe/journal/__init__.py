@@ -11,7 +11,7 @@ from uwe.journal.events import (
 )
 from uwe.journal.file import append, create, read, require_last
 from uwe.journal.fitting import require_fitting
-from uwe.journal.replay import Settle, answer_counts, answers_by_row, replay
+from uwe.journal.replay import Settle, answer_counts, answers_by_row, replay, settled_by_row
 
 __all__ = [
     "Answered",
@@ -30,4 +30,5 @@ __all__ = [
     "replay",
     "require_fitting",
     "require_last",
+    "settled_by_row",
 ]
