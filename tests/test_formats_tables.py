@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from uwe.cli import main
 from uwe.cli.project_words import answers_in
 from uwe.errors import InputError
-from uwe.formats import FORMATS, export_of, find_format, read_answers, recognised, write
+from uwe.formats import FORMATS, Said, export_of, find_format, read_answers, recognised, write
 from uwe.project import Answer, Project, ProjectFiles, Told
 
 TABLES = ("csv", "jsonl", "parquet")
@@ -61,15 +61,15 @@ def changes(told: Told) -> tuple[int, ...]:
 
 
 def words(of: Project) -> list[Any]:
-    """What stands in a project, without the times of writing and the batches."""
+    """What stands in a project, without the times of writing and the batches; skips come last."""
     return [
-        (
-            entry.id,
-            entry.label,
-            [(s.by, s.label, s.seconds, s.note, s.skip, s.settled) for s in entry.said],
-        )
+        (entry.id, entry.label, sorted(map(_words, entry.said), key=lambda each: each[4]))
         for entry in export_of(of).entries
     ]
+
+
+def _words(said: Said) -> tuple[Any, ...]:
+    return said.by, said.label, said.seconds, said.note, said.skip, said.settled
 
 
 @st.composite
