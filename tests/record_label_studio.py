@@ -32,7 +32,9 @@ def main(address: str, token: str) -> None:
     def call(name: str, method: str, path: str, body: Any = None, **more: Any) -> Any:
         headers = {"Authorization": f"Token {more.get('token', token)}"}
         kind = more.get("kind", "application/json")
-        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        data = (
+            body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        )
         request = Request(address + path, data, headers | {"Content-Type": kind}, method=method)
         try:
             with urlopen(request) as response:
@@ -87,8 +89,10 @@ def main(address: str, token: str) -> None:
     call("bad task", "POST", f"/api/projects/{project}/import", [{"data": {"uwe_id": "x"}}])
     other = call("other made", "POST", "/api/projects/",
                  {"title": "pictures", "label_config": PICTURES})["id"]  # fmt: skip
-    form = (b'--xx\r\nContent-Disposition: form-data; name="uwe0f.png"; filename="uwe0f.png"\r\n'
-            b"Content-Type: application/octet-stream\r\n\r\n\x89PNG\r\n\x1a\n\r\n--xx--\r\n")
+    form = (
+        b'--xx\r\nContent-Disposition: form-data; name="uwe0f.png"; filename="uwe0f.png"\r\n'
+        b"Content-Type: application/octet-stream\r\n\r\n\x89PNG\r\n\x1a\n\r\n--xx--\r\n"
+    )
     call("uploaded", "POST", f"/api/projects/{other}/import?commit_to_project=false", form,
          kind="multipart/form-data; boundary=xx")  # fmt: skip
     call("uploads", "GET", f"/api/projects/{other}/file-uploads?all=true")

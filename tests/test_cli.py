@@ -94,6 +94,7 @@ def plan_lines(text: str) -> dict[str, list[str]]:
         ("strategies", ["least_confident", "coreset", "Source: Sener, Savarese", "TMLR 2024"]),
         ("datasets", ["digits", "fashion_mnist", "mini_imagenet", "hub:NAME", "folder"]),
         ("models", ["small", "resnet152", "vit"]),
+        ("backbones", ["efficientnet-lite0", "1,280 features"]),
         ("budgets", ["exp05k", "500, 1000, 2000, 4000, 8000, 16000", "exp1k", "exp5k"]),
     ],
 )

@@ -95,7 +95,7 @@ def weights_of(kind: str, n: int, seed: int) -> np.ndarray:
 WEIGHTS = ("ones", "some zero", "zeros", "uneven", "tiny", "huge")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(
     shape=st.sampled_from(SHAPES),
     n=st.integers(1, 50),
@@ -144,7 +144,7 @@ def test_picks_and_gains_are_those_of_one_at_a_time_to_the_last_bit(
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     side=st.integers(1, 3),
     n=st.integers(1, 60),
@@ -162,7 +162,7 @@ def test_ties_on_grids_of_small_integers_go_to_the_lower_row(
     both(as_points(x), n, radius, cut=cut, kernel=kernel)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     shape=st.sampled_from(SHAPES),
     n=st.integers(1, 40),
@@ -326,8 +326,10 @@ def test_a_file_gives_the_picks_of_memory(tmp_path: Path) -> None:
     np.testing.assert_array_equal(herd(mapped, 60, radius=2.0, max_memory="4MB"), expected)
 
 
-@pytest.mark.parametrize("memory", [4_000_000, 12_000_000, 60_000_000])
-@pytest.mark.parametrize("kind", [np.float32, np.float16])
+@pytest.mark.parametrize(
+    ("kind", "memory"),
+    [(np.float16, 4_000_000), (np.float32, 12_000_000), (np.float16, 60_000_000)],
+)
 def test_memory_is_kept_to(kind: type, memory: int) -> None:
     """What is allocated stays below ``max_memory``, which the plan tells before."""
     x = pool("gaussian", 6000, 32, 1).astype(kind)

@@ -38,6 +38,7 @@ __all__ = [
     "target_of",
     "write_bytes",
     "write_json",
+    "write_private",
     "write_text",
     "write_whole",
 ]
@@ -46,6 +47,7 @@ __all__ = [
 LONGEST_NAME = 255
 """Bytes of a file's name, on every file system in use."""
 
+_USUAL, _PRIVATE = 0o666, 0o600
 _TOKEN_BYTES = 8
 _UNFINISHED = re.compile(rf"\.(.+)\.(?:[0-9a-f]{{{2 * _TOKEN_BYTES}}}|[0-9]+)\.part", re.DOTALL)
 """The name of an unfinished file; earlier versions had the number of the process as the token."""
@@ -76,7 +78,9 @@ def require_own() -> None:
         check()
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_whole(
+    path: Path, write: Callable[[BinaryIO], None], *, permissions: int = _USUAL
+) -> None:
     """Let ``write`` fill a file beside ``path``, then sync it and rename it into place.
 
     In any case, ``path`` holds its old content or the whole new one. A link is written through if
@@ -85,6 +89,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     Args:
         path: of the file.
         write: is handed the file, open for writing.
+        permissions: of a new file, of which the process's umask takes some away.
 
     Raises:
         RunError: the disk is full, the folder cannot be written, or ``path`` is a folder, a device
@@ -93,7 +98,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     path = target_of(path)
     try:
         make_folder(path.parent)
-        with _unfinished(path) as (beside, file):
+        with _unfinished(path, permissions) as (beside, file):
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -106,12 +111,12 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 
 @contextmanager
-def _unfinished(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+def _unfinished(path: Path, permissions: int) -> Iterator[tuple[Path, BinaryIO]]:
     """A new file beside ``path``, which goes away unless it is renamed."""
     beside = path.with_name(_unfinished_name(path.name))
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(beside, flags, 0o666)
+    descriptor = os.open(beside, flags, permissions)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield beside, file
@@ -191,11 +196,7 @@ def expanded(path: str | os.PathLike[str]) -> Path:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write ``content``, whole or not at all."""
-
-    def write(file: BinaryIO) -> None:
-        file.write(content)
-
-    write_whole(path, write)
+    write_whole(path, lambda file: _fill(file, content))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -210,6 +211,15 @@ def write_text(path: Path, text: str) -> None:
         at = text[max(0, error.start - 20) : error.end + 20]
         raise RunError(f"cannot write {path}: {at!r} is not Unicode; rename it") from error
     write_bytes(path, content)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8, whole or not at all, into a file that its owner alone may read."""
+    write_whole(path, lambda file: _fill(file, text.encode()), permissions=_PRIVATE)
+
+
+def _fill(file: BinaryIO, content: bytes) -> None:
+    file.write(content)
 
 
 def write_json(path: Path, value: object) -> None:

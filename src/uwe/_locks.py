@@ -36,7 +36,7 @@ class Busy(RunError):
 
 
 class Lock:
-    """A lock that this process holds, until `release`.
+    """A lock that this process holds, in all its threads, until `release`.
 
     Attributes:
         path: of the file that is locked.
@@ -145,9 +145,9 @@ def _handle_of(path: Path) -> BaseFileLock:
         )
     handle: BaseFileLock
     try:
-        handle = module.FileLock(path, fallback_to_soft=False)
+        handle = module.FileLock(path, thread_local=False, fallback_to_soft=False)
     except TypeError:  # of an earlier filelock, which never falls back
-        handle = module.FileLock(path)
+        handle = module.FileLock(path, thread_local=False)
     return handle
 
 

@@ -19,6 +19,7 @@ from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import wide_console
 from uwe.cli.duplicates import duplicates_command
 from uwe.cli.embed import embed_command
+from uwe.cli.label import label_command
 from uwe.cli.options import expand, parse_seeds
 from uwe.cli.outputs import check_made
 from uwe.cli.project import next_command, status_command, tell_command
@@ -29,6 +30,7 @@ from uwe.cli.select import select_command
 from uwe.cli.speaking import spoken
 from uwe.cli.sync import sync_command
 from uwe.data import dataset_lines
+from uwe.embedder import backbone_lines
 from uwe.errors import InputError, require_known
 from uwe.experiment import BUDGETS, Experiment
 from uwe.learners import describe_model, model_names
@@ -55,6 +57,7 @@ app.command(name="init")(init_command)
 app.command(name="next")(next_command)
 app.command(name="tell")(tell_command)
 app.command(name="status")(status_command)
+app.command(name="label")(label_command)
 app.command(name="sync")(sync_command)
 
 _DEMO_STRATEGIES = ("uwe", "badge", "coreset", "entropy", "random")
@@ -140,12 +143,12 @@ def results_command(
 
 @app.command(name="list")
 def list_command(what: str) -> None:
-    """List strategies, tasks, datasets, models, trackers or budgets, a line each.
+    """List strategies, tasks, datasets, models, backbones, trackers or budgets, a line each.
 
     Parameters
     ----------
     what
-        strategies, tasks, datasets, models, trackers or budgets.
+        strategies, tasks, datasets, models, backbones, trackers or budgets.
     """
     require_known(what, _LISTS, "list")
     table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -202,6 +205,7 @@ _LISTS: dict[str, Callable[[], Sequence[tuple[str, str]]]] = {
     "tasks": lambda: _lines(task_names(), describe_task),
     "datasets": lambda: list(dataset_lines().items()),
     "models": lambda: _lines(model_names(), describe_model),
+    "backbones": backbone_lines,
     "trackers": lambda: _lines(tracker_names(), describe_tracker),
     "budgets": _budget_lines,
 }

@@ -41,7 +41,8 @@ def embed_command(
     output
         A file .safetensors for `uwe select`.
     model
-        A model of Hugging Face transformers (hub name or local folder), or module:factory of your
+        A name of `uwe list backbones`, such as efficientnet-lite0; a model of Hugging Face
+        transformers (hub name or local folder); or module:factory of your
         own that gives a callable from images [b, 3, h, w] in 0..1, or a list of texts, to
         (logits or None, features), or to a dict of them: tensors, arrays or lists.
     text
@@ -50,7 +51,8 @@ def embed_command(
         The column of labels beside the texts. The pool then says which rows have a label, and
         `uwe select` does not pick these. Default: the column label or labels, if there is one.
     image_size
-        Resize the shorter side to N and crop the middle.
+        Resize the shorter side to N and crop the middle. Default: the images' own size, and for
+        efficientnet-lite0 128.
     batch
         Items at once.
     device
@@ -71,17 +73,18 @@ def embed_command(
     output = check_output(output, force=force, sources=read, images=Path(source))
     check_device_name(device)
 
-    from uwe.embedder import embed, load_encoder, open_source
+    from uwe.embedder import embed, load_encoder, open_source, side_of
     from uwe.learners import resolve_device
 
     where = resolve_device(device)
+    side = side_of(model) if text is None else None
     with Display() as display:
         items = open_source(
             source,
             text=text,
             label=label,
             data_dir=data_dir,
-            image_size=image_size,
+            image_size=image_size or side,
             encoding=encoding,
         )
         encoder = load_encoder(model, items.kind, device=where)

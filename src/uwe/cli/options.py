@@ -17,7 +17,7 @@ from uwe.strategies import shared_options, strategy_names
 _MOST_SEEDS = 1_000
 _SEED = re.compile("[0-9]{1,15}")
 
-__all__ = ["SHORT_FORMS", "Number", "Whole", "expand", "key_values", "parse_seeds"]
+__all__ = ["SHORT_FORMS", "Number", "Share", "Whole", "expand", "key_values", "parse_seeds"]
 
 
 def _whole(kind: type[int], tokens: Sequence[Token]) -> int:
@@ -36,12 +36,22 @@ def _number(kind: type[float], tokens: Sequence[Token]) -> float:
     return kind(token.value)
 
 
+def _share(kind: type[float], tokens: Sequence[Token]) -> float:
+    """A share, as 0.1 or 10%."""
+    [token] = tokens
+    digits = str(token.value).removesuffix("%").rstrip()
+    if not is_number(digits):
+        raise ValueError(f"{token.value!r} is not a share such as 10% or 0.1{_source(token)}")
+    return kind(digits) / (100 if str(token.value).endswith("%") else 1)
+
+
 def _source(token: Token) -> str:
     return "" if token.source == "cli" else f" ({token.source})"
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]
 Number = Annotated[float, Parameter(converter=_number)]
+Share = Annotated[float, Parameter(converter=_share)]
 
 SHORT_FORMS: Mapping[str, tuple[Any, str]] = {
     "uncertainty": (str, "Short form of --option uncertainty=NAME (strategy uwe)."),

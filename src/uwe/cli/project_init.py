@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,23 +13,26 @@ from cyclopts import Parameter
 from uwe._files import expanded
 from uwe._settings import changed
 from uwe.cli.flags import network_parameters
-from uwe.cli.options import Whole, key_values
+from uwe.cli.options import Share, Whole, key_values
 from uwe.cli.project_words import about_task, answers_in
 from uwe.cli.speaking import shown
+from uwe.embedder import default_backbone, side_of
 from uwe.errors import DataError, InputError, require_known
 from uwe.learners import NetworkOptions, check_model
 from uwe.project.files import ProjectFiles
+from uwe.project.settings import ProjectSettings, read_settings
 from uwe.strategies import find_strategy
 from uwe.tables import encoding_of, is_table, read_labels
 from uwe.tasks import task_names
 
 if TYPE_CHECKING:
-    from uwe.project import Answer
+    from uwe.project import Answer, Project
 
-__all__ = ["init_command"]
+__all__ = ["init_command", "make_project"]
 
 _SEVERAL = Parameter(negative=())
 
+_NO_FEATURES = "none"
 _OF_EXPERIMENTS = ("warm_start", "full_train")
 """Options of networks that need test rows or the model of the cycle before."""
 
@@ -54,10 +58,17 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
     "embed": (
         str | None,
         None,
-        "Model that turns images or texts into features, as in `uwe embed`: a model of Hugging "
-        "Face transformers, or MODULE:FACTORY.",
+        "Model that turns images or texts into features, as in `uwe embed`: a name of `uwe list "
+        "backbones`, a model of Hugging Face transformers, or MODULE:FACTORY. Default for a folder "
+        "of images: the first backbone that is at hand, unless --model or an option of a network "
+        "is given; none turns that off.",
     ),
-    "image_size": (Whole | None, None, "Resize and crop images to N x N pixels."),
+    "image_size": (
+        Whole | None,
+        None,
+        "Resize and crop images to N x N pixels. Default: their own size; for efficientnet-lite0 "
+        "128.",
+    ),
     "encoding": (
         str | None,
         None,
@@ -66,9 +77,10 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
     "model": (
         str | None,
         None,
-        "A name of `uwe list models`; sklearn:CLASS; or MODULE:FACTORY. Default: resnet18 for "
-        "images, sklearn:forest for regression, sklearn:logistic for tables; for embeddings "
-        "sklearn:linear_model.LogisticRegression, which takes them as they are.",
+        "A name of `uwe list models`; sklearn:CLASS; or MODULE:FACTORY. Default: "
+        "sklearn:linear_model.LogisticRegression for features of --embed and for embeddings, which "
+        "takes them as they are; sklearn:logistic for tables, sklearn:forest for regression; "
+        "resnet18 for images without --embed.",
     ),
     "model_option": (
         list[str] | None,
@@ -83,6 +95,12 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
     "option": (list[str] | None, None, "NAME=VALUE, an option of the strategy."),
     "seed": (Whole, 1, "Seed of every draw."),
     "answers": (Whole, 1, "How many people must answer a row before its label counts."),
+    "audit": (
+        Share | None,
+        None,
+        "Share of each batch that is a random sample of the pool, such as 10% or 0; the accuracy "
+        "of the model is estimated from it. Default: 10%; that of a project that is there.",
+    ),
     "update": (bool, False, "Take in the rows that the source of a project has gained since."),
 }
 """Options of ``uwe init``: type, default and help."""
@@ -104,22 +122,40 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
         return
     if source is None:
         raise InputError("name what is to be labelled: uwe init PROJECT SOURCE")
+    is_new = not ProjectFiles(expanded(project)).settings.is_file()
+    made = make_project(project, source, given)
+    for line in _made_lines(made, project, given, is_new=is_new):
+        print(line)
+
+
+def make_project(project: Path, source: Path, given: Mapping[str, Any]) -> Project:
+    """Make a project, or open the one that is there, if it is the same.
+
+    Args:
+        project: its folder.
+        source: what is labelled.
+        given: the options of ``uwe init`` that are given, by name.
+
+    Raises:
+        InputError: an option does not fit, or the folder holds another project.
+        DataError: the source does not exist or cannot be read.
+    """
     source = expanded(source)
     if not source.exists():
         raise DataError(f"{source} does not exist; SOURCE is a folder of images, a table or a pool")
     options = key_values(given.get("option") or [])
-    is_new = not ProjectFiles(expanded(project)).settings.is_file()
+    files = ProjectFiles(expanded(project))
+    is_new = not files.settings.is_file()
     if is_new or given.get("strategy") is not None:
         find_strategy(given.get("strategy") or "auto", **options)
     require_known(given.get("task", "classification"), task_names(), "task")
     network = {name: given[name] for name in vars(NetworkOptions()) if name in given}
     network = changed(NetworkOptions(**network))
-    model, parameters = _default_model(source, given)
-    if given.get("model") is not None:
-        model, parameters = given["model"], {}
-    parameters |= key_values(given.get("model_option") or [], flag="--model-option")
-    check_model(model, parameters, network)
-    more = {name: given.get(name) for name in ("label", "text", "embed", "image_size", "encoding")}
+    there = None if is_new else read_settings(files.settings)
+    learnt = _learnt(source, given, there, has_network=bool(network))
+    parameters = learnt.options | key_values(given.get("model_option") or [], flag="--model-option")
+    check_model(learnt.model, parameters, network)
+    more = {name: given.get(name) for name in ("label", "text", "encoding")}
     classes, labels = (
         _names(given.get("classes")),
         _label_file(given.get("labels"), given.get("encoding")),
@@ -128,31 +164,62 @@ def init_command(project: Path, source: Path | None = None, **given: Any) -> Non
 
     from uwe.project import Project
 
-    made = shown(
+    return shown(
         lambda display: Project(
             project,
             source,
-            model,
+            learnt.model,
             strategy=given.get("strategy"),
             task=given.get("task", "classification"),
             classes=classes,
             labels=labels,
             seed=given.get("seed", 1),
             answers_per_row=given.get("answers", 1),
+            audit=given.get("audit"),
             progress=display,
             options=options,
             model_options=parameters,
             network=network,
             task_options=task_options,
+            embed=learnt.embed,
+            image_size=learnt.image_size,
             **more,
         )
     )
-    state = made.state()
+
+
+def _made_lines(
+    made: Project, project: Path, given: Mapping[str, Any], *, is_new: bool
+) -> list[str]:
+    """What is said of a project that was made, or was there already."""
+    state, settings = made.state(), made.settings
     there = "" if is_new else "is there already: "
-    print(
+    features = f"features: {settings.embed}, frozen; " if settings.embed else ""
+    line = (
         f"{project}: {there}{state.rows:,} {made.items.kind}, {state.labelled:,} labelled; "
-        f"{about_task(made)}; model {model}. 'uwe next {project} -k 50' gives the "
-        f"{'next' if state.batches else 'first'} batch."
+        f"{about_task(made)}; {features}model {settings.model}. 'uwe next {project} -k 50' gives "
+        f"the {'next' if state.batches else 'first'} batch."
+    )
+    is_slow = made.items.kind == "images" and not settings.embed
+    wants_hint = is_new and is_slow and not given.get("model") and not given.get("embed")
+    return [
+        line,
+        *([_faster(settings)] if wants_hint else []),
+        *([_audited(settings)] if is_new and settings.audit else []),
+    ]
+
+
+def _faster(settings: ProjectSettings) -> str:
+    return (
+        f"{settings.model} is trained anew in each round. With frozen features of a pretrained "
+        "network a round takes seconds: pip install 'uwe[photos]', then make the project again."
+    )
+
+
+def _audited(settings: ProjectSettings) -> str:
+    return (
+        f"{100 * settings.audit:g} % of each batch is an audit: a random sample of the pool, from "
+        "which 'uwe status' estimates the accuracy. --audit 0 turns it off."
     )
 
 
@@ -199,19 +266,63 @@ def _update(project: Path, source: Path | None) -> None:
     print(f"{project}: {gained:,} {rows} added, {len(opened.ids):,} in all{told}.")
 
 
-def _default_model(source: Path, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+@dataclass(frozen=True)
+class _Learnt:
+    """What a project learns from, and by which model.
+
+    Attributes:
+        embed: the pretrained model whose features are learnt from, or None.
+        image_size: side of the square images, or None.
+        model: name of the model.
+        options: of the model.
+    """
+
+    embed: str | None
+    image_size: int | None
+    model: str
+    options: dict[str, Any]
+
+
+def _learnt(
+    source: Path, given: Mapping[str, Any], there: ProjectSettings | None, *, has_network: bool
+) -> _Learnt:
+    """What is given; what the project that is there has; or the default of the source.
+
+    A folder of images is learnt from by the features of the pretrained network that is at hand,
+    unless a model or an option of networks is given.
+    """
+    from uwe.project.sources import is_image_folder
+
+    embed, size, model = (given.get(name) for name in ("embed", "image_size", "model"))
+    is_open = embed is None and model is None and not has_network
+    if is_open and there is not None:
+        return _Learnt(
+            there.embed, size or there.image_size, there.model, dict(there.model_options)
+        )
+    if is_open and is_image_folder(source):
+        embed = default_backbone()
+    if embed == _NO_FEATURES:
+        embed = None
+    if embed is not None and size is None and is_image_folder(source):
+        size = side_of(embed)
+    if model is not None:
+        return _Learnt(embed, size, model, {})
+    return _Learnt(embed, size, *_default_model(source, given.get("task"), embed))
+
+
+def _default_model(source: Path, task: str | None, embed: str | None) -> tuple[str, dict[str, Any]]:
     """A network for images, a forest for regression, a linear model otherwise.
 
-    Embeddings are learnt as they are: dividing each column by its deviation over a few labelled
+    Features are learnt from as they are: dividing each column by its deviation over a few labelled
     rows would blow up the columns that say least.
     """
     from uwe.project.sources import is_image_folder
 
-    if is_image_folder(source) and not given.get("embed"):
+    if is_image_folder(source) and not embed:
         return "resnet18", {}
-    if given.get("task") == "regression":
+    if task == "regression":
         return "sklearn:forest", {}
-    if (is_table(source) or _is_folder_of_tables(source)) and not given.get("embed"):
+    if (is_table(source) or _is_folder_of_tables(source)) and not embed:
         return "sklearn:logistic", {}
     return "sklearn:linear_model.LogisticRegression", {"max_iter": 1000}
 

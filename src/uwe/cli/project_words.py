@@ -57,7 +57,7 @@ def say_batch(opened: Project, project: Path, batch: Batch, k: int, output: Path
     elif len(picks) < k:
         print(f"{rows} {_picked_by(opened, picks)}: {k:,} were wanted, and no more are left.")
     else:
-        print(f"{rows} {_picked_by(opened, picks)}.")
+        print(f"{rows} {_picked_by(opened, picks)}{_audited(picks)}.")
     files = [*batch.files, *([] if output is None else [output])]
     print("See: " + ", ".join(map(str, files)))
     has_all = output is not None and output.suffix != ".txt"
@@ -72,6 +72,12 @@ def _picked_by(opened: Project, picks: Picks) -> str:
     why = picks.reason or picks.told
     told = f" ({why})" if why else ""
     return f"picked by {picks.strategy}{told}, with a model trained on {trained_on:,} labels"
+
+
+def _audited(picks: Picks) -> str:
+    """How many of the picks belong to the audit, where the strategy picked others."""
+    count = 0 if picks.audit is None else int(picks.audit.sum())
+    return "" if count in (0, len(picks)) else f"; {count:,} of them for the audit"
 
 
 def say_added(opened: Project) -> None:

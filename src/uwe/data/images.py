@@ -9,6 +9,7 @@ import stat
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from uwe.errors import DataError, text_of
 
 __all__ = [
     "FORMATS",
+    "Header",
     "as_image",
     "decode_image",
     "fit_image",
+    "header_of_image",
     "is_image",
     "kind_of",
     "size_of_image",
@@ -77,8 +80,23 @@ def decode_image(encoded: bytes | Path, mode: str, name: str) -> Images:
     return _with_channels(pixels)
 
 
-def size_of_image(encoded: bytes | Path, name: str) -> tuple[int, int]:
-    """Width and height as the header tells them; the pixels are not decoded.
+@dataclass(frozen=True)
+class Header:
+    """What the header of an image file says.
+
+    Attributes:
+        format: one of `FORMATS`.
+        mode: Pillow's name of the kind of pixels, such as ``RGB``.
+        size: width and height.
+    """
+
+    format: str
+    mode: str
+    size: tuple[int, int]
+
+
+def header_of_image(encoded: bytes | Path, name: str) -> Header:
+    """What the header says; the pixels are not decoded.
 
     Args:
         encoded: the bytes of an image file, or its path.
@@ -89,7 +107,13 @@ def size_of_image(encoded: bytes | Path, name: str) -> tuple[int, int]:
     """
     with _opened(encoded, name) as image:
         width, height = image.size
-    return width, height
+        wide = ";16" in str(image.tile)  # 16-bit colours, which Pillow calls RGB
+        return Header(image.format or "", f"{image.mode}{';16' if wide else ''}", (width, height))
+
+
+def size_of_image(encoded: bytes | Path, name: str) -> tuple[int, int]:
+    """Width and height; the arguments and errors are those of `header_of_image`."""
+    return header_of_image(encoded, name).size
 
 
 def is_image(path: Path) -> bool:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import torch
 
 from uwe._files import expanded
+from uwe.embedder.backbones import is_factory
 from uwe.embedder.checkpoints import of_transformers
+from uwe.embedder.efficientnet import efficientnet_lite0
 from uwe.embedder.encoder import Encoder
 from uwe.embedder.own import of_factory
 from uwe.errors import InputError
 
 __all__ = ["load_encoder"]
 
-_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_BUILT_IN: Mapping[str, Callable[[str, torch.device], Encoder]] = {
+    "efficientnet-lite0": efficientnet_lite0
+}
+"""Make an encoder of the kind of items and the device; the names are those of `BACKBONES`."""
 
 
 def load_encoder(name: str, kind: str, *, device: torch.device) -> Encoder:
     """The encoder of that name.
 
     Args:
-        name: ``module:factory`` of one's own, or a name of the hub or a local folder.
+        name: of a built-in backbone; ``module:factory`` of one's own; or a name of the hub or a
+            local folder.
         kind: of the items, ``images`` or ``texts``.
         device: where to compute.
 
@@ -31,6 +36,8 @@ def load_encoder(name: str, kind: str, *, device: torch.device) -> Encoder:
     """
     if not name.strip():
         raise InputError("--model is empty; give a name of the hub, a folder, or module:factory")
-    if _FACTORY.fullmatch(name) and not Path(name).exists():
+    if name in _BUILT_IN:
+        return _BUILT_IN[name](kind, device)
+    if is_factory(name):
         return of_factory(name, kind, device)
     return of_transformers(str(expanded(name)) if name.startswith("~") else name, kind, device)

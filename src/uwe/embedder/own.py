@@ -13,7 +13,7 @@ from uwe.embedder.digests import state_digest
 from uwe.embedder.encoder import Encoder
 from uwe.errors import DataError, InputError, from_user
 
-__all__ = ["of_factory"]
+__all__ = ["of_factory", "stacked"]
 
 
 def of_factory(name: str, kind: str, device: torch.device) -> Encoder:
@@ -53,13 +53,18 @@ def _made(name: str) -> Any:
 
 def _encode(model: Any, kind: str, device: torch.device) -> Callable[[list[Any]], Any]:
     prepare: dict[str, Callable[[list[Any]], Any]] = {
-        "images": lambda items: _stacked(items).to(device),
+        "images": lambda items: (stacked(items) / 255).to(device),
         "texts": lambda items: items,
     }
     return lambda items: model(prepare[kind](items))
 
 
-def _stacked(images: Sequence[np.ndarray[Any, Any]]) -> torch.Tensor:
+def stacked(images: Sequence[np.ndarray[Any, Any]]) -> torch.Tensor:
+    """Images uint8 ``[h, w, 3]`` of one size as floats ``[b, 3, h, w]`` in 0..255.
+
+    Raises:
+        DataError: they differ in size.
+    """
     shapes = {image.shape for image in images}
     if len(shapes) > 1:
         first, other, *_ = sorted(shapes)
@@ -67,4 +72,4 @@ def _stacked(images: Sequence[np.ndarray[Any, Any]]) -> torch.Tensor:
             f"images differ in size ({first[1]}x{first[0]} and {other[1]}x{other[0]}); give "
             "--image-size N to make them equal"
         )
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()

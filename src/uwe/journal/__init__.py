@@ -10,16 +10,20 @@ from uwe.journal.events import (
     Withdrawn,
 )
 from uwe.journal.file import append, create, read, require_last
-from uwe.journal.fitting import require_fitting
-from uwe.journal.replay import Settle, answer_counts, answers_by_row, replay
+from uwe.journal.fitting import Fitting, require_fitting
+from uwe.journal.following import Follower
+from uwe.journal.replay import Settle, Standing, answer_counts, answers_by_row, replay
 
 __all__ = [
     "Answered",
     "Event",
+    "Fitting",
+    "Follower",
     "Queried",
     "Settle",
     "Settled",
     "Skipped",
+    "Standing",
     "Trained",
     "Withdrawn",
     "answer_counts",

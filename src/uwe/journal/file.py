@@ -22,18 +22,9 @@ from typing import BinaryIO
 from uwe import _locks
 from uwe._files import append_bytes, guarded, remove_unfinished_of, write_bytes
 from uwe.errors import RunError
+from uwe.journal.chain import Chain
 from uwe.journal.events import Event
-from uwe.journal.lines import (
-    FORMER,
-    decode,
-    decode_former,
-    encode,
-    header,
-    is_whole,
-    read_header,
-    sum_of,
-    summed,
-)
+from uwe.journal.lines import FORMER, decode, encode, header, is_whole, read_header, summed
 
 __all__ = ["append", "create", "read", "require_last"]
 
@@ -105,33 +96,7 @@ def read(path: Path, *, run: str = "") -> list[Event]:
     if not path.exists():
         return []
     first, *lines = _whole_lines(path) or [b""]
-    head = read_header(path, first)
-    if head.run and run and head.run != run:
-        raise RunError(
-            f"{path} is the journal of another run ({head.run}); restore the file from a copy"
-        )
-    former, linked, before = head.format == FORMER, False, first
-    events: list[Event] = []
-    for number, line in enumerate(lines, start=2):
-        former = former and not summed(line)
-        if former:
-            event, after = decode_former(path, number, line), None
-        else:
-            event, after = decode(path, number, line)
-        linked = linked or after is not None
-        if event.id != number - 1:
-            raise RunError(
-                f"line {number} of {path} has the id {event.id}, but {number - 1} comes next; "
-                "a line was removed or doubled; restore the file from a copy"
-            )
-        if linked and after != sum_of(before):
-            raise RunError(
-                f"line {number} of {path} does not follow the line before it; lines were moved, "
-                "removed or changed; restore the file from a copy"
-            )
-        events.append(event)
-        before = line
-    return events
+    return Chain(path, first, run).read(lines)
 
 
 def require_last(path: Path, known: Sequence[Event]) -> None:

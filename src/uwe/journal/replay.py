@@ -18,7 +18,7 @@ from uwe.journal.events import (
 )
 from uwe.pool import Pool
 
-__all__ = ["Settle", "answer_counts", "answers_by_row", "replay"]
+__all__ = ["Settle", "Standing", "answer_counts", "answers_by_row", "replay"]
 
 Settle: TypeAlias = Callable[[list[Any]], Any]
 """Gives the value of a row from its answers, one a person, in the order of answering."""
@@ -77,8 +77,11 @@ def answer_counts(events: Iterable[Event]) -> dict[str, int]:
 
 
 @dataclass
-class _Standing:
-    """What stands after some events.
+class Standing:
+    """What stands after some events, which are applied one at a time.
+
+    An event costs the time of its rows, and a question about a row that of the people; neither
+    costs that of the journal.
 
     Attributes:
         cycles: cycle of each row that was asked about.
@@ -86,6 +89,15 @@ class _Standing:
         said: by person and row, where in ``given`` the answer is.
         refused: by person, the rows skipped.
         settled: by row, the settled value and who settled it.
+
+    >>> standing = Standing()
+    >>> standing.apply(Answered((3,), (7,), "ann"))
+    >>> standing.apply(Skipped((3,), "bob", "dark"))
+    >>> standing.answers_of(3), standing.skipped_by(3), standing.label_of(3)
+    ({'ann': 7}, ['bob'], None)
+    >>> standing.apply(Withdrawn((3,), "bob"))
+    >>> standing.label_of(3), standing.label_of(3, answers=2)
+    (7, None)
     """
 
     cycles: dict[int, int] = field(default_factory=dict)
@@ -94,7 +106,42 @@ class _Standing:
     refused: dict[str, set[int]] = field(default_factory=dict)
     settled: dict[int, tuple[Any, str]] = field(default_factory=dict)
 
-    def query(self, event: Queried) -> None:
+    def apply(self, event: Event) -> None:
+        """Take an event into account, which comes after all earlier ones.
+
+        Raises:
+            RunError: a row is asked about again.
+        """
+        _DO[type(event)](self, event)
+
+    def answers_of(self, row: int) -> dict[str, Any]:
+        """The answers that stand for a row, by person, in the order of answering."""
+        found = sorted((rows[row], by) for by, rows in self.said.items() if row in rows)
+        return {by: self.given[at] for at, by in found}
+
+    def skipped_by(self, row: int) -> list[str]:
+        """Who has skipped a row."""
+        return [by for by, rows in self.refused.items() if row in rows]
+
+    def label_of(self, row: int, *, settle: Settle | None = None, answers: int = 1) -> Any:
+        """The label that counts for a row, as `replay` has it; None where it has none.
+
+        Args:
+            row: of the pool.
+            settle: gives the value of a row from its answers; None where they must be equal.
+            answers: number of people who must answer a row.
+
+        Raises:
+            RunError: answers differ and there is no ``settle``.
+        """
+        if row in self.settled:
+            return self.settled[row][0]
+        given = self.answers_of(row)
+        if len(given) < max(answers, 1) or self.skipped_by(row):
+            return None
+        return _value(row, list(given.values()), settle)
+
+    def _query(self, event: Queried) -> None:
         if again := self.cycles.keys() & set(event.rows):
             row = min(again)
             raise RunError(
@@ -103,7 +150,7 @@ class _Standing:
             )
         self.cycles.update(dict.fromkeys(event.rows, event.cycle))
 
-    def answer(self, event: Answered) -> None:
+    def _answer(self, event: Answered) -> None:
         start = len(self.given)
         self.given += event.values
         self.said.setdefault(event.by, {}).update(
@@ -112,11 +159,11 @@ class _Standing:
         if refused := self.refused.get(event.by):
             refused.difference_update(event.rows)
 
-    def skip(self, event: Skipped) -> None:
+    def _skip(self, event: Skipped) -> None:
         self._forget(event.by, event.rows)
         self.refused.setdefault(event.by, set()).update(event.rows)
 
-    def withdraw(self, event: Withdrawn) -> None:
+    def _withdraw(self, event: Withdrawn) -> None:
         self._forget(event.by, event.rows)
         if refused := self.refused.get(event.by):
             refused.difference_update(event.rows)
@@ -124,11 +171,11 @@ class _Standing:
             if row in self.settled and self.settled[row][1] in ("", event.by):
                 del self.settled[row]
 
-    def settle(self, event: Settled) -> None:
+    def _settle(self, event: Settled) -> None:
         decided = zip(event.rows, event.values, strict=True)
         self.settled.update({row: (value, event.by) for row, value in decided})
 
-    def train(self, event: Trained) -> None:
+    def _train(self, event: Trained) -> None:
         """A training changes nothing."""
 
     def skipped(self) -> set[int]:
@@ -167,20 +214,20 @@ class _Standing:
             said.pop(row, None)
 
 
-_DO: Mapping[type[Event], Callable[[_Standing, Any], None]] = {
-    Queried: _Standing.query,
-    Answered: _Standing.answer,
-    Skipped: _Standing.skip,
-    Withdrawn: _Standing.withdraw,
-    Settled: _Standing.settle,
-    Trained: _Standing.train,
+_DO: Mapping[type[Event], Callable[[Standing, Any], None]] = {
+    Queried: Standing._query,
+    Answered: Standing._answer,
+    Skipped: Standing._skip,
+    Withdrawn: Standing._withdraw,
+    Settled: Standing._settle,
+    Trained: Standing._train,
 }
 
 
-def _standing(events: Iterable[Event]) -> _Standing:
-    standing = _Standing()
+def _standing(events: Iterable[Event]) -> Standing:
+    standing = Standing()
     for event in events:
-        _DO[type(event)](standing, event)
+        standing.apply(event)
     return standing
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,11 @@ import numpy as np
 from uwe._files import make_folder
 from uwe._types import Progress, Rows
 from uwe.data import UNPREPARED
-from uwe.errors import InputError
+from uwe.data.images import decode_image
+from uwe.embedder import is_factory, side_of
+from uwe.errors import DataError, InputError
 from uwe.pool_files import open_pool
+from uwe.project.images import check_images, unreadable
 from uwe.project.items import Items
 from uwe.project.settings import ProjectSettings
 from uwe.project.sources import open_items
@@ -52,10 +55,13 @@ def embedded(
 ) -> Items:
     """The items with features of ``model`` as what is learnt from.
 
+    Images that cannot be read are rows of zeros, which `Items.broken` names.
+
     Args:
         items: images or texts.
         source: where they are.
-        model: a model of transformers, or ``module:factory``, as in ``uwe embed``.
+        model: a name of `uwe.embedder.BACKBONES`, a model of transformers, or ``module:factory``,
+            as in ``uwe embed``.
         text: the column of texts.
         image_size: side of the square images that the model gets.
         encoding: of a text table; None: recognised.
@@ -68,21 +74,69 @@ def embedded(
             f"--embed makes features of images and texts, and {source} holds {items.kind}; leave "
             "it out"
         )
+    size = image_size or (side_of(model) if items.kind == "images" else None)
+    name = f"embedding-{_key(items, model, size)}.safetensors"
 
     def learn(cache: Path, progress: Progress | None) -> Any:
-        path = cache / f"embedding-{_key(items, model, image_size)}.safetensors"
+        path = cache / name
         if not path.is_file():
-            _embed(path, source, model, text, image_size, encoding, progress)
-        pool = open_pool(path)
-        x = pool.read("features").numpy()
-        return x[_places(pool.ids(len(x)), items)]
+            _embed(path, source, model, text, size, encoding, progress)
+        return _features(path, items)
 
-    return replace(
+    found = replace(
         items,
         learn=learn,
         preparation=UNPREPARED,
         sample=lambda: np.zeros((1, _STAND_IN), dtype=np.float32),
     )
+    if items.kind != "images":
+        return found
+    return replace(
+        found,
+        check=lambda: _check(items, source, equal=size is None and is_factory(model)),
+        broken=lambda cache: _broken(items, source, cache / name),
+    )
+
+
+def _features(path: Path, items: Items) -> Any:
+    """The features of each row, zeros where the embedding left an item out."""
+    pool = open_pool(path)
+    x = pool.read("features").numpy()
+    at = _places(pool.ids(len(x)), items)
+    found = x[at]
+    found[at < 0] = 0
+    return found
+
+
+def _check(items: Items, source: Path, *, equal: bool) -> None:
+    """Check by the headers that some images can be read, and have one size if they must.
+
+    Raises:
+        DataError: none can be read, or two differ in size.
+    """
+    broken = unreadable(source, items.ids)
+    if len(broken) == len(items):
+        raise DataError(f"none of the {len(items):,} images can be read: {broken[0]}")
+    if equal:
+        check_images([source / each for row, each in enumerate(items.ids) if row not in broken],
+                     None)  # fmt: skip
+
+
+def _broken(items: Items, source: Path, path: Path) -> Mapping[int, str]:
+    """Why images cannot be read: by their headers, or once they are embedded by all of them."""
+    if not path.is_file():
+        return unreadable(source, items.ids)
+    pool = open_pool(path)
+    at = _places(pool.ids(len(pool.read("features"))), items)
+    return {int(row): _why(source, items.ids[int(row)]) for row in np.flatnonzero(at < 0)}
+
+
+def _why(source: Path, name: str) -> str:
+    try:
+        decode_image(source / name, "RGB", name)
+    except DataError as error:
+        return str(error)
+    return f"the image {name} could not be read when the features were computed"
 
 
 def _embed(
@@ -100,16 +154,17 @@ def _embed(
     make_folder(path.parent)
     given = open_source(str(source), text=text, image_size=image_size, encoding=encoding)
     encoder = load_encoder(model, given.kind, device=resolve_device("auto"))
-    embed(replace(given, notes=()), encoder, path, progress=progress)
+    is_folder = given.check is not None
+    embed(replace(given, notes=()), encoder, path, skip_broken=is_folder, progress=progress)
     for other in path.parent.glob("embedding-*.safetensors"):
         if other != path:
             other.unlink(missing_ok=True)
 
 
 def _places(names: Sequence[str], items: Items) -> Rows:
-    """Where the rows of the items are in the embedding, which names its own rows."""
+    """Where the rows of the items are in the embedding, which names its own; -1: left out."""
     at = {name: row for row, name in enumerate(names)}
-    return np.array([at[name] for name in items.ids], dtype=np.int64)
+    return np.array([at.get(name, -1) for name in items.ids], dtype=np.int64)
 
 
 def _key(items: Items, model: str, image_size: int | None) -> str:

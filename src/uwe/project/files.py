@@ -11,7 +11,8 @@ from uwe.errors import InputError
 __all__ = ["ProjectFiles"]
 
 _OWN = re.compile(
-    r"project\.json|rows\.json|journal\.jsonl|round-[0-9]+\.(?:csv|html)|\.[a-z]+\.owner"
+    r"project\.json|rows\.json|annotators\.json|journal\.jsonl|round-[0-9]+\.(?:csv|html)"
+    r"|\.[a-z]+\.owner"
     r"|training-[0-9]+\.safetensors|(?:images|embedding)-.+\.(?:npy|safetensors)"
 )
 """Names of the files that projects write."""
@@ -47,6 +48,16 @@ class ProjectFiles:
     def journal(self) -> Path:
         """What happened: the state of the project."""
         return self.folder / "journal.jsonl"
+
+    @property
+    def annotators(self) -> Path:
+        """Who labels at the page: names and tokens, for the owner's eyes alone."""
+        return self.folder / "annotators.json"
+
+    @property
+    def label_lock(self) -> Path:
+        """Held while a page serves the project."""
+        return self.folder / ".label.lock"
 
     @property
     def tell_lock(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,10 +19,11 @@ from uwe.errors import DataError
 from uwe.project.digests import chosen, digest, stamp
 from uwe.project.ids import Names
 from uwe.project.items import Items, no_column
-from uwe.selecting.items import Image
+from uwe.project.pictures import large_picture
+from uwe.selecting.items import Image, Item, Text
 from uwe.selecting.sheet import thumbnail
 
-__all__ = ["check_images", "images_in"]
+__all__ = ["check_images", "images_in", "unreadable"]
 
 
 def images_in(folder: Path, side: int | None) -> Items:
@@ -47,13 +48,22 @@ def images_in(folder: Path, side: int | None) -> Items:
         {name: stamp(file) for name, file in zip(names, files, strict=True)},
         lambda rows, n: [digest(files[row].read_bytes()) for row in chosen(rows, n)],
         lambda cache, progress: _decoded(files, cache, side, progress),
-        lambda row: Image(thumbnail(files[row])),
+        lambda row: _preview(files[row]),
         no_column,
         preparation=IMAGENET,
         check=lambda: check_images(files, side),
         sample=lambda: next(_fitted(files, side))[None],
+        picture=lambda row: large_picture(files[row]),
         notes=found.notes(folder),
     )
+
+
+def _preview(file: Path) -> Item:
+    """A small picture of an image, or why there is none."""
+    try:
+        return Image(thumbnail(file))
+    except DataError as error:
+        return Text(str(error))
 
 
 def _decoded(
@@ -94,6 +104,17 @@ def _write_images(
 def _fitted(files: Sequence[Path], size: int | None) -> Iterator[Any]:
     for file in files:
         yield fit_image(decode_image(file, "RGB", str(file)), size)
+
+
+def unreadable(folder: Path, names: Iterable[str]) -> dict[int, str]:
+    """Why some images below a folder cannot be opened, by row, as their headers tell."""
+    found: dict[int, str] = {}
+    for row, name in enumerate(names):
+        try:
+            size_of_image(folder / name, name)
+        except DataError as error:
+            found[row] = str(error)
+    return found
 
 
 def check_images(files: Sequence[Path], size: int | None) -> None:

@@ -17,6 +17,7 @@ from uwe.data import UNPREPARED, Preparation
 from uwe.errors import InputError
 from uwe.project.digests import chosen
 from uwe.project.ids import Ids, RowNumbers
+from uwe.project.pictures import Picture
 from uwe.selecting.items import Item
 
 __all__ = ["Items", "ItemsKind", "no_column"]
@@ -36,6 +37,7 @@ class Items:
             None.
         learn: gives what a learner takes, ``[n, ...]``; images are decoded into the folder.
         preview: what is shown of a row.
+        picture: the image of a row, large; None where the row has none.
         column: gives a column of the source by its name, for tables of picks.
         typed: gives a column of the source as an Arrow array with a type, for wishes.
         labels: the source's own labels, one a row, or None where it has none.
@@ -45,6 +47,8 @@ class Items:
         sample: gives a few rows as ``learn`` does, without writing anything; None where ``learn``
             writes nothing.
         notes: what people should know of the source, such as files that are left out.
+        broken: gives, by row, why an item cannot be learnt from, as far as the folder of what
+            ``learn`` made knows; ``learn`` gives zeros for it, and the row must be skipped.
     """
 
     kind: ItemsKind
@@ -60,7 +64,9 @@ class Items:
     block: int = 1
     check: Callable[[], None] = field(default=lambda: None)
     sample: Callable[[], Any] | None = None
+    picture: Callable[[int], Picture | None] = field(default=lambda row: _no_picture(row))
     notes: tuple[str, ...] = ()
+    broken: Callable[[Path], Mapping[int, str]] = field(default=lambda _: {})
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -88,9 +94,11 @@ class Items:
             ),
             learn=lambda folder, progress: _taken(self.learn(folder, progress), at),
             preview=lambda row: self.preview(int(at[row])),
+            picture=lambda row: self.picture(int(at[row])),
             column=lambda name: _at(self.column(name), at),
             typed=lambda name: self.typed(name).take(at),
             labels=lambda: _labels_of(self.labels(), at),
+            broken=lambda folder: _broken_of(self.broken(folder), at),
         )
 
 
@@ -112,6 +120,10 @@ def _labels_of(labels: Sequence[Any] | None, at: Rows) -> Sequence[Any] | None:
     return None if labels is None else _at(labels, at)
 
 
+def _broken_of(broken: Mapping[int, str], at: Rows) -> dict[int, str]:
+    return {row: broken[there] for row, there in enumerate(at.tolist()) if there in broken}
+
+
 def _first(labels: Sequence[Any] | None, n: int) -> Sequence[Any] | None:
     return None if labels is None else labels[:n]
 
@@ -130,3 +142,8 @@ def _no_typed_column(name: str) -> Any:
         f"the source has no columns, so there is no column {name!r}; --columns-from gives it those "
         "of a table"
     )
+
+
+def _no_picture(row: int) -> Picture | None:
+    del row
+    return None

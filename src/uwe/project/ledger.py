@@ -87,7 +87,7 @@ class Ledger:
             RunError: the journal is missing or damaged, or another process has taken in further
                 rows since the project was opened.
         """
-        self._refresh()
+        self.refresh()
         if not self.files.journal.is_file():
             raise RunError(
                 f"{self.files.journal} is missing, and with it the answers; restore it from a copy"
@@ -148,11 +148,11 @@ class Ledger:
             _ = settings.make_task()
             if settings != there:
                 write_settings(self.files.settings, settings)
-        self._refresh()
+        self.refresh()
 
     def update(self) -> tuple[str, ...]:
         """Take in the rows that the source has gained; returns their ids."""
-        self._refresh()
+        self.refresh()
         with waited(self.files.tell_lock):
             change = compared(read_manifest(self.files.rows), self._source)
             change.refuse_losses(self.settings.source or "the pool")
@@ -181,7 +181,7 @@ class Ledger:
         for path in paths:
             self._seen[path] = _stamp(path)
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
         """Take over the classes that another process has added.
 
         Raises:

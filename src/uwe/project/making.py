@@ -19,6 +19,7 @@ from uwe.data.labels import odd_classes
 from uwe.errors import InputError
 from uwe.learners import make_learner
 from uwe.project.answers import Answer, events_of
+from uwe.project.broken import broken_note, skips_of
 from uwe.project.files import ProjectFiles
 from uwe.project.items import Items
 from uwe.project.locks import waited
@@ -75,7 +76,7 @@ def create(
     Raises:
         InputError: the folder holds something else, the model does not fit the items, or a label is
             not understood.
-        DataError: an item cannot be read.
+        DataError: an item cannot be read, or with ``embed`` none of them.
     """
     from uwe.learners import require_passes  # loads torch
 
@@ -86,6 +87,9 @@ def create(
     events, told = events_of(initial, [], ids=manifest.ids, task=task, strict=False)
     if told.problems:
         raise InputError(told.problems[0])
+    broken = items.broken(files.cache)
+    if broken:
+        log.info("%s", broken_note(broken, manifest.ids), extra={"screen": True})
     with _undone_on_failure(files), waited(files.tell_lock):
         if files.settings.is_file():
             raise InputError(f"{files.folder} holds another project; choose another folder")
@@ -94,7 +98,7 @@ def create(
             items.learn(files.cache, progress)
         files.journal.unlink(missing_ok=True)  # of a process that was killed
         write_manifest(files.rows, manifest)
-        journal.create(files.journal, events)
+        journal.create(files.journal, [*events, *skips_of(broken)])
         write_settings(files.settings, settings)
     return manifest
 

@@ -19,6 +19,7 @@ from uwe._types import BoolArray, Progress, is_integral
 from uwe.errors import InputError, RunError, UweError
 from uwe.journal import Event, Queried, Trained
 from uwe.pool import Pool
+from uwe.project.audit import NO_AUDIT, AuditShare, audit_order, next_audit, quota
 from uwe.project.files import ProjectFiles
 from uwe.project.items import Items
 from uwe.project.ledger import Ledger
@@ -53,6 +54,7 @@ _TRAIN_AGAIN = (
 )
 _NO_MODEL = ": no model of the project knows its rows yet; label a first batch without this wish"
 _OTHER_MODEL = " of this project's model; leave the wish out, or use another model"
+_PAUSED = "wishes are not for a random sample of the pool, so the audit pauses in this batch"
 _REASONS = {
     "uncertainty": ("uncertainty", "nan"),
     "percentile": ("percentile", "nan"),
@@ -90,6 +92,7 @@ class Picker:
         seed: of the project.
         progress: callback.
         wishes: for the picks, also for those that are drawn at random; or None.
+        audit: share of each batch that is a random sample of the pool.
     """
 
     files: ProjectFiles
@@ -99,6 +102,12 @@ class Picker:
     seed: int
     progress: Progress | None = None
     wishes: Wishes | None = None
+    audit: float = 0.0
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether wishes keep rows of the audit out of this batch."""
+        return self.audit > 0 and self.wishes is not None and not self.wishes.are_none
 
     def require_possible(self, pool: Pool, k: int) -> None:
         """Refuse, before a model is trained, wishes that no model could meet.
@@ -119,25 +128,66 @@ class Picker:
         )
         self._at_random(pool, min(k, _left_over(pool)), self.seed, known)
 
-    def pick(self, events: Sequence[Event], pool: Pool, k: int) -> Picks:
-        """The strategy's picks; drawn at random while no model knows all rows and classes.
+    def pick(self, events: Sequence[Event], pool: Pool, k: int) -> tuple[Picks, AuditShare]:
+        """The strategy's picks, with those of the audit among them.
+
+        While no model knows all rows and classes, they are drawn at random: with an audit, they are
+        the next rows of its permutation.
 
         Raises:
             InputError: a wish cannot be met.
             RunError: the predictions of the last model cannot be read.
         """
+        k = min(k, _left_over(pool))
+        predictions = self._predictions(events)
+        share = self._share(events, pool, k, has_model=predictions is not None)
+        if predictions is not None:
+            picks = self._picked(events, pool, k, predictions, share)
+        elif share.of:
+            picks = self._audited(pool, k, share)
+        else:
+            picks = self._drawn(pool, k, derive_seed(self.seed, batches_of(events), "query"))
+        notes = (*picks.notes, _PAUSED) if self.is_paused else picks.notes
+        return replace(picks, notes=notes), share
+
+    def _share(self, events: Sequence[Event], pool: Pool, k: int, *, has_model: bool) -> AuditShare:
+        """What the batch takes from the audit's permutation; all of it while there is no model."""
+        if not self.audit or self.is_paused:
+            return NO_AUDIT
+        given = sum(len(event.rows) for event in events if isinstance(event, Queried))
+        moved = quota(self.audit, given, k) if has_model else k
+        return next_audit(events, pool, moved, self.seed)
+
+    def _picked(
+        self,
+        events: Sequence[Event],
+        pool: Pool,
+        k: int,
+        predictions: Predictions,
+        share: AuditShare,
+    ) -> Picks:
+        """The strategy's picks among the rows that the audit leaves, and those of the audit."""
         from uwe.selecting.reasons import explained  # loads torch
 
-        k = min(k, _left_over(pool))
         seed = derive_seed(self.seed, batches_of(events), "query")
-        predictions = self._predictions(events)
-        if predictions is None:
-            return self._drawn(pool, k, seed)
         wishes = self.wishes or Wishes()
         wishes.require(predictions.fields, _OTHER_MODEL)
         question = Question(predictions, pool, seed, self.progress, task=self.task)
-        picks = wished(self.strategy, wishes).query(question, k)
-        return explained(picks, self.strategy, question, progress=self.progress)
+        taken = np.sort(np.array(share.rows, dtype=np.int64)) if share.rows else None
+        wanted = k - len(share.rows)
+        picks = Picks(np.empty(0, dtype=np.int64))
+        if wanted:
+            picks = wished(self.strategy, wishes).query(replace(question, taken=taken), wanted)
+        picks = replace(picks, strategy=picks.strategy or self.strategy.name)
+        return explained(_mixed(picks, share), self.strategy, question, progress=self.progress)
+
+    def _audited(self, pool: Pool, k: int, share: AuditShare) -> Picks:
+        """The next k rows of the permutation; those of its covered prefix belong to the audit."""
+        order = audit_order(len(pool), self.seed)[share.to :]
+        known = np.concatenate([pool.asked, pool.labelled, pool.skipped])
+        further = order[~np.isin(order, known)][: k - len(share.rows)]
+        rows = np.concatenate([np.array(share.rows, dtype=np.int64), further])
+        return Picks(rows, random().name, audit=np.arange(k) < len(share.rows))
 
     def _predictions(self, events: Sequence[Event]) -> Predictions | None:
         """What the last model said, if it knows all rows and classes."""
@@ -200,7 +250,7 @@ def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
         number = batches_of(events)
         start = time.perf_counter()
         try:
-            picks = picker.pick(events, pool, k)
+            picks, share = picker.pick(events, pool, k)
         except RunError:
             if last_training(ledger.events()) == last_training(events):
                 raise
@@ -210,6 +260,7 @@ def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
             "query_time": time.perf_counter() - start,
             **({"choice": picks.facts} if picks.facts else {}),
             **_wished_facts(picker.wishes, picks),
+            **share.facts,
         }
         written = picker.write(number + 1, picks)
         query = Queried(number, tuple(picks.rows.tolist()), json_value(facts))
@@ -218,6 +269,18 @@ def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
                 journal.append(ledger.files.journal, query)
                 return Batch(picks, written, is_new=True)
     raise RunError(f"other processes labelled the picks {_TRIES} times over; ask again")
+
+
+def _mixed(picks: Picks, share: AuditShare) -> Picks:
+    """The strategy's picks with the rows of the audit at even distances among them."""
+    if not share.of:
+        return picks
+    k = len(picks) + len(share.rows)
+    audit = np.zeros(k, dtype=np.bool_)
+    audit[[int((at + 0.5) * k / len(share.rows)) for at in range(len(share.rows))]] = True
+    rows = np.empty(k, dtype=np.int64)
+    rows[audit], rows[~audit] = share.rows, picks.rows
+    return replace(picks, rows=rows, audit=audit)
 
 
 def _wished_facts(wishes: Wishes | None, picks: Picks) -> dict[str, Any]:
@@ -313,17 +376,17 @@ def still_open(
     named = {event.facts.get("strategy", "") for event in asked}
     name = named.pop() if len(named) == 1 else strategy
     tables = [files.picks(event.cycle + 1) for event in asked]
-    drawn = _drawn_of(rows, asked)
-    picks = Picks(np.array(rows, dtype=np.int64), name, drawn=drawn, **_reasons(rows, tables))
+    marks: dict[str, Any] = {name: _marked(rows, asked, name) for name in ("drawn", "audit")}
+    picks = Picks(np.array(rows, dtype=np.int64), name, **marks, **_reasons(rows, tables))
     numbers = [event.cycle + 1 for event in asked]
     shown = [path for number in numbers for path in (files.picks(number), files.sheet(number))]
     return Batch(picks, tuple(shown), is_new=False)
 
 
-def _drawn_of(rows: Sequence[int], asked: Sequence[Queried]) -> BoolArray | None:
-    """Which rows were drawn at random because of a wish; None where no event has such rows."""
-    drawn = [event.facts["drawn"] for event in asked if "drawn" in event.facts]
-    return np.isin(rows, np.concatenate(drawn)) if drawn else None
+def _marked(rows: Sequence[int], asked: Sequence[Queried], fact: str) -> BoolArray | None:
+    """Which rows a fact of their batches lists; None where no batch has that fact."""
+    listed = [event.facts[fact] for event in asked if fact in event.facts]
+    return np.isin(rows, np.concatenate(listed)) if listed else None
 
 
 def _reasons(rows: Sequence[int], tables: Sequence[Path]) -> dict[str, Any]:

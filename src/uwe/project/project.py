@@ -19,6 +19,7 @@ from uwe.journal import Event, Settled, Skipped, Withdrawn
 from uwe.learners import model_name
 from uwe.pool import Pool
 from uwe.project.answers import Answer, Told, events_of, person
+from uwe.project.broken import skips_of
 from uwe.project.embedding import items_of
 from uwe.project.files import ProjectFiles
 from uwe.project.ids import Ids
@@ -59,6 +60,7 @@ log = logging.getLogger("uwe")
 
 _PERSON = "annotator"
 _DEFAULT = "auto"  # strategy of a new project
+_AUDIT = 0.1  # of a new project
 _MORE = ("label", "text", "embed", "image_size", "encoding", "model_options", "network", "options",
          "task_options")  # fmt: skip
 """The fields of the settings that are given by keyword alone."""
@@ -83,6 +85,8 @@ class Project:
             column of labels of a table.
         seed: of every draw, from 1 to 2³² - 1.
         answers_per_row: how many people must answer a row before its label counts.
+        audit: share of each batch that is a random sample of the pool, from which the accuracy of
+            the model is estimated; None: that of the project that is there, or 0.1.
         more: further fields of `ProjectSettings`: ``label``, ``text``, ``embed``, ``image_size``,
             ``encoding``, ``model_options``, ``network``, ``options``, ``task_options``.
 
@@ -115,6 +119,7 @@ class Project:
         labels: Mapping[str, Any] | Sequence[Answer] | None = None,
         seed: int = 1,
         answers_per_row: int = 1,
+        audit: float | None = None,
         progress: Progress | None = None,
         **more: Any,
     ) -> None:
@@ -137,6 +142,7 @@ class Project:
             options=_options_of(strategy, options),
             seed=seed,
             answers=answers_per_row,
+            audit=_audit_of(files) if audit is None else audit,
             **more,
         )
         items = items_of(settings) if is_path else handed_over(pool)
@@ -258,12 +264,22 @@ class Project:
         """Which rows were asked about, labelled and skipped; after some events, or now."""
         return self._ledger.pool(events)
 
+    def refresh(self) -> None:
+        """Take over the classes that another process has added since the project was opened.
+
+        Raises:
+            InputError: the project is no longer there.
+            RunError: another process has taken in further rows.
+        """
+        self._ledger.refresh()
+
     def ask(self, k: int, *, more: bool = False, wishes: Wishes | None = None) -> Picks:
         """The rows to label next, with a reason for each.
 
         While a batch is not answered, its open rows are given again. The first rows are drawn at
         random. As soon as there are labels, a model is trained on them if it is not up to date, and
-        the strategy picks. If another process is training, the last model decides.
+        the strategy picks. If another process is training, the last model decides. A share of each
+        batch, the audit, is a random sample of the pool; it pauses for wishes.
         The picks and a contact sheet are in the project's folder before the journal vouches for
         them.
 
@@ -439,6 +455,8 @@ class Project:
             remove_unfinished(folder, self.files.owns)  # of a process that was killed
         items = self.items
         x = items.learn(self.files.cache, self._progress)
+        if broken := items.broken(self.files.cache):
+            events, pool = self._without(broken)
         learner = learner_of(self._learner, self.settings, self.files, items, self.task, x)
         trainer = Trainer(self.files, items, self.task, learner, self._strategy, self.settings.seed,
                           self._progress)  # fmt: skip
@@ -448,6 +466,23 @@ class Project:
         log.info("trained on %d labels in %.1f s", event.facts["n_labeled"],
                  event.facts["train_seconds"])  # fmt: skip
         return True
+
+    def _without(self, broken: Mapping[int, str]) -> tuple[list[Event], Pool]:
+        """Events and pool after the rows are skipped whose items turned out to be broken."""
+        with self._ledger.telling() as events:
+            if new := skips_of(broken, self.pool(events).skipped.tolist()):
+                journal.append(self.files.journal, *new)
+        events = self.events()
+        pool = self.pool(events)
+        if settled := broken.keys() & set(pool.labelled.tolist()):
+            row = min(settled)
+            raise InputError(
+                f"{broken[row]}; or take back its label, which is settled, with Project.withdraw("
+                f"[{self.ids[row]!r}])"
+            )
+        if not len(pool.labelled):
+            raise InputError("no row that can be read is labelled; tell some answers")
+        return events, pool
 
     def _is_stale(self, events: Sequence[Event]) -> bool:
         return is_stale(events, self.pool, scope_of(len(self.ids), self.task))
@@ -475,7 +510,7 @@ class Project:
 
     def _picker(self) -> Picker:
         return Picker(self.files, self.items, self.task, self._strategy, self.settings.seed,
-                      self._progress)  # fmt: skip
+                      self._progress, audit=self.settings.audit)  # fmt: skip
 
 
 def _strategy_of(given: str | Strategy, settings: ProjectSettings, task: Task) -> Strategy:
@@ -489,6 +524,11 @@ def _recorded(files: ProjectFiles, options: Mapping[str, Any]) -> tuple[str, Map
         return _DEFAULT, options
     there = read_settings(files.settings)
     return there.strategy, options or there.options
+
+
+def _audit_of(files: ProjectFiles) -> float:
+    """The share of the audit of the project that is there, or that of a new one."""
+    return read_settings(files.settings).audit if files.settings.is_file() else _AUDIT
 
 
 def _options_of(strategy: str | Strategy, options: Mapping[str, Any]) -> Mapping[str, Any]:

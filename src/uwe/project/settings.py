@@ -13,6 +13,7 @@ from uwe._files import remove_unfinished_of, write_json
 from uwe._json import json_value, require_recordable
 from uwe._random import as_seed
 from uwe.errors import InputError, RunError
+from uwe.project.audit import as_share
 from uwe.tasks import Task, find_task
 
 __all__ = ["ProjectSettings", "read_settings", "write_settings"]
@@ -43,6 +44,8 @@ class ProjectSettings:
         embed: the model that turns images or texts into features, or None.
         image_size: side of the square images, or None for their own size.
         encoding: of the source, if it is text; None: recognised.
+        audit: share of each batch that is a random sample of the pool; 0 for none, which is what
+            the projects of earlier versions have.
     """
 
     source: str
@@ -62,9 +65,11 @@ class ProjectSettings:
     embed: str | None = None
     image_size: int | None = None
     encoding: str | None = None
+    audit: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seed", as_seed(self.seed))
+        object.__setattr__(self, "audit", as_share(self.audit))
         for name, value in (("seed", self.seed), ("answers", self.answers)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")

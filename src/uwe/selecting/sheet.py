@@ -23,6 +23,8 @@ __all__ = ["Image", "Item", "Text", "Values", "contact_sheet", "thumbnail", "thu
 
 _SIDE = 360  # pixels of a thumbnail's longer side, at most
 _QUALITY = 85
+_DRAWN = {"random": "at random", "audit": "at random from the whole pool, for the audit"}
+"""By the column how: what is said of a pick."""
 
 
 def contact_sheet(
@@ -160,8 +162,8 @@ def _reasons(row: Mapping[str, Any], ranks: Mapping[int, int]) -> list[str]:
     if row["stands_for"] is not None:
         many = row["stands_for"]
         told.append(_reason("stands for", f"{many:,} {'row' if many == 1 else 'rows'}"))
-    if row["how"] == "random":
-        told.append(_reason("drawn", "at random"))
+    if row["how"] in _DRAWN:
+        told.append(_reason("drawn", _DRAWN[row["how"]]))
     return told
 
 

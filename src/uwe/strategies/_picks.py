@@ -48,6 +48,8 @@ class Picks:
         n: rows of the pool, or None where they are not known.
         drawn: bool ``[k]``, whether the pick was drawn at random because of a `uwe.Wishes`; None
             where none was wished.
+        audit: bool ``[k]``, whether the pick belongs to the audit of a project, a random sample of
+            the whole pool; None without an audit.
         notes: what was done to keep to wishes, a sentence each.
     """
 
@@ -65,6 +67,7 @@ class Picks:
     seconds: Mapping[str, float] = field(default_factory=dict)
     n: int | None = None
     drawn: BoolArray | None = None
+    audit: BoolArray | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -185,14 +188,19 @@ class Picks:
 
     @property
     def how(self) -> list[str] | None:
-        """How each pick came about: ``random`` or ``strategy``; None where none was to be drawn.
+        """How each pick came about: ``audit``, ``random`` or ``strategy``.
+
+        None where no row was to be drawn at random.
 
         >>> Picks(np.array([4, 2]), drawn=np.array([False, True])).how
         ['strategy', 'random']
         """
-        if self.drawn is None:
+        if self.drawn is None and self.audit is None:
             return None
-        return ["random" if drawn else "strategy" for drawn in self.drawn.tolist()]
+        none = np.zeros(len(self), dtype=np.bool_)
+        drawn, audit = (none if each is None else each for each in (self.drawn, self.audit))
+        marks = zip(audit.tolist(), drawn.tolist(), strict=True)
+        return ["audit" if first else "random" if then else "strategy" for first, then in marks]
 
     def _reasons(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,199 @@
+"""What each person said about each row, in layers, so that an act can be taken back.
+
+Every event of a person puts a layer on the rows that it names, and an undo takes it off again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from uwe.journal import Answered, Event, Settled, Skipped, Withdrawn
+
+__all__ = ["PAGE", "UNDO", "Acts", "Layer", "Said"]
+
+PAGE, UNDO = "page", "undo"
+"""Names in the facts of an event: it was made at the page; the event that it takes back."""
+
+_RECENT = 50
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a person says about a row.
+
+    Attributes:
+        event: id of the event that says it.
+        at: when.
+        value: in JSON; None of a skip.
+        reason: for a skip; None of an answer.
+        note: a remark.
+        flagged: whether the person flagged the row.
+    """
+
+    event: int
+    at: str
+    value: Any = None
+    reason: str | None = None
+    note: str = ""
+    flagged: bool = False
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one event of a person changed about a row.
+
+    Attributes:
+        event: its id.
+        before: what the person said before it; None where nothing.
+        settled: the row's settled value and who settled it, before it; None where it was not.
+        below: the layer before it.
+        settles: whether the event settled the row.
+    """
+
+    event: int
+    before: Said | None
+    settled: tuple[Any, str] | None
+    below: Layer | None
+    settles: bool = False
+
+
+class Acts:
+    """What people said at the page and elsewhere, and what of it can be taken back.
+
+    Attributes:
+        said: by row and person, what stands.
+        last: by row and person, the last event, also where it took something back.
+    """
+
+    def __init__(self) -> None:
+        self.said: dict[tuple[int, str], Said] = {}
+        self.last: dict[tuple[int, str], Event] = {}
+        self._top: dict[tuple[int, str], Layer | None] = {}
+        self._made: dict[str, list[tuple[int, tuple[int, ...]]]] = {}
+        self._seconds: dict[str, deque[float]] = {}
+
+    def apply(self, event: Event, settled: Mapping[int, tuple[Any, str]]) -> None:
+        """Take an event into account, which comes after all earlier ones.
+
+        Args:
+            event: of the journal.
+            settled: by row, what was settled before the event, and who settled it.
+        """
+        if not isinstance(event, Answered | Skipped | Withdrawn | Settled) or not event.by:
+            return
+        undone = event.facts.get(UNDO)
+        saying = _SAYS[type(event)](event)
+        for at, row in enumerate(event.rows):
+            key = (row, event.by)
+            before, top = self.said.get(key), self._top.get(key)
+            if undone is None:
+                settles = isinstance(event, Settled)
+                self._top[key] = Layer(event.id, before, settled.get(row), top, settles)
+            elif top is not None and top.event == undone:
+                self._top[key] = top.below
+            self.last[key] = event
+            if saying is None:  # a person who settles a row does not answer it
+                continue
+            now = saying(at)
+            if now is None:
+                self.said.pop(key, None)
+            else:
+                self.said[key] = now
+        if undone is None and event.facts.get(PAGE):
+            self._made.setdefault(event.by, []).append((event.id, event.rows))
+            self._time(event)
+
+    def basis(self, row: int, by: str) -> int:
+        """The id of a person's last event about a row; 0 without any."""
+        last = self.last.get((row, by))
+        return 0 if last is None else last.id
+
+    def undoable(self, by: str) -> tuple[int, dict[int, Layer]] | None:
+        """The last act of a person at the page that stands, and its layers by row; or None."""
+        made = self._made.get(by, [])
+        while made:
+            event, rows = made[-1]
+            if layers := self._standing(by, event, rows):
+                return event, layers
+            made.pop()
+        return None
+
+    def recent(self, by: str) -> Iterator[tuple[int, Said]]:
+        """What a person said at the page and still says, by row, the last first."""
+        for event, rows in reversed(self._made.get(by, [])):
+            for row in self._standing(by, event, rows):
+                if (said := self.said.get((row, by))) is not None:
+                    yield row, said
+
+    def seconds_an_item(self, by: str) -> float | None:
+        """Median time of a person's last answers at the page, or None."""
+        times = self._seconds.get(by)
+        return median(times) if times else None
+
+    def _standing(self, by: str, event: int, rows: Sequence[int]) -> dict[int, Layer]:
+        """The layers of an act on which nothing was put since."""
+        tops = {row: self._top.get((row, by)) for row in rows}
+        return {row: top for row, top in tops.items() if top is not None and top.event == event}
+
+    def _time(self, event: Event) -> None:
+        seconds = getattr(event, "seconds", None)
+        if isinstance(event, Answered) and isinstance(seconds, int | float):
+            each = seconds / max(len(event.rows), 1)
+            self._seconds.setdefault(event.by, deque(maxlen=_RECENT)).append(each)
+
+
+def _answering(event: Answered) -> Callable[[int], Said | None]:
+    notes, flags = _remarks(event)
+    return lambda at: Said(
+        event.id,
+        event.at,
+        event.values[at],
+        None,
+        str(notes.get(str(event.rows[at]), "")),
+        event.rows[at] in flags,
+    )
+
+
+def _skipping(event: Skipped) -> Callable[[int], Said | None]:
+    notes, flags = _remarks(event)
+    return lambda at: Said(
+        event.id,
+        event.at,
+        None,
+        event.reason,
+        str(notes.get(str(event.rows[at]), "")),
+        event.rows[at] in flags,
+    )
+
+
+def _withdrawing(event: Withdrawn) -> Callable[[int], Said | None]:
+    del event
+    return lambda _: None
+
+
+def _settling(event: Settled) -> None:
+    del event
+
+
+_SAYS: Mapping[type[Event], Callable[[Any], Callable[[int], Said | None] | None]] = {
+    Answered: _answering,
+    Skipped: _skipping,
+    Withdrawn: _withdrawing,
+    Settled: _settling,
+}
+"""By kind of event: what it makes a person say about its rows, by place; None: it says nothing."""
+
+
+def _remarks(event: Answered | Skipped) -> tuple[Mapping[str, Any], frozenset[int]]:
+    """The notes by row, and the flagged rows; facts that were edited are not believed."""
+    notes, flags = event.facts.get("notes"), event.facts.get("flags")
+    return (
+        notes if isinstance(notes, Mapping) else {},
+        frozenset(each for each in flags if isinstance(each, int))
+        if isinstance(flags, list | tuple)
+        else frozenset(),
+    )

@@ -1,0 +1,60 @@
+"""What a person chooses about the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from uwe.errors import InputError
+from uwe.tasks import Task
+
+__all__ = ["PageOptions"]
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """What a person chooses about the page.
+
+    Attributes:
+        title: name of the project, for people.
+        show: ``yes``, ``asked`` or ``never``: whether predictions are shown.
+        guidelines: text in Markdown; empty for none.
+        bounds: the least and the largest number that may be answered, or None.
+        unit: of the numbers; empty for none.
+
+    Raises:
+        InputError: the bounds fall.
+    """
+
+    title: str
+    show: str = "yes"
+    guidelines: str = ""
+    bounds: tuple[float, float] | None = None
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+            low, high = self.bounds
+            raise InputError(f"a range goes from less to more, such as 0:100, not {low:g}:{high:g}")
+
+    def checked(self, task: Task, label: Any) -> Any:
+        """An answer of the page, if it is one of the task and within the bounds.
+
+        Raises:
+            InputError: it is not.
+
+        >>> from uwe.tasks import regression
+        >>> PageOptions("mass", bounds=(0, 10)).checked(regression(), 11)
+        Traceback (most recent call last):
+        uwe.errors.InputError: 11 is outside 0 to 10; give a number in this range
+        """
+        value = task.targets.encode(label)
+        if value is None:
+            raise InputError("an answer needs a label; skip the item if there is none")
+        if self.bounds is not None and task.widget == "number":
+            low, high = self.bounds
+            if not low <= value <= high:
+                raise InputError(
+                    f"{value:g} is outside {low:g} to {high:g}; give a number in this range"
+                )
+        return label

@@ -1,0 +1,116 @@
+"""What a person sends to the desk, looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from uwe.errors import InputError, require_known
+from uwe.journal import Answered, Event, Skipped
+from uwe.label.acts import PAGE, Said
+from uwe.label.undoing import remarks
+
+__all__ = ["SHOWN", "Saying", "event_of", "seconds_in", "text_in"]
+
+SHOWN = ("no", "asked", "yes")
+"""Whether a person saw the prediction before the answer: no, after asking for it, at once."""
+
+_LONGEST = 10_000
+
+
+@dataclass(frozen=True)
+class Saying:
+    """What a person says about one row.
+
+    Attributes:
+        value: the answer in JSON; None of a skip.
+        reason: for a skip; None of an answer.
+        note: a remark.
+        flagged: whether the person flags the item.
+    """
+
+    value: Any = None
+    reason: str | None = None
+    note: str = ""
+    flagged: bool = False
+
+    def repeats(self, said: Said | None) -> bool:
+        """Whether it is the answer or the skip that stands."""
+        return said is not None and (said.value, said.reason) == (self.value, self.reason)
+
+    def adds_nothing_to(self, said: Said | None) -> bool:
+        """Whether the note and the flag stand, too."""
+        return self.repeats(said) and (self.note, self.flagged) == (
+            getattr(said, "note", ""),
+            getattr(said, "flagged", False),
+        )
+
+
+def event_of(
+    by: str,
+    sayings: Mapping[int, Saying],
+    *,
+    query: int | None,
+    seconds: float | None,
+    facts: Mapping[str, Any],
+) -> Event:
+    """The one event that answers or skips of a person become.
+
+    Args:
+        by: the person.
+        sayings: by row; all are answers, or all are skips for one reason.
+        query: id of the event that asked about the rows, or None.
+        seconds: that it took, or None.
+        facts: what else is known.
+    """
+    rows = tuple(sayings)
+    as_said = {
+        row: Said(0, "", note=each.note, flagged=each.flagged) for row, each in sayings.items()
+    }
+    told = {PAGE: True, **facts, **remarks(as_said)}
+    reasons = {each.reason for each in sayings.values()}
+    if reasons == {None}:
+        values = tuple(each.value for each in sayings.values())
+        return Answered(rows, values, by, query=query, seconds=seconds, facts=told)
+    [reason] = reasons
+    timed = {} if seconds is None else {"seconds": seconds}
+    return Skipped(rows, by, reason or "", query=query, facts={**told, **timed})
+
+
+def seconds_in(seconds: float | None) -> float | None:
+    """A time in seconds, or None.
+
+    Raises:
+        InputError: it is no number of at least 0.
+    """
+    if seconds is None:
+        return None
+    given: object = seconds
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < math.inf:
+        raise InputError(f"seconds must be a number of at least 0, not {seconds!r:.60}")
+    return float(given)
+
+
+def text_in(text: str, what: str) -> str:
+    """A text of a person, without blanks around it.
+
+    Raises:
+        InputError: it is no text, or too long.
+    """
+    given: object = text
+    if not isinstance(given, str):
+        raise InputError(f"{what} must be text, not {text!r:.60}")
+    if len(given) > _LONGEST:
+        raise InputError(f"{what} has {len(given):,} letters; {_LONGEST:,} is the limit")
+    return given.strip()
+
+
+def shown_in(shown: str) -> str:
+    """Whether the prediction was shown.
+
+    Raises:
+        InputError: it is none of `SHOWN`.
+    """
+    return require_known(shown, SHOWN, "value of shown")

@@ -1,0 +1,419 @@
+"""The desk: who gets which item, what becomes of an answer, and what an undo restores."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from uwe.errors import InputError, RunError
+from uwe.journal import Answered
+from uwe.label import (
+    Annotators,
+    Card,
+    Desk,
+    Late,
+    NotYours,
+    Settled,
+    UnknownPerson,
+    UnknownTicket,
+)
+from uwe.project import Project
+
+BIRDS = ("crow", "rook", "jay")
+PEOPLE = ("ann", "bo", "cleo")
+
+
+def project_in(folder: Path, n: int = 30, **more: Any) -> Project:
+    x = np.random.default_rng(0).normal(size=(n, 3))
+    return Project(folder / "p.uwe", x, **{"classes": BIRDS, **more})
+
+
+def desk_of(project: Project, names: tuple[str, ...] = PEOPLE, **more: Any) -> Desk:
+    """A desk over the project as it stands on the disk, as a server that is started has it."""
+    people = Annotators.load_or_make(project.files, names)
+    return Desk.open(project, people=people, **more)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = project_in(tmp_path)
+    made.ask(12)
+    return made
+
+
+@pytest.fixture
+def desk(project: Project) -> Desk:
+    return desk_of(project)
+
+
+def one(desk: Desk, by: str = "ann") -> Card:
+    [card] = desk.hand_out(by)
+    return card
+
+
+def labels(project: Project) -> dict[str, Any]:
+    return project.labels()
+
+
+def test_cards_come_in_the_order_of_the_picks(desk: Desk, project: Project) -> None:
+    """Each person gets other items, and together they get the batch in its order."""
+    [asked] = [event.rows for event in project.events() if event.id == 1]
+    ann = desk.hand_out("ann", 5)
+    bo = desk.hand_out("bo", 3)
+    assert tuple(card.row for card in (*ann, *bo)) == asked[:8]
+    assert ann[0].batch == 1
+    assert ann[0].id == project.ids[ann[0].row]
+    assert ann[0].why.lines == ("drawn at random, as there was no model yet",)
+
+
+def test_a_page_that_is_loaded_again_shows_the_same_items(desk: Desk) -> None:
+    """What a person holds comes first; tickets that the browser shows are not given again."""
+    first = desk.hand_out("ann", 3)
+    assert desk.hand_out("ann", 3) == first
+    more = desk.hand_out("ann", 2, holding=[card.ticket for card in first])
+    assert {card.row for card in more}.isdisjoint(card.row for card in first)
+    assert desk.hand_out("ann", 1, holding=["nonsense"])[0] == first[0]
+
+
+def test_an_answer_is_in_the_journal_when_the_call_returns(desk: Desk, project: Project) -> None:
+    """The event names the row, the batch, the time, and what the page knows."""
+    card = one(desk)
+    saved = desk.answer(
+        "ann", card.ticket, "rook", seconds=2.5, shown="yes", note=" blurred ", flagged=True
+    )
+    event = project.events()[-1]
+    assert event == Answered(
+        (card.row,),
+        (1,),
+        "ann",
+        query=1,
+        seconds=2.5,
+        facts={
+            "page": True,
+            "ticket": card.ticket,
+            "shown": "no" if card.blind else "yes",
+            "notes": {str(card.row): "blurred"},
+            "flags": [card.row],
+        },
+    )
+    assert (saved.event, saved.at, saved.is_new) == (event.id, event.at, True)
+    assert labels(project) == {card.id: "rook"}
+    assert one(desk).row != card.row
+
+
+def test_an_answer_that_is_sent_twice_is_written_once(desk: Desk, project: Project) -> None:
+    """The second time says where the first was written; so does another process."""
+    card = one(desk)
+    first = desk.answer("ann", card.ticket, "crow")
+    for again in (desk, desk_of(project)):
+        saved = again.answer("ann", card.ticket, "crow")
+        assert (saved.event, saved.at, saved.is_new) == (first.event, first.at, False)
+    assert len(project.events()) == 2
+
+
+def test_an_answer_that_comes_late_changes_nothing(desk: Desk, project: Project) -> None:
+    """A ticket whose item was meanwhile answered otherwise, or undone, is refused."""
+    card = one(desk)
+    desk.answer("ann", card.ticket, "crow")
+    with pytest.raises(Late, match="answered otherwise meanwhile"):
+        desk.answer("ann", card.ticket, "rook")
+    assert desk.undo("ann") is not None
+    with pytest.raises(Late, match="undone meanwhile"):
+        desk.answer("ann", card.ticket, "crow")
+    assert labels(project) == {}
+
+
+def test_an_item_of_another_is_not_taken(project: Project) -> None:
+    """An expired claim goes to another person, whose item then is theirs alone."""
+    desk = desk_of(project, claim_seconds=0.001)
+    card = one(desk)
+    threading.Event().wait(0.01)
+    other = one(desk_again := desk, "bo")
+    assert other.row == card.row
+    desk_again._claims.take(other.row, "bo")
+    desk_again._claims._until["bo"][other.row] += 60
+    with pytest.raises(Late, match="with another person"):
+        desk.answer("ann", card.ticket, "crow")
+    with pytest.raises(NotYours, match="not open for you"):
+        desk.again("ann", card.row)
+    desk.answer("bo", other.ticket, "crow")
+    with pytest.raises(Late, match="labelled or skipped meanwhile"):
+        desk.answer("ann", card.ticket, "rook")
+
+
+def test_tickets_cannot_be_made_up(desk: Desk, tmp_path: Path) -> None:
+    """A ticket of another person, of another project or of nobody is refused."""
+    card = one(desk)
+    with pytest.raises(NotYours):
+        desk.answer("bo", card.ticket, "crow")
+    forged = f"{card.row}-0-{'0' * 32}"
+    foreign = project_in(tmp_path / "other")
+    foreign.ask(3)
+    for ticket in (forged, "", "1-2", one(desk_of(foreign)).ticket):
+        with pytest.raises(UnknownTicket):
+            desk.answer("ann", ticket, "crow")
+    with pytest.raises(UnknownPerson, match="there are ann, bo, cleo"):
+        desk.hand_out("dan")
+
+
+def test_a_server_that_was_restarted_takes_the_tickets_of_the_former(project: Project) -> None:
+    """An open item that nobody else holds may be answered with a ticket from before."""
+    card = one(desk_of(project))
+    other = desk_of(project)
+    assert other.answer("ann", card.ticket, "crow").is_new
+    assert labels(project) == {card.id: "crow"}
+
+
+def test_a_settled_item_takes_no_answer(desk: Desk, project: Project) -> None:
+    """An answer, and a card, of a settled item are refused."""
+    card = one(desk)
+    project.settle([card.row], ["jay"], by="dan")
+    with pytest.raises(Settled, match="was settled"):
+        desk.answer("ann", card.ticket, "crow")
+    with pytest.raises(Settled, match="was settled"):
+        desk.again("ann", card.row)
+    assert labels(project) == {card.id: "jay"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"label": "crwo"}, "did you mean 'crow'"),
+        ({"label": ""}, "there is no label"),
+        ({"label": None}, "there is no label"),
+        ({"seconds": -1.0}, "at least 0"),
+        ({"seconds": float("nan")}, "at least 0"),
+        ({"shown": "perhaps"}, "unknown value of shown"),
+        ({"note": "x" * 10_001}, "10,001 letters"),
+    ],
+)
+def test_an_answer_that_is_not_understood(
+    desk: Desk, project: Project, change: dict[str, Any], said: str
+) -> None:
+    """It is one line, and nothing is written."""
+    given = {"label": "crow", **change}
+    with pytest.raises(InputError, match=said):
+        desk.answer("ann", one(desk).ticket, **given)
+    assert len(project.events()) == 1
+
+
+def test_undo_without_limit(desk: Desk, project: Project) -> None:
+    """Answers, corrections and skips are taken back one by one, also after a restart."""
+    cards = desk.hand_out("ann", 4)
+    for card, bird in zip(cards[:2], BIRDS, strict=False):
+        desk.answer("ann", card.ticket, bird)
+    desk.skip("ann", cards[2].ticket, "too dark")
+    again = desk.again("ann", cards[0].row)
+    assert again.answer == "crow"
+    desk.answer("ann", again.ticket, "jay", note="no, a jay")
+    assert labels(project) == {cards[0].id: "jay", cards[1].id: "rook"}
+
+    def undo(expected: Card) -> Card:
+        card = desk_of(project).undo("ann")
+        assert card is not None
+        assert card.row == expected.row
+        return card
+
+    assert undo(cards[0]).answer == "crow"
+    assert labels(project) == {cards[0].id: "crow", cards[1].id: "rook"}
+    assert undo(cards[2]).skipped is None
+    assert project.pool().skipped.tolist() == []
+    assert undo(cards[1]).answer is None
+    assert undo(cards[0]).answer is None
+    assert desk_of(project).undo("ann") is None
+    assert labels(project) == {}
+    kinds = [type(event).__name__ for event in project.events()[1:]]
+    undone = ["Answered", "Withdrawn", "Withdrawn", "Withdrawn"]
+    assert kinds == ["Answered", "Answered", "Skipped", "Answered", *undone]
+
+
+def test_an_undone_item_comes_back_first(desk: Desk) -> None:
+    """After an undo, the item is the person's current one."""
+    first, second = desk.hand_out("ann", 2)
+    desk.answer("ann", first.ticket, "crow")
+    back = desk.undo("ann")
+    assert back is not None
+    assert [card.row for card in desk.hand_out("ann", 2)] == [first.row, second.row]
+    assert desk.answer("ann", back.ticket, "crow").is_new
+
+
+def test_undo_leaves_what_others_and_other_programs_said(desk: Desk, project: Project) -> None:
+    """The answers of another person, and those of `uwe tell`, are not taken back."""
+    mine, his = one(desk), one(desk, "bo")
+    desk.answer("ann", mine.ticket, "crow")
+    desk.answer("bo", his.ticket, "jay")
+    project.tell([mine.row], ["rook"], by="ann")
+    assert desk.undo("ann") is None
+    assert labels(project) == {mine.id: "rook", his.id: "jay"}
+
+
+def test_a_skip_replaces_an_answer_and_is_undone(desk: Desk, project: Project) -> None:
+    """Undoing a skip of an answered item restores the answer, with its note and its flag."""
+    card = one(desk)
+    desk.answer("ann", card.ticket, "crow", note="sure", flagged=True)
+    desk.skip("ann", desk.again("ann", card.row).ticket, "unsure")
+    assert labels(project) == {}
+    back = desk.undo("ann")
+    assert back is not None
+    assert (back.answer, back.note, back.flagged, back.skipped) == ("crow", "sure", True, None)
+    assert labels(project) == {card.id: "crow"}
+
+
+def test_the_history_shows_what_stands(desk: Desk) -> None:
+    """The last answers come first; what was undone is gone, and a correction stands once."""
+    cards = desk.hand_out("ann", 3)
+    desk.answer("ann", cards[0].ticket, "crow")
+    desk.skip("ann", cards[1].ticket, "dark")
+    desk.answer("ann", cards[2].ticket, "jay")
+    desk.answer("ann", desk.again("ann", cards[0].row).ticket, "rook")
+    seen = [(past.row, past.label, past.skipped) for past in desk.history("ann")]
+    rows = [card.row for card in cards]
+    assert seen == [(rows[0], "rook", None), (rows[2], "jay", None), (rows[1], None, "dark")]
+    desk.undo("ann")
+    seen = [(past.row, past.label) for past in desk.history("ann", 2)]
+    assert seen == [(rows[2], "jay"), (rows[1], None)]
+    assert desk.history("ann")[-1].label == "crow"
+    assert desk.history("bo") == []
+
+
+def test_a_note_alone_is_an_event(desk: Desk, project: Project) -> None:
+    """The same answer with another note is written; the same with the same note is not."""
+    card = one(desk)
+    desk.answer("ann", card.ticket, "crow")
+    noted = desk.answer("ann", desk.again("ann", card.row).ticket, "crow", note="young")
+    assert noted.is_new
+    assert not desk.answer("ann", desk.again("ann", card.row).ticket, "crow", note="young").is_new
+    assert len(project.events()) == 3
+    assert desk.again("ann", card.row).note == "young"
+
+
+def test_many_answers_are_one_event(desk: Desk, project: Project) -> None:
+    """All are written, or none; an undo takes all of them back."""
+    cards = desk.hand_out("ann", 4)
+    given = {card.ticket: "crow" for card in cards}
+    with pytest.raises(InputError, match="unknown class"):
+        desk.answer_many("ann", {**given, cards[3].ticket: "owl"})
+    assert len(project.events()) == 1
+    saved = desk.answer_many("ann", given, seconds=8.0)
+    assert [each.is_new for each in saved] == [True] * 4
+    assert len(project.events()) == 2
+    assert not any(each.is_new for each in desk.answer_many("ann", given))
+    assert desk.progress("ann").seconds_an_item == 2.0
+    desk.undo("ann")
+    assert labels(project) == {}
+
+
+def test_an_overlap_is_asked_of_two_people(project: Project) -> None:
+    """Each shared item goes to two people, and no other to more than one."""
+    desk = desk_of(project, overlap=0.5)
+    got: dict[int, list[str]] = {}
+    for _ in range(40):
+        for by in PEOPLE:
+            for card in desk.hand_out(by):
+                got.setdefault(card.row, []).append(by)
+                desk.answer(by, card.ticket, BIRDS[card.row % 3])
+    assert sorted(got) == project.pool().asked.tolist()
+    counts = {row: len(people) for row, people in got.items()}
+    assert set(counts.values()) == {1, 2}
+    assert all(len(set(people)) == len(people) for people in got.values())
+    assert desk.progress("ann").open == 0
+
+
+def test_an_overlap_needs_two_people(project: Project) -> None:
+    """A single person cannot be asked twice."""
+    with pytest.raises(InputError, match="one annotator"):
+        desk_of(project, ("ann",), overlap=0.2)
+
+
+@pytest.mark.parametrize("wrong", [{"blind": 2.0}, {"overlap": -0.1}, {"show": "always"}])
+def test_options_of_a_desk_are_checked(project: Project, wrong: dict[str, Any]) -> None:
+    """An option outside its range is one line."""
+    with pytest.raises(InputError):
+        desk_of(project, **wrong)
+
+
+def test_progress_is_that_of_the_project(desk: Desk, project: Project) -> None:
+    """What the desk counts as it goes is what the journal says as a whole."""
+    cards = desk.hand_out("ann", 6)
+    for card in cards[:4]:
+        desk.answer("ann", card.ticket, BIRDS[card.row % 3], seconds=3.0)
+    desk.skip("ann", cards[4].ticket, "dark")
+    desk.undo("ann")
+    desk.skip("ann", cards[5].ticket, "dark")
+    project.tell([int(project.pool().unlabelled[0])], ["jay"], by="dan")
+    progress, state = desk.progress("ann"), project.state()
+    assert (progress.rows, progress.labelled) == (state.rows, state.labelled)
+    assert (progress.skipped, progress.open) == (state.skipped, state.outstanding)
+    assert (progress.by_class, progress.batch) == (state.by_class, state.batches)
+    assert (progress.mine, progress.seconds_an_item) == (4, 3.0)
+    assert not progress.training
+    assert progress.trouble is None
+
+
+def test_conflicts_are_settled_by_a_third_person(project: Project) -> None:
+    """Those who differ cannot settle; a third can, and the settled label counts."""
+    desk = desk_of(project, overlap=1.0)
+    for by, bird in (("ann", "crow"), ("bo", "rook")):
+        desk.answer(by, one(desk, by).ticket, bird)
+    assert desk.conflicts("ann") == []
+    [conflict] = desk.conflicts("cleo")
+    assert conflict.answers == {"ann": "crow", "bo": "rook"}
+    with pytest.raises(InputError, match="a person who has not"):
+        desk.settle("ann", conflict.row, "crow")
+    saved = desk.settle("cleo", conflict.row, "rook")
+    again = desk.settle("cleo", conflict.row, "rook")
+    assert (saved.is_new, again.is_new, again.event) == (True, False, saved.event)
+    assert labels(project) == {conflict.id: "rook"}
+    assert desk.conflicts("cleo") == []
+    with pytest.raises(Settled):
+        desk.settle("cleo", conflict.row, "crow")
+    desk.undo("cleo")
+    assert len(desk.conflicts("cleo")) == 1
+
+
+def test_classes_that_are_added_can_be_given(desk: Desk, project: Project) -> None:
+    """A class that another process adds is known at the next answer."""
+    card = one(desk)
+    other = project_in(project.files.folder.parent)
+    other.add_classes(["magpie"])
+    desk.answer("ann", card.ticket, "magpie")
+    assert labels(project) == {card.id: "magpie"}
+
+
+def test_the_names_and_tokens_are_for_the_owner_alone(project: Project) -> None:
+    """The file has mode 0600; people who are named later are added, and tokens stay."""
+    first = Annotators.load_or_make(project.files, ("ann",))
+    path = project.files.annotators
+    assert path.stat().st_mode & 0o777 == 0o600
+    second = Annotators.load_or_make(project.files, ("bo",))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(second.tokens) == ["ann", "bo"]
+    assert second.tokens["ann"] == first.tokens["ann"]
+    assert second.secret == first.secret
+    assert second.by_token(second.tokens["bo"]) == "bo"
+    assert second.by_token("") is None
+    assert project.files.owns(path.name)
+
+
+def test_without_names_there_is_one_person(project: Project) -> None:
+    """Who labels alone is called annotator."""
+    assert list(Annotators.load_or_make(project.files).tokens) == ["annotator"]
+
+
+@pytest.mark.parametrize("names", [["ann", "ann"], [" "], ["a,b"], ["a\nb"], "ann"])
+def test_names_that_are_none(project: Project, names: Any) -> None:
+    """An empty, doubled or odd name is refused, and no file is written."""
+    with pytest.raises(InputError):
+        Annotators.load_or_make(project.files, names)
+    assert not project.files.annotators.exists()
+
+
+def test_a_damaged_list_of_people_is_one_line(project: Project) -> None:
+    """The error says what happens if the file is removed."""
+    project.files.annotators.write_text("{")
+    with pytest.raises(RunError, match="every annotator gets a new address"):
+        Annotators.load_or_make(project.files)
