@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from uwe.project.picking import Batch
     from uwe.strategies import Wishes
 
-__all__ = ["next_command", "status_command", "tell_command"]
+__all__ = ["files_of", "next_command", "status_command", "tell_command"]
 
 _SEVERAL = Parameter(negative=())
 _PERSON = "annotator"
@@ -79,7 +79,7 @@ def next_command(
     wishes.check()
     if output is not None:
         check_suffix(output)
-        sources = {**_files_of(project), **wishes.sources()}
+        sources = {**files_of(project), **wishes.sources()}
         output = check_output(output, force=force, sources=sources)
     if with_ and output is None:
         raise InputError("--with is for the file of --output; give -o FILE, too")
@@ -189,7 +189,7 @@ def status_command(
     if labels is not None:
         if labels.suffix.lower() != ".csv":
             raise InputError(f"labels are written as .csv, so {labels} must end in .csv")
-        labels = check_output(labels, force=force, sources=_files_of(project))
+        labels = check_output(labels, force=force, sources=files_of(project))
     ProjectFiles(expanded(project)).require()
 
     from uwe.project import Project
@@ -218,7 +218,7 @@ def _write_labels(path: Path, labels: Mapping[str, Any]) -> None:
     print(f"{len(rows):,} labels. Written: {path}")
 
 
-def _files_of(project: Path) -> dict[str, Path]:
+def files_of(project: Path) -> dict[str, Path]:
     """What no output may overwrite: the project's own files, and its source."""
     files = ProjectFiles(expanded(project))
     folders = (files.cache, *(of(1).parent for of in (files.picks, files.predictions, files.model)))
