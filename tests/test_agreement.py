@@ -19,7 +19,7 @@ from uwe.label.agreement import Measure, agreement_of
 from uwe.label.books import Books
 from uwe.label.conflicts import proposed, rule_of, strife
 from uwe.label.predicted import Model
-from uwe.label.relabel import Weights, cross_fitted, relabelling, support, weights_of
+from uwe.label.relabel import Known, Weights, cross_fitted, relabelling, support, weights_of
 from uwe.label.settling import settle_by_rule
 from uwe.project import Project
 from uwe.tasks import Task, classification, multilabel, regression
@@ -222,12 +222,12 @@ def test_labels_that_the_model_contradicts_come_first(tmp_path: Path) -> None:
     training = books.board.training
     assert training is not None
     model = Model(project.files, training, project.task, 80)
-    found = relabelling(books.board, model, project.task, k=10, seed=1)
+    found = relabelling(Known.of(books.board), model, project.task, k=10, seed=1)
     assert {each.row for each in found.doubts} == wrong
     assert {each.row for each in found.first if each.label is not None} == wrong
     assert "4 of 5 folds" in found.how
     with pytest.raises(InputError, match="one class an item"):
-        relabelling(books.board, model, regression(), k=10, seed=1)
+        relabelling(Known.of(books.board), model, regression(), k=10, seed=1)
 
 
 def test_a_rule_settles_what_it_decides(tmp_path: Path) -> None:

@@ -720,6 +720,36 @@ def test_a_model_of_other_classes_says_nothing(tmp_path: Path) -> None:
     assert one(desk_of(other, blind=0.0)).prediction is None
 
 
+def test_labels_that_the_model_contradicts_are_looked_at_again(tmp_path: Path) -> None:
+    """The person who gave one may correct it; another gives one more answer, a conflict follows."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 60)
+    x = rng.normal(size=(60, 2)) * 0.3 + np.array([[-2.0, 0.0], [2.0, 0.0]])[y]
+    project = Project(tmp_path / "p.uwe", x, classes=("left", "right"))
+    rows = project.ask(30).rows.tolist()
+    wrong = {rows[0]: "ann", rows[1]: "bo"}
+    for by in ("ann", "bo"):
+        mine = [row for at, row in enumerate(rows) if at % 2 == (by == "bo")]
+        told = [("left", "right")[y[row] ^ (row in wrong)] for row in mine]
+        project.tell(mine, told, by=by)
+    project.train()
+    desk = desk_of(project, ("ann", "bo"))
+    assert desk.progress("ann").doubts is None
+    desk.doubts("ann")
+    waited_for(lambda: desk.progress("ann").doubts is not None)
+    assert desk.progress("ann").doubts == 2
+    cards = {card.row: card for card in desk.doubts("ann")}
+    assert cards.keys() == wrong.keys()
+    assert cards[rows[0]].answer is not None
+    assert cards[rows[1]].answer is None
+    for row, card in cards.items():
+        assert desk.answer("ann", card.ticket, ("left", "right")[y[row]]).is_new
+    labels = project.labels()
+    assert labels[project.ids[rows[0]]] == ("left", "right")[y[rows[0]]]
+    assert project.state().disagreements == 1
+    assert desk.doubts("ann") == []
+
+
 def waited_for(what: Callable[[], bool]) -> None:
     """Wait until something holds; a test's own time limit ends it otherwise."""
     while not what():

@@ -163,14 +163,14 @@ def _say_relabelling(
     opened: Project, books: Books, model: Model | None, k: int
 ) -> list[tuple[str, ...]]:
     """Say which items need a label most; the items to label again as rows of the table."""
-    from uwe.label.relabel import relabelling
+    from uwe.label.relabel import Known, relabelling
 
     if model is None or not books.board.labels:
         print("Items to label again are proposed once a model is trained (uwe next trains one).")
         return []
     task, seed = opened.task, opened.settings.seed
     try:
-        found = relabelling(books.board, model, task, k=k, seed=seed)
+        found = relabelling(Known.of(books.board), model, task, k=k, seed=seed)
     except InputError as error:
         print(f"No items are proposed to be labelled again: {error}")
         return []

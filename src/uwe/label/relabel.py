@@ -23,6 +23,7 @@ from uwe.tasks import Task
 
 __all__ = [
     "Doubt",
+    "Known",
     "Relabelling",
     "Weights",
     "cross_fitted",
@@ -53,6 +54,30 @@ class Weights:
     def usual(self) -> float:
         """The mean weight of the people."""
         return float(np.mean(list(self.people.values()))) if self.people else 1.0
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a pool at one moment.
+
+    Attributes:
+        n: rows of the pool.
+        labels: that count, class numbers by row.
+        answers: of the labelled rows, by row and person.
+        skipped: rows that nobody labels.
+    """
+
+    n: int
+    labels: Mapping[int, int]
+    answers: Answers
+    skipped: frozenset[int]
+
+    @classmethod
+    def of(cls, board: Board) -> Known:
+        """What a board says now; later events do not change it."""
+        labels = {row: board.labels[row] for row in sorted(board.labels)}
+        answers = {row: board.standing.answers_of(row) for row in labels}
+        return cls(board.n, labels, answers, frozenset(board.skipped))
 
 
 @dataclass(frozen=True)
@@ -91,11 +116,11 @@ class Relabelling:
     how: str
 
 
-def relabelling(board: Board, model: Model, task: Task, *, k: int, seed: int) -> Relabelling:
+def relabelling(known: Known, model: Model, task: Task, *, k: int, seed: int) -> Relabelling:
     """Rank new items and labelled ones by how well their labels are supported.
 
     Args:
-        board: labels and answers.
+        known: labels and answers.
         model: the last one; its features are learnt from, five folds in turn, so that no item's own
             label decides about it. Without features, its own predictions are used.
         task: one class an item.
@@ -107,18 +132,17 @@ def relabelling(board: Board, model: Model, task: Task, *, k: int, seed: int) ->
     """
     if task.widget != "choice":
         raise InputError(f"labelling again is proposed for one class an item, not for {task.name}")
-    labelled = np.array(sorted(board.labels), dtype=np.int64)
-    new = np.setdiff1d(np.arange(board.n), [*labelled, *board.skipped])
-    y = np.array([board.labels[row] for row in labelled.tolist()], dtype=np.int64)
-    answers = {row: board.standing.answers_of(row) for row in labelled.tolist()}
+    labelled = np.array(list(known.labels), dtype=np.int64)
+    new = np.setdiff1d(np.arange(known.n), [*labelled, *known.skipped])
+    y = np.array(list(known.labels.values()), dtype=np.int64)
     p, p_new, how = _probabilities(model, labelled, y, new, len(task.classes), seed)
-    weights = weights_of(answers, dict(zip(labelled.tolist(), y.tolist(), strict=True)), p)
-    known = [
-        _doubt(row, p[at], weights, int(y[at]), answers[row])
-        for at, row in enumerate(labelled.tolist())
+    weights = weights_of(known.answers, known.labels, p)
+    told = [
+        _doubt(row, p[at], weights, label, known.answers[row])
+        for at, (row, label) in enumerate(known.labels.items())
     ]
     fresh = [_doubt(row, p_new[at], weights, None, {}) for at, row in enumerate(new.tolist())]
-    ranked = sorted([*known, *fresh], key=lambda each: (each.score, each.row))
+    ranked = sorted([*told, *fresh], key=lambda each: (each.score, each.row))
     doubts = [each for each in ranked if each.label not in (None, each.predicted)]
     return Relabelling(tuple(ranked[:k]), tuple(doubts), weights, how)
 
