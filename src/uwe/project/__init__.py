@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from uwe.project.files import ProjectFiles
     from uwe.project.items import Items
     from uwe.project.picking import Batch
+    from uwe.project.predicting import Predicted
     from uwe.project.project import Project
     from uwe.project.settings import ProjectSettings
     from uwe.project.sources import open_items
@@ -18,6 +19,7 @@ __all__ = [
     "Answer",
     "Batch",
     "Items",
+    "Predicted",
     "Project",
     "ProjectFiles",
     "ProjectSettings",
@@ -33,6 +35,7 @@ __getattr__, __dir__ = lazily(
         "files": ["ProjectFiles"],
         "items": ["Items"],
         "picking": ["Batch"],
+        "predicting": ["Predicted"],
         "project": ["Project"],
         "settings": ["ProjectSettings"],
         "sources": ["open_items"],

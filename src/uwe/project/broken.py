@@ -18,8 +18,9 @@ _SHOWN = 3
 def skips_of(broken: Mapping[int, str], skipped: Iterable[int] = ()) -> list[Skipped]:
     """An event for each row that is broken and not skipped yet.
 
-    >>> skips_of({3: "too short", 5: "no image"}, skipped=[3])
-    [Skipped(rows=(5,), by='uwe', reason='no image')]
+    >>> [(event.rows, event.by, event.reason) for event in
+    ...  skips_of({3: "too short", 5: "no image"}, skipped=[3])]
+    [((5,), 'uwe', 'no image')]
     """
     known = set(skipped)
     return [Skipped((row,), BY, why) for row, why in broken.items() if row not in known]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from uwe.predictions import Predictions
 
 __all__ = [
+    "TRAIN_AGAIN",
     "Batch",
     "Picker",
     "again_without",
@@ -49,7 +50,7 @@ __all__ = [
 log = logging.getLogger("uwe")
 
 _TRIES = 5
-_TRAIN_AGAIN = (
+TRAIN_AGAIN = (
     "restore the file from a copy, or record another label, and the model is trained again"
 )
 _NO_MODEL = ": no model of the project knows its rows yet; label a first batch without this wish"
@@ -202,7 +203,7 @@ class Picker:
             return None
         path = self.files.predictions(last.cycle)
         digest = digests_of(events, Trained, last.cycle).get("predictions")
-        require_recorded(path, digest, self.files.journal, advice=_TRAIN_AGAIN)
+        require_recorded(path, digest, self.files.journal, advice=TRAIN_AGAIN)
         return read_predictions(path)
 
     def _drawn(self, pool: Pool, k: int, seed: int) -> Picks:

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uwe import journal
 from uwe._files import expanded, remove_unfinished
 from uwe._locks import Busy
 from uwe._types import Progress
 from uwe.errors import InputError, require_known
-from uwe.journal import Event, Settled, Skipped, Withdrawn
+from uwe.journal import Event, Settled, Skipped, Trained, Withdrawn
 from uwe.learners import model_name
 from uwe.pool import Pool
 from uwe.project.answers import Answer, Told, events_of, person
@@ -36,6 +36,7 @@ from uwe.project.making import (
     with_classes,
 )
 from uwe.project.picking import (
+    TRAIN_AGAIN,
     Batch,
     Picker,
     again_without,
@@ -48,11 +49,15 @@ from uwe.project.picking import (
 from uwe.project.settings import ProjectSettings, read_settings
 from uwe.project.sources import handed_over
 from uwe.project.state import State, labels_in, state_of
-from uwe.project.training import is_stale, scope_of
+from uwe.project.training import is_stale, last_training, scope_of
+from uwe.runs.digests import digests_of, require_recorded
 from uwe.runs.lock import held
 from uwe.strategies import Picks, Strategy, Wishes, as_strategy
 from uwe.tasks import Task, as_task
 from uwe.tasks._names import named
+
+if TYPE_CHECKING:
+    from uwe.project.predicting import Predicted
 
 __all__ = ["Project"]
 
@@ -409,6 +414,27 @@ class Project:
         """
         with held(self.files.trainer_lock, self._training):
             return self._trained()
+
+    def predict(self) -> Predicted:
+        """What the last model says of every row; it is trained first if labels have changed.
+
+        Raises:
+            InputError: no row is labelled.
+            RunError: another process is training, or the model's outputs cannot be read.
+        """
+        from uwe.project.predicting import predicted_by  # loads torch
+        from uwe.project.trainer import read_predictions
+
+        self.train()
+        events = self.events()
+        last = last_training(events)
+        assert last is not None
+        path = self.files.predictions(last.cycle)
+        digest = digests_of(events, Trained, last.cycle).get("predictions")
+        require_recorded(path, digest, self.files.journal, advice=TRAIN_AGAIN)
+        return predicted_by(
+            read_predictions(path), self.task, trained_on=int(last.facts["n_labeled"])
+        )
 
     def state(self) -> State:
         """Where the project stands."""
