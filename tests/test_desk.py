@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from uwe import journal
 from uwe.errors import InputError, RunError
 from uwe.journal import Answered
 from uwe.label import (
@@ -29,7 +38,7 @@ PEOPLE = ("ann", "bo", "cleo")
 
 def project_in(folder: Path, n: int = 30, **more: Any) -> Project:
     x = np.random.default_rng(0).normal(size=(n, 3))
-    return Project(folder / "p.uwe", x, **{"classes": BIRDS, **more})
+    return Project(folder / "p.uwe", x, **{"classes": BIRDS, "audit": 0.0, **more})
 
 
 def desk_of(project: Project, names: tuple[str, ...] = PEOPLE, **more: Any) -> Desk:
@@ -417,3 +426,170 @@ def test_a_damaged_list_of_people_is_one_line(project: Project) -> None:
     project.files.annotators.write_text("{")
     with pytest.raises(RunError, match="every annotator gets a new address"):
         Annotators.load_or_make(project.files)
+
+
+OTHER = """
+import sys
+from pathlib import Path
+import numpy as np
+from uwe.label import Annotators, Desk
+from uwe.project import Project
+folder, by, n = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+x = np.random.default_rng(0).normal(size=(n, 3))
+project = Project(folder, x, classes=("crow", "rook", "jay"))
+desk = Desk.open(project, people=Annotators.load_or_make(project.files, (by,)))
+print("ready", flush=True)
+sys.stdin.readline()
+from uwe.label import Late
+given = 0
+while cards := desk.hand_out(by):
+    try:
+        given += desk.answer(by, cards[0].ticket, "crow").is_new
+    except Late:
+        pass
+print(given)
+"""
+
+
+def test_two_servers_of_one_project_lose_and_double_nothing(tmp_path: Path) -> None:
+    """Desks in two processes share the items: each gets one answer, and all are in the journal."""
+    project = project_in(tmp_path, n=40)
+    project.ask(40)
+    Annotators.load_or_make(project.files, ("ann", "bo"))
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", OTHER, str(project.files.folder), by, "40"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for by in ("ann", "bo")
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    told = [int(process.communicate("go\n", timeout=120)[0]) for process in processes]
+    answered = [event for event in project.events() if isinstance(event, Answered)]
+    assert sum(told) == len(answered) == 40
+    assert len({event.rows for event in answered}) == 40
+    assert len(project.labels()) == 40
+
+
+N = 8
+
+
+class Labelling(RuleBasedStateMachine):
+    """People label, correct, skip, undo and settle; a plain list says what must stand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.project = project_in(self.folder, n=N)
+        self.project.ask(N - 2)
+        self.start()
+        self.stands: dict[tuple[int, str], Any] = {}
+        self.settled: dict[int, str] = {}
+        self.acts: dict[str, list[tuple[Any, ...]]] = {by: [] for by in PEOPLE}
+        self.got: set[tuple[int, str]] = set()
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folder)
+
+    def start(self) -> None:
+        self.desk = desk_of(self.project, overlap=0.4, blind=0.0)
+
+    def say(self, by: str, card: Card, new: Any, send: Callable[[Card], Any]) -> None:
+        key = (card.row, by)
+        before = self.stands.get(key)
+        saved = send(card)
+        assert saved.is_new == (before != new)
+        assert not send(card).is_new
+        if saved.is_new:
+            self.acts[by].append(("said", key, before))
+            self.stands[key] = new
+
+    @rule()
+    def restart(self) -> None:
+        """The server is killed and started again."""
+        self.start()
+
+    @rule(by=st.sampled_from(PEOPLE), bird=st.sampled_from(BIRDS))
+    def answer(self, by: str, bird: str) -> None:
+        """The current item gets an answer."""
+        for card in self.desk.hand_out(by):
+            assert (card.row, by) not in self.stands
+            self.say(by, card, bird, lambda card: self.desk.answer(by, card.ticket, bird))
+
+    @rule(by=st.sampled_from(PEOPLE))
+    def skip(self, by: str) -> None:
+        """The current item is skipped."""
+        for card in self.desk.hand_out(by):
+            self.say(by, card, ("dark",), lambda card: self.desk.skip(by, card.ticket, "dark"))
+
+    @rule(by=st.sampled_from(PEOPLE), bird=st.sampled_from(BIRDS), at=st.integers(0, 9))
+    def correct(self, by: str, bird: str, at: int) -> None:
+        """An item of the history gets another answer."""
+        past = self.desk.history(by)
+        if past and past[at % len(past)].row not in self.settled:
+            card = self.desk.again(by, past[at % len(past)].row)
+            self.say(by, card, bird, lambda card: self.desk.answer(by, card.ticket, bird))
+
+    @rule(by=st.sampled_from(PEOPLE), bird=st.sampled_from(BIRDS))
+    def settle(self, by: str, bird: str) -> None:
+        """The worst conflict is settled by a person who did not answer."""
+        for conflict in self.desk.conflicts(by)[:1]:
+            assert (conflict.row, by) not in self.stands or self.stands[conflict.row, by] == (
+                "dark",
+            )
+            self.desk.settle(by, conflict.row, bird)
+            self.acts[by].append(
+                ("settled", (conflict.row, by), self.stands.get((conflict.row, by)))
+            )
+            self.settled[conflict.row] = bird
+
+    @rule(by=st.sampled_from(PEOPLE))
+    def undo(self, by: str) -> None:
+        """The last act is taken back, and what stood before it stands again."""
+        card = self.desk.undo(by)
+        assert (card is None) == (not self.acts[by])
+        if card is None:
+            return
+        what, key, before = self.acts[by].pop()
+        assert card.row == key[0]
+        if what == "settled":
+            del self.settled[key[0]]
+        elif before is None:
+            del self.stands[key]
+        else:
+            self.stands[key] = before
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        """The journal, read as a whole, says what the people said."""
+        events = journal.read(self.project.files.journal)
+        ids = self.project.ids
+        said = {
+            (row, by): BIRDS[value]
+            for row, its in journal.answers_by_row(events).items()
+            for by, value in its.items()
+        }
+        answers = {key: value for key, value in self.stands.items() if value != ("dark",)}
+        assert said == answers
+        labels = self.project.labels()
+        assert {row: labels[ids[row]] for row in self.settled} == self.settled
+        for row in range(N):
+            people = [by for (at, by) in self.stands if at == row]
+            assert len(people) <= 2
+        state, progress = self.project.state(), self.desk.progress("ann")
+        assert (progress.labelled, progress.skipped) == (state.labelled, state.skipped)
+        assert progress.by_class == state.by_class
+        for by in PEOPLE:
+            past = {each.row: each.label or (each.skipped,) for each in self.desk.history(by, 99)}
+            assert past == {row: value for (row, who), value in self.stands.items() if who == by}
+
+
+TestLabelling = Labelling.TestCase
+TestLabelling.settings = settings(
+    max_examples=25,
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

@@ -30,8 +30,8 @@ class Proposal:
 def strife(values: Sequence[Any]) -> float:
     """How much answers differ: the share that is not the most frequent one; of numbers, the range.
 
-    >>> strife([1, 1, 0]), strife([2.0, 5.0])
-    (0.3333333333333333, 3.0)
+    >>> strife([1, 0]), strife([2.0, 5.0])
+    (0.5, 3.0)
     """
     if all(isinstance(value, float) for value in values):
         return float(max(values) - min(values))

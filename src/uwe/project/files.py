@@ -55,11 +55,6 @@ class ProjectFiles:
         return self.folder / "annotators.json"
 
     @property
-    def label_lock(self) -> Path:
-        """Held while a page serves the project."""
-        return self.folder / ".label.lock"
-
-    @property
     def tell_lock(self) -> Path:
         """Held for a moment, while events are compared with the journal and appended."""
         return self.folder / ".tell.lock"
@@ -73,6 +68,11 @@ class ProjectFiles:
     def trainer_lock(self) -> Path:
         """Held while a model is trained."""
         return self.folder / ".trainer.lock"
+
+    @property
+    def label_lock(self) -> Path:
+        """Held by the one process that serves the project's page."""
+        return self.folder / ".label.lock"
 
     @property
     def sync_lock(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from http.cookies import CookieError, SimpleCookie
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ _PURPOSE = "the page of uwe label"
 _MOST_CARDS = 8
 _MOST_ALIKE = 60
 _MOST_WORDS = 2_000
+_MOST_SMALL = 1_000  # small pictures in memory, some 20 kB each
 _YEAR = 365 * 24 * 3600
 _STATIC: Mapping[str, str] = {
     "label.css": "text/css; charset=utf-8",
@@ -100,6 +101,9 @@ class _Page:
         self._options = options
         self._rates = Rates()
         self._static = _read_static()
+        self._small = lru_cache(_MOST_SMALL)(
+            lambda row: picture_in(self._project.items.preview(row))
+        )
 
     def seen(
         self, work: Callable[[str, Request], Response]
@@ -269,7 +273,7 @@ class _Page:
     def small_picture(self, who: str, request: Request) -> Response:
         """The image of a row, small."""
         del who
-        return self._image(request, lambda row: picture_in(self._project.items.preview(row)))
+        return self._image(request, self._small)
 
     def _image(self, request: Request, give: Callable[[int], Any]) -> Response:
         from starlette.responses import PlainTextResponse, Response

@@ -332,8 +332,9 @@ const keyShown = (command) => made("kbd", { textContent: chosenKeys.off ? "" : p
 const drawChoices = () => {
   if (!$("choices")) return;
   const card = current();
-  const ranked = new Map(isRevealed && card?.prediction ? card.prediction.ranked : []);
-  const guess = isRevealed && card?.prediction ? [card.prediction.label].flat() : [];
+  const said = isRevealed && !isGrid() ? card?.prediction : null; // the grid is about many items
+  const ranked = new Map(said ? said.ranked : []);
+  const guess = said ? [said.label].flat() : [];
   const sought = ($("search")?.value || "").trim().toLowerCase();
   let shown = setup.classes.filter((each) => each.name.toLowerCase().includes(sought));
   const starts = (each) => (each.name.toLowerCase().startsWith(sought) ? 0 : 1);
@@ -537,6 +538,7 @@ const openGrid = (cards) => {
   $("grid-answers").append($("ask").querySelector("#answers"));
   drawTiles();
   $("grid").showModal();
+  draw();
   $("tiles").querySelector("button")?.focus();
 };
 const drawTiles = () => {
@@ -578,6 +580,7 @@ const answerAlike = async (label) => {
 };
 $("grid")?.addEventListener("close", () => {
   $("ask").insertBefore($("answers"), $("ask").querySelector(".acts"));
+  draw();
   $("stage").focus({ preventScroll: true });
 });
 
