@@ -19,6 +19,7 @@ from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import wide_console
 from uwe.cli.duplicates import duplicates_command
 from uwe.cli.embed import embed_command
+from uwe.cli.export import export_command
 from uwe.cli.label import label_command
 from uwe.cli.options import expand, parse_seeds
 from uwe.cli.outputs import check_made
@@ -61,6 +62,7 @@ app.command(name="status")(status_command)
 app.command(name="predict")(predict_command)
 app.command(name="label")(label_command)
 app.command(name="sync")(sync_command)
+app.command(name="export")(export_command)
 
 _DEMO_STRATEGIES = ("uwe", "badge", "coreset", "entropy", "random")
 
@@ -145,12 +147,12 @@ def results_command(
 
 @app.command(name="list")
 def list_command(what: str) -> None:
-    """List strategies, tasks, datasets, models, backbones, trackers or budgets, a line each.
+    """List strategies, tasks, datasets, models and other names, a line each.
 
     Parameters
     ----------
     what
-        strategies, tasks, datasets, models, backbones, trackers or budgets.
+        strategies, tasks, datasets, models, backbones, formats, trackers or budgets.
     """
     require_known(what, _LISTS, "list")
     table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -202,12 +204,19 @@ def _budget_lines() -> list[tuple[str, str]]:
     return [(name, ", ".join(map(str, labels)) + " labels") for name, labels in BUDGETS.items()]
 
 
+def _format_lines() -> list[tuple[str, str]]:
+    from uwe.formats import FORMATS
+
+    return [(each.name, each.about) for each in FORMATS.values()]
+
+
 _LISTS: dict[str, Callable[[], Sequence[tuple[str, str]]]] = {
     "strategies": lambda: _lines(strategy_names(), _of_strategy),
     "tasks": lambda: _lines(task_names(), describe_task),
     "datasets": lambda: list(dataset_lines().items()),
     "models": lambda: _lines(model_names(), describe_model),
     "backbones": backbone_lines,
+    "formats": _format_lines,
     "trackers": lambda: _lines(tracker_names(), describe_tracker),
     "budgets": _budget_lines,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from uwe.cli.options import Whole
 from uwe.cli.outputs import check_output
 from uwe.cli.project_words import (
     answers_in,
+    renamings,
     say_added,
     say_batch,
     status_lines,
@@ -26,12 +28,12 @@ from uwe.cli.speaking import shown
 from uwe.cli.wish_flags import WishFlags
 from uwe.cli.wishing import Columns, say_notes, wishes_of
 from uwe.errors import DataError, InputError
+from uwe.formats import find_format, recognised, require_there
 from uwe.project.files import ProjectFiles
 from uwe.project.settings import read_settings
 from uwe.project.state import recorded_labels
 from uwe.runs.cycles import csv_text
 from uwe.selecting.tables import check_ids, check_suffix, encoded_picks, pick_rows
-from uwe.tables import readable_labels
 
 if TYPE_CHECKING:
     from uwe.project import Project
@@ -130,9 +132,11 @@ def tell_command(
     project: Path,
     labels: Path,
     *,
+    format: str | None = None,
     by: str = _PERSON,
     strict: Annotated[bool, _SEVERAL] = False,
     add_class: Annotated[list[str] | None, _SEVERAL] = None,
+    rename: Annotated[list[str] | None, _SEVERAL] = None,
     encoding: str | None = None,
 ) -> None:
     """Record labels; the same file may be told twice.
@@ -143,30 +147,44 @@ def tell_command(
         Folder of the project.
     labels
         A table .csv, .tsv, .txt, .jsonl, .parquet, .feather or .arrow with the columns id and
-        label; and by, seconds, note and skip, if there are any. Rows without a label are left out.
+        label; and by, seconds, note, skip and settled, if there are any. Rows without a label are
+        left out. Or a file or folder of another tool, in a format of `uwe list formats`.
+    format
+        The format of the file. Default: recognised.
     by
-        Who answered, for rows without a column by.
+        Who answered, for rows that do not say it.
     strict
         Refuse labels of rows that were never given out.
     add_class
         A class to add to the project; may be given several times.
+    rename
+        OLD=NEW, a class of the file that has another name in the project; may be given several
+        times.
     encoding
         Encoding of a text table, such as cp1252. Default: recognised.
     """
     ProjectFiles(expanded(project)).require()
-    rows = readable_labels(expanded(labels), encoding)
-    answers = answers_in(rows, by=by)
+    names = renamings(rename or [])
+    labels = expanded(labels)
+    chosen = recognised(labels) if format is None else find_format(format)
+    require_there(labels)
+    if encoding is not None and chosen.shows_items:
+        raise InputError(f"--encoding is for text tables, and {labels} is {chosen.name}")
 
+    from uwe.formats import read_answers
     from uwe.project import Project
 
     opened = Project.open(project)
+    read = read_answers(labels, chosen, opened, rename=names, encoding=encoding)
+    answers = answers_in(read.rows, by=by)
     if add_class:
         opened.add_classes(add_class)
     told = opened.take(answers, strict=strict)
+    told = replace(told, known=told.known + read.known)
     print(told_line(told, opened.state()))
     say_added(opened)
-    problems = [*rows.problems, *told.problems]
-    _refuse(problems, len(answers) + len(rows.problems))
+    problems = [*read.rows.problems, *told.problems]
+    _refuse(problems, len(answers) + len(read.rows.problems))
 
 
 def status_command(
@@ -251,4 +269,4 @@ def _refuse(problems: Sequence[str], rows: int) -> None:
 
 def _hint(problems: Sequence[str]) -> str:
     is_class = any("unknown class" in problem for problem in problems)
-    return "; --add-class NAME adds a class" if is_class else ""
+    return "; --add-class NAME adds a class, --rename OLD=NEW renames one" if is_class else ""

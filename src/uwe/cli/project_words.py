@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from uwe.errors import InputError
+from uwe.formats.tables import label_text
 from uwe.tables import LabelRows
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "about_task",
     "answers_in",
+    "renamings",
     "say_added",
     "say_batch",
     "status_lines",
@@ -35,9 +38,37 @@ def answers_in(rows: LabelRows, *, by: str) -> list[Answer]:
     from uwe.project import Answer
 
     return [
-        Answer(row.id, row.label, row.by or by, rows.where(row), row.seconds, row.note, row.skip)
+        Answer(
+            row.id,
+            row.label,
+            row.by or (by if row.settled is None else ""),
+            rows.where(row),
+            row.seconds,
+            row.note,
+            row.skip,
+            settled=row.settled,
+        )
         for row in rows
     ]
+
+
+def renamings(pairs: Sequence[str]) -> dict[str, str]:
+    """Names of classes in a file, and what the project calls them.
+
+    Raises:
+        InputError: a pair is not OLD=NEW, or a name is given twice.
+
+    >>> renamings(["Crow=crow"])
+    {'Crow': 'crow'}
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        old, equals, new = (part.strip() for part in pair.partition("="))
+        if not equals or not old or not new:
+            raise InputError(f"--rename takes OLD=NEW, not {pair!r}")
+        if found.setdefault(old, new) != new:
+            raise InputError(f"--rename gives {old!r} two names, {found[old]!r} and {new!r}")
+    return found
 
 
 def about_task(opened: Project) -> str:
@@ -99,6 +130,7 @@ def told_line(told: Told, state: State) -> str:
         *([f"{told.corrected:,} corrected"] if told.corrected else []),
         *([f"{told.known:,} known already"] if told.known else []),
         *([f"{told.skipped:,} skipped"] if told.skipped else []),
+        *([f"{told.settled:,} settled"] if told.settled else []),
         *([f"{told.unasked:,} of rows that were never given out"] if told.unasked else []),
         *([f"{told.empty:,} rows without a label"] if told.empty else []),
     ]
@@ -140,8 +172,4 @@ def _of_classes(state: State) -> str:
 
 def written_label(label: Any) -> str:
     """A label as `uwe tell` reads it."""
-    return (
-        "|".join(label) or "[]"
-        if isinstance(label, Sequence) and not isinstance(label, str)
-        else str(label)
-    )
+    return label_text(label)

@@ -12,7 +12,14 @@ from uwe.journal.events import (
 from uwe.journal.file import append, create, read, require_last
 from uwe.journal.fitting import Fitting, require_fitting
 from uwe.journal.following import Follower
-from uwe.journal.replay import Settle, Standing, answer_counts, answers_by_row, replay
+from uwe.journal.replay import (
+    Settle,
+    Standing,
+    answer_counts,
+    answers_by_row,
+    replay,
+    settled_by_row,
+)
 
 __all__ = [
     "Answered",
@@ -34,4 +41,5 @@ __all__ = [
     "replay",
     "require_fitting",
     "require_last",
+    "settled_by_row",
 ]

@@ -18,7 +18,7 @@ from uwe.journal.events import (
 )
 from uwe.pool import Pool
 
-__all__ = ["Settle", "Standing", "answer_counts", "answers_by_row", "replay"]
+__all__ = ["Settle", "Standing", "answer_counts", "answers_by_row", "replay", "settled_by_row"]
 
 Settle: TypeAlias = Callable[[list[Any]], Any]
 """Gives the value of a row from its answers, one a person, in the order of answering."""
@@ -65,6 +65,15 @@ def answers_by_row(events: Iterable[Event]) -> dict[int, dict[str, Any]]:
     {3: {'bob': 8}}
     """
     return _standing(events).answers()
+
+
+def settled_by_row(events: Iterable[Event]) -> dict[int, tuple[Any, str]]:
+    """The value that was settled for each row, and who settled it; empty where a rule did.
+
+    >>> settled_by_row([Settled((3,), (7,), "review", "ann"), Settled((4,), (8,), "majority")])
+    {3: (7, 'ann'), 4: (8, '')}
+    """
+    return _standing(events).settled
 
 
 def answer_counts(events: Iterable[Event]) -> dict[str, int]:

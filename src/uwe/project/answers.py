@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from uwe.errors import InputError
-from uwe.journal import Answered, Event, Queried, Settled, Skipped, answers_by_row
+from uwe.journal import (
+    Answered,
+    Event,
+    Queried,
+    Settled,
+    Skipped,
+    answers_by_row,
+    settled_by_row,
+)
 from uwe.project.ids import Ids
 from uwe.tables import shown_id
 from uwe.tasks import Task
@@ -30,6 +38,8 @@ class Answer:
         skip: whether the item was skipped; ``note`` is then the reason.
         source: which record of another tool the answer is, such as a version of an annotation; the
             journal keeps it, so that the same record is not told twice.
+        settled: how the label was decided over the answers, such as ``review``; None for an answer.
+            ``by`` is empty where a rule decided.
     """
 
     id: str
@@ -40,6 +50,7 @@ class Answer:
     note: str | None = None
     skip: bool = False
     source: str = ""
+    settled: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,7 @@ class Told:
         corrected: answers that replace an earlier one of the same person.
         known: answers that the journal already held.
         skipped: items that were skipped.
+        settled: items whose label was decided over the answers.
         unasked: of the new answers, those about items that were never given out.
         empty: rows without a label.
         problems: a line for each answer that was not understood; nothing of it was recorded.
@@ -60,6 +72,7 @@ class Told:
     corrected: int = 0
     known: int = 0
     skipped: int = 0
+    settled: int = 0
     unasked: int = 0
     empty: int = 0
     problems: tuple[str, ...] = ()
@@ -74,8 +87,8 @@ class _Read:
     answer: Answer
 
     @property
-    def key(self) -> tuple[int, str]:
-        return self.row, self.answer.by
+    def key(self) -> tuple[int, str, bool]:
+        return self.row, self.answer.by, self.answer.settled is not None
 
     @property
     def said(self) -> tuple[Any, bool]:
@@ -84,20 +97,25 @@ class _Read:
 
 @dataclass(frozen=True)
 class _Known:
-    """What the journal says already: the query of each row, answers and skips that stand."""
+    """What the journal says already: the query of each row, and what stands about it."""
 
     asked: Mapping[int, int]
     answers: Mapping[int, Mapping[str, Any]]
     skipped: Mapping[int, set[str]]
+    settled: Mapping[int, tuple[Any, str]]
 
     def holds(self, read: _Read) -> bool:
         by = read.answer.by
+        if read.answer.settled is not None:
+            return read.row in self.settled and self.settled[read.row][0] == read.value
         if read.answer.skip:
             return by in self.skipped.get(read.row, ())
         answers = self.answers.get(read.row, {})
         return by in answers and answers[by] == read.value
 
     def kind(self, read: _Read) -> str:
+        if read.answer.settled is not None:
+            return "settled"
         if read.answer.skip:
             return "skipped"
         return "corrected" if read.answer.by in self.answers.get(read.row, {}) else "new"
@@ -127,6 +145,7 @@ def events_of(
         {row: event.id for event in events if isinstance(event, Queried) for row in event.rows},
         answers_by_row(events),
         _skipped_by(events),
+        settled_by_row(events),
     )
     problems: list[str] = []
     understood: list[_Read] = []
@@ -153,11 +172,13 @@ def events_of(
         counts["corrected"],
         len(understood) - len(fresh),
         counts["skipped"],
+        counts["settled"],
         len(unasked),
         empty,
         tuple(problems),
     )
-    return [*_answered(fresh, known.asked), *_skips(fresh, known.asked)], told
+    made = [*_answered(fresh, known.asked), *_skips(fresh, known.asked), *_settled(fresh)]
+    return made, told
 
 
 def person(name: str) -> str:
@@ -181,8 +202,9 @@ def _read(answer: Answer, ids: Ids, task: Task) -> _Read | None:
         InputError: there is no such item, or it is no label of the task.
     """
     row = ids.require(answer.id)
-    answer = replace(answer, by=person(answer.by))
-    if answer.skip:
+    by_rule = answer.settled is not None and not answer.by
+    answer = replace(answer, by="" if by_rule else person(answer.by))
+    if answer.skip and answer.settled is None:
         return _Read(row, None, answer)
     try:
         value = task.targets.encode(answer.label)
@@ -193,8 +215,8 @@ def _read(answer: Answer, ids: Ids, task: Task) -> _Read | None:
 
 def _without_contradictions(reads: Sequence[_Read], problems: list[str]) -> Iterator[_Read]:
     """Answers that agree with all others of their person about the item; others are problems."""
-    first: dict[tuple[int, str], _Read] = {}
-    against: dict[tuple[int, str], _Read] = {}
+    first: dict[tuple[int, str, bool], _Read] = {}
+    against: dict[tuple[int, str, bool], _Read] = {}
     for read in reads:
         if first.setdefault(read.key, read).said != read.said:
             against.setdefault(read.key, read)
@@ -213,7 +235,7 @@ def _shown(answer: Answer) -> str:
 
 
 def _once(reads: Sequence[_Read]) -> Iterator[_Read]:
-    found: set[tuple[int, str]] = set()
+    found: set[tuple[int, str, bool]] = set()
     for read in reads:
         if read.key not in found:
             found.add(read.key)
@@ -221,25 +243,38 @@ def _once(reads: Sequence[_Read]) -> Iterator[_Read]:
 
 
 def _answered(fresh: Sequence[_Read], asked: Mapping[int, int]) -> list[Event]:
-    """One event for each person and batch, and whether the answers were timed."""
-    groups: dict[tuple[str, int | None, bool], list[_Read]] = {}
+    """One event for each person and batch, and whether the answers were timed.
+
+    The answers of a row keep their order, by which some tasks settle equal votes: a person's event
+    is followed by a second one where the first is older than another's answer about the row.
+    """
+    groups: list[list[_Read]] = []
+    open_group: dict[tuple[str, int | None, bool], int] = {}
+    last: dict[int, int] = {}  # the group of the row's latest answer
     for read in fresh:
-        if not read.answer.skip:
-            timed = read.answer.seconds is not None
-            groups.setdefault((read.answer.by, asked.get(read.row), timed), []).append(read)
-    made: list[Event] = []
-    for (by, query, timed), reads in groups.items():
-        made.append(
-            Answered(
-                tuple(read.row for read in reads),
-                tuple(read.value for read in reads),
-                by,
-                query=query,
-                seconds=tuple(float(read.answer.seconds or 0) for read in reads) if timed else None,
-                facts=_by_row("notes", reads, "note") | _by_row("sources", reads, "source"),
-            )
-        )
-    return made
+        if read.answer.skip or read.answer.settled is not None:
+            continue
+        key = (read.answer.by, asked.get(read.row), read.answer.seconds is not None)
+        at = open_group.get(key, -1)
+        if at < 0 or at < last.get(read.row, -1):
+            at = open_group[key] = len(groups)
+            groups.append([])
+        groups[at].append(read)
+        last[read.row] = at
+    return [_answer_event(group, asked) for group in groups]
+
+
+def _answer_event(reads: Sequence[_Read], asked: Mapping[int, int]) -> Event:
+    """The event of the answers of one person in one batch."""
+    timed = reads[0].answer.seconds is not None
+    return Answered(
+        tuple(read.row for read in reads),
+        tuple(read.value for read in reads),
+        reads[0].answer.by,
+        query=asked.get(reads[0].row),
+        seconds=tuple(float(read.answer.seconds or 0) for read in reads) if timed else None,
+        facts=_by_row("notes", reads, "note") | _by_row("sources", reads, "source"),
+    )
 
 
 def _by_row(name: str, reads: Sequence[_Read], field: str) -> dict[str, Any]:
@@ -251,7 +286,7 @@ def _by_row(name: str, reads: Sequence[_Read], field: str) -> dict[str, Any]:
 def _skips(fresh: Sequence[_Read], asked: Mapping[int, int]) -> list[Event]:
     groups: dict[tuple[str, int | None, str], list[_Read]] = {}
     for read in fresh:
-        if read.answer.skip:
+        if read.answer.skip and read.answer.settled is None:
             key = (read.answer.by, asked.get(read.row), read.answer.note or "")
             groups.setdefault(key, []).append(read)
     return [
@@ -261,6 +296,18 @@ def _skips(fresh: Sequence[_Read], asked: Mapping[int, int]) -> list[Event]:
         )
         for (by, query, reason), reads in groups.items()
     ]  # fmt: skip
+
+
+def _settled(fresh: Sequence[_Read]) -> list[Event]:
+    """One event for each person and rule that decided."""
+    groups: dict[tuple[str, str], list[_Read]] = {}
+    for read in fresh:
+        if read.answer.settled is not None:
+            groups.setdefault((read.answer.by, read.answer.settled), []).append(read)
+    return [
+        Settled(tuple(read.row for read in reads), tuple(read.value for read in reads), rule, by)
+        for (by, rule), reads in groups.items()
+    ]
 
 
 def _skipped_by(events: Sequence[Event]) -> dict[int, set[str]]:

@@ -11,7 +11,7 @@ from uwe.errors import DataError
 from uwe.tables.table import Listed, Table, about_index, without_index
 from uwe.tables.text_files import read_text_file, say_adapted
 
-__all__ = ["open_json_lines"]
+__all__ = ["open_json_lines", "refuse_constant", "with_keys_once"]
 
 _LINE_ENDS = re.compile(rb"\r\n|\n|\r")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -45,7 +45,7 @@ def open_json_lines(path: Path, encoding: str | None = None) -> Table:
 
 def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(line, parse_constant=_refuse_constant, object_pairs_hook=_with_keys_once)
+        value = json.loads(line, parse_constant=refuse_constant, object_pairs_hook=with_keys_once)
         if _SURROGATE.search(line):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -63,11 +63,21 @@ def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     return value
 
 
-def _refuse_constant(name: str) -> Any:
+def refuse_constant(name: str) -> Any:
+    """Refuse NaN and Infinity, which Python reads although they are no JSON.
+
+    Raises:
+        ValueError: always.
+    """
     raise ValueError(f"{name} is no value of JSON; write null for no value")
 
 
-def _with_keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def with_keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of some pairs, each of another key.
+
+    Raises:
+        ValueError: a key is there twice.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]

@@ -41,6 +41,7 @@ class LabelRow:
         seconds: how long it took, or None.
         note: a remark, or None.
         skip: whether the item was skipped.
+        settled: how the label was decided over several answers, or None for an answer.
     """
 
     id: str
@@ -50,6 +51,12 @@ class LabelRow:
     seconds: float | None = None
     note: str | None = None
     skip: bool = False
+    settled: str | None = None
+
+    @property
+    def speaker(self) -> tuple[str, str | None, bool]:
+        """The item, the person, and whether the person settled it: one label each."""
+        return self.id, self.by, self.settled is not None
 
 
 @dataclass(frozen=True)
@@ -82,9 +89,9 @@ class LabelRows:
 def read_labels(path: Path, encoding: str | None = None) -> LabelRows:
     """The labels in a table with a column ``id`` (or ``ids``) and a column ``label`` (``labels``).
 
-    The columns ``by``, ``seconds``, ``note`` and ``skip`` are read where there are any; others are
-    ignored. An empty label, NaN and the -1 of named class numbers are None. Of rows in which one
-    person gives an id the same label, the first counts.
+    The columns ``by``, ``seconds``, ``note``, ``skip`` and ``settled`` are read where there are
+    any; others are ignored. An empty label, NaN and the -1 of named class numbers are None. Of rows
+    in which one person gives an id the same label, the first counts.
 
     Args:
         path: a table of `uwe.tables.open_table`.
@@ -167,10 +174,10 @@ def known_labels(table: Table, column: str) -> list[Any]:
 
 def _agreed(table: Table, rows: Sequence[LabelRow], problems: list[str]) -> Iterator[LabelRow]:
     """The first row of each id and person; of labels that contradict each other, none."""
-    first: dict[tuple[str, str | None], LabelRow] = {}
-    against: set[tuple[str, str | None]] = set()
+    first: dict[tuple[str, str | None, bool], LabelRow] = {}
+    against: set[tuple[str, str | None, bool]] = set()
     for row in rows:
-        key = (row.id, row.by)
+        key = row.speaker
         earlier = first.setdefault(key, row)
         if (earlier.label, earlier.skip) != (row.label, row.skip) and key not in against:
             against.add(key)
@@ -220,6 +227,7 @@ _OPTIONAL: Mapping[str, Callable[[Any], Any]] = {
     "seconds": _seconds,
     "note": _text,
     "skip": _truth,
+    "settled": _text,
 }
 _EXPECTED = {
     "seconds": "give a number of seconds, at least 0, or leave it empty",

@@ -263,7 +263,7 @@ class Reals:
             raise InputError(f"{value!r} is not a number")
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"{value!r} is not a number") from None
         if not math.isfinite(number):
             raise InputError(f"{value!r} is not a finite number")

@@ -1,0 +1,149 @@
+"""Labels as tables: CSV, JSON lines and Parquet, a row for each answer."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from uwe.formats.export import Entry, Export, Said
+from uwe.formats.json_text import json_lines_bytes
+from uwe.formats.peek import Peek
+from uwe.formats.reading import Destination
+from uwe.tables import LabelRows, readable_labels
+from uwe.tables.csv_text import csv_text, say_formulas
+
+__all__ = [
+    "csv_bytes",
+    "is_csv",
+    "is_json_lines",
+    "is_parquet",
+    "jsonl_bytes",
+    "label_text",
+    "parquet_bytes",
+    "read_table",
+]
+
+_SEPARATORS = ("|", ";", "[")
+_KINDS: Mapping[str, str] = {
+    "id": "string",
+    "label": "string",
+    "by": "string",
+    "seconds": "float64",
+    "note": "string",
+    "skip": "bool_",
+    "settled": "string",
+    "flagged": "bool_",
+    "at": "string",
+    "batch": "int64",
+}
+"""The columns in their order, and their Arrow types; that of ``label`` depends on the task."""
+
+_LABELS = {"choice": "string", "number": "float64"}
+_NO_WORDS = Said("", None)
+
+
+def csv_bytes(export: Export) -> bytes:
+    """The answers as CSV."""
+    rows = _rows(export)
+    for name in ("id", "label", "note"):
+        say_formulas(name, (_cell(name, row[name]) for row in rows))
+    cells = [[_cell(name, value) for name, value in row.items()] for row in rows]
+    return csv_text(list(_KINDS), cells).encode()
+
+
+def jsonl_bytes(export: Export) -> bytes:
+    """The answers as JSON lines; labels are names, lists of names or numbers."""
+    return json_lines_bytes(_rows(export))
+
+
+def parquet_bytes(export: Export) -> bytes:
+    """The answers as Parquet; labels are names, lists of names or numbers."""
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
+    label = _LABELS.get(export.task.widget)
+    of = {name: getattr(arrow, kind)() for name, kind in _KINDS.items()}
+    of["label"] = arrow.list_(arrow.string()) if label is None else getattr(arrow, label)()
+    rows = _rows(export)
+    columns = {name: arrow.array([row[name] for row in rows], of[name]) for name in _KINDS}
+    sink = io.BytesIO()
+    parquet.write_table(arrow.table(columns), sink)
+    return sink.getvalue()
+
+
+def read_table(path: Path, into: Destination) -> LabelRows:
+    """The answers of a table with the columns id and label."""
+    return readable_labels(path, into.encoding)
+
+
+def is_csv(peek: Peek) -> bool:
+    """Whether the name is that of a text table."""
+    return _ends_in(peek, ".csv", ".tsv", ".txt")
+
+
+def is_json_lines(peek: Peek) -> bool:
+    """Whether the name is that of JSON lines, and the first line has an id and a label or neither.
+
+    Without both it is a table with columns missing, unless another format claims it.
+    """
+    return _ends_in(peek, ".jsonl", ".ndjson")
+
+
+def is_parquet(peek: Peek) -> bool:
+    """Whether the name is that of a typed table, or the folder holds shards of tables."""
+    from uwe.tables import is_table
+
+    if peek.is_folder:
+        return any(is_table(Path(name)) for name in peek.names)
+    return _ends_in(peek, ".parquet", ".feather", ".arrow")
+
+
+def label_text(label: Any) -> str:
+    """A label as text that `uwe tell` reads; a list of names becomes ``a|b`` or JSON.
+
+    >>> label_text("crow"), label_text(["sea", "sky"]), label_text([]), label_text(["a|b"])
+    ('crow', 'sea|sky', '[]', '["a|b"]')
+    """
+    import json
+
+    if label is None:
+        return ""
+    if not isinstance(label, Sequence) or isinstance(label, str):
+        return str(label)
+    if not label or any(sign in name for name in label for sign in _SEPARATORS):
+        return json.dumps(list(label), ensure_ascii=False)
+    return "|".join(label)
+
+
+def _ends_in(peek: Peek, *suffixes: str) -> bool:
+    name = peek.path.name.lower().removesuffix(".gz")
+    return not peek.is_folder and name.endswith(suffixes)
+
+
+def _rows(export: Export) -> list[dict[str, Any]]:
+    return [_row(entry, said) for entry in export.entries for said in entry.said or (_NO_WORDS,)]
+
+
+def _row(entry: Entry, said: Said) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "label": said.label,
+        "by": said.by or None,
+        "seconds": said.seconds,
+        "note": said.note or None,
+        "skip": said.skip,
+        "settled": said.settled,
+        "flagged": said.flagged,
+        "at": said.at or None,
+        "batch": entry.batch,
+    }
+
+
+def _cell(name: str, value: Any) -> Any:
+    if name == "label":
+        return label_text(value)
+    if isinstance(value, bool):
+        return "true" if value else ""
+    return value

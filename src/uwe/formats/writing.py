@@ -1,0 +1,153 @@
+"""Writes what a project says, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from uwe._files import LONGEST_NAME, make_folder, write_bytes
+from uwe.errors import InputError, RunError
+from uwe.formats._format import Format
+from uwe.formats.export import Export
+
+__all__ = ["require_fitting", "require_name", "require_replaceable", "write"]
+
+
+def write(export: Export, format: Format, path: Path, *, force: bool = False) -> None:
+    """Write what a project says.
+
+    Args:
+        export: what it says.
+        format: of the file or folder.
+        path: of it.
+        force: whether an earlier export may be replaced.
+
+    Raises:
+        InputError: there is nothing to write, the format does not hold it, or something is there.
+        DataError: an image is gone.
+        RunError: it cannot be written.
+
+    >>> import tempfile
+    >>> from uwe.formats import Entry, find_format
+    >>> from uwe.tasks import classification
+    >>> export = Export("birds", classification(["crow"]), (Entry(0, "a", "crow"),))
+    >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
+    >>> write(export, find_format("csv"), path)
+    >>> path.read_text().splitlines()[0]
+    'id,label,by,seconds,note,skip,settled,flagged,at,batch'
+    """
+    require_fitting(export, format)
+    require_name(format, path)
+    if format.encode is not None:
+        if path.exists() and not force:
+            raise InputError(f"{path} exists; choose another name, or force overwrites it")
+        write_bytes(path, format.encode(export))
+        return
+    require_replaceable(format, path, force=force)
+    _write_folder(export, format, path)
+
+
+def require_fitting(export: Export, format: Format) -> None:
+    """Refuse an export that the format cannot hold, or that says nothing.
+
+    Raises:
+        InputError: it does not fit.
+    """
+    task = export.task
+    if task.widget not in format.widgets:
+        raise InputError(
+            f"{format.name} cannot hold the labels of {task.name}; choose csv, jsonl or parquet"
+        )
+    if format.kinds and export.kind not in format.kinds:
+        raise InputError(
+            f"{format.name} is for {' or '.join(sorted(format.kinds))}, and {export.name} is about "
+            f"{export.kind}; choose csv, jsonl or parquet"
+        )
+    if not export.entries:
+        raise InputError(
+            f"{export.name} has no label and no skipped row, so there is nothing to export; "
+            "'uwe tell' records labels, and --all exports the rows without them"
+        )
+
+
+def require_name(format: Format, path: Path) -> None:
+    """Refuse a file whose suffix is that of another format.
+
+    Raises:
+        InputError: it is.
+    """
+    if format.encode is not None and path.suffix.lower() not in format.suffixes:
+        raise InputError(
+            f"{format.name} is written as {' or '.join(format.suffixes)}, so {path} must end in "
+            f"{format.suffixes[0]}"
+        )
+    if format.encode is None and path.suffix and not path.is_dir():
+        raise InputError(
+            f"{format.name} is a folder, and {path} has the name of a file; leave {path.suffix} out"
+        )
+
+
+def require_replaceable(format: Format, path: Path, *, force: bool) -> None:
+    """Refuse a folder that is there, unless it is empty or an earlier export to be replaced.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not path.exists() and not path.is_symlink():
+        return
+    if path.is_symlink() or not path.is_dir():
+        raise InputError(f"{path} is no folder, and {format.name} is one; choose another name")
+    files = [each for each in path.rglob("*") if each.is_symlink() or not each.is_dir()]
+    foreign = next((each for each in files if not format.owns(each.relative_to(path))), None)
+    if foreign is not None:
+        raise InputError(
+            f"{path} holds {foreign.relative_to(path)}, which is no part of {format.name}; choose "
+            "another folder"
+        )
+    if files and not force:
+        raise InputError(f"{path} exists; choose another name, or --force replaces it")
+
+
+def _write_folder(export: Export, format: Format, path: Path) -> None:
+    """Fill a folder beside ``path``, then give it the name of ``path``."""
+    assert format.fill is not None
+    make_folder(path.parent)
+    beside = _beside(path)
+    try:
+        beside.mkdir()
+        format.fill(export, beside)
+        _replace(beside, path)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _replace(new: Path, path: Path) -> None:
+    """Give a folder the name of another; what had the name comes back if that fails."""
+    if not path.exists():
+        new.rename(path)
+        return
+    former = _beside(path)
+    path.rename(former)
+    try:
+        new.rename(path)
+    except OSError:
+        with suppress(OSError):
+            former.rename(path)
+        raise
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    """A hidden name that no other folder has."""
+    end = f".{secrets.token_hex(8)}.part"
+    name = path.name[: (LONGEST_NAME - len(end) - 1) // 4] if _is_long(path) else path.name
+    return path.with_name(f".{name}{end}")
+
+
+def _is_long(path: Path) -> bool:
+    return len(os.fsencode(path.name)) + 32 > LONGEST_NAME
