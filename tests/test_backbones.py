@@ -90,6 +90,18 @@ def test_features_are_those_before_the_classifier() -> None:
     assert features.shape == (3, 1280)
 
 
+def test_threads_change_neither_features_nor_other_work() -> None:
+    """Images are computed in parts of 8, whose number and threads do not show."""
+    threads = torch.get_num_threads()
+    images = pixels(19)
+    together = load_encoder(NAME, "images", device=CPU)(images)[1]
+    assert torch.get_num_threads() == threads
+    apart = load_encoder(NAME, "images", device=CPU)
+    torch.testing.assert_close(
+        together, torch.cat([apart([each])[1] for each in images]), rtol=1e-4, atol=1e-4
+    )
+
+
 def test_texts_are_refused() -> None:
     """One line names the model and the kind of items."""
     with pytest.raises(InputError, match=f"model {NAME} is for images, not for texts"):
