@@ -11,7 +11,7 @@ from uwe.errors import InputError
 __all__ = ["ProjectFiles"]
 
 _OWN = re.compile(
-    r"project\.json|rows\.json|journal\.jsonl|round-[0-9]+\.(?:csv|html)|\.[a-z]+\.owner"
+    r"(?:project|rows|estimates)\.json|journal\.jsonl|round-[0-9]+\.(?:csv|html)|\.[a-z]+\.owner"
     r"|training-[0-9]+\.safetensors|(?:images|embedding)-.+\.(?:npy|safetensors)"
 )
 """Names of the files that projects write."""
@@ -47,6 +47,11 @@ class ProjectFiles:
     def journal(self) -> Path:
         """What happened: the state of the project."""
         return self.folder / "journal.jsonl"
+
+    @property
+    def estimates(self) -> Path:
+        """What the audit says of the last model; it can be made again."""
+        return self.folder / "estimates.json"
 
     @property
     def tell_lock(self) -> Path:
