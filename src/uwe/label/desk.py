@@ -20,13 +20,12 @@ from uwe.label.grid import nearest_first
 from uwe.label.reception import Reception
 from uwe.label.review import Review
 from uwe.label.sayings import Saying, event_of, seconds_in, shown_in, text_in
-from uwe.label.shares import in_share, require_share
+from uwe.label.shares import people_wanted, require_share
 from uwe.label.showing import Cards
 from uwe.label.tickets import Tickets
 from uwe.label.undoing import undoing
 from uwe.project import Project
 from uwe.project.picking import require_count
-from uwe.project.settings import ProjectSettings
 
 __all__ = ["SHOWS", "Desk"]
 
@@ -34,7 +33,6 @@ SHOWS = ("yes", "asked", "never")
 """When a prediction is shown: with the item, when the person asks for it, never."""
 
 _MOST_AT_ONCE = 200
-_SHARED_BY = 2
 
 
 class Desk:
@@ -63,7 +61,7 @@ class Desk:
         self._lock = threading.RLock()
         tickets = Tickets(people.secret)
         self._claims = Claims(claim_seconds)
-        self._books = Books(project, _wanted(project.settings, overlap))
+        self._books = Books(project, people_wanted(project.settings, overlap))
         self._board = self._books.board
         self._dealer = Dealer(self._board, self._claims)
         self._cards = Cards(project, self._board, tickets, is_shown=is_shown, blind=blind)
@@ -369,7 +367,7 @@ class Desk:
                     saved[text] = known
             if new:
                 rows = dict(new.values())
-                facts = _facts(self._cards, list(new), list(rows), shown)
+                facts = self._cards.facts(list(new), list(rows), shown)
                 query = self._query_of(list(rows))
                 event = event_of(by, rows, query=query, seconds=seconds, facts=facts)
                 now = saved_by(*self._books.write(event))
@@ -392,26 +390,3 @@ class Desk:
     def _look_ahead(self) -> None:
         if self._ahead is not None:
             self._ahead.look()
-
-
-def _wanted(settings: ProjectSettings, overlap: float) -> Callable[[int], int]:
-    """How many people are asked about a row."""
-
-    def wanted(row: int) -> int:
-        is_shared = in_share(row, overlap, seed=settings.seed, role="overlap")
-        return max(settings.answers, _SHARED_BY if is_shared else 1)
-
-    return wanted
-
-
-def _facts(cards: Cards, tickets: Sequence[str], rows: Sequence[int], shown: str) -> dict[str, Any]:
-    """What is known about an answer besides the label."""
-    if len(rows) > 1:
-        return {"tickets": list(tickets)}
-    [row] = rows
-    predicted = cards.predicted(row)
-    return {
-        "ticket": tickets[0],
-        "shown": "no" if cards.is_blind(row) else shown,
-        **({} if predicted is None else {"predicted": predicted}),
-    }
