@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -89,11 +89,27 @@ def sync_command(
                 raise
             is_finished = False
             print(f"uwe: {text_of(error)}; next try in {every}", file=sys.stderr, flush=True)
+        if pause is None:
+            _refuse(rounds.problems)
         if is_finished:
             print("Every item is labelled or skipped.")
         if pause is None or is_finished:
             return
         rounds.wait(pause)
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    """Say that annotations were not understood.
+
+    Raises:
+        InputError: there are any.
+    """
+    if problems:
+        many = "1 annotation was" if len(problems) == 1 else f"{len(problems):,} annotations were"
+        raise InputError(
+            f"{many} not understood; correct them in Label Studio, and give the same command "
+            "again; all others are recorded"
+        )
 
 
 def seconds_of(text: str) -> float:
@@ -126,6 +142,7 @@ class _Rounds:
     sleep: Callable[[float], None] = time.sleep
     done: int = 0
     standing: str = ""
+    problems: Sequence[str] = ()
 
     def next(self) -> bool:
         """Do a round, and say what it did; whether every item is labelled or skipped."""
@@ -138,8 +155,9 @@ class _Rounds:
             print(_place(self.server, studio))
         for line in _lines(round_, state):
             print(line, flush=True)
-        for problem in round_.told.problems[:_SHOWN_PROBLEMS]:
-            print(f"uwe: {problem}", file=sys.stderr)
+        self.problems = round_.told.problems
+        for problem in self.problems[:_SHOWN_PROBLEMS]:
+            print(problem, file=sys.stderr)
         self.standing = (
             f"after round {self.done}, {state.labelled:,} of {state.rows:,} rows labelled"
         )

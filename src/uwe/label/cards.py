@@ -131,6 +131,7 @@ class Progress:
         training: whether a model is being trained or a batch picked.
         trouble: why the last try to train and pick failed, or None.
         estimate: what is known of the model's accuracy, a sentence each.
+        doubts: labels that the model contradicts; None until somebody asked for them.
     """
 
     rows: int
@@ -144,6 +145,7 @@ class Progress:
     training: bool
     trouble: str | None
     estimate: tuple[str, ...] = ()
+    doubts: int | None = None
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,11 @@ from uwe.label.cards import Card, Conflict, Past, Progress, Saved
 from uwe.label.claims import Claims
 from uwe.label.conflicts import proposed, strife
 from uwe.label.dealing import Dealer
+from uwe.label.doubting import Doubting
 from uwe.label.errors import NotYours
 from uwe.label.grid import nearest_first
 from uwe.label.reception import Reception
+from uwe.label.relabel import Known, Relabelling, relabelling
 from uwe.label.sayings import Saying, event_of, seconds_in, shown_in, text_in
 from uwe.label.shares import in_share, require_share
 from uwe.label.showing import Cards
@@ -72,6 +74,7 @@ class Desk:
         self._dealer = Dealer(self._board, self._claims)
         self._cards = Cards(project, self._board, tickets, is_shown=is_shown, blind=blind)
         self._reception = Reception(project, people, self._board, self._dealer, tickets)
+        self._doubting = Doubting(self._relabelling)
         self._ahead: Ahead | None = None
 
     @classmethod
@@ -280,7 +283,7 @@ class Desk:
     def progress(self, by: str) -> Progress:
         """How far the labelling has come."""
         with self._at_desk(by):
-            board, ahead = self._board, self._ahead
+            board, ahead, doubts = self._board, self._ahead, self._doubting.found()
             return Progress(
                 rows=board.n,
                 labelled=len(board.labels),
@@ -292,7 +295,37 @@ class Desk:
                 batch=len(board.batches) or None,
                 training=ahead is not None and ahead.is_running,
                 trouble=None if ahead is None else ahead.trouble,
+                doubts=None if doubts is None else len(doubts),
             )
+
+    def doubts(self, by: str, n: int = 10) -> list[Card]:
+        """Labelled items whose label the model contradicts, the least supported first.
+
+        The first call after a training begins a search in a thread, and gives what was found
+        before. A person looks at their own answers again, and gives one more answer about those of
+        others; where answers then differ, the item is a conflict.
+
+        Args:
+            by: the person.
+            n: how many items, at most.
+        """
+        require_count(n)
+        with self._at_desk(by):
+            board = self._board
+            if board.training is not None:
+                self._doubting.look(board.training.id)
+            found = self._doubting.found() or ()
+            rows = [
+                each.row
+                for each in found
+                if board.labels.get(each.row) == each.label
+                and each.row not in board.standing.settled
+            ]
+            self._dealer.offer(rows)
+            mine = [row for row in rows if self._is_to_review(row, by)][:n]
+            for row in mine:
+                self._dealer.take_first(row, by)
+            return [self._cards.of(row, by) for row in mine]
 
     def conflicts(self, by: str) -> list[Conflict]:
         """Items that others answered differently, for this person to decide; the worst first."""
@@ -400,6 +433,20 @@ class Desk:
             proposal.why,
             self._cards.ticket(row, by),
         )
+
+    def _is_to_review(self, row: int, by: str) -> bool:
+        """Whether a person has answered a row alone, or may answer it besides another."""
+        answers = self._board.standing.answers_of(row)
+        return list(answers) == [by] or self._dealer.is_free(row, by)
+
+    def _relabelling(self) -> Relabelling | None:
+        """The labels to look at again; the lock is held only while they are copied."""
+        with self._lock:
+            known, model = Known.of(self._board), self._cards.model
+        if model is None:
+            return None
+        seed = self.project.settings.seed
+        return relabelling(known, model, self.project.task, k=1, seed=seed)
 
     def _is_short(self, ahead: int) -> bool:
         """Whether few rows are open and free, and others are left to pick."""

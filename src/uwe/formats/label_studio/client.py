@@ -189,7 +189,7 @@ class Client:
                     return answer
                 problem, wish = f"it answers with HTTP {answer.status}", answer.pause
                 was_away = answer.status in (429, 503)
-            pause = min(max(pause, wish or 0.0), self.patience)
+            pause = max(pause, wish or 0.0)
             if waited + pause > self.patience or not (was_away or method in _SAFE):
                 raise Unreachable(
                     f"Label Studio at {self.address} does not answer ({problem}); give the same "

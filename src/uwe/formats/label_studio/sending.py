@@ -21,7 +21,6 @@ from uwe.selecting.items import Item, Text, Values
 __all__ = [
     "Plan",
     "asked_rows",
-    "blind_rows",
     "content_of",
     "planned",
     "predictions_of",
@@ -168,12 +167,6 @@ def asked_rows(events: Sequence[Event], pool: Pool, ids: Ids) -> dict[str, int]:
     left = set(pool.outstanding.tolist())
     queries = (event for event in events if isinstance(event, Queried))
     return {ids[row]: row for event in queries for row in event.rows if row in left}
-
-
-def blind_rows(events: Sequence[Event]) -> frozenset[int]:
-    """Rows of which no prediction is shown before the answer: those of the audit."""
-    queries = (event for event in events if isinstance(event, Queried))
-    return frozenset(row for event in queries for row in event.facts.get("audit", ()))
 
 
 def require_same_items(tasks: Sequence[_JSON], items: Items, controls: Controls) -> None:

@@ -10,16 +10,15 @@ from typing import Any
 from uwe.errors import InputError, RunError
 from uwe.formats.label_studio.client import Client, Missing, Upload
 
-__all__ = ["LONGEST_TITLE", "Server", "StudioProject", "connected"]
+__all__ = ["TITLE_LETTERS", "Server", "StudioProject", "connected"]
 
-LONGEST_TITLE = 50
-"""Letters of a title that Label Studio takes."""
+TITLE_LETTERS = range(3, 51)
+"""How many letters a title has."""
 
 _OLDEST = (1, 10)
 _A_PAGE = 100
 _TRIES = 5
 _BYTES_AT_ONCE = 16 * 1024 * 1024
-_DIGITS = re.compile("[0-9]{1,9}")
 
 _JSON = Mapping[str, Any]
 
@@ -61,25 +60,31 @@ class Server:
     client: Client
     version: str
 
-    def project(self, wanted: str) -> StudioProject | None:
-        """The project with a number or a title; None where no project has the title.
+    def numbered(self, number: int) -> StudioProject:
+        """The project with a number.
 
         Raises:
-            InputError: no project has the number, or several have the title.
+            InputError: there is none.
         """
-        if _DIGITS.fullmatch(wanted):
-            try:
-                return _project(self.client.get(f"/api/projects/{int(wanted)}/"))
-            except Missing as error:
-                raise InputError(
-                    f"Label Studio at {self.client.address} has no project {wanted}; give the "
-                    "number in the address of its page, or its title"
-                ) from error
-        found = [each for each in self._projects(wanted) if each.get("title") == wanted]
+        try:
+            return _project(self.client.get(f"/api/projects/{number}/"))
+        except Missing as error:
+            raise InputError(
+                f"Label Studio at {self.client.address} has no project {number}; give the "
+                "number in the address of its page, or its title"
+            ) from error
+
+    def titled(self, title: str) -> StudioProject | None:
+        """The project with a title, or None.
+
+        Raises:
+            InputError: several have it.
+        """
+        found = [each for each in self._projects(title) if each.get("title") == title]
         if len(found) > 1:
             numbers = ", ".join(str(each.get("id")) for each in found)
             raise InputError(
-                f"Label Studio has several projects called {wanted!r}: {numbers}; give the number "
+                f"Label Studio has several projects called {title!r}: {numbers}; give the number "
                 "with --ls-project"
             )
         return _project(found[0]) if found else None
@@ -196,6 +201,14 @@ class Server:
     def remove_prediction(self, number: int) -> None:
         """Remove a prediction."""
         self.client.delete(f"/api/predictions/{number}/")
+
+    def is_begun(self, task: int) -> bool:
+        """Whether somebody has begun a task; one that is gone is not."""
+        try:
+            found = self.client.get(f"/api/tasks/{task}/")
+        except Missing:
+            return False
+        return bool(found.get("annotations") or found.get("drafts"))
 
     def remove_task(self, number: int) -> None:
         """Remove a task."""

@@ -7,8 +7,10 @@ task's data hold. So a round that ends in the middle, by whatever, doubles and l
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from uwe._locks import Busy
@@ -21,27 +23,28 @@ from uwe.formats.label_studio.labelling import (
     controls_in,
     has_fewer_classes,
 )
-from uwe.formats.label_studio.pictures import picture_of
+from uwe.formats.label_studio.pictures import picture_file
 from uwe.formats.label_studio.said import MODEL, said_of
 from uwe.formats.label_studio.sending import (
     Plan,
     asked_rows,
-    blind_rows,
     content_of,
     planned,
     predictions_of,
     require_same_items,
     task_of,
 )
-from uwe.formats.label_studio.server import LONGEST_TITLE, Server, StudioProject
+from uwe.formats.label_studio.server import TITLE_LETTERS, Server, StudioProject
 from uwe.formats.label_studio.taking import fresh, withdrawn
 from uwe.project import Project, Told
+from uwe.project.audit import asked_for_audit
 from uwe.runs.lock import held
 
 __all__ = ["Round", "Sync", "studio_project"]
 
 log = logging.getLogger("uwe")
 
+_DIGITS = re.compile("[0-9]{1,9}")
 _TRIES = 3
 _AT_ONCE = 25
 """Tasks that are sent in one request, so that few images are in memory."""
@@ -85,21 +88,39 @@ def studio_project(server: Server, project: Project, wanted: str | None) -> Stud
     Raises:
         InputError: there is no such project, or it asks for something else than the project needs.
     """
-    title = wanted or project.files.folder.resolve().name[:LONGEST_TITLE].strip()
-    if len(title) > LONGEST_TITLE or not title.strip():
-        raise InputError(
-            f"--ls-project must be a number or a title of 1 to {LONGEST_TITLE} letters, not "
-            f"{title!r}"
-        )
     task, kind = project.task, project.items.kind
     own = configuration(task, kind)
-    found = server.project(title)
+    name = _title(project.files.folder) if wanted is None else wanted.strip()
+    if wanted is not None and _DIGITS.fullmatch(name):
+        found: StudioProject | None = server.numbered(int(name))
+    else:
+        found = server.titled(_as_title(name))
     if found is None:
-        found = server.make_project(title, own, MODEL, project.settings.answers)
+        found = server.make_project(name, own, MODEL, project.settings.answers)
     elif has_fewer_classes(found.labelling, task, kind):
         found = server.relabel(found, own)
     _ = controls_in(found.labelling, task, where=str(found))
     return found
+
+
+def _title(folder: Path) -> str:
+    """The name of a folder as a title."""
+    name = folder.resolve().name[: TITLE_LETTERS[-1]].strip()
+    return name if len(name) in TITLE_LETTERS else f"uwe {name}".strip()
+
+
+def _as_title(text: str) -> str:
+    """A text that can be a title.
+
+    Raises:
+        InputError: it is too short or too long.
+    """
+    if len(text) not in TITLE_LETTERS:
+        raise InputError(
+            f"--ls-project takes a number, or a title of {TITLE_LETTERS[0]} to {TITLE_LETTERS[-1]} "
+            f"letters, not {text!r}"
+        )
+    return text
 
 
 @dataclass(frozen=True)
@@ -188,7 +209,7 @@ class Sync:
 
     def _predictions(self, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
         said = said_of(self.project, rows)
-        return predictions_of(said, self.controls, blind_rows(self.project.events()))
+        return predictions_of(said, self.controls, asked_for_audit(self.project.events()))
 
     def _sent(
         self, tasks: Sequence[_JSON], wanted: Mapping[str, int], predictions: Mapping[int, _JSON]
@@ -227,7 +248,7 @@ class Sync:
 
     def _pictures(self, rows: Sequence[int]) -> list[str]:
         """Where the images of rows are on the server; those that are there are not sent again."""
-        files = [picture_of(self.project, row) for row in rows]
+        files = [picture_file(self.project.items, row) for row in rows]
         there = self.server.uploads(self.studio)
         new = {file.name: file for file in files if file.name not in there}
         if new:
@@ -243,7 +264,8 @@ class Sync:
         for number in plan.drop:
             self.server.remove_prediction(number)
         for number in plan.remove:
-            self.server.remove_task(number)
+            if not self.server.is_begun(number):  # since the tasks were read
+                self.server.remove_task(number)
 
 
 def _parts(rows: Sequence[int]) -> Iterator[Sequence[int]]:
