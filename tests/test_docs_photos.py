@@ -96,7 +96,7 @@ def test_the_tutorial_works_from_top_to_bottom(
             out, err = capsys.readouterr()
             assert code == 0, err
             told = (person() + out).replace(str(tmp_path), "/home/ann").splitlines()
-            assert [line for line in shown if not is_shown(line, told)] == [], command
+            assert [line for line in shown if not is_shown(line, told)] == [], f"{command}: {told}"
             commands += 1
     assert commands == len(re.findall(r"^\$ uwe", PAGE.read_text(), re.MULTILINE))
     with Path("all.csv").open(newline="") as file:
