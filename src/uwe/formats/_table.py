@@ -8,6 +8,7 @@ from pathlib import Path
 from uwe.errors import DataError, InputError, require_known
 from uwe.formats import tables
 from uwe.formats._format import Format
+from uwe.formats.label_studio import documents as label_studio
 from uwe.formats.peek import Peek, require_there
 
 __all__ = ["FORMATS", "find_format", "format_of_suffix", "recognised"]
@@ -42,7 +43,16 @@ _TABLES = (
     ),
 )
 
-_OF_TOOLS: tuple[Format, ...] = ()
+_OF_TOOLS: tuple[Format, ...] = (
+    Format(
+        "label-studio",
+        "tasks and annotations of Label Studio, as its JSON and JSON_MIN",
+        label_studio.is_label_studio,
+        label_studio.read,
+        encode=label_studio.encode,
+        suffixes=(".json",),
+    ),
+)
 """Formats of other tools, which are recognised by their content."""
 
 FORMATS: Mapping[str, Format] = {each.name: each for each in (*_TABLES, *_OF_TOOLS)}
