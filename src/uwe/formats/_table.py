@@ -8,6 +8,7 @@ from pathlib import Path
 from uwe.errors import DataError, InputError, require_known
 from uwe.formats import argilla, hub_datasets, image_folder, image_lists, prodigy, tables
 from uwe.formats._format import IMAGES, NAMED_CLASSES, Format
+from uwe.formats.label_studio import documents as label_studio
 from uwe.formats.peek import Peek, require_there
 
 __all__ = ["FORMATS", "find_format", "format_of_suffix", "recognised"]
@@ -97,6 +98,14 @@ _OF_TOOLS = (
         widgets=NAMED_CLASSES,
         kinds=IMAGES,
         holds_people=False,
+    ),
+    Format(
+        "label-studio",
+        "tasks and annotations of Label Studio, as its JSON and JSON_MIN",
+        label_studio.is_label_studio,
+        label_studio.read,
+        encode=label_studio.encode,
+        suffixes=(".json",),
     ),
 )
 """Formats of other tools, which are recognised by their content."""
