@@ -81,6 +81,7 @@ VALID: Mapping[str, Sequence[str]] = {
     "next": ("p.uwe", "-k", "3"),
     "tell": ("p.uwe", "second.csv"),
     "status": ("p.uwe",),
+    "export": ("p.uwe", "-o", "labels.jsonl"),
     "list": ("strategies",),
     "demo": ("--folder", "out"),
 }
@@ -138,7 +139,7 @@ def odd_arguments(rng: random.Random, folder: Path, prepared: Known) -> Try:
     given = [command, *VALID[command]]
     if command == "run" and rng.random() < 0.85:
         given.append("--dry-run")
-    if command in ("next", "tell", "status"):
+    if command in ("next", "tell", "status", "export"):
         shutil.copytree(prepared.begun.folder, folder, dirs_exist_ok=True)
     if command in ("results", "report"):
         shutil.copytree(prepared.runs.folder, folder / "results")
