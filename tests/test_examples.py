@@ -19,6 +19,9 @@ SAYS = {
 }
 
 
+ASKS_A_SERVER = {"label_studio_loop"}
+"""Scripts that need a program which is not installed here."""
+
 TYPED = {"label_in_terminal": "place\nperson\n\ndate\nplace\ntown\ndate\n"}
 """What a person types."""
 
@@ -27,8 +30,19 @@ LEAVES = {"label_in_terminal": {"texts.uwe"}}
 
 
 def test_every_example_is_tested() -> None:
-    """The table below names each script."""
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(SAYS)
+    """The tables above name each script."""
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(SAYS) | ASKS_A_SERVER
+
+
+@pytest.mark.parametrize("name", sorted(ASKS_A_SERVER))
+def test_an_example_that_asks_a_server_says_how_to_call_it(name: str, tmp_path: Path) -> None:
+    """Without arguments it prints what it does and what it needs."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py")],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"python examples/{name}.py" in done.stderr
 
 
 @pytest.mark.parametrize("name", list(SAYS))

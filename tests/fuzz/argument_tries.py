@@ -82,6 +82,7 @@ VALID: Mapping[str, Sequence[str]] = {
     "tell": ("p.uwe", "second.csv"),
     "status": ("p.uwe",),
     "agreement": ("p.uwe", "-o", "conflicts.csv"),
+    "sync": ("p.uwe", "--label-studio", "http://127.0.0.1:1"),
     "list": ("strategies",),
     "demo": ("--folder", "out"),
 }
@@ -139,7 +140,7 @@ def odd_arguments(rng: random.Random, folder: Path, prepared: Known) -> Try:
     given = [command, *VALID[command]]
     if command == "run" and rng.random() < 0.85:
         given.append("--dry-run")
-    if command in ("next", "tell", "status", "agreement"):
+    if command in ("next", "tell", "status", "agreement", "sync"):
         shutil.copytree(prepared.begun.folder, folder, dirs_exist_ok=True)
     if command in ("results", "report"):
         shutil.copytree(prepared.runs.folder, folder / "results")
@@ -239,6 +240,10 @@ _SPECIAL: Mapping[str, Sequence[str]] = {
               "json:loads", "builtins:print", "sklearn:utils.shuffle", "sklearn:ensemble.Nothing"),
     "embed": ("mine:images", "mine:texts", "nothing/here", "mine:x", "./photos"),
     "model-option": ("C=1", "C=-1", "C=x", "C=nan", "x=1", "max_iter=0", "penalty=l1", "C="),
+    "label-studio": ("http://127.0.0.1:1", "http://x", "ftp://x", "https://a:b@c", "http://[", "x",
+                     "http://localhost:99999", "http://localhost?x", "//localhost", "http://"),
+    "every": ("5m", "0s", "30s", "25h", "5", "m", "-1s", "1.5m", "9" * 400 + "s", "\uff15m"),
+    "ls-project": ("1", "0", "birds", "x", "99999999999", "x" * 60, "\u0661"),
     "budgets": ("4,8", "8,4", "4,4", "0", "-1", "4-8", "1e3", "4,", ",", "4;8", "exp1k", "x", "100",
                 "99999999999999999999", "1_0", "4,8," * 50, "\uff14", "2.5"),
     "seeds": ("0", "1-", "1,1", "3-1", "x", "1e3", "-1", "1-2-3", "\uff11", "4294967296", "1.5",

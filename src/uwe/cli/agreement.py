@@ -86,8 +86,8 @@ def agreement_command(
     if output is not None:
         rows = [[unicode_text(cell) for cell in row] for row in (*conflicts, *doubts)]
         write_text(output, csv_text(_COLUMNS, rows))
-        print(f"{len(conflicts):,} conflicts, {len(doubts):,} items to label again. "
-              f"Written: {output}")  # fmt: skip
+        told = f"{_count(conflicts, 'conflict')}, {_count(doubts, 'item')} to label again"
+        print(f"{told}. Written: {output}")
 
 
 def _answers(books: Books) -> dict[int, dict[str, Any]]:
@@ -101,7 +101,7 @@ def _settled(books: Books, rule: str) -> str:
 
     done = settle_by_rule(books, rule)
     left = f", {len(done.left):,} left to people (equal votes)" if done.left else ""
-    return f"{len(done.settled):,} conflicts settled by {rule}{left}."
+    return f"{_count(done.settled, 'conflict')} settled by {rule}{left}."
 
 
 def _model(opened: Project, books: Books) -> Model | None:
@@ -154,8 +154,8 @@ def _say_conflicts(conflicts: Sequence[Sequence[str]]) -> None:
     if not conflicts:
         print("No conflicts: no item has answers that differ and are not settled.")
         return
-    print(f"{len(conflicts):,} {'item has' if len(conflicts) == 1 else 'items have'} answers that "
-          "differ and are not settled:")  # fmt: skip
+    have = "has" if len(conflicts) == 1 else "have"
+    print(f"{_count(conflicts, 'item')} {have} answers that differ and are not settled:")
     _print_rows([(row[0], *row[2:]) for row in conflicts])
 
 
@@ -175,12 +175,15 @@ def _say_relabelling(
         print(f"No items are proposed to be labelled again: {error}")
         return []
     again = [each for each in found.first if each.label is not None]
-    print(f"Of the {len(found.first):,} items that need a label most, {len(again):,} have one "
-          f"already; {len(found.doubts):,} labels are contradicted by the model "
-          f"({found.how}).")  # fmt: skip
+    have, are = ("has" if len(again) == 1 else "have"), "is" if len(found.doubts) == 1 else "are"
+    print(
+        f"Of the {_count(found.first, 'item')} that need a label most, {len(again):,} {have} one "
+        f"already. {_count(found.doubts, 'label')} {are} contradicted by the model."
+    )
+    print(f"Probabilities: {found.how}.")
     rows = [_doubt(each, found, opened, books) for each in found.doubts]
     if rows:
-        print("The least supported of them, to label again:")
+        print("To label again, the least supported first:")
         _print_rows([(row[0], *row[2:]) for row in rows])
     return rows
 
@@ -197,6 +200,10 @@ def _doubt(each: Doubt, found: Relabelling, opened: Project, books: Books) -> tu
             "%", " %"
         ),
     )
+
+
+def _count(things: Sequence[object], what: str) -> str:
+    return f"{len(things):,} {what}" + ("" if len(things) == 1 else "s")
 
 
 def _print_rows(rows: Sequence[Sequence[str]]) -> None:

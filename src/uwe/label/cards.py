@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Card", "Conflict", "Past", "Prediction", "Progress", "Saved", "Why"]
+from uwe.journal import Event
+
+__all__ = ["Card", "Conflict", "Past", "Prediction", "Progress", "Saved", "Why", "saved_by"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,11 @@ class Saved:
     event: int
     at: str
     is_new: bool
+
+
+def saved_by(event: Event) -> Saved:
+    """What an event that was written now saved."""
+    return Saved(event.id, event.at, is_new=True)
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from uwe.formats.label_studio.results import label_in, note_in
 from uwe.project.answers import Answer
 from uwe.tasks import Task
 
-__all__ = ["ID", "answers_in", "id_of", "person_of", "seconds_of"]
+__all__ = [
+    "BY",
+    "ID",
+    "NOTE",
+    "SETTLED",
+    "Words",
+    "answers_in",
+    "id_of",
+    "person_of",
+    "seconds_of",
+    "words_in",
+]
 
 ID = "uwe_id"
 """What the data of a task call the id of its item; ``id`` is the task's own in short exports."""
+
+BY, NOTE, SETTLED = "uwe_by", "uwe_note", "uwe_settled"
+"""What `uwe export` writes into annotations, as Label Studio has no such field of its own."""
 
 _JSON = Mapping[str, Any]
 
@@ -47,23 +62,88 @@ def answers_in(
     >>> answer.id, answer.label, answer.by, answer.seconds
     ('a', 'crow', 'annotator 2', 3.5)
     """
-    last: dict[tuple[str, str], tuple[_JSON, _JSON]] = {}
-    for each, annotation in _annotated(tasks):
-        key = id_of(each) or "", person_of(annotation.get("completed_by"), people or {})
-        if key not in last or _time(annotation) > _time(last[key][1]):
-            last[key] = each, annotation
+    last: dict[tuple[str, str], tuple[_JSON, Words]] = {}
+    for each in tasks:
+        name = id_of(each)
+        for said in [] if name is None else words_in(each, task, control=control, people=people):
+            key = str(name), said.by
+            if key not in last or said.order > last[key][1].order:
+                last[key] = each, said
+    return [_answer(name, each, said, source) for (name, _), (each, said) in last.items()]
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a person said in an annotation.
+
+    Attributes:
+        by: the person.
+        label: as people write it; None where there is none, or the item was skipped.
+        seconds: how long it took, or None.
+        note: a remark, or None.
+        skip: whether the item was skipped.
+        settled: how the label was decided over the answers, or None for an answer.
+        at: when the annotation was last changed.
+        number: of the annotation.
+    """
+
+    by: str
+    label: Any
+    seconds: float | None
+    note: str | None
+    skip: bool
+    settled: str | None
+    at: str
+    number: int
+
+    @property
+    def order(self) -> tuple[str, int]:
+        """Of a person's words, those of the greatest order are the last."""
+        return self.at, self.number
+
+
+def words_in(
+    task: _JSON,
+    what: Task,
+    *,
+    control: str | None = None,
+    people: Mapping[int, str] | None = None,
+) -> list[Words]:
+    """What people said in the annotations of a task.
+
+    Args:
+        task: of Label Studio.
+        what: is labelled.
+        control: the name of the control that gives the label; None: recognised by its type.
+        people: names by the number of a user.
+    """
+    listed = task.get("annotations") or task.get("completions")  # so called in old versions
     return [
-        _answer(name, by, each, annotation, task, control, source)
-        for (name, by), (each, annotation) in last.items()
+        _words(each, what, control, people or {})
+        for each in (listed if isinstance(listed, list) else ())
+        if isinstance(each, Mapping)
     ]
 
 
-def _annotated(tasks: Sequence[_JSON]) -> Iterator[tuple[_JSON, _JSON]]:
-    """Every annotation with its task; ``completions`` is what old versions call annotations."""
-    for each in tasks:
-        if id_of(each) is not None:
-            for annotation in each.get("annotations") or each.get("completions") or ():
-                yield each, annotation
+def _words(annotation: _JSON, what: Task, control: str | None, people: Mapping[int, str]) -> Words:
+    result = _result(annotation)
+    is_skipped = bool(annotation.get("was_cancelled") or annotation.get("skipped"))
+    number, stamp = annotation.get("id"), annotation.get("updated_at")
+    return Words(
+        str(annotation[BY]) if BY in annotation
+        else person_of(annotation.get("completed_by"), people),
+        None if is_skipped else label_in(result, what, control),
+        seconds_of(annotation.get("lead_time")),
+        _text(annotation.get(NOTE)) or note_in(result),
+        is_skipped,
+        _text(annotation.get(SETTLED)),
+        str(stamp or annotation.get("created_at") or ""),
+        number if isinstance(number, int) else 0,
+    )  # fmt: skip
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def id_of(task: _JSON) -> str | None:
@@ -77,21 +157,16 @@ def id_of(task: _JSON) -> str | None:
     return None if found is None else str(found)
 
 
-def _answer(
-    name: str, by: str, each: _JSON, annotation: _JSON, task: Task, control: str | None, source: str
-) -> Answer:
-    result = _result(annotation)
-    is_skipped = bool(annotation.get("was_cancelled") or annotation.get("skipped"))
-    version = f"annotation {annotation.get('id')} {annotation.get('updated_at', '')}"
+def _answer(name: str, each: _JSON, said: Words, source: str) -> Answer:
     return Answer(
         name,
-        None if is_skipped else label_in(result, task, control),
-        by,
+        said.label,
+        said.by,
         where=f"task {each.get('id')}" if each.get("id") is not None else "",
-        seconds=seconds_of(annotation.get("lead_time")),
-        note=note_in(result),
-        skip=is_skipped,
-        source=f"{source} {version}" if source else "",
+        seconds=said.seconds,
+        note=said.note,
+        skip=said.skip,
+        source=f"{source} annotation {said.number} {said.at}" if source else "",
     )
 
 
@@ -99,13 +174,6 @@ def _result(annotation: _JSON) -> list[_JSON]:
     result = annotation.get("result")
     found = result if isinstance(result, list) else []
     return [each for each in found if isinstance(each, Mapping)]
-
-
-def _time(annotation: _JSON) -> tuple[str, int]:
-    """When an annotation was last changed; of equal times, its number decides."""
-    number = annotation.get("id")
-    stamp = annotation.get("updated_at") or annotation.get("created_at") or ""
-    return str(stamp), number if isinstance(number, int) else 0
 
 
 def person_of(user: Any, people: Mapping[int, str]) -> str:

@@ -32,28 +32,22 @@ def picture_file(items: Items, row: int) -> Upload:
 
     Of an image that cannot be read it is a picture that says so, and people skip it.
     """
-    try:
-        picture = _picture(items, row)
-    except DataError:
-        picture = _broken(items.ids[row])
+    picture = _picture(items, row)
     return Upload(f"uwe{digest(picture.body)}{_SUFFIXES[picture.media]}", picture.body)
 
 
 def data_url(items: Items, row: int) -> str:
-    """The image of a row as a data URL, a JPEG of at most 800 pixels a side.
-
-    Raises:
-        DataError: it cannot be read.
-    """
+    """The image of a row as a data URL, a JPEG of at most 800 pixels a side."""
     body = _as_jpeg(_picture(items, row), items.ids[row])
     return "data:image/jpeg;base64," + base64.b64encode(body).decode()
 
 
 def _picture(items: Items, row: int) -> Picture:
-    found = items.picture(row) or picture_in(items.preview(row))
-    if found is None:
-        raise DataError(f"the item {items.ids[row]!r} has no image")
-    return found
+    try:
+        found = items.picture(row) or picture_in(items.preview(row))
+    except DataError:
+        found = None
+    return found or _broken(items.ids[row])
 
 
 def _as_jpeg(picture: Picture, name: str) -> bytes:

@@ -20,7 +20,7 @@ def kind_of(task: Task) -> str | None:
 
 
 def result_of(label: Any, controls: Controls) -> list[dict[str, Any]]:
-    """A label as a result.
+    """A label as a result; no class at all is an empty one.
 
     Args:
         label: as people write it.
@@ -29,6 +29,8 @@ def result_of(label: Any, controls: Controls) -> list[dict[str, Any]]:
     >>> result_of("crow", Controls("label", "item", "text", "choices"))[0]["value"]
     {'choices': ['crow']}
     """
+    if controls.kind == "choices" and not label:
+        return []
     value = [label] if controls.kind == "choices" and isinstance(label, str) else label
     return [
         {
