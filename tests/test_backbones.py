@@ -186,6 +186,24 @@ def test_a_folder_of_images_is_learnt_from_frozen_features(
     assert "is there already" in said("init", p, source, *CROWS)
 
 
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        (["--task", "multilabel", "--classes", "dark,wet"], [["dark"], ["wet"], [], ["dark"]]),
+        (["--task", "regression"], [1.0, 2.0, 1.5, 3.0]),
+    ],
+)
+def test_other_tasks_learn_from_the_same_features(
+    options: list[str], labels: list[Any], tmp_path: Path, said: Callable[..., str]
+) -> None:
+    """Several classes a photo and numbers have a model that takes features."""
+    p, source = tmp_path / "p", photos(tmp_path / "photos")
+    assert "features: efficientnet-lite0" in said("init", p, source, *options)
+    project = Project.open(p)
+    project.tell(range(4), labels)
+    assert len(project.predict().labels) == 12
+
+
 def test_the_default_can_be_turned_off(
     tmp_path: Path, said: Callable[..., str], without: Callable[..., None]
 ) -> None:
