@@ -90,6 +90,18 @@ def test_features_are_those_before_the_classifier() -> None:
     assert features.shape == (3, 1280)
 
 
+def test_threads_change_neither_features_nor_other_work() -> None:
+    """Images are computed in parts of 8, whose number and threads do not show."""
+    threads = torch.get_num_threads()
+    images = pixels(19)
+    together = load_encoder(NAME, "images", device=CPU)(images)[1]
+    assert torch.get_num_threads() == threads
+    apart = load_encoder(NAME, "images", device=CPU)
+    torch.testing.assert_close(
+        together, torch.cat([apart([each])[1] for each in images]), rtol=1e-4, atol=1e-4
+    )
+
+
 def test_texts_are_refused() -> None:
     """One line names the model and the kind of items."""
     with pytest.raises(InputError, match=f"model {NAME} is for images, not for texts"):
@@ -172,6 +184,24 @@ def test_a_folder_of_images_is_learnt_from_frozen_features(
     project.tell(range(6), ["crow", "rook"] * 3)
     assert "with a model trained on 6 labels" in said("next", p, "-k", "3")
     assert "is there already" in said("init", p, source, *CROWS)
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        (["--task", "multilabel", "--classes", "dark,wet"], [["dark"], ["wet"], [], ["dark"]]),
+        (["--task", "regression"], [1.0, 2.0, 1.5, 3.0]),
+    ],
+)
+def test_other_tasks_learn_from_the_same_features(
+    options: list[str], labels: list[Any], tmp_path: Path, said: Callable[..., str]
+) -> None:
+    """Several classes a photo and numbers have a model that takes features."""
+    p, source = tmp_path / "p", photos(tmp_path / "photos")
+    assert "features: efficientnet-lite0" in said("init", p, source, *options)
+    project = Project.open(p)
+    project.tell(range(4), labels)
+    assert len(project.predict().labels) == 12
 
 
 def test_the_default_can_be_turned_off(

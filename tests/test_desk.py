@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from uwe import journal
 from uwe.errors import InputError, RunError
-from uwe.journal import Answered
+from uwe.journal import Answered, Queried, Trained
 from uwe.label import (
     Annotators,
     Card,
@@ -30,7 +31,9 @@ from uwe.label import (
     UnknownPerson,
     UnknownTicket,
 )
+from uwe.label.ahead import Ahead
 from uwe.project import Project
+from uwe.project.trainer import read_predictions
 
 BIRDS = ("crow", "rook", "jay")
 PEOPLE = ("ann", "bo", "cleo")
@@ -384,6 +387,22 @@ def test_conflicts_are_settled_by_a_third_person(project: Project) -> None:
     assert len(desk.conflicts("cleo")) == 1
 
 
+def test_undoing_a_decision_restores_the_skip_before_it(project: Project) -> None:
+    """A person who skipped an item may settle it; the undo leaves the skip."""
+    desk = desk_of(project, overlap=1.0)
+    card = one(desk)
+    desk.answer("ann", card.ticket, "crow")
+    project.tell([card.row], ["rook"], by="bo")
+    project.skip([card.row], "dark", by="cleo")
+    desk.settle("cleo", card.row, "jay")
+    assert labels(project) == {card.id: "jay"}
+    back = desk.undo("cleo")
+    assert back is not None
+    assert back.skipped == "dark"
+    assert project.pool().skipped.tolist() == [card.row]
+    assert labels(project) == {}
+
+
 def test_classes_that_are_added_can_be_given(desk: Desk, project: Project) -> None:
     """A class that another process adds is known at the next answer."""
     card = one(desk)
@@ -593,3 +612,206 @@ TestLabelling.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+def trained(tmp_path: Path, **more: Any) -> Project:
+    """A project with a model, and a batch that it picked."""
+    project = project_in(tmp_path, **more)
+    rows = project.ask(9).rows.tolist()
+    project.tell(rows, [BIRDS[row % 3] for row in rows], by="dan")
+    project.train()
+    project.ask(10)
+    return project
+
+
+def test_a_card_shows_what_the_model_says(tmp_path: Path) -> None:
+    """Label and probabilities are those of the model, and the reasons those of the picks."""
+    project = trained(tmp_path)
+    desk = desk_of(project, blind=0.0)
+    predictions = read_predictions(project.files.predictions(1))
+    for card in desk.hand_out("ann", 10):
+        p = predictions.logits[card.row].double().softmax(0)
+        assert card.prediction is not None
+        assert card.prediction.label == BIRDS[int(p.argmax())]
+        assert card.prediction.confidence == pytest.approx(float(p.max()))
+        assert dict(card.prediction.ranked) == pytest.approx(
+            dict(zip(BIRDS, p.tolist(), strict=True))
+        )
+        assert card.prediction.ranked[0][0] == card.prediction.label
+        assert card.why.neighbour in project.ids
+        assert card.why.neighbour_label == project.labels().get(card.why.neighbour or "")
+        assert card.why.stands_for is not None
+        assert any("uncertain" in line for line in card.why.lines) == (
+            card.why.percentile is not None
+        )
+    desk.answer("ann", desk.hand_out("ann")[0].ticket, "jay", shown="asked")
+    facts = getattr(project.events()[-1], "facts", {})
+    assert (facts["shown"], facts["predicted"]) == (
+        "asked",
+        int(predictions.logits[project.events()[-1].rows[0]].argmax()),
+    )
+
+
+def test_predictions_can_be_hidden(tmp_path: Path) -> None:
+    """``never`` hides all; a blind share and the rows of the audit are hidden in any case."""
+    project = trained(tmp_path)
+    assert all(
+        card.prediction is None for card in desk_of(project, show="never").hand_out("ann", 9)
+    )
+    shown = {card.row: card for card in desk_of(project, blind=0.5).hand_out("ann", 10)}
+    assert {card.blind for card in shown.values()} == {True, False}
+    assert all((card.prediction is None) == card.blind for card in shown.values())
+    [free] = project.pool().unlabelled.tolist()[:1]
+    journal.append(project.files.journal, Queried(2, (free,), {"audit": [free]}))
+    card = desk_of(project, blind=0.0).again("ann", free)
+    assert (card.blind, card.prediction, card.why.is_audit) == (True, None, True)
+    assert card.why.lines == ("drawn at random, to measure the model",)
+
+
+def test_the_prediction_of_other_tasks(tmp_path: Path) -> None:
+    """Several classes are those above a half; a number has no confidence."""
+    options = {"n_estimators": 5}
+    x = np.random.default_rng(0).normal(size=(30, 3))
+    many = Project(tmp_path / "many", x, "sklearn:forest", task="multilabel", classes=BIRDS,
+                   model_options=options)  # fmt: skip
+    number = Project(tmp_path / "number", x, "sklearn:forest", task="regression",
+                     model_options=options)  # fmt: skip
+    for project, told in ((many, lambda row: list(BIRDS[: 1 + row % 3])), (number, float)):
+        rows = project.ask(12).rows.tolist()
+        project.tell(rows, [told(row) for row in rows])
+        project.ask(4)
+        desk = desk_of(project, blind=0.0)
+        card = one(desk)
+        assert card.prediction is not None
+        desk.answer("ann", card.ticket, card.prediction.label)
+        assert project.labels()[card.id] == card.prediction.label
+    assert number.labels()[card.id] == card.prediction.label
+    assert card.prediction.confidence is None
+    assert card.prediction.ranked == ()
+
+
+def test_look_alikes_are_the_nearest(tmp_path: Path) -> None:
+    """The current item, then open items by their distance in the model's features."""
+    project = trained(tmp_path)
+    desk = desk_of(project)
+    current = one(desk)
+    others = {card.row for card in desk.hand_out("bo", 2)}
+    cards = desk.alike("ann", 5)
+    z = read_predictions(project.files.predictions(1)).features
+    assert z is not None
+    assert cards[0] == current
+    free = set(project.pool().outstanding.tolist()) - others - {current.row}
+    distance = {row: float(((z[row] - z[current.row]) ** 2).sum()) for row in free}
+    assert [card.row for card in cards[1:]] == sorted(free, key=distance.__getitem__)[:4]
+    saved = desk.answer_many("ann", {card.ticket: "jay" for card in cards})
+    assert len({each.event for each in saved}) == 1
+    assert desk_of(project_in(tmp_path / "new")).alike("ann") == []
+
+
+def test_a_model_of_other_classes_says_nothing(tmp_path: Path) -> None:
+    """After a class was added, the old predictions are not shown; a damaged file shows none."""
+    project = trained(tmp_path)
+    desk = desk_of(project, blind=0.0)
+    assert one(desk).prediction is not None
+    project.add_classes(["magpie"])
+    assert one(desk).prediction is None
+    other = trained(tmp_path / "other")
+    other.files.predictions(1).write_bytes(b"damaged")
+    assert one(desk_of(other, blind=0.0)).prediction is None
+
+
+def test_labels_that_the_model_contradicts_are_looked_at_again(tmp_path: Path) -> None:
+    """The person who gave one may correct it; another gives one more answer, a conflict follows."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 60)
+    x = rng.normal(size=(60, 2)) * 0.3 + np.array([[-2.0, 0.0], [2.0, 0.0]])[y]
+    project = Project(tmp_path / "p.uwe", x, classes=("left", "right"))
+    rows = project.ask(30).rows.tolist()
+    wrong = {rows[0]: "ann", rows[1]: "bo"}
+    for by in ("ann", "bo"):
+        mine = [row for at, row in enumerate(rows) if at % 2 == (by == "bo")]
+        told = [("left", "right")[y[row] ^ (row in wrong)] for row in mine]
+        project.tell(mine, told, by=by)
+    project.train()
+    desk = desk_of(project, ("ann", "bo"))
+    assert desk.progress("ann").doubts is None
+    desk.doubts("ann")
+    waited_for(lambda: desk.progress("ann").doubts is not None)
+    assert desk.progress("ann").doubts == 2
+    cards = {card.row: card for card in desk.doubts("ann")}
+    assert cards.keys() == wrong.keys()
+    assert cards[rows[0]].answer is not None
+    assert cards[rows[1]].answer is None
+    for row, card in cards.items():
+        assert desk.answer("ann", card.ticket, ("left", "right")[y[row]]).is_new
+    labels = project.labels()
+    assert labels[project.ids[rows[0]]] == ("left", "right")[y[rows[0]]]
+    assert project.state().disagreements == 1
+    assert desk.doubts("ann") == []
+
+
+def waited_for(what: Callable[[], bool]) -> None:
+    """Wait until something holds; a test's own time limit ends it otherwise."""
+    while not what():
+        time.sleep(0.02)
+
+
+def test_a_batch_is_picked_ahead(tmp_path: Path) -> None:
+    """With few rows left, a process trains and picks; at the end, no row is left."""
+    x = np.random.default_rng(0).normal(size=(24, 3))
+    lines = ["id,x,y,z", *(f"b{at},{a},{b},{c}" for at, (a, b, c) in enumerate(x.tolist()))]
+    table = tmp_path / "birds.csv"
+    table.write_text("\n".join(lines) + "\n")
+    project = Project(tmp_path / "p.uwe", table, classes=BIRDS)
+    desk = desk_of(project, ("ann",), batch=16, ahead=4)
+    try:
+        assert desk.hand_out("ann") == []
+        waited_for(lambda: desk.progress("ann").batch == 1)
+        for at in range(24):
+            waited_for(lambda: desk.hand_out("ann") != [])
+            desk.answer("ann", one(desk).ticket, BIRDS[at % 3])
+        progress = desk.progress("ann")
+        assert (progress.labelled, progress.open, progress.trouble) == (24, 0, None)
+        batches = [event for event in project.events() if isinstance(event, Queried)]
+        assert [len(event.rows) for event in batches] == [16, 8]
+        assert any(isinstance(event, Trained) for event in project.events())
+    finally:
+        desk.close()
+
+
+def test_a_failure_of_the_training_is_shown(tmp_path: Path) -> None:
+    """Its last line is the trouble; after a pause there is another try, and it may succeed."""
+    flag = tmp_path / "works"
+    is_there = f"pathlib.Path({str(flag)!r}).exists()"
+    code = f"import pathlib, sys; sys.exit(0 if {is_there} else 'uwe: no disk')"
+    ahead = Ahead([sys.executable, "-c", code], lambda: not ahead_done, first_pause=0.01)
+    ahead_done: list[bool] = []
+    ahead.look()
+    waited_for(lambda: ahead.trouble == "no disk")
+    flag.touch()
+    waited_for(lambda: ahead.trouble is None)
+    ahead_done.append(True)
+    ahead.close()
+
+
+def test_no_row_left_is_no_failure() -> None:
+    """The process says so with an error, and the desk takes it as the end."""
+    wanted = [True]
+    code = "import sys; sys.exit('uwe: no row is left: all 5 rows were given out')"
+    ahead = Ahead([sys.executable, "-c", code], lambda: bool(wanted and wanted.pop()))
+    ahead.look()
+    waited_for(lambda: ahead.is_done)
+    assert ahead.trouble is None
+    ahead.close()
+
+
+def test_closing_ends_the_process() -> None:
+    """A training that runs is ended, and no other is started."""
+    ahead = Ahead([sys.executable, "-c", "import time; time.sleep(600)"], lambda: True)
+    ahead.look()
+    waited_for(lambda: ahead.is_running)
+    process = ahead._process
+    assert process is not None
+    ahead.close()
+    assert process.poll() is not None
+    assert not ahead.is_running

@@ -1,4 +1,4 @@
-"""The page on labelling, from its first example to its last, with the output that it shows."""
+"""The pages on labelling: every example works, and prints what the page shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ import pytest
 
 from uwe.cli import main
 
-PAGE = Path(__file__).parent.parent / "docs" / "label.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = {"label.md": 22, "annotators.md": 6}
+"""The pages, and how many commands each has."""
+
 BLOCK = re.compile(r"```(python|console|text)\n(.*?)```", re.DOTALL)
 
 
@@ -41,13 +44,14 @@ def plain(line: str) -> str:
     return re.sub(r"picked by auto \(.+: \w+\), with", "picked by auto, with", line)
 
 
+@pytest.mark.parametrize("page", PAGES)
 def test_the_page_works_from_top_to_bottom(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every command prints what the page shows; those in blocks of text end with exit code 2."""
     monkeypatch.chdir(tmp_path)
     commands = 0
-    for kind, text in BLOCK.findall(PAGE.read_text()):
+    for kind, text in BLOCK.findall((DOCS / page).read_text()):
         if kind == "python":
             exec(compile(text, "example", "exec"), {"__name__": "__main__"})
             capsys.readouterr()
@@ -60,4 +64,4 @@ def test_the_page_works_from_top_to_bottom(
             told = [line.rstrip().replace(str(tmp_path), "/home/ann") for line in told]
             assert list(map(plain, told)) == list(map(plain, shown)), command
             commands += 1
-    assert commands == 22
+    assert commands == PAGES[page]

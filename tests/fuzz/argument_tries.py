@@ -81,7 +81,9 @@ VALID: Mapping[str, Sequence[str]] = {
     "next": ("p.uwe", "-k", "3"),
     "tell": ("p.uwe", "second.csv"),
     "status": ("p.uwe",),
+    "agreement": ("p.uwe", "-o", "conflicts.csv"),
     "sync": ("p.uwe", "--label-studio", "http://127.0.0.1:1"),
+    "export": ("p.uwe", "-o", "labels.jsonl"),
     "list": ("strategies",),
     "demo": ("--folder", "out"),
 }
@@ -139,7 +141,7 @@ def odd_arguments(rng: random.Random, folder: Path, prepared: Known) -> Try:
     given = [command, *VALID[command]]
     if command == "run" and rng.random() < 0.85:
         given.append("--dry-run")
-    if command in ("next", "tell", "status", "sync"):
+    if command in ("next", "tell", "status", "agreement", "sync", "export"):
         shutil.copytree(prepared.begun.folder, folder, dirs_exist_ok=True)
     if command in ("results", "report"):
         shutil.copytree(prepared.runs.folder, folder / "results")
@@ -272,6 +274,7 @@ _SPECIAL: Mapping[str, Sequence[str]] = {
     "uncertainty": ("entropy", "bvsb", "x", "standard_deviation", "uncertainty"),
     "selection": ("k_center", "k_means_pp", "k_center_anchored", "x"),
     "what": ("strategies", "tasks", "datasets", "models", "trackers", "budgets", "x"),
+    "settle": ("majority", "mean", "median", "x"),
     "add-class": ("crow", "a,b", "new", " "),
 }  # fmt: skip
 

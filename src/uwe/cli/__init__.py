@@ -11,7 +11,7 @@ __all__ = ["main", "paper"]
 
 INTERRUPTED = 130
 
-_SHOW_ONLY = {"list", "status"}
+_SHOW_ONLY = {"agreement", "list", "status"}
 _SHOW_ONLY_WITH = {"--version", "--help", "-h", "--dry-run"}
 """Commands, and options of all commands, that make nothing but what they show."""
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from uwe import __version__
 from uwe._files import expanded, write_text
 from uwe._unicode import unicode_text
+from uwe.cli.agreement import agreement_command
 from uwe.cli.config_file import named_files, read_options
 from uwe.cli.display import wide_console
 from uwe.cli.duplicates import duplicates_command
@@ -63,6 +64,7 @@ app.command(name="predict")(predict_command)
 app.command(name="label")(label_command)
 app.command(name="sync")(sync_command)
 app.command(name="export")(export_command)
+app.command(name="agreement")(agreement_command)
 
 _DEMO_STRATEGIES = ("uwe", "badge", "coreset", "entropy", "random")
 

@@ -18,7 +18,8 @@ from cyclopts import Parameter
 from uwe._files import expanded
 from uwe._optional import optional
 from uwe.cli.options import Whole
-from uwe.cli.project_init import init_command
+from uwe.cli.project_init import init_command, make_project, notes_on
+from uwe.cli.project_words import about_task
 from uwe.cli.signals import Ended
 from uwe.errors import DataError, InputError
 from uwe.learners import NetworkOptions
@@ -117,9 +118,22 @@ def label_command(source: Path, **given: Any) -> None:
 
     with closing(Place.taken(wanted.host, wanted.port)) as place:
         if folder != expanded(source) and (of_init or not _is_project(folder)):
-            init_command(folder, source, **of_init)
+            _make(folder, source, of_init)
         with _held(folder):
             _serve(folder, wanted, place)
+
+
+def _make(folder: Path, source: Path, of_init: Mapping[str, Any]) -> None:
+    """Make the project, unless it is there, and say what it is."""
+    is_new = not _is_project(folder)
+    made = make_project(folder, source, of_init)
+    if is_new:
+        features = f"features: {made.settings.embed}; " if made.settings.embed else ""
+        print(
+            f"{folder} is a new project: {len(made.items):,} {made.items.kind}; "
+            f"{about_task(made)}; {features}model {made.settings.model}."
+        )
+        print(*notes_on(made, of_init), sep="\n")
 
 
 def _serve(folder: Path, wanted: _Wanted, place: Place) -> None:

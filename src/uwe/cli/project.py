@@ -13,10 +13,11 @@ from rich.table import Table
 
 from uwe._files import expanded, write_bytes, write_text
 from uwe.cli.display import wide_console
-from uwe.cli.options import Whole
+from uwe.cli.options import Number, Whole
 from uwe.cli.outputs import check_output
 from uwe.cli.project_words import (
     answers_in,
+    audit_lines,
     renamings,
     say_added,
     say_batch,
@@ -191,9 +192,11 @@ def status_command(
     project: Path,
     *,
     labels: Path | None = None,
+    judge: Annotated[bool, _SEVERAL] = False,
+    stop_gain: Number = 2,
     force: Annotated[bool, _SEVERAL] = False,
 ) -> None:
-    """Say where a project stands.
+    """Say where a project stands, and how good its model is by the audit.
 
     Parameters
     ----------
@@ -201,6 +204,11 @@ def status_command(
         Folder of the project.
     labels
         Write the labels that count to this file .csv.
+    judge
+        Estimate the accuracy now, however long it takes; otherwise a training does it if it takes
+        less than half a minute.
+    stop_gain
+        Points of accuracy: labelling may stop when the forecast gain is surely below them.
     force
         Overwrite a file of labels that exists.
     """
@@ -208,6 +216,8 @@ def status_command(
         if labels.suffix.lower() != ".csv":
             raise InputError(f"labels are written as .csv, so {labels} must end in .csv")
         labels = check_output(labels, force=force, sources=files_of(project))
+    if not 0 < stop_gain <= 100:
+        raise InputError(f"--stop-gain is points of accuracy, above 0 to 100, not {stop_gain:g}")
     ProjectFiles(expanded(project)).require()
 
     from uwe.project import Project
@@ -220,9 +230,12 @@ def status_command(
         raise DataError(
             f"{error}. 'uwe status {project} --labels FILE' writes the labels all the same"
         ) from error
+    if judge:
+        shown(lambda display: Project.open(project, progress=display).judge())
     state = opened.state()
     table = Table(show_header=False, box=None)
-    for name, value in status_lines(opened, state):
+    audit = audit_lines(opened.files, stop_gain / 100)
+    for name, value in (*status_lines(opened, state), *audit):
         table.add_row(name, value)
     wide_console().print(table)
     say_added(opened)

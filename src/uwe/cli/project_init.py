@@ -28,7 +28,7 @@ from uwe.tasks import task_names
 if TYPE_CHECKING:
     from uwe.project import Answer, Project
 
-__all__ = ["init_command", "make_project"]
+__all__ = ["init_command", "make_project", "notes_on"]
 
 _SEVERAL = Parameter(negative=())
 
@@ -200,12 +200,22 @@ def _made_lines(
         f"{about_task(made)}; {features}model {settings.model}. 'uwe next {project} -k 50' gives "
         f"the {'next' if state.batches else 'first'} batch."
     )
+    return [line, *(notes_on(made, given) if is_new else [])]
+
+
+def notes_on(made: Project, given: Mapping[str, Any]) -> list[str]:
+    """What people should know of a new project.
+
+    Args:
+        made: the project.
+        given: the options that it was made with.
+    """
+    settings = made.settings
     is_slow = made.items.kind == "images" and not settings.embed
-    wants_hint = is_new and is_slow and not given.get("model") and not given.get("embed")
+    wants_hint = is_slow and not given.get("model") and not given.get("embed")
     return [
-        line,
         *([_faster(settings)] if wants_hint else []),
-        *([_audited(settings)] if is_new and settings.audit else []),
+        *([_audited(settings)] if settings.audit else []),
     ]
 
 

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from uwe.errors import InputError
 from uwe.formats.tables import label_text
+from uwe.project.estimates import estimate_lines
 from uwe.tables import LabelRows
 
 if TYPE_CHECKING:
-    from uwe.project import Answer, Project, State, Told
+    from uwe.project import Answer, Project, ProjectFiles, State, Told
     from uwe.project.picking import Batch
     from uwe.strategies import Picks
 
 __all__ = [
     "about_task",
     "answers_in",
+    "audit_lines",
     "renamings",
     "say_added",
     "say_batch",
@@ -163,6 +165,12 @@ def status_lines(opened: Project, state: State) -> list[tuple[str, str]]:
         people = ", ".join(f"{name} {count:,}" for name, count in state.by_person.items())
         lines.append(("people", f"{people}; rows on which they differ: {state.disagreements:,}"))
     return lines
+
+
+def audit_lines(files: ProjectFiles, stop_gain: float) -> list[tuple[str, str]]:
+    """Names and values of what the audit says."""
+    lines = estimate_lines(files, stop_gain)
+    return [("" if at else "audit", line) for at, line in enumerate(lines)]
 
 
 def _of_classes(state: State) -> str:

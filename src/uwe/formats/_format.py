@@ -35,7 +35,6 @@ class Format:
         kinds: of the items that it holds; empty where it holds every kind.
         shows_items: whether it holds the items, and so needs the source.
         holds_people: whether it says who answered; otherwise it holds the label that counts.
-        owns: whether a file below a folder is one that the format writes.
     """
 
     name: str
@@ -49,4 +48,3 @@ class Format:
     kinds: frozenset[str] = frozenset()
     shows_items: bool = True
     holds_people: bool = True
-    owns: Callable[[Path], bool] = lambda path: False  # noqa: ARG005

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from uwe._files import LONGEST_NAME, make_folder, write_bytes
+from uwe._files import LONGEST_NAME, make_folder, write_bytes, write_json
 from uwe.errors import InputError, RunError
 from uwe.formats._format import Format
 from uwe.formats.export import Export
 
-__all__ = ["require_fitting", "require_name", "require_replaceable", "write"]
+__all__ = ["fitted", "require_name", "require_replaceable", "write"]
+
+_MARK = ".uwe-export.json"
+"""Lists the files of an export in its folder, so that no other file is ever replaced."""
 
 
 def write(export: Export, format: Format, path: Path, *, force: bool = False) -> None:
@@ -39,7 +44,7 @@ def write(export: Export, format: Format, path: Path, *, force: bool = False) ->
     >>> path.read_text().splitlines()[0]
     'id,label,by,seconds,note,skip,settled,flagged,at,batch'
     """
-    require_fitting(export, format)
+    export = fitted(export, format)
     require_name(format, path)
     if format.encode is not None:
         if path.exists() and not force:
@@ -50,11 +55,11 @@ def write(export: Export, format: Format, path: Path, *, force: bool = False) ->
     _write_folder(export, format, path)
 
 
-def require_fitting(export: Export, format: Format) -> None:
-    """Refuse an export that the format cannot hold, or that says nothing.
+def fitted(export: Export, format: Format) -> Export:
+    """What the format holds of an export: without people, the rows whose label counts.
 
     Raises:
-        InputError: it does not fit.
+        InputError: the format cannot hold it, or nothing is left.
     """
     task = export.task
     if task.widget not in format.widgets:
@@ -66,11 +71,15 @@ def require_fitting(export: Export, format: Format) -> None:
             f"{format.name} is for {' or '.join(sorted(format.kinds))}, and {export.name} is about "
             f"{export.kind}; choose csv, jsonl or parquet"
         )
+    if not format.holds_people and not export.everything:
+        export = replace(export, entries=tuple(export.labelled))
     if not export.entries:
         raise InputError(
-            f"{export.name} has no label and no skipped row, so there is nothing to export; "
-            "'uwe tell' records labels, and --all exports the rows without them"
+            f"{export.name} has no label{' and no skipped row' if format.holds_people else ''}, so "
+            "there is nothing to export; 'uwe tell' records labels, and --all exports the rows "
+            "without them"
         )
+    return export
 
 
 def require_name(format: Format, path: Path) -> None:
@@ -100,15 +109,30 @@ def require_replaceable(format: Format, path: Path, *, force: bool) -> None:
         return
     if path.is_symlink() or not path.is_dir():
         raise InputError(f"{path} is no folder, and {format.name} is one; choose another name")
-    files = [each for each in path.rglob("*") if each.is_symlink() or not each.is_dir()]
-    foreign = next((each for each in files if not format.owns(each.relative_to(path))), None)
+    files = _files_below(path)
+    written = _written_before(path)
+    foreign = next((name for name in files if name not in written), None)
     if foreign is not None:
         raise InputError(
-            f"{path} holds {foreign.relative_to(path)}, which is no part of {format.name}; choose "
-            "another folder"
+            f"{path} holds {foreign}, which no earlier export wrote; choose another folder"
         )
     if files and not force:
         raise InputError(f"{path} exists; choose another name, or --force replaces it")
+
+
+def _files_below(folder: Path) -> list[str]:
+    """The files in a folder and below; links are not followed."""
+    found = (each for each in folder.rglob("*") if each.is_symlink() or not each.is_dir())
+    return sorted(each.relative_to(folder).as_posix() for each in found)
+
+
+def _written_before(folder: Path) -> frozenset[str]:
+    """The files of the export that wrote a folder; none where no export did."""
+    try:
+        listed = json.loads((folder / _MARK).read_bytes())["files"]
+        return frozenset({_MARK, *listed})
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return frozenset()
 
 
 def _write_folder(export: Export, format: Format, path: Path) -> None:
@@ -119,6 +143,7 @@ def _write_folder(export: Export, format: Format, path: Path) -> None:
     try:
         beside.mkdir()
         format.fill(export, beside)
+        write_json(beside / _MARK, {"format": format.name, "files": _files_below(beside)})
         _replace(beside, path)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error

@@ -49,14 +49,12 @@ class Layer:
     Attributes:
         event: its id.
         before: what the person said before it; None where nothing.
-        settled: the row's settled value and who settled it, before it; None where it was not.
         below: the layer before it.
         settles: whether the event settled the row.
     """
 
     event: int
     before: Said | None
-    settled: tuple[Any, str] | None
     below: Layer | None
     settles: bool = False
 
@@ -76,13 +74,8 @@ class Acts:
         self._made: dict[str, list[tuple[int, tuple[int, ...]]]] = {}
         self._seconds: dict[str, deque[float]] = {}
 
-    def apply(self, event: Event, settled: Mapping[int, tuple[Any, str]]) -> None:
-        """Take an event into account, which comes after all earlier ones.
-
-        Args:
-            event: of the journal.
-            settled: by row, what was settled before the event, and who settled it.
-        """
+    def apply(self, event: Event) -> None:
+        """Take an event into account, which comes after all earlier ones."""
         if not isinstance(event, Answered | Skipped | Withdrawn | Settled) or not event.by:
             return
         undone = event.facts.get(UNDO)
@@ -92,7 +85,7 @@ class Acts:
             before, top = self.said.get(key), self._top.get(key)
             if undone is None:
                 settles = isinstance(event, Settled)
-                self._top[key] = Layer(event.id, before, settled.get(row), top, settles)
+                self._top[key] = Layer(event.id, before, top, settles)
             elif top is not None and top.event == undone:
                 self._top[key] = top.below
             self.last[key] = event

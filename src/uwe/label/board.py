@@ -64,7 +64,7 @@ class Board:
             RunError: a row is asked about again.
         """
         for event in events:
-            self.acts.apply(event, self.standing.settled)
+            self.acts.apply(event)
             self.standing.apply(event)
             if isinstance(event, Queried):
                 self.batches[event.id] = event

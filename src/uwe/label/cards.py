@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Card", "Conflict", "Past", "Prediction", "Progress", "Saved", "Why"]
+from uwe.journal import Event
+
+__all__ = ["Card", "Conflict", "Past", "Prediction", "Progress", "Saved", "Why", "saved_by"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,11 @@ class Saved:
     is_new: bool
 
 
+def saved_by(event: Event) -> Saved:
+    """What an event that was written now saved."""
+    return Saved(event.id, event.at, is_new=True)
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far the labelling has come.
@@ -131,6 +138,7 @@ class Progress:
         training: whether a model is being trained or a batch picked.
         trouble: why the last try to train and pick failed, or None.
         estimate: what is known of the model's accuracy, a sentence each.
+        doubts: labels that the model contradicts; None until somebody asked for them.
     """
 
     rows: int
@@ -144,6 +152,7 @@ class Progress:
     training: bool
     trouble: str | None
     estimate: tuple[str, ...] = ()
+    doubts: int | None = None
 
 
 @dataclass(frozen=True)

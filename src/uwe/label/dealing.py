@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from itertools import islice
 
 from uwe.label.board import Board
@@ -22,12 +22,23 @@ class Dealer:
     def __init__(self, board: Board, claims: Claims) -> None:
         self._board = board
         self._claims = claims
+        self._offered: frozenset[int] = frozenset()
+
+    def offer(self, rows: Iterable[int]) -> None:
+        """Labelled rows for which one more person may give a label, in place of earlier ones."""
+        self._offered = frozenset(rows)
 
     def is_free(self, row: int, by: str) -> bool:
         """Whether a person may be asked about a row: it waits, and not for others alone."""
-        if row not in self._board.waiting or (row, by) in self._board.acts.said:
+        if (row, by) in self._board.acts.said:
             return False
-        return self._board.missing(row) > len(self.others(row, by))
+        return self._places(row) > len(self.others(row, by))
+
+    def _places(self, row: int) -> int:
+        """How many further people may be asked about a row."""
+        is_offered = row in self._offered and row in self._board.labels
+        is_known = row in self._board.differing or row in self._board.standing.settled
+        return max(self._board.missing(row), int(is_offered and not is_known))
 
     def others(self, row: int, by: str) -> set[str]:
         """Who else holds a row and has not answered it."""

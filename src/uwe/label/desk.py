@@ -5,32 +5,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from uwe.errors import InputError, require_known
-from uwe.journal import Event
-from uwe.journal import Settled as SettledEvent
-from uwe.label.acts import PAGE
 from uwe.label.ahead import Ahead, command_of
 from uwe.label.annotators import Annotators
 from uwe.label.books import Books
-from uwe.label.cards import Card, Conflict, Past, Progress, Saved
+from uwe.label.cards import Card, Conflict, Past, Progress, Saved, saved_by
 from uwe.label.claims import Claims
-from uwe.label.conflicts import proposed, strife
 from uwe.label.dealing import Dealer
 from uwe.label.errors import NotYours
 from uwe.label.grid import nearest_first
 from uwe.label.reception import Reception
+from uwe.label.review import Review
 from uwe.label.sayings import Saying, event_of, seconds_in, shown_in, text_in
-from uwe.label.shares import in_share, require_share
+from uwe.label.shares import people_wanted, require_share
 from uwe.label.showing import Cards
 from uwe.label.tickets import Tickets
 from uwe.label.undoing import undoing
 from uwe.project import Project
 from uwe.project.picking import require_count
-from uwe.project.settings import ProjectSettings
 
 __all__ = ["SHOWS", "Desk"]
 
@@ -38,7 +33,6 @@ SHOWS = ("yes", "asked", "never")
 """When a prediction is shown: with the item, when the person asks for it, never."""
 
 _MOST_AT_ONCE = 200
-_SHARED_BY = 2
 
 
 class Desk:
@@ -67,11 +61,12 @@ class Desk:
         self._lock = threading.RLock()
         tickets = Tickets(people.secret)
         self._claims = Claims(claim_seconds)
-        self._books = Books(project, _wanted(project.settings, overlap))
+        self._books = Books(project, people_wanted(project.settings, overlap))
         self._board = self._books.board
         self._dealer = Dealer(self._board, self._claims)
         self._cards = Cards(project, self._board, tickets, is_shown=is_shown, blind=blind)
         self._reception = Reception(project, people, self._board, self._dealer, tickets)
+        self._review = Review(self._books, self._cards, self._dealer, self._reception, self._lock)
         self._ahead: Ahead | None = None
 
     @classmethod
@@ -292,15 +287,28 @@ class Desk:
                 batch=len(board.batches) or None,
                 training=ahead is not None and ahead.is_running,
                 trouble=None if ahead is None else ahead.trouble,
+                doubts=self._review.doubted,
             )
+
+    def doubts(self, by: str, n: int = 10) -> list[Card]:
+        """Labelled items whose label the model contradicts, the least supported first.
+
+        The first call after a training begins a search in a thread, and gives what was found
+        before. A person looks at their own answers again, and gives one more answer about those of
+        others; where answers then differ, the item is a conflict.
+
+        Args:
+            by: the person.
+            n: how many items, at most.
+        """
+        require_count(n)
+        with self._at_desk(by):
+            return [self._cards.of(row, by) for row in self._review.doubts(by, n)]
 
     def conflicts(self, by: str) -> list[Conflict]:
         """Items that others answered differently, for this person to decide; the worst first."""
         with self._at_desk(by):
-            answers = {row: self._board.standing.answers_of(row) for row in self._board.differing}
-            mine = {row: given for row, given in answers.items() if by not in given}
-            order = sorted(mine, key=lambda row: (-strife(list(mine[row].values())), row))
-            return [self._conflict(row, mine[row], by) for row in order]
+            return self._review.conflicts(by)
 
     def settle(self, by: str, row: int, label: Any) -> Saved:
         """Decide the label of an item that others answered differently.
@@ -311,23 +319,7 @@ class Desk:
             Settled: somebody decided otherwise meanwhile.
         """
         with self._at_desk(by), self._books.telling():
-            self._reception.require_row(row)
-            value, standing = self._reception.value(label), self._board.standing
-            name = self._reception.name(row)
-            if standing.settled.get(row) == (value, by):
-                return replace(_saved(self._board.acts.last[row, by]), is_new=False)
-            self._reception.require_unsettled(row)
-            if row not in self._board.differing:
-                raise InputError(
-                    f"nobody differs about the item {name}; there is nothing to settle"
-                )
-            if by in standing.answers_of(row):
-                raise InputError(
-                    f"{by} has answered the item {name}; a person who has not may settle it"
-                )
-            facts = {PAGE: True, "ticket": self._cards.ticket(row, by)}
-            event = SettledEvent((row,), (value,), "decided by a person", by, facts=facts)
-            return _saved(*self._books.write(event))
+            return self._review.settle(by, row, label)
 
     def release(self, by: str) -> None:
         """Give back what the person holds and has not answered."""
@@ -375,10 +367,10 @@ class Desk:
                     saved[text] = known
             if new:
                 rows = dict(new.values())
-                facts = _facts(self._cards, list(new), list(rows), shown)
+                facts = self._cards.facts(list(new), list(rows), shown)
                 query = self._query_of(list(rows))
                 event = event_of(by, rows, query=query, seconds=seconds, facts=facts)
-                now = _saved(*self._books.write(event))
+                now = saved_by(*self._books.write(event))
                 saved |= dict.fromkeys(new, now)
                 for row in rows:
                     self._claims.drop(row, by)
@@ -389,18 +381,6 @@ class Desk:
         found = {self._board.queries.get(row) for row in rows}
         return found.pop() if len(found) == 1 else None
 
-    def _conflict(self, row: int, answers: Mapping[str, Any], by: str) -> Conflict:
-        proposal = proposed(list(answers.values()), self.project.task, self._cards.predicted(row))
-        written = self._cards.written
-        return Conflict(
-            row,
-            self.project.ids[row],
-            {who: written(value) for who, value in answers.items()},
-            written(proposal.value),
-            proposal.why,
-            self._cards.ticket(row, by),
-        )
-
     def _is_short(self, ahead: int) -> bool:
         """Whether few rows are open and free, and others are left to pick."""
         with self._lock:
@@ -410,30 +390,3 @@ class Desk:
     def _look_ahead(self) -> None:
         if self._ahead is not None:
             self._ahead.look()
-
-
-def _wanted(settings: ProjectSettings, overlap: float) -> Callable[[int], int]:
-    """How many people are asked about a row."""
-
-    def wanted(row: int) -> int:
-        is_shared = in_share(row, overlap, seed=settings.seed, role="overlap")
-        return max(settings.answers, _SHARED_BY if is_shared else 1)
-
-    return wanted
-
-
-def _facts(cards: Cards, tickets: Sequence[str], rows: Sequence[int], shown: str) -> dict[str, Any]:
-    """What is known about an answer besides the label."""
-    if len(rows) > 1:
-        return {"tickets": list(tickets)}
-    [row] = rows
-    predicted = cards.predicted(row)
-    return {
-        "ticket": tickets[0],
-        "shown": "no" if cards.is_blind(row) else shown,
-        **({} if predicted is None else {"predicted": predicted}),
-    }
-
-
-def _saved(event: Event) -> Saved:
-    return Saved(event.id, event.at, is_new=True)

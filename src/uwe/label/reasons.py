@@ -59,8 +59,8 @@ class Reasons:
             lines.append(f"at least as uncertain as {percentile:.0f} % of the unlabelled items")
         if stands_for is not None and stands_for > 1 and not is_audit:
             lines.append(f"stands for {stands_for:,.0f} similar items")
-        if cells.get("how"):
-            lines.append(str(cells["how"]))
+        if cells.get("how") == "random" and not is_audit and not lines:
+            lines.append("drawn at random")
         return Why(
             tuple(lines),
             None if nearest is None else self._ids[nearest],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from uwe.label.acts import Said
@@ -77,6 +78,24 @@ class Cards:
         """Whether a row is answered without the prediction; rows that measure the model are."""
         seed = self._project.settings.seed
         return row in self._board.audit or in_share(row, self._blind, seed=seed, role="blind")
+
+    def facts(self, tickets: Sequence[str], rows: Sequence[int], shown: str) -> dict[str, Any]:
+        """What the journal records of an answer besides the label.
+
+        Args:
+            tickets: of the rows.
+            rows: that are answered at once.
+            shown: whether the person saw the prediction of the row.
+        """
+        if len(rows) > 1:
+            return {"tickets": list(tickets)}
+        [row] = rows
+        predicted = self.predicted(row)
+        return {
+            "ticket": tickets[0],
+            "shown": "no" if self.is_blind(row) else shown,
+            **({} if predicted is None else {"predicted": predicted}),
+        }
 
     def prediction(self, row: int) -> Prediction | None:
         """What the last model says of a row, or None."""

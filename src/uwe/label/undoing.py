@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from uwe.journal import Answered, Event, Settled, Skipped, Withdrawn
+from uwe.journal import Answered, Event, Skipped, Withdrawn
 from uwe.label.acts import PAGE, UNDO, Layer, Said
 
 __all__ = ["remarks", "undoing"]
@@ -22,7 +22,7 @@ def undoing(
         layers: that it put on the rows.
         query_of: gives the id of the event that asked about all of some rows, or None.
 
-    >>> undoing("ann", 4, {7: Layer(4, None, None, None)}, query_of=lambda rows: None)[0].rows
+    >>> undoing("ann", 4, {7: Layer(4, None, None)}, query_of=lambda rows: None)[0].rows
     (7,)
     """
     facts = {PAGE: True, UNDO: event}
@@ -40,10 +40,6 @@ def undoing(
             told = {**facts, **remarks({row: said})}
             query = query_of([row])
             events.append(Skipped((row,), by, said.reason, query=query, facts=told))
-    for row, layer in layers.items():
-        if layer.settles and layer.settled is not None:
-            value, who = layer.settled
-            events.append(Settled((row,), (value,), "restored by an undo", who, facts=facts))
     return events
 
 

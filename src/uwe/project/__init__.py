@@ -6,6 +6,7 @@ from uwe._lazy import lazily
 
 if TYPE_CHECKING:
     from uwe.project.answers import Answer, Told
+    from uwe.project.estimates import Estimates
     from uwe.project.files import ProjectFiles
     from uwe.project.items import Items
     from uwe.project.picking import Batch
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Batch",
+    "Estimates",
     "Items",
     "Predicted",
     "Project",
@@ -32,6 +34,7 @@ __getattr__, __dir__ = lazily(
     __name__,
     {
         "answers": ["Answer", "Told"],
+        "estimates": ["Estimates"],
         "files": ["ProjectFiles"],
         "items": ["Items"],
         "picking": ["Batch"],

@@ -11,7 +11,7 @@ from uwe.errors import InputError
 __all__ = ["ProjectFiles"]
 
 _OWN = re.compile(
-    r"project\.json|rows\.json|annotators\.json|journal\.jsonl|round-[0-9]+\.(?:csv|html)"
+    r"(?:project|rows|annotators|estimates)\.json|journal\.jsonl|round-[0-9]+\.(?:csv|html)"
     r"|\.[a-z]+\.owner"
     r"|training-[0-9]+\.safetensors|(?:images|embedding)-.+\.(?:npy|safetensors)"
 )
@@ -53,6 +53,11 @@ class ProjectFiles:
     def annotators(self) -> Path:
         """Who labels at the page: names and tokens, for the owner's eyes alone."""
         return self.folder / "annotators.json"
+
+    @property
+    def estimates(self) -> Path:
+        """What the audit says of the last model; it can be made again."""
+        return self.folder / "estimates.json"
 
     @property
     def tell_lock(self) -> Path:

@@ -21,6 +21,7 @@ from uwe.pool import Pool
 from uwe.project.answers import Answer, Told, events_of, person
 from uwe.project.broken import skips_of
 from uwe.project.embedding import items_of
+from uwe.project.estimates import PATIENCE, Estimates, read_estimates, write_estimates
 from uwe.project.files import ProjectFiles
 from uwe.project.ids import Ids
 from uwe.project.items import Items
@@ -57,6 +58,7 @@ from uwe.tasks import Task, as_task
 from uwe.tasks._names import named
 
 if TYPE_CHECKING:
+    from uwe.learners import Learner
     from uwe.project.predicting import Predicted
 
 __all__ = ["Project"]
@@ -436,6 +438,23 @@ class Project:
             read_predictions(path), self.task, trained_on=int(last.facts["n_labeled"])
         )
 
+    def judge(self) -> Estimates:
+        """Estimate the accuracy from the audit, however long it takes; train first if need be.
+
+        Raises:
+            InputError: the project has no audit, or no row is labelled.
+            RunError: another process is training.
+        """
+        if not self.settings.audit:
+            raise InputError(f"{self.files.folder} has no audit, so nothing can be estimated")
+        with held(self.files.trainer_lock, self._training):
+            self._trained(judging=False)
+            return self._judged(self._learner_of(), patience=None)
+
+    def estimates(self) -> Estimates | None:
+        """What the audit said of the last model that was judged; None if none was."""
+        return read_estimates(self.files.estimates) if self.settings.audit else None
+
     def state(self) -> State:
         """Where the project stands."""
         events = self.events()
@@ -467,8 +486,8 @@ class Project:
     def _training(self) -> str:
         return f"the training of {self.files.folder}"
 
-    def _trained(self) -> bool:
-        """Train if there is anything new; the trainer's lock is held."""
+    def _trained(self, *, judging: bool = True) -> bool:
+        """Train if there is anything new, and judge the model; the trainer's lock is held."""
         from uwe.project.trainer import Trainer  # loads torch
 
         events = self.events()
@@ -479,18 +498,19 @@ class Project:
             return False
         for folder in (self.files.cache, self.files.predictions(1).parent):
             remove_unfinished(folder, self.files.owns)  # of a process that was killed
-        items = self.items
-        x = items.learn(self.files.cache, self._progress)
-        if broken := items.broken(self.files.cache):
+        self.items.learn(self.files.cache, self._progress)
+        if broken := self.items.broken(self.files.cache):
             events, pool = self._without(broken)
-        learner = learner_of(self._learner, self.settings, self.files, items, self.task, x)
-        trainer = Trainer(self.files, items, self.task, learner, self._strategy, self.settings.seed,
-                          self._progress)  # fmt: skip
+        learner = self._learner_of()
+        trainer = Trainer(self.files, self.items, self.task, learner, self._strategy,
+                          self.settings.seed, self._progress)  # fmt: skip
         event = trainer.train(events, pool)
         self._ledger.append(event)
         trainer.forget(event.cycle)
         log.info("trained on %d labels in %.1f s", event.facts["n_labeled"],
                  event.facts["train_seconds"])  # fmt: skip
+        if judging and self.settings.audit:
+            self._judged(learner, patience=PATIENCE)
         return True
 
     def _without(self, broken: Mapping[int, str]) -> tuple[list[Event], Pool]:
@@ -509,6 +529,25 @@ class Project:
         if not len(pool.labelled):
             raise InputError("no row that can be read is labelled; tell some answers")
         return events, pool
+
+    def _learner_of(self) -> Learner:
+        items = self.items
+        x = items.learn(self.files.cache, self._progress)
+        return learner_of(self._learner, self.settings, self.files, items, self.task, x)
+
+    def _judged(self, learner: Learner, patience: float | None) -> Estimates:
+        """Judge the last model, and write what is known of it; the trainer's lock is held."""
+        from uwe.project.proving import Judge  # loads torch
+
+        events = self.events()
+        last = last_training(events)
+        assert last is not None  # it has just been trained
+        seen = events[: last.seen or 0]
+        x = self.items.learn(self.files.cache, self._progress)
+        judge = Judge(x, self.task, learner, self.settings.seed, patience, self._progress)
+        found = judge.estimates(seen, self.pool(seen), last)
+        write_estimates(self.files.estimates, found)
+        return found
 
     def _is_stale(self, events: Sequence[Event]) -> bool:
         return is_stale(events, self.pool, scope_of(len(self.ids), self.task))

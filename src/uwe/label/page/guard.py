@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Guard", "Rates"]
 
 _MOST_BYTES = 64 * 1024
+_TOO_LARGE = (413, f"a request has more than {_MOST_BYTES // 1024} kB")
 _HEADERS: Mapping[str, str] = {
     "content-security-policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -52,17 +53,15 @@ class Guard:
             for name, value in scope["headers"]
         }
         refused = self._refused(scope["method"], headers)
-        body = _Bounded(receive)
-        app: ASGIApp = self._app
-        if refused is not None:
-            status, message = refused
-            app = JSONResponse({"code": "refused", "message": message}, status)
-        try:
-            await app(scope, body, _with_headers(send))
-        except _TooLarge:
-            message = f"a request has more than {_MOST_BYTES // 1024} kB"
-            answer = JSONResponse({"code": "refused", "message": message}, 413)
-            await answer(scope, receive, _with_headers(send))
+        if refused is None:
+            body = await _read(receive) if scope["method"] == "POST" else b""
+            if body is not None:
+                await self._app(scope, _given(body, receive), _with_headers(send))
+                return
+            refused = _TOO_LARGE
+        status, message = refused
+        answer = JSONResponse({"code": "refused", "message": message}, status)
+        await answer(scope, receive, _with_headers(send))
 
     def _refused(self, method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
         """Status and message, if no page of ours sends such a request."""
@@ -71,7 +70,7 @@ class Guard:
             return 421, "this server is not the host that the address names"
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > _MOST_BYTES:
-            return 413, f"a request has more than {_MOST_BYTES // 1024} kB"
+            return _TOO_LARGE
         if method in ("GET", "HEAD"):
             return None
         if method != "POST":
@@ -81,23 +80,30 @@ class Guard:
         return None
 
 
-class _TooLarge(Exception):  # never leaves this module
-    """A body is longer than it may be."""
+async def _read(receive: Receive) -> bytes | None:
+    """The body of a request; None where it is longer than it may be, or the browser has left."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += bytes(message.get("body", b""))
+        if len(body) > _MOST_BYTES:
+            return None
+        if not message.get("more_body", False):
+            return body
 
 
-class _Bounded:
-    """Gives the body of a request, up to the bound."""
+def _given(body: bytes, receive: Receive) -> Receive:
+    """Gives a body that was read, and then what comes."""
+    left = [body]
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._count = 0
+    async def given() -> Message:
+        if left:
+            return {"type": "http.request", "body": left.pop(), "more_body": False}
+        return await receive()
 
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        self._count += len(message.get("body", b""))
-        if self._count > _MOST_BYTES:
-            raise _TooLarge
-        return message
+    return given
 
 
 def _with_headers(send: Send) -> Send:
