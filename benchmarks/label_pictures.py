@@ -146,9 +146,12 @@ def main() -> None:
             executable_path=shutil.which("chromium"), args=ARGUMENTS
         )
 
-        def opened(width: int, height: int, scheme: str) -> Any:
+        def opened(width: int, height: int, scheme: str, *, touch: bool = False) -> Any:
             size = {"width": width, "height": height}
-            page = browser.new_context(viewport=size, color_scheme=scheme).new_page()
+            context = browser.new_context(
+                viewport=size, color_scheme=scheme, has_touch=touch, is_mobile=touch
+            )
+            page = context.new_page()
             page.set_default_timeout(120_000)
             page.goto(address)
             page.wait_for_selector("#item img")
@@ -160,7 +163,7 @@ def main() -> None:
             labelled(page, truth)
             save(page.screenshot(), target / "label-page.png")
             save(opened(1280, 800, "dark").screenshot(), target / "label-dark.png")
-            save(opened(360, 740, "light").screenshot(), target / "label-phone.png")
+            save(opened(360, 740, "light", touch=True).screenshot(), target / "label-phone.png")
             page.keyboard.press("#")
             page.wait_for_selector("#grid[open]")
             page.wait_for_timeout(2500)

@@ -1,8 +1,8 @@
 """How fast answers are kept: python -m benchmarks.labelling --seconds 60.
 
-Eight people send 20 answers a second in all to a server process of their own. Afterwards each answer
-must be in the journal exactly once. The latency is that of the whole request: the answer is on the
-disk when the reply comes.
+Eight people send 20 answers a second in all to a server process of their own. Afterwards each
+answer must be in the journal exactly once. The latency is that of the whole request: the answer is
+on the disk when the reply comes.
 """
 
 from __future__ import annotations
