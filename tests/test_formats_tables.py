@@ -176,7 +176,7 @@ REFUSED: Mapping[str, tuple[list[str], str]] = {
         ["-o", "x.csv"],
         "p has no label and no skipped row, so there is nothing to export",
     ),
-    "unknown": (["-o", "x.csv", "--format", "csvs"], "unknown format 'csvs'; did you mean 'csv'?"),
+    "unknown": (["-o", "x.csv", "--format", "csvs"], "unknown format 'csvs'; did you mean 'csv'"),
     "suffix": (["-o", "x.txt", "--format", "csv"], "csv is written as .csv, so x.txt must end in"),
     "no format": (["-o", "x"], "x does not say its format; give --format, one of csv, jsonl, "),
     "journal": (

@@ -297,8 +297,8 @@ def test_the_token_of_another_project_is_told(visit: Visit) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/static/../app.py", "/static/%2e%2e%2fapp.py", "/static/htmx.LICENSE", "/items/../../etc/passwd",
-     "/items/-1", "/items/12", "/items/1e3", "/static/", "/items/00.png", "//etc/passwd"],
+    ["/static/../app.py", "/static/%2e%2e%2fapp.py", "/static/htmx.LICENSE", "//etc/passwd",
+     "/items/../../etc/passwd", "/items/-1", "/items/12", "/items/1e3", "/static/"],
 )  # fmt: skip
 def test_no_other_file_is_served(visit: Visit, path: str) -> None:
     """Items are served by their row, and the page's own files by their listed names."""

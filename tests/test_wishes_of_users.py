@@ -158,7 +158,9 @@ def test_a_table_of_picks_says_how_each_came_about() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> uwe.Project:
-    return uwe.Project(tmp_path / "mine.uwe", X, "sklearn:logistic", classes=["left", "right"])
+    return uwe.Project(
+        tmp_path / "mine.uwe", X, "sklearn:logistic", classes=["left", "right"], audit=0
+    )
 
 
 def answer(project: uwe.Project, picks: uwe.Picks) -> None:
@@ -195,7 +197,11 @@ def test_the_first_rows_of_a_project_are_those_of_before(project: uwe.Project) -
     """Without wishes, and with wishes that rule nothing out, the same rows are drawn."""
     rows = project.ask(5).rows.tolist()
     again = uwe.Project(
-        project.files.folder.parent / "other.uwe", X, "sklearn:logistic", classes=["left", "right"]
+        project.files.folder.parent / "other.uwe",
+        X,
+        "sklearn:logistic",
+        classes=["left", "right"],
+        audit=0,
     )
     assert again.ask(5, wishes=uwe.Wishes(where=range(60))).rows.tolist() == rows
 

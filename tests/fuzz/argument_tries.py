@@ -83,6 +83,7 @@ VALID: Mapping[str, Sequence[str]] = {
     "status": ("p.uwe",),
     "agreement": ("p.uwe", "-o", "conflicts.csv"),
     "sync": ("p.uwe", "--label-studio", "http://127.0.0.1:1"),
+    "export": ("p.uwe", "-o", "labels.jsonl"),
     "list": ("strategies",),
     "demo": ("--folder", "out"),
 }
@@ -140,7 +141,7 @@ def odd_arguments(rng: random.Random, folder: Path, prepared: Known) -> Try:
     given = [command, *VALID[command]]
     if command == "run" and rng.random() < 0.85:
         given.append("--dry-run")
-    if command in ("next", "tell", "status", "agreement", "sync"):
+    if command in ("next", "tell", "status", "agreement", "sync", "export"):
         shutil.copytree(prepared.begun.folder, folder, dirs_exist_ok=True)
     if command in ("results", "report"):
         shutil.copytree(prepared.runs.folder, folder / "results")

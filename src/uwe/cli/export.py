@@ -13,8 +13,8 @@ from uwe.cli.project import files_of
 from uwe.errors import InputError
 from uwe.formats import (
     find_format,
+    fitted,
     format_of_suffix,
-    require_fitting,
     require_name,
     require_replaceable,
 )
@@ -66,8 +66,7 @@ def export_command(
         check_output(output, force=force, sources=files_of(project))
     else:
         _check_folder(output, chosen, project, force=force)
-    export = _export_of(files, chosen, everything=all, copies=copy)
-    require_fitting(export, chosen)
+    export = fitted(_export_of(files, chosen, everything=all, copies=copy), chosen)
 
     from uwe.formats import write
 

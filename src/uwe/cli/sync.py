@@ -192,11 +192,19 @@ def _place(server: Server, studio: StudioProject) -> str:
 def _lines(done: Round, state: State) -> list[str]:
     """What a round did, in two sentences."""
     parts = [
-        f"{done.sent:,} {'task' if done.sent == 1 else 'tasks'} sent",
-        *([f"{done.renewed:,} predictions renewed"] if done.renewed else []),
-        *([f"{done.removed:,} tasks removed, of items that need no label"] if done.removed else []),
-        *([f"{done.withdrawn:,} answers taken back"] if done.withdrawn else []),
+        f"{_many(done.sent, 'task')} sent",
+        *([f"{_many(done.renewed, 'prediction')} renewed"] if done.renewed else []),
+        *([f"{_many(done.removed, 'task')} removed"] if done.removed else []),
+        *([f"{_many(done.withdrawn, 'answer')} taken back"] if done.withdrawn else []),
     ]
     trained = f"Trained on {state.trained_on:,} labels; " if done.trained else ""
-    line = ", ".join(parts)
-    return [told_line(done.told, state), f"{trained}{line}." if trained else f"{line}."]
+    return [told_line(done.told, state), f"{trained}{', '.join(parts)}."]
+
+
+def _many(count: int, thing: str) -> str:
+    """A number of things.
+
+    >>> _many(1, "task"), _many(1200, "task")
+    ('1 task', '1,200 tasks')
+    """
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")

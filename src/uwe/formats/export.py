@@ -74,6 +74,7 @@ class Export:
         entries: in the order of the pool: the items about which anything was said, or all.
         source: the folder or file of the items; None where Python handed them over.
         items: the pool, in the order of its rows; None where only the labels are at hand.
+        everything: whether the items about which nothing was said are there, too.
         copies: whether folders hold the images themselves, and not links to them.
     """
 
@@ -82,6 +83,7 @@ class Export:
     entries: tuple[Entry, ...]
     source: Path | None = None
     items: Items | None = field(default=None, repr=False)
+    everything: bool = False
     copies: bool = False
 
     @property
@@ -207,7 +209,7 @@ def _exported(
         for row in rows
     )
     source = Path(settings.source) if settings.source else None
-    return Export(files.folder.stem, task, tuple(entries), source, items)
+    return Export(files.folder.stem, task, tuple(entries), source, items, everything)
 
 
 _SETTLED = ""

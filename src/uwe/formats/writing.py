@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from uwe._files import LONGEST_NAME, make_folder, write_bytes, write_json
@@ -14,7 +15,7 @@ from uwe.errors import InputError, RunError
 from uwe.formats._format import Format
 from uwe.formats.export import Export
 
-__all__ = ["require_fitting", "require_name", "require_replaceable", "write"]
+__all__ = ["fitted", "require_name", "require_replaceable", "write"]
 
 _MARK = ".uwe-export.json"
 """Lists the files of an export in its folder, so that no other file is ever replaced."""
@@ -43,7 +44,7 @@ def write(export: Export, format: Format, path: Path, *, force: bool = False) ->
     >>> path.read_text().splitlines()[0]
     'id,label,by,seconds,note,skip,settled,flagged,at,batch'
     """
-    require_fitting(export, format)
+    export = fitted(export, format)
     require_name(format, path)
     if format.encode is not None:
         if path.exists() and not force:
@@ -54,11 +55,11 @@ def write(export: Export, format: Format, path: Path, *, force: bool = False) ->
     _write_folder(export, format, path)
 
 
-def require_fitting(export: Export, format: Format) -> None:
-    """Refuse an export that the format cannot hold, or that says nothing.
+def fitted(export: Export, format: Format) -> Export:
+    """What the format holds of an export: without people, the rows whose label counts.
 
     Raises:
-        InputError: it does not fit.
+        InputError: the format cannot hold it, or nothing is left.
     """
     task = export.task
     if task.widget not in format.widgets:
@@ -70,11 +71,15 @@ def require_fitting(export: Export, format: Format) -> None:
             f"{format.name} is for {' or '.join(sorted(format.kinds))}, and {export.name} is about "
             f"{export.kind}; choose csv, jsonl or parquet"
         )
+    if not format.holds_people and not export.everything:
+        export = replace(export, entries=tuple(export.labelled))
     if not export.entries:
         raise InputError(
-            f"{export.name} has no label and no skipped row, so there is nothing to export; "
-            "'uwe tell' records labels, and --all exports the rows without them"
+            f"{export.name} has no label{' and no skipped row' if format.holds_people else ''}, so "
+            "there is nothing to export; 'uwe tell' records labels, and --all exports the rows "
+            "without them"
         )
+    return export
 
 
 def require_name(format: Format, path: Path) -> None:

@@ -25,6 +25,7 @@ from uwe.label.showing import Cards
 from uwe.label.tickets import Tickets
 from uwe.label.undoing import undoing
 from uwe.project import Project
+from uwe.project.estimates import estimate_lines
 from uwe.project.picking import require_count
 
 __all__ = ["SHOWS", "Desk"]
@@ -287,6 +288,7 @@ class Desk:
                 batch=len(board.batches) or None,
                 training=ahead is not None and ahead.is_running,
                 trouble=None if ahead is None else ahead.trouble,
+                estimate=estimate_lines(self.project.files),
                 doubts=self._review.doubted,
             )
 
