@@ -1,10 +1,10 @@
-"""A folder of photos labelled in rounds: ``python -m benchmarks.photos FILE.parquet``.
+"""Photos labelled in rounds: ``python -m benchmarks.photos TRAIN.parquet TEST.parquet``.
 
-The file has a column ``image`` (of Hugging Face ``datasets``: bytes of a file) and a column
-``label``. Its images become files of a folder, a project is made as ``uwe init`` makes it, and the
-labels of the file answer. Each command is a process of its own. Prints, by number of labels, the
-seconds of a core of the round's commands, and the accuracy on the rows without a label, by the
-strategy and by rows drawn at random.
+The files have a column ``image`` (of Hugging Face ``datasets``: bytes of a file) and a column
+``label``. The images of the first become a folder, a project is made as ``uwe init`` makes it, and
+its labels answer. Each command is a process of its own. Prints, by number of labels, the seconds of
+a core of the round's commands, and the accuracy on the images of the second file, of the rows that
+the project asked about and of rows drawn at random.
 """
 
 from __future__ import annotations
@@ -14,19 +14,23 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as parquet
 
+from uwe.journal import Queried
 from uwe.learners import make_learner
 from uwe.project import Project
 from uwe.project.trainer import dataset_of
 
 ROUNDS, BATCH, DRAWS = 8, 50, 5
+Truth = dict[str, str]
 
 
-def unpacked(file: Path, folder: Path) -> dict[str, str]:
+def unpacked(file: Path, folder: Path) -> Truth:
     """Write the images into a folder; the class of each by its id."""
     table = parquet.read_table(file)
     folder.mkdir()
@@ -46,7 +50,7 @@ def ran(*arguments: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def answered(table: Path, truth: dict[str, str]) -> None:
+def answered(table: Path, truth: Truth) -> None:
     """Fill the column label of a batch."""
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -56,50 +60,57 @@ def answered(table: Path, truth: dict[str, str]) -> None:
         writer.writerows({**row, "label": truth[row["id"]]} for row in rows)
 
 
-def accuracy(file: Path, truth: dict[str, str]) -> float:
-    """Share of the rows without a label that are predicted right."""
-    with file.open(newline="") as text:
-        rest = [row for row in csv.DictReader(text) if not row["label"]]
-    return float(np.mean([row["predicted"] == truth[row["id"]] for row in rest]))
+def made(folder: Path, truth: Truth) -> str:
+    """A project of a folder of images."""
+    project = f"{folder}.uwe"
+    seconds = ran("init", project, str(folder), "--classes", ",".join(sorted({*truth.values()})))
+    print(f"init {seconds:.0f} s")
+    return project
 
 
-def at_random(project: Project, truth: dict[str, str], n: int) -> float:
-    """The mean accuracy on the other rows of models of ``n`` rows drawn at random."""
-    x = project.items.learn(project.files.cache, None)
-    y = project.task.targets.array([project.task.targets.encode(truth[i]) for i in project.ids])
+def round_of(project: str, number: int, truth: Truth) -> tuple[float, float, float]:
+    """One round: seconds to pick, to record the answers, and to train and predict."""
+    picked = ran("next", project, "-k", str(BATCH))
+    table = Path(project) / "picks" / f"round-{number}.csv"
+    answered(table, truth)
+    told = ran("tell", project, str(table))
+    return picked, told, ran("predict", project, "-o", f"{project}.csv", "--force")
+
+
+def rows_of(project: Project, truth: Truth) -> tuple[Any, Any]:
+    """Features and class numbers of all rows."""
+    encode = project.task.targets.encode
+    y = project.task.targets.array([encode(truth[name]) for name in project.ids])
+    return project.items.learn(project.files.cache, None), y
+
+
+def accuracy(project: Project, train: Any, test: Any, rows: Sequence[int]) -> float:
+    """Of the project's model, trained on some rows, on the test rows."""
+    (x, y), (test_x, test_y) = train, test
     data = dataset_of("photos", x, project.items, project.task)
-    settings = project.settings
-    learner = make_learner(settings.model, data, options=settings.model_options, network={})
-    found = []
-    for seed in range(DRAWS):
-        rows = np.random.default_rng(seed).permutation(len(x))
-        model = learner.fit(x[rows[:n]], y[rows[:n]], task=project.task, seed=seed + 1)
-        predictions = learner.predict(model, x[rows[n:]])
-        found.append(project.task.headline.measured(predictions, y[rows[n:]]) or 0.0)
-    return float(np.mean(found))
+    options = project.settings.model_options
+    learner = make_learner(project.settings.model, data, options=options, network={})
+    model = learner.fit(x[rows], y[rows], task=project.task, seed=1)
+    return project.task.headline.measured(learner.predict(model, test_x), test_y) or 0.0
 
 
 def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        truth = unpacked(Path(sys.argv[1]), folder / "photos")
-        classes = ",".join(sorted(set(truth.values())))
-        project, out = str(folder / "photos.uwe"), folder / "all.csv"
-        print(f"init {ran('init', project, str(folder / 'photos'), '--classes', classes):.0f} s")
+        train, test = Path(name) / "photos", Path(name) / "others"
+        truth, other_truth = unpacked(Path(sys.argv[1]), train), unpacked(Path(sys.argv[2]), test)
+        folder, other = made(train, truth), made(test, other_truth)
+        seconds = [round_of(folder, number, truth) for number in range(1, ROUNDS + 1)]
+        project = Project.open(folder)
+        known, held_out = rows_of(project, truth), rows_of(Project.open(other), other_truth)
+        asked = [row for each in project.events() if isinstance(each, Queried) for row in each.rows]
+        draws = [np.random.default_rng(seed).permutation(len(truth)) for seed in range(DRAWS)]
         print(f"{'labels':>6} {'next':>6} {'tell':>6} {'train':>6} {'accuracy':>9} {'random':>7}")
-        for number in range(1, ROUNDS + 1):
-            picked = ran("next", project, "-k", str(BATCH))
-            table = Path(project) / "picks" / f"round-{number}.csv"
-            answered(table, truth)
-            told = ran("tell", project, str(table))
-            trained = ran("predict", project, "-o", str(out), "--force")
-            n, right = number * BATCH, accuracy(out, truth)
-            drawn = at_random(Project.open(project), truth, n)
-            print(
-                f"{n:6} {picked:6.1f} {told:6.1f} {trained:6.1f} {right:9.3f} {drawn:7.3f}",
-                flush=True,
-            )
+        for number, each in enumerate(seconds, start=1):
+            n = number * BATCH
+            right = accuracy(project, known, held_out, asked[:n])
+            random = np.mean([accuracy(project, known, held_out, rows[:n]) for rows in draws])
+            print(f"{n:6} {each[0]:6.1f} {each[1]:6.1f} {each[2]:6.1f} {right:9.3f} {random:7.3f}")
 
 
 if __name__ == "__main__":
