@@ -84,6 +84,7 @@ VALID: Mapping[str, Sequence[str]] = {
     "agreement": ("p.uwe", "-o", "conflicts.csv"),
     "sync": ("p.uwe", "--label-studio", "http://127.0.0.1:1"),
     "export": ("p.uwe", "-o", "labels.jsonl"),
+    "predict": ("p.uwe", "-o", "all.csv"),
     "label": ("table.csv", "--host", "203.0.113.7", "--token", "0123456789abcdef"),
     "list": ("strategies",),
     "demo": ("--folder", "out"),
@@ -142,7 +143,7 @@ def odd_arguments(rng: random.Random, folder: Path, prepared: Known) -> Try:
     given = [command, *VALID[command]]
     if command == "run" and rng.random() < 0.85:
         given.append("--dry-run")
-    if command in ("next", "tell", "status", "agreement", "sync", "export"):
+    if command in ("next", "tell", "status", "agreement", "sync", "export", "predict"):
         shutil.copytree(prepared.begun.folder, folder, dirs_exist_ok=True)
     if command in ("results", "report"):
         shutil.copytree(prepared.runs.folder, folder / "results")
