@@ -149,6 +149,11 @@ def make_project(project: Path, source: Path, given: Mapping[str, Any]) -> Proje
     if is_new or given.get("strategy") is not None:
         find_strategy(given.get("strategy") or "auto", **options)
     require_known(given.get("task", "classification"), task_names(), "task")
+    classes, labels = (
+        _names(given.get("classes")),
+        _label_file(given.get("labels"), given.get("encoding")),
+    )
+    task_options = key_values(given.get("task_option") or [], flag="--task-option")
     network = {name: given[name] for name in vars(NetworkOptions()) if name in given}
     network = changed(NetworkOptions(**network))
     there = None if is_new else read_settings(files.settings)
@@ -156,11 +161,6 @@ def make_project(project: Path, source: Path, given: Mapping[str, Any]) -> Proje
     parameters = learnt.options | key_values(given.get("model_option") or [], flag="--model-option")
     check_model(learnt.model, parameters, network)
     more = {name: given.get(name) for name in ("label", "text", "encoding")}
-    classes, labels = (
-        _names(given.get("classes")),
-        _label_file(given.get("labels"), given.get("encoding")),
-    )
-    task_options = key_values(given.get("task_option") or [], flag="--task-option")
 
     from uwe.project import Project
 
