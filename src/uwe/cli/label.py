@@ -167,7 +167,9 @@ def _serve(folder: Path, wanted: _Wanted, place: Place) -> None:
         with closing(desk):
             app = make_app(desk, project, doors, options)
             serve(app, place, ready=lambda: _say_ready(folder, project, addresses, wanted))
-    except Ended:
+    except Ended as signal:
+        state = project.state()
+        signal.args = (f"at {state.labelled:,} of {state.rows:,} labelled",)
         raise
     except KeyboardInterrupt:
         state = project.state()
@@ -263,6 +265,8 @@ def _checked(given: Mapping[str, Any]) -> _Wanted:
         if given[name] < (name == "batch"):
             least = 1 if name == "batch" else 0
             raise InputError(f"--{name} must be at least {least}, not {given[name]}")
+    if not host.strip():
+        raise InputError("--host is empty; leave it out for this machine alone")
     if token is not None:
         derived_tokens(token, ["somebody"])
     if not is_loopback(host) and token is None:

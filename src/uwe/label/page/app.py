@@ -71,6 +71,7 @@ def make_app(desk: Desk, project: Project, doors: Doors, options: PageOptions) -
         "/answer": page.answer,
         "/answers": page.answer_many,
         "/skip": page.skip,
+        "/last": page.last,
         "/undo": page.undo,
         "/alike": page.alike,
         "/settle": page.settle,
@@ -354,11 +355,24 @@ class _Page:
         reason = _text(given, "reason")
         return _saved(self._desk.skip(who, _text(given, "ticket"), reason, **_facts(given)))
 
-    def undo(self, who: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Take the person's last act back; its item is given again."""
+    def last(self, who: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The event of the person's last act that stands, which an undo names."""
         del given
+        return {"event": self._last_event(who)}
+
+    def undo(self, who: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Take the person's last act back, if it is still the one that is named.
+
+        A browser that got no reply sends the same undo again, and one act is taken back.
+        """
+        if given.get("event") != self._last_event(who):
+            return {"card": None, "is_new": False}
         card = self._desk.undo(who)
-        return {"card": None if card is None else self._shown([card])[0]}
+        return {"card": None if card is None else self._shown([card])[0], "is_new": True}
+
+    def _last_event(self, who: str) -> int | None:
+        past = self._desk.history(who, 1)
+        return past[0].event if past else None
 
     def alike(self, who: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Open items that look like the current one."""

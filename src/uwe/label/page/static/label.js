@@ -460,11 +460,16 @@ const run = {
   none: () => answer([]),
   undo: async () => {
     if (isGrid()) $("grid").close();
-    const reply = await act("/undo", {}, "");
+    if (isBusy) return;
+    const last = await send("/last", {});
+    if (!last.ok) return void notice(last.message);
+    if (last.event === null) return void notice("There is nothing to undo.");
+    const reply = await act("/undo", { event: last.event }, "");
     if (!reply?.ok) return;
-    if (!reply.card) return void notice("There is nothing to undo.");
     say("taken back", "saved");
-    put(reply.card);
+    if (reply.card) return void put(reply.card);
+    queue = []; // the undo had arrived before its reply was lost: its item is the next one
+    deal();
   },
   skip: () => {
     if (!current() || isGrid()) return;
