@@ -252,20 +252,23 @@ def estimates_of(line: Mapping[str, Any]) -> Estimates:
 def accuracy_table(by_cell: Cells) -> Iterator[str]:
     """The accuracy of the current model, and of random labels."""
     yield (
-        "| set, labels | n | true | error | covered | width | random labels | true | error "
+        "| set, labels | n | said | true | error | covered | width | random labels | true | error "
         "| covered | width |"
     )
-    yield "|---" * 11 + "|"
+    yield "|---" * 12 + "|"
     for (name, labels), lines in by_cell.items():
         found = [estimates_of(line) for line in lines]
         now = _told([each.current for each in found], [line["accuracy"] for line in lines])
         random = [line["at_random"][0] for line in lines]
         drawn = _told([each.at_random for each in found], random)
-        sizes = sorted({each.random_labels for each in found})
-        known = "" if labels >= LEAST_LABELS else ", not said"
+        sizes = sorted({line["random"][-1]["labels"] for line in lines})
+        said = np.mean([each.current is not None for each in found])
+        known = labels >= LEAST_LABELS
+        told = f"{'/'.join(map(str, sizes))} | {100 * np.mean(random):.1f} | {drawn}"
+        shown = f"{100 * said:.0f} %" if known else "no"
         yield (
-            f"| {name}, {labels:,}{known} | {len(lines)} | {_mean_percent(lines, 'accuracy')} | "
-            f"{now} | {'/'.join(map(str, sizes))} | {100 * np.mean(random):.1f} | {drawn} |"
+            f"| {name}, {labels:,} | {len(lines)} | {shown} | {_mean_percent(lines, 'accuracy')} | "
+            f"{now} | {told if known else '| | | |'} |"
         )
 
 

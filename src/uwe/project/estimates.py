@@ -179,7 +179,8 @@ def _of_random(trials: Sequence[Trial]) -> dict[str, Any]:
         return {}
     sizes, right = _stacked(trials)
     size = int(sizes[-1])
-    share, spread = float(right[-1].mean()), training_spread(size)
+    share = float(right[-1].mean())
+    spread = training_spread(share, size)
     return {
         "at_random": _narrow(share_range(share, right.shape[1], spread=spread)),
         "random_labels": size,

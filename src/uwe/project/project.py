@@ -495,6 +495,8 @@ class Project:
         if not len(pool.labelled):
             raise InputError("no row is labelled, so nothing can be trained; tell some answers")
         if not self._is_stale(events):
+            if judging and self._is_unjudged(events):  # a process was killed before it had judged
+                self._judged(self._learner_of(), patience=PATIENCE)
             return False
         for folder in (self.files.cache, self.files.predictions(1).parent):
             remove_unfinished(folder, self.files.owns)  # of a process that was killed
@@ -549,6 +551,14 @@ class Project:
         write_estimates(self.files.estimates, found)
         return found
 
+    def _is_unjudged(self, events: Sequence[Event]) -> bool:
+        """Whether the audit has said nothing of the last model, not even that it is not known."""
+        last = last_training(events)
+        if not self.settings.audit or last is None:
+            return False
+        known = read_estimates(self.files.estimates)
+        return known is None or known.training != last.cycle
+
     def _is_stale(self, events: Sequence[Event]) -> bool:
         return is_stale(events, self.pool, scope_of(len(self.ids), self.task))
 
@@ -557,7 +567,9 @@ class Project:
         events = self.events()
         pool = self.pool(events)
         require_left(pool)
-        if not len(pool.labelled) or not self._is_stale(events):
+        if not len(pool.labelled):
+            return
+        if not self._is_stale(events) and not self._is_unjudged(events):
             return
         with ExitStack() as stack:
             try:

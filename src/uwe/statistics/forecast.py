@@ -16,10 +16,12 @@ __all__ = ["curve_weights", "gain_range", "later_share", "training_spread"]
 _EXPONENTS = (0.1, 0.3, 0.5, 0.7, 1.0)
 """Of the power laws; the data seldom tell which one holds, so all count alike."""
 
-_TRAINING = 0.5
-"""Spread between two trainings, in deviations of a share of as many rows as labels."""
+_DRAWN = 0.5
+"""Part of the variance of a share of n rows by which models of n random labels differ."""
 
-_LABELS = 2.0
+_CONTINUED = 0.25
+"""The same for a model that is trained again with further labels."""
+
 _Z = 1.959963984540054
 
 
@@ -71,8 +73,7 @@ def gain_range(labels: npt.ArrayLike, right: BoolArray, more: int) -> Range:
     [0.031, -0.001, 0.064]
     """
     n = np.asarray(labels, dtype=np.float64)
-    last = (right[-1].sum() + 1) / (right.shape[1] + 2)  # never 0 or 1
-    noise = _TRAINING * float(np.sqrt(last * (1 - last) / n[-1]))
+    noise = training_spread(float(right[-1].mean()), n[-1], _CONTINUED)
     return _forecast(n, right, {n[-1] + more: 1.0, n[-1]: -1.0}, noise)
 
 
@@ -88,19 +89,26 @@ def later_share(labels: npt.ArrayLike, right: BoolArray, at: int) -> Range:
         The share, from 0 to 1, and a 95 % interval, which may reach beyond.
     """
     n = np.asarray(labels, dtype=np.float64)
-    found = _forecast(n, right, {float(at): 1.0}, training_spread(n[-1]))
+    noise = training_spread(float(right[-1].mean()), n[-1])
+    found = _forecast(n, right, {float(at): 1.0}, noise)
     return found._replace(mean=min(found.mean, 1.0))
 
 
-def training_spread(labels: float) -> float:
-    """The deviation of a model's share that is due to which labels were drawn for it.
+def training_spread(share: float, labels: float, part: float = _DRAWN) -> float:
+    """The deviation of a model's share of right rows that is due to which labels it was given.
 
-    Formula: 2 / n, which was found on models of random labels.
+    Formula: sqrt(f q (1 - q) / n) with q = (n p + 2) / (n + 4), which is never 0 or 1.
 
-    >>> training_spread(50)
-    0.04
+    Args:
+        share: p, of right rows.
+        labels: n.
+        part: f, by default what was found on models of random labels.
+
+    >>> round(training_spread(0.6, 50), 3)
+    0.049
     """
-    return _LABELS / labels
+    smoothed = (labels * share + 2) / (labels + 4)
+    return float(np.sqrt(part * smoothed * (1 - smoothed) / labels))
 
 
 def _forecast(n: FloatArray, right: BoolArray, parts: Mapping[float, float], noise: float) -> Range:

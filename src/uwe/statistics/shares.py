@@ -12,6 +12,7 @@ from uwe.errors import InputError
 __all__ = ["Range", "audited_share", "share_range", "slope_of"]
 
 _STEEPEST = 2.0  # of being right over a probability
+_UNSURE = 0.5  # part of a correction that counts as its deviation
 
 
 class Range(NamedTuple):
@@ -66,9 +67,8 @@ def audited_share(
 ) -> Range:
     """The share of rows that a model gets right, from a random sample, corrected by probabilities.
 
-    Formula: p = mean(r) + β (S - mean(s)), β the least-squares slope of r over s, from 0 to 2; with
-    Wilson's interval of m rows. The correction makes p more precise than that by about a tenth; the
-    interval keeps this tenth for the error of the correction itself.
+    Formula: p = mean(r) + d, d = β (S - mean(s)), β the least-squares slope of r over s, from 0 to
+    2; with Wilson's interval of m rows, and a spread of d / 2 for the correction's own error.
 
     Args:
         right: r, whether each row of the sample was right, ``[m]``.
@@ -84,9 +84,9 @@ def audited_share(
     mean, m = float(right.mean()), len(right)
     if sure is None or not np.isfinite(pool_sure):
         return share_range(mean, m)
-    slope = slope_of(right, sure)
-    share = float(np.clip(mean + slope * (pool_sure - sure.mean()), 0, 1))
-    return share_range(share, m)
+    correction = slope_of(right, sure) * float(pool_sure - sure.mean())
+    share = float(np.clip(mean + correction, 0, 1))
+    return share_range(share, m, spread=_UNSURE * abs(correction))
 
 
 def slope_of(right: BoolArray, sure: FloatArray) -> float:
