@@ -520,7 +520,33 @@ def test_no_key_stands_for_two_classes(names: list[str]) -> None:
     every = [key for each in keys for key in each]
     assert len(every) == len(set(every))
     assert not RESERVED & set(every)
-    assert [each[0] for each in keys[:9]] == list("123456789"[: len(keys)])
+    if not any(name[0] in "0123456789" for name in names):
+        assert [each[0] for each in keys[:9]] == list("123456789"[: len(keys)])
+
+
+@pytest.mark.parametrize(
+    "names", [list("0123456789"), ["5 stars", "4 stars", "3 stars"], ["other", "2", "1"]]
+)
+def test_a_digit_chooses_the_class_that_begins_with_it(names: list[str]) -> None:
+    """Whoever sees a 3 presses 3: no digit stands for a class that begins with another number."""
+    by_key = {
+        key: name for name, keys in zip(names, class_keys(names), strict=True) for key in keys
+    }
+    told = {key: name for key, name in by_key.items() if key.isdecimal()}
+    assert told == {name[0]: name for name in names if name[0].isdecimal()}
+
+
+def test_no_class_takes_the_key_of_none(tmp_path: Path) -> None:
+    """With several classes an item, 0 means none of them, also where a class is called 0."""
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    project = Project(tmp_path / "p.uwe", x, task="multilabel", classes=["0", "1"])
+    people = Annotators.load_or_make(project.files)
+    doors = Doors(people.tokens, "127.0.0.1", 8765, "abcd")
+    desk = Desk.open(project, people=people, train=False)
+    ann = TestClient(make_app(desk, project, doors, PageOptions("p")), base_url=BASE)
+    page = ann.get("/", params={"token": people.tokens["annotator"]}).text
+    setup = json.loads(page.partition('id="setup">')[2].partition("</script>")[0])
+    assert [each["keys"] for each in setup["classes"]] == [["a"], ["1", "b"]]
 
 
 @given(st.text(max_size=300))

@@ -16,7 +16,7 @@ from uwe.label.page.cards import as_json
 from uwe.label.page.doors import Doors
 from uwe.label.page.guard import Guard, Rates
 from uwe.label.page.guidelines import guidelines_html
-from uwe.label.page.keys import class_keys
+from uwe.label.page.keys import RESERVED, class_keys
 from uwe.label.page.options import PageOptions
 from uwe.project.pictures import picture_in
 from uwe.report.charts.colours import themes
@@ -37,6 +37,7 @@ _MOST_ALIKE = 60
 _MOST_WORDS = 2_000
 _MOST_SMALL = 1_000  # small pictures in memory, some 20 kB each
 _YEAR = 365 * 24 * 3600
+_TAKEN: Mapping[str, frozenset[str]] = {"choices": frozenset("0")}  # none of the classes
 _STATIC: Mapping[str, str] = {
     "label.css": "text/css; charset=utf-8",
     "label.js": "text/javascript; charset=utf-8",
@@ -222,7 +223,7 @@ class _Page:
     def _setup(self, who: str) -> dict[str, Any]:
         task = self._project.task
         names = list(task.classes)
-        keys = [*class_keys(names)] if names else []
+        keys = class_keys(names, RESERVED | _TAKEN.get(task.widget, frozenset()))
         return {
             "project": self._doors.project,
             "who": who,
