@@ -318,6 +318,24 @@ def test_an_image_is_served_as_it_is(visit: Visit) -> None:
     assert ann.get("/items/3/small").headers["content-type"] == "image/jpeg"
 
 
+def test_an_image_of_another_project_is_not_shown_from_the_cache(
+    visit: Visit, folder: Path
+) -> None:
+    """Two projects have one address for their images; a browser asks before it shows one again."""
+    ann = visit()
+    first = ann.get("/items/3")
+    assert "no-cache" in first.headers["cache-control"]
+    (folder / "annotators.json").unlink()  # as in a project that was made anew in its place
+    project = Project.open(folder)
+    people = Annotators.load_or_make(project.files, ["ann"])
+    doors = Doors(people.tokens, "127.0.0.1", 8765, "abcd")
+    desk = Desk.open(project, people=people, train=False)
+    other = TestClient(make_app(desk, project, doors, PageOptions("birds")), base_url=BASE)
+    other.get("/", params={"token": people.tokens["ann"]})
+    reply = other.get("/items/3", headers={"If-None-Match": first.headers["etag"]})
+    assert reply.status_code == 200
+
+
 def test_a_broken_image_is_told_and_can_be_skipped(visit: Visit, tmp_path: Path) -> None:
     """The reply names the reason, and a skip is kept as of any other item."""
     ann = visit()

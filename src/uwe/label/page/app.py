@@ -283,7 +283,7 @@ class _Page:
         if not 0 <= row < len(self._project.items):
             return PlainTextResponse(f"there is no item {row}", 404)
         tag = self._tag(row)
-        keeping = {"cache-control": "private, max-age=86400", "etag": tag}
+        keeping = {"cache-control": "private, no-cache", "etag": tag}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=keeping)
         try:
@@ -295,9 +295,10 @@ class _Page:
         return Response(picture.body, media_type=picture.media, headers=keeping)
 
     def _tag(self, row: int) -> str:
-        items = self._project.items
+        """What tells an image from that of another project, which has the same address."""
+        items, secret = self._project.items, self._desk.people.secret
         stamp = items.stamps.get(items.ids[row], ())
-        return f'"{_digest(repr((self._doors.project, row, list(stamp))).encode())}"'
+        return f'"{_digest(repr((secret, row, items.ids[row], list(stamp))).encode())}"'
 
     async def static(self, request: Request) -> Response:
         """A file of the page."""
