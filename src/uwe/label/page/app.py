@@ -358,8 +358,8 @@ class _Page:
 
     def undo(self, who: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Take the person's last act back; its item is given again."""
-        del given
-        card = self._desk.undo(who)
+        once = _text(given, "once") if "once" in given else ""
+        card = self._desk.undo(who, once=once)
         return {"card": None if card is None else self._shown([card])[0]}
 
     def alike(self, who: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -460,7 +460,8 @@ const run = {
   none: () => answer([]),
   undo: async () => {
     if (isGrid()) $("grid").close();
-    const reply = await act("/undo", {}, "");
+    const once = `${Date.now()}-${Math.random()}`; // sent again after a lost reply, it undoes nothing more
+    const reply = await act("/undo", { once }, "");
     if (!reply?.ok) return;
     if (!reply.card) return void notice("There is nothing to undo.");
     say("taken back", "saved");
