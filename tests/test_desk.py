@@ -253,6 +253,19 @@ def test_an_undone_item_comes_back_first(desk: Desk) -> None:
     assert desk.answer("ann", back.ticket, "crow").is_new
 
 
+def test_an_undo_that_is_sent_twice_takes_back_one_act(desk: Desk, project: Project) -> None:
+    """A browser that got no reply sends again, also to a server that was started anew."""
+    for label in ("crow", "rook", "jay"):
+        desk.answer("ann", one(desk).ticket, label)
+    first = desk.undo("ann", once="a")
+    assert first == desk.undo("ann", once="a") == desk_of(project).undo("ann", once="a")
+    assert len(labels(project)) == 2
+    desk.undo("ann", once="b")
+    assert desk.undo("ann", once="a") == first
+    assert len(labels(project)) == 1
+    assert desk.undo("bo", once="a") is None
+
+
 def test_undo_leaves_what_others_and_other_programs_said(desk: Desk, project: Project) -> None:
     """The answers of another person, and those of `uwe tell`, are not taken back."""
     mine, his = one(desk), one(desk, "bo")

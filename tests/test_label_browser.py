@@ -278,6 +278,27 @@ def test_a_page_that_is_loaded_again_sends_what_was_held(served: Any, visit: Any
     assert {project.ids[row]: value for row, value in said_of(server.events()).items()} == {name: 1}
 
 
+def test_an_undo_whose_reply_is_lost_takes_back_one_act(served: Any, visit: Any) -> None:
+    """The page sends it again, and the act before it stands."""
+    server = served()
+    page = visit(server.addresses[0])
+    for key in "123":
+        press(page, key)
+    lost: list[str] = []
+
+    def handled(route: Any) -> None:
+        reply = route.fetch()
+        if lost:
+            return route.fulfill(response=reply)
+        lost.append(reply.text())
+        return route.abort()
+
+    page.route("**/undo", handled)
+    press(page, "Backspace")
+    assert lost
+    assert len(said_of(server.events())) == 2
+
+
 def test_keys_can_be_changed_and_turned_off(served: Any, visit: Any) -> None:
     """The browser remembers them; a key that is taken is refused."""
     page = visit(served().addresses[0])

@@ -13,10 +13,11 @@ from typing import Any
 
 from uwe.journal import Answered, Event, Settled, Skipped, Withdrawn
 
-__all__ = ["PAGE", "UNDO", "Acts", "Layer", "Said"]
+__all__ = ["ONCE", "PAGE", "UNDO", "Acts", "Layer", "Said"]
 
-PAGE, UNDO = "page", "undo"
-"""Names in the facts of an event: it was made at the page; the event that it takes back."""
+PAGE, UNDO, ONCE = "page", "undo", "once"
+"""Names in the facts of an event: it was made at the page; the event that it takes back; the name
+of the request that did so."""
 
 _RECENT = 50
 
@@ -65,11 +66,13 @@ class Acts:
     Attributes:
         said: by row and person, what stands.
         last: by row and person, the last event, also where it took something back.
+        undone: by person and name of the request, a row that an undo gave back.
     """
 
     def __init__(self) -> None:
         self.said: dict[tuple[int, str], Said] = {}
         self.last: dict[tuple[int, str], Event] = {}
+        self.undone: dict[tuple[str, str], int] = {}
         self._top: dict[tuple[int, str], Layer | None] = {}
         self._made: dict[str, list[tuple[int, tuple[int, ...]]]] = {}
         self._seconds: dict[str, deque[float]] = {}
@@ -79,6 +82,9 @@ class Acts:
         if not isinstance(event, Answered | Skipped | Withdrawn | Settled) or not event.by:
             return
         undone = event.facts.get(UNDO)
+        once = event.facts.get(ONCE)
+        if undone is not None and isinstance(once, str):
+            self.undone.setdefault((event.by, once), event.rows[0])
         saying = _SAYS[type(event)](event)
         for at, row in enumerate(event.rows):
             key = (row, event.by)

@@ -235,17 +235,24 @@ class Desk:
         sayings = {ticket: saying(label) for ticket, label in labels.items()}
         return self._say(by, sayings, seconds=seconds, shown="no")
 
-    def undo(self, by: str) -> Card | None:
+    def undo(self, by: str, *, once: str = "") -> Card | None:
         """Take back the person's last act at the page that stands, and give the item again.
 
         What the person said before that act stands again. None where nothing is left to undo.
+
+        Args:
+            by: the person.
+            once: name of the request; the same name takes back nothing the second time.
         """
+        once = text_in(once, "the name of the request")
         with self._at_desk(by), self._books.telling():
+            if (row := self._board.acts.undone.get((by, once))) is not None:
+                return self._cards.of(row, by)
             found = self._board.acts.undoable(by)
             if found is None:
                 return None
             event, layers = found
-            self._books.write(*undoing(by, event, layers, query_of=self._query_of))
+            self._books.write(*undoing(by, event, layers, once=once, query_of=self._query_of))
             for row in reversed(layers):
                 self._dealer.take_first(row, by)
             return self._cards.of(next(iter(layers)), by)

@@ -6,13 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from uwe.journal import Answered, Event, Skipped, Withdrawn
-from uwe.label.acts import PAGE, UNDO, Layer, Said
+from uwe.label.acts import ONCE, PAGE, UNDO, Layer, Said
 
 __all__ = ["remarks", "undoing"]
 
 
 def undoing(
-    by: str, event: int, layers: Mapping[int, Layer], *, query_of: Callable[[list[int]], int | None]
+    by: str,
+    event: int,
+    layers: Mapping[int, Layer],
+    *,
+    once: str = "",
+    query_of: Callable[[list[int]], int | None],
 ) -> list[Event]:
     """The events that take back what a person said in one event; no line of the journal goes.
 
@@ -20,12 +25,13 @@ def undoing(
         by: the person.
         event: id of the event that is taken back.
         layers: that it put on the rows.
+        once: name of the request; empty for none.
         query_of: gives the id of the event that asked about all of some rows, or None.
 
     >>> undoing("ann", 4, {7: Layer(4, None, None)}, query_of=lambda rows: None)[0].rows
     (7,)
     """
-    facts = {PAGE: True, UNDO: event}
+    facts = {PAGE: True, UNDO: event, **({ONCE: once} if once else {})}
     back = [row for row, layer in layers.items() if layer.settles or layer.before is None]
     before = {row: layer.before for row, layer in layers.items() if layer.before is not None}
     events: list[Event] = [Withdrawn(tuple(back), by, facts=facts)] if back else []

@@ -16,7 +16,7 @@ from uwe.label.page.cards import as_json
 from uwe.label.page.doors import Doors
 from uwe.label.page.guard import Guard, Rates
 from uwe.label.page.guidelines import guidelines_html
-from uwe.label.page.keys import class_keys
+from uwe.label.page.keys import RESERVED, class_keys
 from uwe.label.page.options import PageOptions
 from uwe.project.pictures import picture_in
 from uwe.report.charts.colours import themes
@@ -37,6 +37,7 @@ _MOST_ALIKE = 60
 _MOST_WORDS = 2_000
 _MOST_SMALL = 1_000  # small pictures in memory, some 20 kB each
 _YEAR = 365 * 24 * 3600
+_TAKEN: Mapping[str, frozenset[str]] = {"choices": frozenset("0")}  # none of the classes
 _STATIC: Mapping[str, str] = {
     "label.css": "text/css; charset=utf-8",
     "label.js": "text/javascript; charset=utf-8",
@@ -71,7 +72,6 @@ def make_app(desk: Desk, project: Project, doors: Doors, options: PageOptions) -
         "/answer": page.answer,
         "/answers": page.answer_many,
         "/skip": page.skip,
-        "/last": page.last,
         "/undo": page.undo,
         "/alike": page.alike,
         "/settle": page.settle,
@@ -223,7 +223,7 @@ class _Page:
     def _setup(self, who: str) -> dict[str, Any]:
         task = self._project.task
         names = list(task.classes)
-        keys = [*class_keys(names)] if names else []
+        keys = class_keys(names, RESERVED | _TAKEN.get(task.widget, frozenset()))
         return {
             "project": self._doors.project,
             "who": who,
@@ -283,7 +283,7 @@ class _Page:
         if not 0 <= row < len(self._project.items):
             return PlainTextResponse(f"there is no item {row}", 404)
         tag = self._tag(row)
-        keeping = {"cache-control": "private, max-age=86400", "etag": tag}
+        keeping = {"cache-control": "private, no-cache", "etag": tag}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=keeping)
         try:
@@ -295,9 +295,10 @@ class _Page:
         return Response(picture.body, media_type=picture.media, headers=keeping)
 
     def _tag(self, row: int) -> str:
-        items = self._project.items
+        """What tells an image from that of another project, which has the same address."""
+        items, secret = self._project.items, self._desk.people.secret
         stamp = items.stamps.get(items.ids[row], ())
-        return f'"{_digest(repr((self._doors.project, row, list(stamp))).encode())}"'
+        return f'"{_digest(repr((secret, row, items.ids[row], list(stamp))).encode())}"'
 
     async def static(self, request: Request) -> Response:
         """A file of the page."""
@@ -355,24 +356,11 @@ class _Page:
         reason = _text(given, "reason")
         return _saved(self._desk.skip(who, _text(given, "ticket"), reason, **_facts(given)))
 
-    def last(self, who: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The event of the person's last act that stands, which an undo names."""
-        del given
-        return {"event": self._last_event(who)}
-
     def undo(self, who: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Take the person's last act back, if it is still the one that is named.
-
-        A browser that got no reply sends the same undo again, and one act is taken back.
-        """
-        if given.get("event") != self._last_event(who):
-            return {"card": None, "is_new": False}
-        card = self._desk.undo(who)
-        return {"card": None if card is None else self._shown([card])[0], "is_new": True}
-
-    def _last_event(self, who: str) -> int | None:
-        past = self._desk.history(who, 1)
-        return past[0].event if past else None
+        """Take the person's last act back; its item is given again."""
+        once = _text(given, "once") if "once" in given else ""
+        card = self._desk.undo(who, once=once)
+        return {"card": None if card is None else self._shown([card])[0]}
 
     def alike(self, who: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Open items that look like the current one."""

@@ -460,16 +460,12 @@ const run = {
   none: () => answer([]),
   undo: async () => {
     if (isGrid()) $("grid").close();
-    if (isBusy) return;
-    const last = await send("/last", {});
-    if (!last.ok) return void notice(last.message);
-    if (last.event === null) return void notice("There is nothing to undo.");
-    const reply = await act("/undo", { event: last.event }, "");
+    const once = `${Date.now()}-${Math.random()}`; // sent again after a lost reply, it undoes nothing more
+    const reply = await act("/undo", { once }, "");
     if (!reply?.ok) return;
+    if (!reply.card) return void notice("There is nothing to undo.");
     say("taken back", "saved");
-    if (reply.card) return void put(reply.card);
-    queue = []; // the undo had arrived before its reply was lost: its item is the next one
-    deal();
+    put(reply.card);
   },
   skip: () => {
     if (!current() || isGrid()) return;
