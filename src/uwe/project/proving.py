@@ -21,6 +21,7 @@ from uwe.pool import Pool
 from uwe.project.audit import audit_rows
 from uwe.project.estimates import PATIENCE, Estimates, estimated, not_enough
 from uwe.project.judging import Model, Train, judged, work_of
+from uwe.project.threads import on_few_threads
 from uwe.tasks import Task
 from uwe.tasks.targets import Classes
 
@@ -110,7 +111,9 @@ class Judge:
 
     def _model(self, rows: Rows, y: IntArray) -> Model:
         """A model of some rows, with the seed that all of them share."""
-        model = self.learner.fit(rows_of(self.x, rows), y, task=self.task, seed=self.seed)
+        known = rows_of(self.x, rows)
+        with on_few_threads(self.learner, known):
+            model = self.learner.fit(known, y, task=self.task, seed=self.seed)
         whole = hasattr(self.x, "tocsr")  # the features of a sparse pool are computed once
 
         def told(others: Rows) -> tuple[IntArray, FloatArray]:

@@ -24,6 +24,7 @@ from uwe.pool import Pool
 from uwe.predictions import PASSES, Predictions
 from uwe.project.files import ProjectFiles
 from uwe.project.items import Items
+from uwe.project.threads import on_few_threads
 from uwe.project.training import scope_of
 from uwe.runs.digests import digest_of
 from uwe.strategies import Strategy
@@ -65,13 +66,15 @@ class Trainer:
         x = self.items.learn(self.files.cache, self.progress)
         require_passes(self.learner, self.strategy.needs.passes)
         start = time.perf_counter()
-        model = self.learner.fit(
-            rows_of(x, pool.labelled),
-            self.task.targets.array(pool.values),
-            task=self.task,
-            seed=derive_seed(self.seed, number, "train"),
-            progress=self.progress,
-        )
+        rows = rows_of(x, pool.labelled)
+        with on_few_threads(self.learner, rows):
+            model = self.learner.fit(
+                rows,
+                self.task.targets.array(pool.values),
+                task=self.task,
+                seed=derive_seed(self.seed, number, "train"),
+                progress=self.progress,
+            )
         trained = time.perf_counter()
         predictions = self._predicted(model, x, number)
         passed = time.perf_counter()
