@@ -348,6 +348,23 @@ def test_an_overlap_is_asked_of_two_people(project: Project) -> None:
     assert desk.progress("ann").open == 0
 
 
+def test_claims_are_renewed_without_further_items(project: Project) -> None:
+    """A page that only stays open takes no more than it shows."""
+    desk = desk_of(project)
+    held = desk.hand_out("ann", 2)
+    assert desk.hand_out("ann", 0, holding=[card.ticket for card in held]) == []
+    assert len(desk.hand_out("bo", 12)) == 10
+
+
+def test_a_batch_is_picked_when_no_item_is_left(project: Project) -> None:
+    """With ``ahead`` 0, the next batch is wanted as soon as nobody has a further item to take."""
+    desk = desk_of(project, train=False)
+    desk.hand_out("ann", 11)
+    assert not desk._is_short(0)
+    desk.hand_out("ann", 12)
+    assert desk._is_short(0)
+
+
 def test_an_overlap_needs_two_people(project: Project) -> None:
     """A single person cannot be asked twice."""
     with pytest.raises(InputError, match="one annotator"):

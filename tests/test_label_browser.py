@@ -125,7 +125,12 @@ def visit(browser: Any) -> Iterator[Any]:
     """Opens pages; what they ask for elsewhere and complain of fails the test."""
     contexts, asked, complaints = [], [], []
 
-    def opened(address: str, size: dict[str, int] = DESKTOP, scheme: str = "light") -> Any:
+    def opened(
+        address: str,
+        size: dict[str, int] = DESKTOP,
+        scheme: str = "light",
+        shows: str = "#item img",
+    ) -> Any:
         context = browser.new_context(viewport=size, color_scheme=scheme)
         context.grant_permissions([])
         contexts.append(context)
@@ -135,7 +140,7 @@ def visit(browser: Any) -> Iterator[Any]:
         page.on("request", lambda request: asked.append((own, request.url)))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(address)
-        page.wait_for_selector("#item img")
+        page.wait_for_selector(shows)
         return page
 
     yield opened
@@ -299,6 +304,52 @@ def test_an_undo_whose_reply_is_lost_takes_back_one_act(served: Any, visit: Any)
     assert len(said_of(server.events())) == 2
 
 
+def test_a_page_that_is_left_alone_renews_nothing(served: Any, visit: Any) -> None:
+    """Claims are renewed while a person is there, and the page takes no further item for it."""
+    page = visit(served().addresses[0])
+    press(page, "1")
+    asked: list[Any] = []
+    page.on("request", lambda request: request.url.endswith("/deal") and asked.append(request))
+    page.wait_for_timeout(300)
+    asked.clear()
+    for _ in range(3):
+        page.evaluate("renew()")
+        page.wait_for_timeout(200)
+    assert [each.post_data_json["n"] for each in asked] == [0]
+    assert len(asked[0].post_data_json["holding"]) == 4
+
+
+def test_a_refused_answer_of_a_former_page_is_told(served: Any, visit: Any) -> None:
+    """An answer that was held while the page was loaded again, and came too late, is not silent."""
+    server = served()
+    page = visit(server.addresses[0])
+    name = name_of(page)
+    server.kill()
+    page.keyboard.press("2")
+    page.wait_for_selector("#saved[data-state=offline]")
+    page.goto("about:blank")
+    Project.open(server.folder).tell([name], ["crow"], by="annotator")
+    server.start()
+    page.goto(server.addresses[0])
+    page.wait_for_selector("#notice:not([hidden])")
+    assert "answered otherwise meanwhile" in page.inner_text("#notice")
+    assert "not saved" in page.inner_text("#saved")
+
+
+def test_a_link_of_another_site_lets_a_person_in(served: Any, browser: Any) -> None:
+    """A person clicks the address in a web mail or a chat, and labels."""
+    address = served().addresses[0]
+    page = browser.new_page()
+    mail = f'<a href="{address}">label these</a>'
+    page.route(
+        "http://mail.example/", lambda route: route.fulfill(body=mail, content_type="text/html")
+    )
+    page.goto("http://mail.example/")
+    page.click("a")
+    page.wait_for_selector("#item img", timeout=SECONDS)
+    page.close()
+
+
 def test_keys_can_be_changed_and_turned_off(served: Any, visit: Any) -> None:
     """The browser remembers them; a key that is taken is refused."""
     page = visit(served().addresses[0])
@@ -419,6 +470,64 @@ def test_nothing_serious_is_inaccessible(
     assert many > 2
     assert len(said_of(server.events())) == before + many - 1
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_enter_keeps_no_prediction_of_a_single_item_for_many(
+    browser: Any, tmp_path: Path, visit: Any
+) -> None:
+    """The grid shows no prediction, so that Enter labels nothing there."""
+    x = np.random.default_rng(1).normal(size=(40, 3))
+    np.save(tmp_path / "x.npy", x)
+    project = Project(tmp_path / "p.uwe", tmp_path / "x.npy", classes=BIRDS, audit=0)
+    rows = project.ask(9).rows.tolist()
+    project.tell(rows, [BIRDS[row % 3] for row in rows], by="dan")
+    project.train()
+    project.ask(20)
+    server = Server(project.files.folder, "--blind", "0%")
+    try:
+        page = visit(server.addresses[0], shows="#item table")
+        page.wait_for_selector("#guess button")
+        page.keyboard.press("#")
+        page.wait_for_selector("#grid[open]")
+        page.evaluate("document.activeElement.blur()")
+        before = len(server.events())
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(300)
+        assert "Choose a class" in page.inner_text("#grid-count")
+        assert len(server.events()) == before
+        page.keyboard.press("2")
+        page.wait_for_selector("#grid", state="hidden")
+        assert len(server.events()) == before + 1
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [("1,5", 1.5), ("1,234", None), ("0,125", 0.125), ("-2.5e3", -2500.0), ("0x10", None)],
+)
+def test_a_number_that_can_be_read_in_two_ways_is_asked_again(
+    tmp_path: Path, visit: Any, typed: str, expected: float | None
+) -> None:
+    """A comma is a decimal comma, unless it may stand between thousands."""
+    (tmp_path / "t.csv").write_text("id,a\n" + "".join(f"t{i},{i}\n" for i in range(20)))
+    project = Project(
+        tmp_path / "p.uwe", tmp_path / "t.csv", "sklearn:ridge", task="regression", audit=0
+    )
+    project.ask(8)
+    server = Server(project.files.folder)
+    try:
+        page = visit(server.addresses[0], shows="#item table")
+        page.fill("#number", typed)
+        page.keyboard.press("Enter")
+        if expected is None:
+            page.wait_for_selector("#wrong:not(:empty)")
+            assert said_of(server.events()) == {}
+        else:
+            page.wait_for_selector("#saved[data-state=saved]")
+            assert [*said_of(server.events()).values()] == [expected]
+    finally:
+        server.kill()
 
 
 def test_the_next_item_is_there_at_once(served: Any, visit: Any) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from uwe import journal
 from uwe.cli import main
+from uwe.cli.label import _folder_of, _names
 from uwe.errors import DataError, InputError
 from uwe.journal import Answered
 from uwe.project import Project
@@ -285,7 +286,7 @@ def test_a_token_is_needed_and_leaves_the_address(visit: Visit) -> None:
     cookie = entered.headers["set-cookie"].lower()
     assert cookie.startswith("uwe-8765-abcd=")
     assert "httponly" in cookie
-    assert "samesite=strict" in cookie
+    assert "samesite=lax" in cookie
     assert stranger.get("/").status_code == 200
 
 
@@ -640,6 +641,63 @@ def test_options_that_do_not_fit_end_in_one_line(
         assert told in error
         assert len(error.strip().splitlines()) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.md", "birds.uwe"]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("photos", "photos.uwe"),
+        ("photos/", "photos.uwe"),
+        ("link", "link.uwe"),
+        ("photos/.", "photos.uwe"),
+        ("photos/sub/..", "photos.uwe"),
+    ],
+)
+def test_a_project_is_made_beside_its_source(tmp_path: Path, source: str, expected: str) -> None:
+    """The folder has the name that was given, and never stands within the source."""
+    (tmp_path / "photos" / "sub").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    assert _folder_of(tmp_path / source, None, {}) == tmp_path / expected
+
+
+def test_the_folder_that_a_person_is_in_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The source "." gets its project beside the folder, not in it."""
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path / "photos")
+    assert _folder_of(Path(), None, {}) == tmp_path / "photos.uwe"
+
+
+def test_names_are_one_however_they_are_typed() -> None:
+    """A keyboard that writes the accent by itself gives the name that the list of people has."""
+    assert _names("Jose\u0301, bo") == ("Jos\u00e9", "bo")
+
+
+def test_the_address_that_is_listened_on_is_ours() -> None:
+    """Another address of this machine's own is answered under the name that is printed."""
+    doors = Doors({"ann": "t"}, "127.0.0.2", 8765, "ab")
+    assert doors.address("ann").startswith("http://127.0.0.2:8765/")
+    assert doors.is_ours("127.0.0.2:8765")
+
+
+@pytest.mark.parametrize("others", ['a={"x": 1, "y": 2}', "a b=c", "bad[]=1", "x=y,z"])
+def test_cookies_of_other_programs_do_no_harm(visit: Visit, others: str) -> None:
+    """Programs on other ports of this machine set cookies of any form for the same host."""
+    ann = visit()
+    [name], token = ann.cookies.keys(), ann.tokens["ann"]
+    ann.cookies.clear()
+    assert ann.get("/history").status_code == 401
+    assert ann.get("/history", headers={"cookie": f"{others}; {name}={token}"}).status_code == 200
+
+
+def test_a_number_is_shown_to_the_last_digit() -> None:
+    """The history, the conflicts and the messages show what a person typed."""
+    from uwe.tasks import regression
+
+    options = PageOptions("mass", bounds=(0, 12345678))
+    with pytest.raises(InputError, match=r"^12345679\.5 is outside 0 to 12345678;"):
+        options.checked(regression(), 12345679.5)
 
 
 def test_a_port_in_use_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from cyclopts import Parameter
 
 from uwe._files import expanded
 from uwe._optional import optional
+from uwe._unicode import composed
 from uwe.cli.options import Whole
 from uwe.cli.project_init import init_command, make_project, notes_on
 from uwe.cli.project_words import about_task
@@ -41,7 +42,11 @@ _OWN: Mapping[str, tuple[Any, Any, str]] = {
         "photos.",
     ),
     "batch": (Whole, 50, "Items of a batch that is picked in the background."),
-    "ahead": (Whole, 20, "Pick the next batch as soon as fewer items are open."),
+    "ahead": (
+        Whole,
+        20,
+        "Pick the next batch as soon as fewer items are open; 0 waits until none is.",
+    ),
     "annotators": (
         str | None,
         None,
@@ -243,8 +248,8 @@ def _folder_of(source: Path, project: Path | None, of_init: Mapping[str, Any]) -
         return source
     if project is not None:
         return expanded(project)
-    stem = source.resolve()
-    return source.parent / f"{stem.name if source.is_dir() else stem.stem}.uwe"
+    named = source if source.name not in ("", "..") else source.resolve()
+    return named.parent / f"{named.name if source.is_dir() else named.stem}.uwe"
 
 
 def _is_project(folder: Path) -> bool:
@@ -312,7 +317,7 @@ def _require_fitting(options: PageOptions, project: Project) -> None:
 def _names(text: str | None) -> tuple[str, ...]:
     if text is None:
         return ()
-    names = tuple(name.strip() for name in text.split(","))
+    names = tuple(composed(name.strip()) for name in text.split(","))
     if not all(names):
         raise InputError(f"--annotators are names separated by commas, not {text!r}")
     if len(set(names)) < len(names):

@@ -90,7 +90,8 @@ class Desk:
             project: whose items are labelled.
             people: who labels.
             batch: rows of the batches that are picked while people label.
-            ahead: how many rows must be open and free; with fewer, the next batch is picked.
+            ahead: how many rows must be open and free; with fewer, or none, the next batch is
+                picked.
             overlap: share of the rows that two people are asked about.
             show: when a prediction is shown: ``yes``, ``asked`` or ``never``.
             blind: share of the rows whose prediction nobody sees before the answer; rows that
@@ -131,11 +132,12 @@ class Desk:
 
         Args:
             by: the person.
-            n: how many items, at most.
+            n: how many items, at most; 0 renews those of ``holding`` alone.
             holding: tickets that the person's browser already shows; they are renewed, and not
                 given again.
         """
-        require_count(n)
+        if n:
+            require_count(n)
         with self._at_desk(by):
             shown = {ticket.row for ticket in self._reception.readable(holding, by)}
             for row in shown:
@@ -394,7 +396,7 @@ class Desk:
         """Whether few rows are open and free, and others are left to pick."""
         with self._lock:
             self._books.catch_up()
-            return self._board.left > 0 and self._dealer.has_fewer_than(ahead)
+            return self._board.left > 0 and self._dealer.has_fewer_than(max(ahead, 1))
 
     def _look_ahead(self) -> None:
         if self._ahead is not None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from http.cookies import CookieError, SimpleCookie
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from uwe.label.page.doors import Doors
 from uwe.label.page.guard import Guard, Rates
 from uwe.label.page.guidelines import guidelines_html
 from uwe.label.page.keys import RESERVED, class_keys
-from uwe.label.page.options import PageOptions
+from uwe.label.page.options import PageOptions, written
 from uwe.project.pictures import picture_in
 from uwe.report.charts.colours import themes
 
@@ -148,7 +147,7 @@ class _Page:
 
     def _who(self, request: Request) -> str | tuple[int, str]:
         """The person whose token the cookie holds; status and message if there is none."""
-        token = _cookie(request.headers.get("cookie", ""), self._doors.cookie)
+        token = request.cookies.get(self._doors.cookie)
         name = None if token is None else self._doors.person(token)
         if not self._rates.allows(name or ""):
             return 429, "too many requests in a short time; wait a moment"
@@ -174,9 +173,8 @@ class _Page:
             )
             return self._turned_away(403, message, as_page=True)
         answer = RedirectResponse("/", 303)
-        answer.set_cookie(
-            self._doors.cookie, token, max_age=_YEAR, httponly=True, samesite="strict"
-        )
+        # lax, as a strict cookie is not sent to "/" after a click on the address in a web mail
+        answer.set_cookie(self._doors.cookie, token, max_age=_YEAR, httponly=True, samesite="lax")
         return answer
 
     def _turned_away(self, status: int, message: str, *, as_page: bool) -> Response:
@@ -190,12 +188,14 @@ class _Page:
     def _templates(self) -> Any:
         import jinja2
 
-        return jinja2.Environment(
+        made = jinja2.Environment(
             loader=jinja2.PackageLoader("uwe.label.page"),
             autoescape=True,
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        made.filters["written"] = written
+        return made
 
     def _html(self, template: str, status: int = 200, **values: Any) -> Response:
         from starlette.responses import HTMLResponse
@@ -441,15 +441,6 @@ def _facts(given: Mapping[str, Any]) -> dict[str, Any]:
         "note": note.strip(),
         "flagged": given.get("flagged") is True,
     }
-
-
-def _cookie(header: str, name: str) -> str | None:
-    jar = SimpleCookie()
-    try:
-        jar.load(header)
-    except CookieError:
-        return None
-    return jar[name].value if name in jar else None
 
 
 def _read_static() -> dict[str, tuple[bytes, str, str]]:

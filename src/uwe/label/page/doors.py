@@ -65,7 +65,7 @@ class Doors:
         name, port = _split(host.lower())
         if port != str(self.port):
             return False
-        if name in _LOOPBACK_NAMES:
+        if name in (*_LOOPBACK_NAMES, self.host.lower()):
             return True
         return not is_loopback(self.host) and (_is_number(name) or name in self._names)
 

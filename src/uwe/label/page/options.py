@@ -8,7 +8,18 @@ from typing import Any
 from uwe.errors import InputError
 from uwe.tasks import Task
 
-__all__ = ["PageOptions"]
+__all__ = ["PageOptions", "written"]
+
+
+def written(label: Any) -> str:
+    """A label as the page shows it; every digit of a number that a person typed.
+
+    >>> written(12345678.5), written(["crow", "jay"]), written([])
+    ('12345678.5', 'crow, jay', 'none of them')
+    """
+    if isinstance(label, int | float):
+        return f"{label:.15g}"
+    return label if isinstance(label, str) else ", ".join(label) or "none of them"
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,9 @@ class PageOptions:
     def __post_init__(self) -> None:
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
             low, high = self.bounds
-            raise InputError(f"a range goes from less to more, such as 0:100, not {low:g}:{high:g}")
+            raise InputError(
+                f"a range goes from less to more, such as 0:100, not {written(low)}:{written(high)}"
+            )
 
     def checked(self, task: Task, label: Any) -> Any:
         """An answer of the page, if it is one of the task and within the bounds.
@@ -55,6 +68,7 @@ class PageOptions:
             low, high = self.bounds
             if not low <= value <= high:
                 raise InputError(
-                    f"{value:g} is outside {low:g} to {high:g}; give a number in this range"
+                    f"{written(value)} is outside {written(low)} to {written(high)}; give a number "
+                    "in this range"
                 )
         return label

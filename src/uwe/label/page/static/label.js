@@ -38,6 +38,13 @@ const offline = (waiting) => {
   say(waiting ? `offline: ${many}; trying again` : "offline; trying again", "offline");
 };
 
+let isThere = true; // whether the person did anything since the claims were renewed
+const renew = () => {
+  if (!queue.length || isBusy || !isThere) return; // what an idle page holds goes to others
+  isThere = false;
+  deal(true);
+};
+
 // Send until the server answers: the same ticket may arrive twice, and is kept once.
 const send = async (path, body, waiting = 0) => {
   for (let tries = 0; ; tries += 1) {
@@ -182,11 +189,10 @@ const brokenItem = (why) =>
   made("div", { className: "broken" }, made("strong", { textContent: "This item cannot be shown." }), `${why}. Skip it to go on.`);
 
 const deal = async (renews = false) => {
-  if (isDealing) return;
+  const wanted = Math.max(AHEAD - queue.length, 0);
+  if (isDealing || (!wanted && !renews)) return;
   isDealing = true;
   try {
-    const wanted = Math.max(AHEAD - queue.length, renews ? 1 : 0);
-    if (wanted <= 0) return;
     const reply = await send("/deal", { n: wanted, holding: queue.map((card) => card.ticket) });
     if (!reply.ok) {
       notice(reply.message);
@@ -226,6 +232,7 @@ const waitFor = (waits) => {
 
 const show = () => {
   const card = current();
+  ofOne = null;
   if (!card) return void deal();
   document.body.classList.remove("waiting");
   began = performance.now();
@@ -451,9 +458,11 @@ const run = {
     if (!card) return;
     if (setup.widget === "choices") {
       if (chosen.size) return void answer(setup.classes.map((each) => each.name).filter((name) => chosen.has(name)));
-      return void notice("Choose one class or several, or say that there is none of them.");
+      const told = "Choose one class or several, or say that there is none of them.";
+      return void (isGrid() ? ($("grid-count").textContent = told) : notice(told));
     }
     if (setup.widget === "number" && $("number").value.trim()) return void sendNumber();
+    if (isGrid()) return void ($("grid-count").textContent = "Choose a class for the chosen items."); // the prediction is of one
     if (isRevealed && card.prediction) return void answer(card.prediction.label);
     notice(card.prediction ? "The prediction is hidden. Show it first, or choose." : "There is no prediction to keep for this item. Choose an answer.");
   },
@@ -474,16 +483,19 @@ const run = {
     $("skipping").querySelector("[data-reason]").focus();
   },
   flag: () => {
+    if (isGrid()) return; // flag and note are about one item
     isFlagged = !isFlagged;
     draw();
     say(isFlagged ? "flagged with your answer" : "no longer flagged");
   },
   note: () => {
+    if (isGrid()) return;
     $("noting").hidden = !$("noting").hidden;
     if (!$("noting").hidden) $("note").focus();
     draw();
   },
   reveal: () => {
+    if (isGrid()) return;
     isRevealed = setup.show !== "never" && current()?.prediction !== null;
     if (setup.widget === "choices" && isRevealed && !chosen.size) chosen = new Set(current().prediction.label);
     draw();
@@ -516,13 +528,16 @@ const choose = (name) => {
   drawChoices();
 };
 
-// Numbers.
+// Numbers. A comma is a decimal comma, unless it may stand between thousands.
+
+const NUMBER = /^[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?$/i;
+const THOUSANDS = /^[+-]?[1-9]\d{0,2},\d{3}$/;
 
 const sendNumber = () => {
-  const text = $("number").value.trim().replace(",", ".");
-  const value = Number(text);
+  const typed = $("number").value.trim();
+  const value = NUMBER.test(typed) ? Number(typed.replace(",", ".")) : NaN;
   const [low, high] = setup.bounds || [-Infinity, Infinity];
-  const wrong = !text || !Number.isFinite(value) ? `${text || "An empty field"} is not a number.` : value < low || value > high ? `${value} is outside ${low} to ${high}.` : "";
+  const wrong = THOUSANDS.test(typed) ? `${typed} can be read in two ways; write ${typed.replace(",", "")} or ${typed.replace(",", ".")}.` : !Number.isFinite(value) ? `${typed || "An empty field"} is not a number.` : value < low || value > high ? `${value} is outside ${low} to ${high}.` : "";
   $("wrong").textContent = wrong;
   $("number").setAttribute("aria-invalid", String(Boolean(wrong)));
   if (!wrong) answer(value);
@@ -532,10 +547,12 @@ const sendNumber = () => {
 
 let tiles = [];
 let apart = new Set(); // tickets that stay open
+let ofOne = null; // the classes that were chosen for the single item, while the grid is open
 
 const openGrid = (cards) => {
   tiles = cards;
   apart = new Set();
+  [ofOne, chosen] = [chosen, new Set()];
   $("grid-answers").append($("ask").querySelector("#answers"));
   drawTiles();
   $("grid").showModal();
@@ -581,6 +598,8 @@ const answerAlike = async (label) => {
 };
 $("grid")?.addEventListener("close", () => {
   $("ask").insertBefore($("answers"), $("ask").querySelector(".acts"));
+  chosen = ofOne ?? chosen;
+  ofOne = null;
   draw();
   $("stage").focus({ preventScroll: true });
 });
@@ -827,14 +846,21 @@ const startLabelling = async () => {
       hiddenAt = null;
     }
   });
-  setInterval(() => queue.length && !isBusy && deal(true), RENEW);
+  for (const sign of ["keydown", "pointerdown", "pointermove", "wheel"]) document.addEventListener(sign, () => (isThere = true), { passive: true });
+  setInterval(renew, RENEW);
+  let refused = "";
   const act = held(); // of this page before it was loaded again
   if (act) {
     const reply = await send(act.path, act.body, 1);
     if (reply.ok && reply.at) say(`saved ${clock(reply.at)}`, "saved");
+    if (!reply.ok) refused = reply.message;
     release();
   }
   await deal();
+  if (refused) {
+    say("not saved", "offline");
+    notice(refused);
+  }
 };
 
 if (document.body.classList.contains("settling")) startSettling();
