@@ -32,12 +32,15 @@ bench-cycle: $(READY)  ## what a cycle costs beside the plain way
 	$(BIN)/python -m benchmarks.cycle
 
 STUDY ?= study
-STRATEGIES := uwe badge coreset entropy bvsb least_confident bald random
+STRATEGIES := uwe badge coreset entropy bvsb least_confident bald random margin uherding typiclust
 STRATEGY_FLAGS := $(addprefix --strategy ,$(STRATEGIES))
 
 study: $(READY)  ## all strategies on digits (10 seeds) and Fashion-MNIST (5), and their report
 	$(BIN)/uwe run digits $(STRATEGY_FLAGS) --seeds 1-10 --budgets 20,40,80,160,320 \
 		--model small --epochs 40 --device cpu --threads 1 --jobs 2 --supervised --results $(STUDY)/digits
+	$(BIN)/uwe run digits --strategy uwe --uncertainty margin --normalise unit --option power=2 \
+		--method-tag=-unit --seeds 1-10 --budgets 20,40,80,160,320 --model small --epochs 40 \
+		--device cpu --threads 1 --jobs 2 --results $(STUDY)/digits
 	$(BIN)/python -m benchmarks.fashion_study --results $(STUDY)/fashion
 	$(BIN)/uwe report $(STUDY)/digits $(STUDY)/fashion --html $(STUDY)/report.html
 
