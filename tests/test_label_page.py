@@ -378,7 +378,7 @@ def test_large_and_rare_images_are_converted(tmp_path: Path) -> None:
         large_picture(tmp_path / "h.png")
 
 
-def test_nobody_floods_the_server(visit: Visit) -> None:
+def test_nobody_floods_the_server(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each person has a bound of their own, and comes back after a moment."""
     now = 0.0
     rates = Rates(3, 1, clock=lambda: now)
@@ -386,6 +386,7 @@ def test_nobody_floods_the_server(visit: Visit) -> None:
     assert rates.allows("bo")
     now = 2.0
     assert [rates.allows("ann") for _ in range(3)] == [True, True, False]
+    monkeypatch.setattr("uwe.label.page.app.Rates", lambda: Rates(clock=lambda: 0.0))
     ann = visit()
     statuses = {ann.get("/static/icon.svg").status_code for _ in range(5)}
     assert statuses == {200}
@@ -483,6 +484,44 @@ def test_a_third_person_settles(visit: Visit) -> None:
     assert cy.post("/settle", json={"row": card["row"], "label": "rook"}).status_code == 200
     assert cy.project.labels()[card["id"]] == "rook"
     assert bo.get("/conflicts").status_code == 200
+
+
+def test_an_error_of_the_project_is_one_line_on_the_page(visit: Visit) -> None:
+    """What the desk cannot do ends in a message, also where nothing is asked but to look."""
+    from uwe.project.files import ProjectFiles
+
+    ann = visit()
+    ProjectFiles(ann.project.files.folder).journal.write_text("no journal\n")
+    for path in ("/history", "/progress", "/conflicts"):
+        reply = ann.get(path)
+        assert reply.status_code == 500
+        assert "journal" in reply.text
+
+
+def test_a_broken_item_does_not_hide_the_other_conflicts(tmp_path: Path) -> None:
+    """A conflict whose item cannot be read is shown as such, and can be settled."""
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    project = Project(tmp_path / "p.uwe", x, classes=BIRDS, audit=0)
+    rows = project.ask(2).rows.tolist()
+    for by, label in (("bo", "crow"), ("cy", "rook")):
+        project.tell(rows, [label, label], by=by)
+    people = Annotators.load_or_make(project.files, ["ann", "bo", "cy"])
+    doors = Doors(people.tokens, "127.0.0.1", 8765, "abcd")
+    desk = Desk.open(project, people=people, train=False)
+    ann = TestClient(make_app(desk, project, doors, PageOptions("p")), base_url=BASE)
+    ann.get("/", params={"token": people.tokens["ann"]})
+    assert "<table" in ann.get("/conflicts").text
+
+    def fails(row: int) -> Any:
+        if row == rows[0]:
+            raise DataError("the table is damaged")
+        return preview(row)
+
+    preview = project.items.preview
+    object.__setattr__(project.items, "preview", fails)
+    page = ann.get("/conflicts").text
+    assert "This item cannot be shown: the table is damaged." in page
+    assert page.count('<li data-row="') == 2
 
 
 def test_numbers_keep_to_their_range(tmp_path: Path) -> None:
