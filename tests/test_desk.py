@@ -316,6 +316,25 @@ def test_a_note_alone_is_an_event(desk: Desk, project: Project) -> None:
     assert desk.again("ann", card.row).note == "young"
 
 
+def test_a_late_answer_with_a_note_is_not_dropped(desk: Desk, project: Project) -> None:
+    """Two windows give one item the same answer: the note of the second is kept or refused."""
+    card = one(desk)
+    desk.answer("ann", card.ticket, "crow", note="near")
+    assert not desk.answer("ann", card.ticket, "crow").is_new
+    assert not desk.answer("ann", card.ticket, "crow", note="near").is_new
+    for more in ({"note": "far"}, {"flagged": True}):
+        with pytest.raises(Late, match="answered otherwise"):
+            desk.answer("ann", card.ticket, "crow", **more)
+
+
+def test_what_was_shown_of_many_is_not_made_up(desk: Desk, project: Project) -> None:
+    """The event of several items, and of the one that is left of them, does not say ``no``."""
+    cards = desk.hand_out("ann", 3)
+    desk.answer_many("ann", {cards[0].ticket: "crow"})
+    desk.answer_many("ann", {card.ticket: "crow" for card in cards[1:]})
+    assert not any("shown" in event.facts for event in project.events()[-2:])
+
+
 def test_many_answers_are_one_event(desk: Desk, project: Project) -> None:
     """All are written, or none; an undo takes all of them back."""
     cards = desk.hand_out("ann", 4)

@@ -500,6 +500,44 @@ def test_a_third_person_settles(visit: Visit) -> None:
     assert bo.get("/conflicts").status_code == 200
 
 
+def test_an_error_of_the_project_is_one_line_on_the_page(visit: Visit) -> None:
+    """What the desk cannot do ends in a message, also where nothing is asked but to look."""
+    from uwe.project.files import ProjectFiles
+
+    ann = visit()
+    ProjectFiles(ann.project.files.folder).journal.write_text("no journal\n")
+    for path in ("/history", "/progress", "/conflicts"):
+        reply = ann.get(path)
+        assert reply.status_code == 500
+        assert "journal" in reply.text
+
+
+def test_a_broken_item_does_not_hide_the_other_conflicts(tmp_path: Path) -> None:
+    """A conflict whose item cannot be read is shown as such, and can be settled."""
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    project = Project(tmp_path / "p.uwe", x, classes=BIRDS, audit=0)
+    rows = project.ask(2).rows.tolist()
+    for by, label in (("bo", "crow"), ("cy", "rook")):
+        project.tell(rows, [label, label], by=by)
+    people = Annotators.load_or_make(project.files, ["ann", "bo", "cy"])
+    doors = Doors(people.tokens, "127.0.0.1", 8765, "abcd")
+    desk = Desk.open(project, people=people, train=False)
+    ann = TestClient(make_app(desk, project, doors, PageOptions("p")), base_url=BASE)
+    ann.get("/", params={"token": people.tokens["ann"]})
+    assert "<table" in ann.get("/conflicts").text
+
+    def fails(row: int) -> Any:
+        if row == rows[0]:
+            raise DataError("the table is damaged")
+        return preview(row)
+
+    preview = project.items.preview
+    object.__setattr__(project.items, "preview", fails)
+    page = ann.get("/conflicts").text
+    assert "This item cannot be shown: the table is damaged." in page
+    assert page.count('<li data-row="') == 2
+
+
 def test_numbers_keep_to_their_range(tmp_path: Path) -> None:
     """A number outside is refused by the server, too, and the unit is on the page."""
     (tmp_path / "trees.csv").write_text("id,height\n" + "".join(f"t{i},{i}\n" for i in range(9)))

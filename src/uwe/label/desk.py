@@ -235,7 +235,7 @@ class Desk:
             return lambda: Saying(self._reception.value(label))
 
         sayings = {ticket: saying(label) for ticket, label in labels.items()}
-        return self._say(by, sayings, seconds=seconds, shown="no")
+        return self._say(by, sayings, seconds=seconds, shown=None)
 
     def undo(self, by: str, *, once: str = "") -> Card | None:
         """Take back the person's last act at the page that stands, and give the item again.
@@ -362,10 +362,10 @@ class Desk:
         sayings: Mapping[str, Callable[[], Saying]],
         *,
         seconds: float | None,
-        shown: str,
+        shown: str | None,
     ) -> list[Saved]:
         """Write what a person says, by ticket, as one event; what stands already is not written."""
-        seconds, shown = seconds_in(seconds), shown_in(shown)
+        seconds, shown = seconds_in(seconds), None if shown is None else shown_in(shown)
         with self._at_desk(by), self._books.telling():
             saved: dict[str, Saved] = {}
             new: dict[str, tuple[int, Saying]] = {}

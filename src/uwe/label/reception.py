@@ -78,7 +78,7 @@ class Reception:
         acts, row = self._board.acts, ticket.row
         said, is_late = acts.said.get((row, by)), acts.basis(row, by) != ticket.basis
         if said is not None and (
-            saying.adds_nothing_to(said) or (is_late and saying.repeats(said))
+            saying.adds_nothing_to(said) or (is_late and saying.is_kept_in(said))
         ):
             return Saved(said.event, said.at, is_new=False)
         name = self.name(row)

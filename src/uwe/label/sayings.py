@@ -40,6 +40,15 @@ class Saying:
         """Whether it is the answer or the skip that stands."""
         return said is not None and (said.value, said.reason) == (self.value, self.reason)
 
+    def is_kept_in(self, said: Said | None) -> bool:
+        """Whether it stands, and the note and the flag, where there are any, stand with it."""
+        return (
+            said is not None
+            and self.repeats(said)
+            and self.note in ("", said.note)
+            and self.flagged <= said.flagged
+        )
+
     def adds_nothing_to(self, said: Said | None) -> bool:
         """Whether the note and the flag stand, too."""
         return self.repeats(said) and (self.note, self.flagged) == (

@@ -79,15 +79,17 @@ class Cards:
         seed = self._project.settings.seed
         return row in self._board.audit or in_share(row, self._blind, seed=seed, role="blind")
 
-    def facts(self, tickets: Sequence[str], rows: Sequence[int], shown: str) -> dict[str, Any]:
+    def facts(
+        self, tickets: Sequence[str], rows: Sequence[int], shown: str | None
+    ) -> dict[str, Any]:
         """What the journal records of an answer besides the label.
 
         Args:
             tickets: of the rows.
             rows: that are answered at once.
-            shown: whether the person saw the prediction of the row.
+            shown: whether the person saw the prediction of the row; None where it is not known.
         """
-        if len(rows) > 1:
+        if shown is None:
             return {"tickets": list(tickets)}
         [row] = rows
         predicted = self.predicted(row)

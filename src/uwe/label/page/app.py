@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from uwe._optional import optional
 from uwe.errors import DataError, InputError, UweError
-from uwe.label.page.cards import as_json
+from uwe.label.page.cards import as_json, shown_item
 from uwe.label.page.doors import Doors
 from uwe.label.page.guard import Guard, Rates
 from uwe.label.page.guidelines import guidelines_html
@@ -115,10 +115,13 @@ class _Page:
             token = request.query_params.get("token")
             if token is not None and request.url.path == "/":
                 return self._let_in(token)
-            who = self._who(request)
-            if isinstance(who, str):
+            who, as_page = self._who(request), request.url.path in ("/", "/conflicts")
+            if not isinstance(who, str):
+                return self._turned_away(*who, as_page=as_page)
+            try:
                 return await run_in_threadpool(work, who, request)
-            return self._turned_away(*who, as_page=request.url.path in ("/", "/conflicts"))
+            except UweError as error:
+                return self._turned_away(500, str(error), as_page=as_page)
 
         return answer
 
@@ -251,11 +254,8 @@ class _Page:
     def conflicts(self, who: str, request: Request) -> Response:
         """Rows on which people differ, for a person who decides."""
         del request
-        found = self._desk.conflicts(who)
-        is_image = self._project.items.kind == "images"
-        shown = [
-            (each, None if is_image else self._project.items.preview(each.row)) for each in found
-        ]
+        found, items = self._desk.conflicts(who), self._project.items
+        shown = [(each, shown_item(items, each.row, each.id)) for each in found]
         return self._html(
             "conflicts.html",
             who=who,
