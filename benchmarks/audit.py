@@ -19,7 +19,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -252,23 +252,23 @@ def estimates_of(line: Mapping[str, Any]) -> Estimates:
 def accuracy_table(by_cell: Cells) -> Iterator[str]:
     """The accuracy of the current model, and of random labels."""
     yield (
-        "| set, labels | n | said | true | error | covered | width | random labels | true | error "
-        "| covered | width |"
+        "| set, labels | n | said | true | error | covered | width | random labels | said | true "
+        "| error | covered | width |"
     )
-    yield "|---" * 12 + "|"
+    yield "|---" * 13 + "|"
     for (name, labels), lines in by_cell.items():
         found = [estimates_of(line) for line in lines]
         now = _told([each.current for each in found], [line["accuracy"] for line in lines])
         random = [line["at_random"][0] for line in lines]
         drawn = _told([each.at_random for each in found], random)
         sizes = sorted({line["random"][-1]["labels"] for line in lines})
-        said = np.mean([each.current is not None for each in found])
         known = labels >= LEAST_LABELS
-        told = f"{'/'.join(map(str, sizes))} | {100 * np.mean(random):.1f} | {drawn}"
-        shown = f"{100 * said:.0f} %" if known else "no"
+        share = _said(each.at_random for each in found)
+        told = f"{'/'.join(map(str, sizes))} | {share} | {100 * np.mean(random):.1f} | {drawn}"
+        shown = _said(each.current for each in found) if known else "no"
         yield (
             f"| {name}, {labels:,} | {len(lines)} | {shown} | {_mean_percent(lines, 'accuracy')} | "
-            f"{now} | {told if known else '| | | |'} |"
+            f"{now} | {told if known else '| | | | |'} |"
         )
 
 
@@ -292,11 +292,10 @@ def forecast_table(by_cell: Cells) -> Iterator[str]:
         ]
         said = ", ".join(f"{100 * np.mean([bool(stop) for stop in of]):.0f} %" for of in stops)
         later = [each.at_random_later for each in found]
-        share = np.mean([each is not None for each in later])
         drawn = _told(later, [line["at_random"][1] for line in lines])
         yield (
             f"| {name}, {labels:,} | {100 * np.mean(gains):+.1f} ± {100 * np.std(gains):.1f} | "
-            f"{told} | {said} | {', '.join(map(str, early))} | {100 * share:.0f} % | {drawn} |"
+            f"{told} | {said} | {', '.join(map(str, early))} | {_said(later)} | {drawn} |"
         )
 
 
@@ -326,6 +325,11 @@ def _told(ranges: Sequence[Range | None], truths: Sequence[float]) -> str:
     covered = np.mean([of.low <= true <= of.high for of, true in pairs])
     width = 100 * np.mean([of.width for of, _ in pairs])
     return f"{np.mean(errors):+.1f} ± {np.std(errors):.1f} | {100 * covered:.1f} % | {width:.1f}"
+
+
+def _said(ranges: Iterable[Range | None]) -> str:
+    """How often something was said."""
+    return f"{100 * np.mean([each is not None for each in ranges]):.3g} %"
 
 
 def _mean_percent(lines: Sequence[Mapping[str, Any]], key: str) -> str:
