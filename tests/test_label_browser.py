@@ -517,7 +517,7 @@ def test_the_next_item_is_there_at_once(served: Any, visit: Any) -> None:
     before = name_of(page)
     shown = page.evaluate(
         """async before => {
-            document.dispatchEvent(new KeyboardEvent('keydown', {key: '2', bubbles: true}));
+            document.body.dispatchEvent(new KeyboardEvent('keydown', {key: '2', bubbles: true}));
             const name = document.querySelector('#name');
             while (name.textContent === before) await new Promise(go => setTimeout(go, 1));
             const image = document.querySelector('#item img');
