@@ -701,6 +701,20 @@ def test_a_card_shows_what_the_model_says(tmp_path: Path) -> None:
     )
 
 
+def test_the_recorded_prediction_is_the_one_that_was_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that is trained while a person looks at an item does not change what they saw."""
+    project = trained(tmp_path)
+    desk = desk_of(project, blind=0.0)
+    card = one(desk)
+    assert card.prediction is not None
+    saw = BIRDS.index(card.prediction.label)
+    monkeypatch.setattr(type(desk._cards), "predicted", lambda cards, row: (saw + 1) % 3)
+    desk.answer("ann", card.ticket, "crow", shown="yes")
+    assert project.events()[-1].facts["predicted"] == saw
+
+
 def test_predictions_can_be_hidden(tmp_path: Path) -> None:
     """``never`` hides all; a blind share and the rows of the audit are hidden in any case."""
     project = trained(tmp_path)

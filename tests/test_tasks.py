@@ -129,6 +129,15 @@ def test_what_is_wrong_with_a_task_is_found(words: str) -> None:
         check_task(WRONG[words])
 
 
+def test_a_class_with_blanks_around_its_name_can_be_given() -> None:
+    """What the page shows as a class is a label; two names that differ in blanks are one."""
+    for task in (classification([" crow", "rook"]), multilabel([" crow", "rook"])):
+        value = task.targets.encode([" crow"] if task.widget == "choices" else " crow")
+        assert value in (0, [0])
+    with pytest.raises(InputError, match="named twice"):
+        classification(["crow", "crow "])
+
+
 def test_a_class_is_written_by_its_name() -> None:
     """Spaces around it do not count; whole numbers are names, too; close matches are offered."""
     kind = Classes(("0", "1", "crow"))

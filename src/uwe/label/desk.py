@@ -378,7 +378,7 @@ class Desk:
                     saved[text] = known
             if new:
                 rows = dict(new.values())
-                facts = self._cards.facts(list(new), list(rows), shown)
+                facts = self._cards.facts(by, list(new), list(rows), shown)
                 query = self._query_of(list(rows))
                 event = event_of(by, rows, query=query, seconds=seconds, facts=facts)
                 now = saved_by(*self._books.write(event))

@@ -38,11 +38,13 @@ class Cards:
         self._blind = blind
         self._reasons = Reasons(project.files, project.ids)
         self._model: tuple[int, Model] | None = None
+        self._said: dict[tuple[int, str], Any] = {}  # by the model, of the card that a person has
 
     def of(self, row: int, by: str) -> Card:
         """The card of a row for a person."""
         batch, said = self._board.batch_of(row), self._board.acts.said.get((row, by))
         is_blind = self.is_blind(row)
+        self._said[row, by] = self.predicted(row)
         nearest = self._reasons.nearest(row, batch)
         return Card(
             row=row,
@@ -80,11 +82,14 @@ class Cards:
         return row in self._board.audit or in_share(row, self._blind, seed=seed, role="blind")
 
     def facts(
-        self, tickets: Sequence[str], rows: Sequence[int], shown: str | None
+        self, by: str, tickets: Sequence[str], rows: Sequence[int], shown: str | None
     ) -> dict[str, Any]:
         """What the journal records of an answer besides the label.
 
+        The prediction is that of the card, also where another model was trained since.
+
         Args:
+            by: the person.
             tickets: of the rows.
             rows: that are answered at once.
             shown: whether the person saw the prediction of the row; None where it is not known.
@@ -92,7 +97,8 @@ class Cards:
         if shown is None:
             return {"tickets": list(tickets)}
         [row] = rows
-        predicted = self.predicted(row)
+        known = self._said.pop((row, by), None)
+        predicted = self.predicted(row) if known is None else known
         return {
             "ticket": tickets[0],
             "shown": "no" if self.is_blind(row) else shown,

@@ -32,7 +32,7 @@ def named(classes: Sequence[str] | int) -> tuple[str, ...]:
     for at, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():
             raise InputError(f"class {at} is {name!r}; the name of a class must be text")
-        if name in seen:
+        if name.strip() in seen:
             raise InputError(f"the class {name!r} is named twice; names of classes must differ")
-        seen.add(name)
+        seen.add(name.strip())
     return names

@@ -59,7 +59,8 @@ class _Named:
     @cached_property
     def _number(self) -> dict[str, int]:
         exact = {name: at for at, name in enumerate(self.names)}
-        return {**{composed(name): at for name, at in exact.items()}, **exact}
+        bare = {name.strip(): at for name, at in exact.items()}  # as the names of labels are read
+        return {**{composed(name): at for name, at in bare.items()}, **bare, **exact}
 
 
 @dataclass(frozen=True)
