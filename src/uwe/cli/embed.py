@@ -84,7 +84,7 @@ def embed_command(
             text=text,
             label=label,
             data_dir=data_dir,
-            image_size=image_size or side,
+            image_size=side if image_size is None else image_size,
             encoding=encoding,
         )
         encoder = load_encoder(model, items.kind, device=where)

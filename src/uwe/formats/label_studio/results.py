@@ -58,7 +58,7 @@ def label_in(result: Sequence[Mapping[str, Any]], task: Task, name: str | None =
     """
     kind = kind_of(task)
     found = [each for each in result if each.get("type") == kind]
-    names = {each.get("from_name") for each in found}
+    names = {control for each in found if isinstance(control := each.get("from_name"), str)}
     wanted = name or (names.pop() if len(names) == 1 else "label")
     values = [
         value
