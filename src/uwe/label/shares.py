@@ -1,4 +1,4 @@
-"""Shares of the rows that are drawn by row, so that they stay the same whatever comes later."""
+"""Shares of the rows that are drawn by row, which later rows and answers do not change."""
 
 from __future__ import annotations
 

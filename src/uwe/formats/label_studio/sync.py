@@ -1,7 +1,7 @@
 """One round between a project and a Label Studio: take what people said, train, send picks.
 
 Nothing is remembered beside the journal: what was sent is looked up in the server, by the id that a
-task's data hold. So a round that ends in the middle, by whatever, doubles and loses nothing.
+task's data hold. So a round that is ended in the middle doubles and loses nothing.
 """
 
 from __future__ import annotations
