@@ -41,6 +41,14 @@ ERRORS: list[Exception] = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _errors_begin_anew() -> None:
+    """An error that is raised again keeps the frames of the first time."""
+    for error in ERRORS:
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+        error.__dict__.pop("__notes__", None)
+
+
 def raising(error: BaseException) -> Callable[[], None]:
     """A function of uwe that raises ``error``."""
     return compiled("def work():\n    raise error", Path(uwe.__file__).parent / "x.py", error)
