@@ -94,7 +94,7 @@ def derived_tokens(secret: str, names: list[str]) -> dict[str, str]:
     if len(secret) < _LEAST_LETTERS or not _is_plain(secret):
         raise InputError(
             f"--token needs at least {_LEAST_LETTERS} letters, digits, - or _, such as "
-            "$(openssl rand -hex 16); whoever knows it can label"
+            "$(openssl rand -hex 16); anyone who knows it can label"
         )
     if len(names) == 1:
         return {names[0]: secret}
