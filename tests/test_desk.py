@@ -32,6 +32,7 @@ from uwe.label import (
     UnknownTicket,
 )
 from uwe.label.ahead import Ahead
+from uwe.label.annotators import whose_token
 from uwe.project import Project
 from uwe.project.trainer import read_predictions
 
@@ -471,8 +472,8 @@ def test_the_names_and_tokens_are_for_the_owner_alone(project: Project) -> None:
     assert list(second.tokens) == ["ann", "bo"]
     assert second.tokens["ann"] == first.tokens["ann"]
     assert second.secret == first.secret
-    assert second.by_token(second.tokens["bo"]) == "bo"
-    assert second.by_token("") is None
+    assert whose_token(second.tokens["bo"], second.tokens) == "bo"
+    assert whose_token("", second.tokens) is None
     assert project.files.owns(path.name)
 
 
@@ -859,11 +860,11 @@ def test_a_failure_of_the_training_is_shown(tmp_path: Path) -> None:
 
 def test_no_row_left_is_no_failure() -> None:
     """The process says so with an error, and the desk takes it as the end."""
-    wanted = [True]
+    wanted = [False, True]  # the second question comes after the process
     code = "import sys; sys.exit('uwe: no row is left: all 5 rows were given out')"
     ahead = Ahead([sys.executable, "-c", code], lambda: bool(wanted and wanted.pop()))
     ahead.look()
-    waited_for(lambda: ahead.is_done)
+    waited_for(lambda: not wanted)
     assert ahead.trouble is None
     ahead.close()
 

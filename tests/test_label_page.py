@@ -572,7 +572,7 @@ def test_numbers_keep_to_their_range(tmp_path: Path) -> None:
 def test_blind_and_hidden_predictions_do_not_leave_the_server(visit: Visit) -> None:
     """With ``show`` never, and for a blind card, neither prediction nor neighbour is sent."""
     from uwe.label.cards import Card, Prediction, Why
-    from uwe.label.page.cards import as_json
+    from uwe.label.page.card_json import as_json
 
     items = visit().project.items
     why = Why(("uncertain",), items.ids[1], "crow", 3, 97.0, is_audit=False)
@@ -600,7 +600,7 @@ def test_no_key_stands_for_two_classes(names: list[str]) -> None:
     "names", [list("0123456789"), ["5 stars", "4 stars", "3 stars"], ["other", "2", "1"]]
 )
 def test_a_digit_chooses_the_class_that_begins_with_it(names: list[str]) -> None:
-    """Whoever sees a 3 presses 3: no digit stands for a class that begins with another number."""
+    """A person who sees a 3 presses 3: no digit stands for a class that has another number."""
     by_key = {
         key: name for name, keys in zip(names, class_keys(names), strict=True) for key in keys
     }
@@ -623,7 +623,7 @@ def test_no_class_takes_the_key_of_none(tmp_path: Path) -> None:
 
 @given(st.text(max_size=300))
 def test_guidelines_hold_no_tag_of_their_own(text: str) -> None:
-    """Whatever is written, only the tags of the listed elements come out."""
+    """For any text, the result has only the tags of the listed elements."""
     import re
 
     tags = set(re.findall(r"<\s*/?\s*([^\s>]*)", guidelines_html(text)))

@@ -18,7 +18,7 @@ from uwe.cli.outputs import check_output
 from uwe.cli.project import files_of
 from uwe.cli.project_words import written_label
 from uwe.errors import InputError, require_known
-from uwe.label.conflicts import RULES
+from uwe.label.conflicts import RULES, proposed, worst_first
 from uwe.project.files import ProjectFiles
 from uwe.runs.cycles import csv_text
 
@@ -118,29 +118,26 @@ def _as_table(measures: Sequence[Measure]) -> Table:
         table.add_column(name)
     table.add_column("items", justify="right")
     for each in measures:
-        value = f"not defined: {each.reason}" if each.value is None else _number(each)
+        reason = f"not defined: {each.reason}"
+        value = reason if each.value is None else _number(each.name, each.value)
         table.add_row(each.name, Text(each.about), value, f"{each.rows:,}")
     return table
 
 
-def _number(measure: Measure) -> str:
-    is_share = measure.name == "raw agreement"
-    return f"{measure.value:.1%}".replace("%", " %") if is_share else f"{measure.value:.3g}"
+def _number(name: str, value: float) -> str:
+    is_share = name == "raw agreement"
+    return f"{100 * value:.1f} %" if is_share else f"{value:.3g}"
 
 
 def _conflicts(books: Books, model: Model | None) -> list[tuple[str, ...]]:
     """The conflicts as rows of the table, the worst first."""
-    from uwe.label.conflicts import proposed, strife
-
-    board, task, ids = books.board, books.project.task, books.project.ids
-    given = {row: board.standing.answers_of(row) for row in board.differing}
-    order = sorted(given, key=lambda row: (-strife(list(given[row].values())), row))
+    task, ids = books.project.task, books.project.ids
     rows: list[tuple[str, ...]] = []
-    for row in order:
+    for row, given in worst_first(books.board).items():
         said = None if model is None else model.value(row)
-        proposal = proposed(list(given[row].values()), task, said)
+        proposal = proposed(list(given.values()), task, said)
         written = written_label(task.targets.decode(proposal.value))
-        rows.append((ids[row], "conflict", _told(given[row], task), written, proposal.why))
+        rows.append((ids[row], "conflict", _told(given, task), written, proposal.why))
     return rows
 
 
@@ -196,9 +193,7 @@ def _doubt(each: Doubt, found: Relabelling, opened: Project, books: Books) -> tu
         "label again before new items" if is_first else "label again",
         _told(books.board.standing.answers_of(each.row), opened.task),
         written_label(decode(each.predicted)),
-        f"support {each.score:.2f}; the model gives the label {each.probability:.0%}".replace(
-            "%", " %"
-        ),
+        f"support {each.score:.2f}; the model gives the label {100 * each.probability:.0f} %",
     )
 
 

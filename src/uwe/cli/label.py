@@ -7,8 +7,8 @@ import inspect
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,7 +18,7 @@ from cyclopts import Parameter
 from uwe._files import expanded
 from uwe._optional import optional
 from uwe._unicode import composed
-from uwe.cli.options import Whole
+from uwe.cli.options import Whole, share_in
 from uwe.cli.project_init import init_command, make_project, notes_on
 from uwe.cli.project_words import about_task
 from uwe.cli.signals import Ended
@@ -27,7 +27,8 @@ from uwe.learners import NetworkOptions
 from uwe.project.files import ProjectFiles
 
 if TYPE_CHECKING:
-    from uwe.label.page import PageOptions, Place
+    from uwe.label.annotators import Annotators
+    from uwe.label.page import Doors, PageOptions, Place
     from uwe.project import Project
 
 __all__ = ["label_command"]
@@ -120,11 +121,12 @@ def label_command(source: Path, **given: Any) -> None:
         optional(module, "the page of uwe label", extra="label")
 
     from uwe.label.page import Place
+    from uwe.runs.lock import held
 
     with closing(Place.taken(wanted.host, wanted.port)) as place:
         if folder != expanded(source) and (of_init or not _is_project(folder)):
             _make(folder, source, of_init)
-        with _held(folder):
+        with held(ProjectFiles(folder).label_lock, f"the page of {folder}"):
             _serve(folder, wanted, place)
 
 
@@ -145,16 +147,12 @@ def _serve(folder: Path, wanted: _Wanted, place: Place) -> None:
     """Open the project and its desk, and serve the page until the person ends it."""
     from uwe.label.annotators import Annotators
     from uwe.label.desk import Desk
-    from uwe.label.page import Doors, PageOptions, make_app, serve
-    from uwe.label.page.doors import derived_tokens
+    from uwe.label.page import PageOptions, make_app, serve
     from uwe.project import Project
 
     project = Project.open(folder)
     people = Annotators.load_or_make(project.files, wanted.annotators)
-    names = list(people.tokens)
-    tokens = people.tokens if wanted.token is None else derived_tokens(wanted.token, names)
-    digest = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=4).hexdigest()
-    doors = Doors(tokens, wanted.host, place.port, digest)
+    doors = _doors(folder, people, wanted, place)
     unit = getattr(project.task.targets, "unit", "") if wanted.unit is None else wanted.unit
     options = PageOptions(folder.name, wanted.show, wanted.guidelines, wanted.bounds, unit)
     _require_fitting(options, project)
@@ -167,7 +165,7 @@ def _serve(folder: Path, wanted: _Wanted, place: Place) -> None:
         show=wanted.show,
         blind=wanted.blind,
     )
-    addresses = {name: doors.address(name) for name in wanted.annotators or names}
+    addresses = {name: doors.address(name) for name in wanted.annotators or people.tokens}
     try:
         with closing(desk):
             app = make_app(desk, project, doors, options)
@@ -183,6 +181,18 @@ def _serve(folder: Path, wanted: _Wanted, place: Place) -> None:
             f"\n{folder}: {state.labelled:,} of {state.rows:,} {project.items.kind} labelled"
             f"{skipped}; every answer is kept. 'uwe label {folder}' goes on."
         )
+
+
+def _doors(folder: Path, people: Annotators, wanted: _Wanted, place: Place) -> Doors:
+    """Who may come in: with the tokens of the project, or those of the secret that was chosen."""
+    from uwe.label.page import Doors
+    from uwe.label.page.doors import derived_tokens
+
+    tokens = people.tokens
+    if wanted.token is not None:
+        tokens = derived_tokens(wanted.token, list(tokens))
+    digest = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=4).hexdigest()
+    return Doors(tokens, wanted.host, place.port, digest)
 
 
 def _say_ready(
@@ -212,19 +222,6 @@ def _has_screen() -> bool:
     return sys.platform in ("darwin", "win32") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold the lock of those who serve a project's page.
-
-    Raises:
-        Busy: another process serves it.
-    """
-    from uwe.runs.lock import held
-
-    with held(ProjectFiles(folder).label_lock, f"the page of {folder}"):
-        yield
 
 
 def _folder_of(source: Path, project: Path | None, of_init: Mapping[str, Any]) -> Path:
@@ -263,22 +260,10 @@ def _checked(given: Mapping[str, Any]) -> _Wanted:
         InputError: one of them is none.
         DataError: the guidelines cannot be read.
     """
-    from uwe.label.page.doors import derived_tokens, is_loopback
-
-    host, token = given["host"], given["token"]
-    for name in ("batch", "ahead"):
-        if given[name] < (name == "batch"):
-            least = 1 if name == "batch" else 0
+    for name, least in (("batch", 1), ("ahead", 0)):
+        if given[name] < least:
             raise InputError(f"--{name} must be at least {least}, not {given[name]}")
-    if not host.strip():
-        raise InputError("--host is empty; leave it out for this machine alone")
-    if token is not None:
-        derived_tokens(token, ["somebody"])
-    if not is_loopback(host) and token is None:
-        raise InputError(
-            f"--host {host} lets other machines reach the page, without encryption, so that anyone "
-            "on the way can read along; choose a secret for its address: --token SECRET"
-        )
+    _require_safe(given["host"], given["token"])
     return _Wanted(
         annotators=_names(given["annotators"]),
         batch=given["batch"],
@@ -289,16 +274,30 @@ def _checked(given: Mapping[str, Any]) -> _Wanted:
         guidelines=_guidelines(given["guidelines"]),
         bounds=_bounds(given["range"]),
         unit=given["unit"],
-        host=host,
+        host=given["host"],
         port=given["port"],
-        token=token,
+        token=given["token"],
         opens_browser=not given["no_browser"],
     )
 
 
+def _require_safe(host: str, token: str | None) -> None:
+    """Refuse a host that other machines reach without a secret that was chosen, and a short one."""
+    from uwe.label.page.doors import derived_tokens, is_loopback
+
+    if not host.strip():
+        raise InputError("--host is empty; leave it out for this machine alone")
+    if token is not None:
+        derived_tokens(token, ["somebody"])
+    if not is_loopback(host) and token is None:
+        raise InputError(
+            f"--host {host} lets other machines reach the page, without encryption, so that anyone "
+            "on the way can read along; choose a secret for its address: --token SECRET"
+        )
+
+
 def _require_people(wanted: _Wanted, files: ProjectFiles) -> None:
-    known = (files.folder / "annotators.json").is_file()
-    if wanted.overlap and len(wanted.annotators) < 2 and not known:
+    if wanted.overlap and len(wanted.annotators) < 2 and not files.annotators.is_file():
         raise InputError(
             f"--overlap asks two people about an item, but {len(wanted.annotators) or 1} labels; "
             "name them: --annotators ann,bo"
@@ -326,19 +325,13 @@ def _names(text: str | None) -> tuple[str, ...]:
 
 
 def _share(text: str, flag: str) -> float:
-    """A share from ``20%`` or ``0.2``.
+    """A share from 0 to 1.
 
     Raises:
         InputError: it is none.
-
-    >>> _share("20%", "--overlap"), _share("0.2", "--overlap")
-    (0.2, 0.2)
     """
-    from uwe._settings import is_number
-
-    number, percent = (text[:-1].strip(), True) if text.endswith("%") else (text.strip(), False)
-    share = float(number) / (100 if percent else 1) if is_number(number) else -1.0
-    if not 0 <= share <= 1:
+    share = share_in(text)
+    if share is None or not 0 <= share <= 1:
         raise InputError(f"{flag} must be a share from 0% to 100%, such as 20%, not {text!r}")
     return share
 

@@ -17,7 +17,16 @@ from uwe.strategies import shared_options, strategy_names
 _MOST_SEEDS = 1_000
 _SEED = re.compile("[0-9]{1,15}")
 
-__all__ = ["SHORT_FORMS", "Number", "Share", "Whole", "expand", "key_values", "parse_seeds"]
+__all__ = [
+    "SHORT_FORMS",
+    "Number",
+    "Share",
+    "Whole",
+    "expand",
+    "key_values",
+    "parse_seeds",
+    "share_in",
+]
 
 
 def _whole(kind: type[int], tokens: Sequence[Token]) -> int:
@@ -39,10 +48,10 @@ def _number(kind: type[float], tokens: Sequence[Token]) -> float:
 def _share(kind: type[float], tokens: Sequence[Token]) -> float:
     """A share, as 0.1 or 10%."""
     [token] = tokens
-    digits = str(token.value).removesuffix("%").rstrip()
-    if not is_number(digits):
+    share = share_in(str(token.value))
+    if share is None:
         raise ValueError(f"{token.value!r} is not a share such as 10% or 0.1{_source(token)}")
-    return kind(digits) / (100 if str(token.value).endswith("%") else 1)
+    return kind(share)
 
 
 def _source(token: Token) -> str:
@@ -60,6 +69,16 @@ SHORT_FORMS: Mapping[str, tuple[Any, str]] = {
     "mc_passes": (Whole, "Short form of --option mc_passes=N (strategy bald)."),
 }
 """Options of strategies that have a flag of their own: its type and help."""
+
+
+def share_in(text: str) -> float | None:
+    """The share that ``10%`` or ``0.1`` is; None of another text.
+
+    >>> share_in("20%"), share_in("0.2"), share_in("much")
+    (0.2, 0.2, None)
+    """
+    digits = text.removesuffix("%").strip()
+    return float(digits) / (100 if text.endswith("%") else 1) if is_number(digits) else None
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -30,6 +30,7 @@ from uwe.cli.wish_flags import WishFlags
 from uwe.cli.wishing import Columns, say_notes, wishes_of
 from uwe.errors import DataError, InputError
 from uwe.formats import find_format, recognised, require_there
+from uwe.project.answers import NAMELESS
 from uwe.project.files import ProjectFiles
 from uwe.project.settings import read_settings
 from uwe.project.state import recorded_labels
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 __all__ = ["files_of", "next_command", "status_command", "tell_command"]
 
 _SEVERAL = Parameter(negative=())
-_PERSON = "annotator"
 _NO_WISHES = WishFlags()
 _SHOWN_PROBLEMS = 20
 
@@ -134,7 +134,7 @@ def tell_command(
     labels: Path,
     *,
     format: str | None = None,
-    by: str = _PERSON,
+    by: str = NAMELESS,
     strict: Annotated[bool, _SEVERAL] = False,
     add_class: Annotated[list[str] | None, _SEVERAL] = None,
     rename: Annotated[list[str] | None, _SEVERAL] = None,

@@ -6,7 +6,7 @@ Every event of a person puts a layer on the rows that it names, and an undo take
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -81,30 +81,30 @@ class Acts:
         """Take an event into account, which comes after all earlier ones."""
         if not isinstance(event, Answered | Skipped | Withdrawn | Settled) or not event.by:
             return
-        undone = event.facts.get(UNDO)
-        once = event.facts.get(ONCE)
+        undone, once = event.facts.get(UNDO), event.facts.get(ONCE)
         if undone is not None and isinstance(once, str):
             self.undone.setdefault((event.by, once), event.rows[0])
-        saying = _SAYS[type(event)](event)
-        for at, row in enumerate(event.rows):
-            key = (row, event.by)
-            before, top = self.said.get(key), self._top.get(key)
-            if undone is None:
-                settles = isinstance(event, Settled)
-                self._top[key] = Layer(event.id, before, top, settles)
-            elif top is not None and top.event == undone:
-                self._top[key] = top.below
-            self.last[key] = event
-            if saying is None:  # a person who settles a row does not answer it
-                continue
-            now = saying(at)
-            if now is None:
-                self.said.pop(key, None)
-            else:
-                self.said[key] = now
+        for row in event.rows:
+            self._put_layer(event, (row, event.by), undone)
+        if not isinstance(event, Settled):  # a person who settles a row does not answer it
+            for row, now in _said_in(event):
+                if now is None:
+                    self.said.pop((row, event.by), None)
+                else:
+                    self.said[row, event.by] = now
         if undone is None and event.facts.get(PAGE):
             self._made.setdefault(event.by, []).append((event.id, event.rows))
             self._time(event)
+
+    def _put_layer(self, event: Event, key: tuple[int, str], undone: Any) -> None:
+        """Put the layer of an event on a row; or take off that of the event that it undoes."""
+        top = self._top.get(key)
+        if undone is None:
+            settles = isinstance(event, Settled)
+            self._top[key] = Layer(event.id, self.said.get(key), top, settles)
+        elif top is not None and top.event == undone:
+            self._top[key] = top.below
+        self.last[key] = event
 
     def basis(self, row: int, by: str) -> int:
         """The id of a person's last event about a row; 0 without any."""
@@ -145,46 +145,19 @@ class Acts:
             self._seconds.setdefault(event.by, deque(maxlen=_RECENT)).append(each)
 
 
-def _answering(event: Answered) -> Callable[[int], Said | None]:
+def _said_in(event: Answered | Skipped | Withdrawn) -> Iterator[tuple[int, Said | None]]:
+    """What an event makes its person say, by row; None where it takes back what they said."""
+    if isinstance(event, Withdrawn):
+        yield from dict.fromkeys(event.rows).items()
+        return
     notes, flags = _remarks(event)
-    return lambda at: Said(
-        event.id,
-        event.at,
-        event.values[at],
-        None,
-        str(notes.get(str(event.rows[at]), "")),
-        event.rows[at] in flags,
-    )
-
-
-def _skipping(event: Skipped) -> Callable[[int], Said | None]:
-    notes, flags = _remarks(event)
-    return lambda at: Said(
-        event.id,
-        event.at,
-        None,
-        event.reason,
-        str(notes.get(str(event.rows[at]), "")),
-        event.rows[at] in flags,
-    )
-
-
-def _withdrawing(event: Withdrawn) -> Callable[[int], Said | None]:
-    del event
-    return lambda _: None
-
-
-def _settling(event: Settled) -> None:
-    del event
-
-
-_SAYS: Mapping[type[Event], Callable[[Any], Callable[[int], Said | None] | None]] = {
-    Answered: _answering,
-    Skipped: _skipping,
-    Withdrawn: _withdrawing,
-    Settled: _settling,
-}
-"""By kind of event: what it makes a person say about its rows, by place; None: it says nothing."""
+    if isinstance(event, Skipped):
+        values, reason = (None,) * len(event.rows), event.reason
+    else:
+        values, reason = event.values, None
+    for row, value in zip(event.rows, values, strict=True):
+        note = str(notes.get(str(row), ""))
+        yield row, Said(event.id, event.at, value, reason, note, row in flags)
 
 
 def _remarks(event: Answered | Skipped) -> tuple[Mapping[str, Any], frozenset[int]]:

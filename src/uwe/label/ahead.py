@@ -44,7 +44,6 @@ class Ahead:
 
     Attributes:
         trouble: why the last process failed, in one line; None after a success.
-        is_done: whether no row is left to pick.
     """
 
     def __init__(
@@ -55,7 +54,6 @@ class Ahead:
         first_pause: float = _FIRST_PAUSE,
     ) -> None:
         self.trouble: str | None = None
-        self.is_done = False
         self._command = list(command)
         self._is_wanted = is_wanted
         self._first_pause = self._pause = first_pause
@@ -115,8 +113,7 @@ class Ahead:
         if self._closing.is_set():
             return True
         line = _last_line(told)
-        self.is_done = process.returncode != 0 and _NONE_LEFT in line
-        if process.returncode == 0 or self.is_done:
+        if process.returncode == 0 or _NONE_LEFT in line:
             self.trouble, self._pause = None, self._first_pause
             self._nudged.set()  # more may be wanted already
             return True

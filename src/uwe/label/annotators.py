@@ -13,14 +13,11 @@ from uwe._files import remove_unfinished_of, write_private
 from uwe._unicode import composed, is_one_line
 from uwe.errors import InputError, RunError
 from uwe.label.errors import UnknownPerson
-from uwe.project.answers import person
+from uwe.project.answers import NAMELESS, person
 from uwe.project.files import ProjectFiles
 from uwe.project.locks import waited
 
-__all__ = ["PERSON", "Annotators"]
-
-PERSON = "annotator"
-"""What the only person is called where no name is given."""
+__all__ = ["Annotators", "whose_token"]
 
 _FORMAT = 1
 _BYTES = 24
@@ -57,14 +54,14 @@ class Annotators:
         >>> from pathlib import Path
         >>> files = ProjectFiles(Path(tempfile.mkdtemp()))
         >>> people = Annotators.load_or_make(files, ["ann", "bo"])
-        >>> people.by_token(people.tokens["bo"]), people.by_token("guessed")
-        ('bo', None)
+        >>> list(people.tokens)
+        ['ann', 'bo']
         """
         wanted = _checked(names)
         with waited(files.tell_lock):
             known = _read(files) if files.annotators.is_file() else None
             there = {} if known is None else dict(known.tokens)
-            new = [name for name in wanted or ([] if there else [PERSON]) if name not in there]
+            new = [name for name in wanted or ([] if there else [NAMELESS]) if name not in there]
             if known is not None and not new:
                 return known
             tokens = there | {name: secrets.token_urlsafe(_BYTES) for name in new}
@@ -79,15 +76,6 @@ class Annotators:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def by_token(self, token: str) -> str | None:
-        """Whose token it is, or None; every token is compared, in constant time."""
-        given = token.encode(errors="replace")
-        found = None
-        for name, own in self.tokens.items():
-            if hmac.compare_digest(own.encode(), given):
-                found = name
-        return found
-
     def require(self, name: str) -> str:
         """The name, if it is one of these people.
 
@@ -98,6 +86,21 @@ class Annotators:
             people = ", ".join(self.tokens)
             raise UnknownPerson(f"nobody called {name!r} labels this project; there are {people}")
         return name
+
+
+def whose_token(token: str, tokens: Mapping[str, str]) -> str | None:
+    """The person whose token it is, or None; all tokens are compared, each in constant time.
+
+    >>> tokens = {"ann": "a1", "bo": "b2"}
+    >>> whose_token("b2", tokens), whose_token("guessed", tokens)
+    ('bo', None)
+    """
+    given = token.encode(errors="replace")
+    found = None
+    for name, own in tokens.items():
+        if hmac.compare_digest(own.encode(), given):
+            found = name
+    return found
 
 
 def _checked(names: Sequence[str]) -> list[str]:

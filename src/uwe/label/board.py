@@ -10,6 +10,7 @@ import numpy as np
 
 from uwe.journal import Event, Queried, Standing, Trained
 from uwe.label.acts import Acts
+from uwe.project.audit import asked_for_audit
 from uwe.tasks import Task
 
 __all__ = ["Board"]
@@ -69,7 +70,7 @@ class Board:
             if isinstance(event, Queried):
                 self.batches[event.id] = event
                 self.queries.update(dict.fromkeys(event.rows, event.id))
-                self.audit.update(_audit_of(event))
+                self.audit |= asked_for_audit([event])
             if isinstance(event, Trained):
                 self.training = event
             for row in getattr(event, "rows", ()):
@@ -88,10 +89,6 @@ class Board:
         """The event that asked about a row, or None."""
         query = self.queries.get(row)
         return None if query is None else self.batches[query]
-
-    def asks(self, row: int) -> bool:
-        """Whether further people are asked about a row."""
-        return row in self.waiting
 
     def missing(self, row: int) -> int:
         """How many further people a row waits for."""
@@ -123,12 +120,6 @@ class Board:
         if before != now:
             self._counts.subtract(_classes_of(before))
             self._counts.update(_classes_of(now))
-
-
-def _audit_of(event: Queried) -> set[int]:
-    """The rows of a batch that were drawn to measure the model; edited facts are not believed."""
-    rows = event.facts.get("audit")
-    return {row for row in rows if isinstance(row, int)} if isinstance(rows, list) else set()
 
 
 def _classes_of(value: Any) -> list[int]:

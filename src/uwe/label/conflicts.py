@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uwe.errors import InputError, require_known
 from uwe.tasks import Task
 
-__all__ = ["RULES", "Proposal", "proposed", "rule_of", "strife"]
+if TYPE_CHECKING:
+    from uwe.label.board import Board
+
+__all__ = ["RULES", "Proposal", "proposed", "rule_of", "strife", "worst_first"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,12 @@ def strife(values: Sequence[Any]) -> float:
         return float(max(values) - min(values))
     votes = _votes(values)
     return 1 - max(votes.values()) / len(values)
+
+
+def worst_first(board: Board) -> dict[int, dict[str, Any]]:
+    """The answers of the items that people answered differently, by row, the worst first."""
+    answers = {row: board.standing.answers_of(row) for row in sorted(board.differing)}
+    return dict(sorted(answers.items(), key=lambda each: -strife(list(each[1].values()))))
 
 
 def proposed(values: Sequence[Any], task: Task, model: Any = None) -> Proposal:

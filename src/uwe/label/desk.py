@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -28,9 +28,9 @@ from uwe.project import Project
 from uwe.project.estimates import estimate_lines
 from uwe.project.picking import require_count
 
-__all__ = ["SHOWS", "Desk"]
+__all__ = ["Desk"]
 
-SHOWS = ("yes", "asked", "never")
+_SHOW = ("yes", "asked", "never")
 """When a prediction is shown: with the item, when the person asks for it, never."""
 
 _MOST_AT_ONCE = 200
@@ -103,7 +103,7 @@ class Desk:
             InputError: an option does not fit, or ``overlap`` is given for a single person.
         """
         require_count(batch)
-        require_known(show, SHOWS, "value of show")
+        require_known(show, _SHOW, "value of show")
         require_share(blind, "blind")
         if require_share(overlap, "overlap") and len(people) < 2:
             raise InputError(
@@ -190,12 +190,7 @@ class Desk:
             NotYours: the ticket is another person's.
             UnknownTicket: it is none of this project.
         """
-
-        def saying() -> Saying:
-            return Saying(
-                self._reception.value(label), None, text_in(note, "the note"), bool(flagged)
-            )
-
+        saying = Saying(label, None, text_in(note, "the note"), bool(flagged))
         return self._say(by, {ticket: saying}, seconds=seconds, shown=shown)[0]
 
     def skip(
@@ -210,11 +205,8 @@ class Desk:
         flagged: bool = False,
     ) -> Saved:
         """Write that a person cannot answer; the arguments and errors are those of `answer`."""
-
-        def saying() -> Saying:
-            told = text_in(reason, "the reason"), text_in(note, "the note")
-            return Saying(None, *told, bool(flagged))
-
+        told = text_in(reason, "the reason"), text_in(note, "the note")
+        saying = Saying(None, *told, bool(flagged))
         return self._say(by, {ticket: saying}, seconds=seconds, shown=shown)[0]
 
     def answer_many(
@@ -230,11 +222,7 @@ class Desk:
         Raises:
             InputError: as `answer`.
         """
-
-        def saying(label: Any) -> Callable[[], Saying]:
-            return lambda: Saying(self._reception.value(label))
-
-        sayings = {ticket: saying(label) for ticket, label in labels.items()}
+        sayings = {ticket: Saying(label) for ticket, label in labels.items()}
         return self._say(by, sayings, seconds=seconds, shown=None)
 
     def undo(self, by: str, *, once: str = "") -> Card | None:
@@ -359,7 +347,7 @@ class Desk:
     def _say(
         self,
         by: str,
-        sayings: Mapping[str, Callable[[], Saying]],
+        sayings: Mapping[str, Saying],
         *,
         seconds: float | None,
         shown: str | None,
@@ -369,8 +357,8 @@ class Desk:
         with self._at_desk(by), self._books.telling():
             saved: dict[str, Saved] = {}
             new: dict[str, tuple[int, Saying]] = {}
-            for text, make in sayings.items():
-                ticket, saying = self._reception.read(text, by), make()
+            for text, said in sayings.items():
+                ticket, saying = self._reception.read(text, by), self._reception.in_json(said)
                 known = self._reception.known(ticket, by, saying)
                 if known is None:
                     new[text] = ticket.row, saying

@@ -21,35 +21,28 @@ class Doubting:
         find: finds them for what is known now; called in a thread.
 
     Attributes:
-        is_working: whether a search is going on.
-        trouble: why the last search failed, or None.
+        found: the labels that were found last, the least supported first; None before a search.
     """
 
     def __init__(self, find: Callable[[], Relabelling | None]) -> None:
-        self.is_working = False
-        self.trouble: str | None = None
+        self.found: tuple[Doubt, ...] | None = None
         self._find = find
+        self._is_working = False
         self._of: int | None = None
-        self._found: tuple[Doubt, ...] | None = None
-
-    def found(self) -> tuple[Doubt, ...] | None:
-        """The labels that were found last, the least supported first; None before a search."""
-        return self._found
 
     def look(self, training: int) -> None:
         """Begin a search if none was made since a training; the caller's lock is held."""
-        if self.is_working or self._of == training:
+        if self._is_working or self._of == training:
             return
-        self.is_working, self._of = True, training
+        self._is_working, self._of = True, training
         threading.Thread(target=self._search, name="uwe-doubts", daemon=True).start()
 
     def _search(self) -> None:
         try:
             relabelling = self._find()
-            self._found = () if relabelling is None else relabelling.doubts
-            self.trouble = None
+            self.found = () if relabelling is None else relabelling.doubts
         except UweError as error:
-            self._found, self.trouble = (), str(error)
+            self.found = ()
             log.info("no labels are proposed to be looked at again: %s", error)
         finally:
-            self.is_working = False
+            self._is_working = False

@@ -38,7 +38,6 @@ class Model:
         scope = scope_of(rows, task)
         is_of_use = all(training.facts.get(name) == value for name, value in scope.items())
         found = mapped_tensors(files.predictions(training.cycle)) if is_of_use else {}
-        self.number = training.cycle
         self.classes = task.classes
         self._tensors = {name: each for name, each in found.items() if len(each) == rows}
         self._task = task

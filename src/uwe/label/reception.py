@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from uwe.errors import InputError
@@ -91,6 +92,16 @@ class Reception:
             what = "is now with another person" if held else "was labelled or skipped meanwhile"
             raise Late(f"the item {name} {what}; take the next one")
         return None
+
+    def in_json(self, saying: Saying) -> Saying:
+        """What is said, with its label in JSON.
+
+        Raises:
+            InputError: the label is none of the task.
+        """
+        if saying.reason is not None:
+            return saying
+        return replace(saying, value=self.value(saying.value))
 
     def value(self, label: Any) -> Any:
         """A label in JSON.

@@ -12,7 +12,7 @@ from uwe.journal import Settled
 from uwe.label.acts import PAGE
 from uwe.label.books import Books
 from uwe.label.cards import Conflict, Saved, saved_by
-from uwe.label.conflicts import proposed, strife
+from uwe.label.conflicts import proposed, worst_first
 from uwe.label.dealing import Dealer
 from uwe.label.doubting import Doubting
 from uwe.label.reception import Reception
@@ -53,10 +53,8 @@ class Review:
 
     def conflicts(self, by: str) -> list[Conflict]:
         """Items that others answered differently, the worst first."""
-        answers = {row: self._board.standing.answers_of(row) for row in self._board.differing}
-        theirs = {row: given for row, given in answers.items() if by not in given}
-        order = sorted(theirs, key=lambda row: (-strife(list(theirs[row].values())), row))
-        return [self._conflict(row, theirs[row], by) for row in order]
+        every = worst_first(self._board)
+        return [self._conflict(row, given, by) for row, given in every.items() if by not in given]
 
     def settle(self, by: str, row: int, label: Any) -> Saved:
         """Write the label that a person decided; nothing where it stands already."""
@@ -79,7 +77,7 @@ class Review:
     @property
     def doubted(self) -> int | None:
         """How many labels the model contradicts; None until somebody asked."""
-        found = self._doubting.found()
+        found = self._doubting.found
         return None if found is None else len(found)
 
     def doubts(self, by: str, n: int) -> list[int]:
@@ -89,7 +87,7 @@ class Review:
         settled = self._board.standing.settled
         rows = [
             each.row
-            for each in self._doubting.found() or ()
+            for each in self._doubting.found or ()
             if self._board.labels.get(each.row) == each.label and each.row not in settled
         ]
         self._dealer.offer(rows)

@@ -10,9 +10,8 @@ from typing import Any
 from uwe.errors import InputError, require_known
 from uwe.journal import Answered, Event, Skipped
 from uwe.label.acts import PAGE, Said
-from uwe.label.undoing import remarks
 
-__all__ = ["SHOWN", "Saying", "event_of", "seconds_in", "text_in"]
+__all__ = ["SHOWN", "Saying", "event_of", "remarks", "seconds_in", "shown_in", "text_in"]
 
 SHOWN = ("no", "asked", "yes")
 """Whether a person saw the prediction before the answer: no, after asking for it, at once."""
@@ -25,7 +24,7 @@ class Saying:
     """What a person says about one row.
 
     Attributes:
-        value: the answer in JSON; None of a skip.
+        value: the answer, as the person wrote it or in JSON; None of a skip.
         reason: for a skip; None of an answer.
         note: a remark.
         flagged: whether the person flags the item.
@@ -36,25 +35,18 @@ class Saying:
     note: str = ""
     flagged: bool = False
 
-    def repeats(self, said: Said | None) -> bool:
+    def repeats(self, said: Said) -> bool:
         """Whether it is the answer or the skip that stands."""
-        return said is not None and (said.value, said.reason) == (self.value, self.reason)
+        return (said.value, said.reason) == (self.value, self.reason)
 
-    def is_kept_in(self, said: Said | None) -> bool:
+    def is_kept_in(self, said: Said) -> bool:
         """Whether it stands, and the note and the flag, where there are any, stand with it."""
-        return (
-            said is not None
-            and self.repeats(said)
-            and self.note in ("", said.note)
-            and self.flagged <= said.flagged
-        )
+        is_remarked = self.note in ("", said.note) and self.flagged <= said.flagged
+        return self.repeats(said) and is_remarked
 
-    def adds_nothing_to(self, said: Said | None) -> bool:
-        """Whether the note and the flag stand, too."""
-        return self.repeats(said) and (self.note, self.flagged) == (
-            getattr(said, "note", ""),
-            getattr(said, "flagged", False),
-        )
+    def adds_nothing_to(self, said: Said) -> bool:
+        """Whether it stands, with the same note and flag."""
+        return self.repeats(said) and (self.note, self.flagged) == (said.note, said.flagged)
 
 
 def event_of(
@@ -75,10 +67,7 @@ def event_of(
         facts: what else is known.
     """
     rows = tuple(sayings)
-    as_said = {
-        row: Said(0, "", note=each.note, flagged=each.flagged) for row, each in sayings.items()
-    }
-    told = {PAGE: True, **facts, **remarks(as_said)}
+    told = {PAGE: True, **facts, **remarks(sayings)}
     reasons = {each.reason for each in sayings.values()}
     if reasons == {None}:
         values = tuple(each.value for each in sayings.values())
@@ -86,6 +75,13 @@ def event_of(
     [reason] = reasons
     timed = {} if seconds is None else {"seconds": seconds}
     return Skipped(rows, by, reason or "", query=query, facts={**told, **timed})
+
+
+def remarks(said: Mapping[int, Saying] | Mapping[int, Said]) -> dict[str, Any]:
+    """Notes and flags, as the facts of an event hold them."""
+    notes = {str(row): each.note for row, each in said.items() if each.note}
+    flags = [row for row, each in said.items() if each.flagged]
+    return {**({"notes": notes} if notes else {}), **({"flags": flags} if flags else {})}
 
 
 def seconds_in(seconds: float | None) -> float | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from uwe.journal import Answered, Event, Skipped, Withdrawn
-from uwe.label.acts import ONCE, PAGE, UNDO, Layer, Said
+from uwe.label.acts import ONCE, PAGE, UNDO, Layer
+from uwe.label.sayings import remarks
 
-__all__ = ["remarks", "undoing"]
+__all__ = ["undoing"]
 
 
 def undoing(
@@ -47,10 +47,3 @@ def undoing(
             query = query_of([row])
             events.append(Skipped((row,), by, said.reason, query=query, facts=told))
     return events
-
-
-def remarks(said: Mapping[int, Said]) -> dict[str, Any]:
-    """Notes and flags, as the facts of an event hold them."""
-    notes = {str(row): each.note for row, each in said.items() if each.note}
-    flags = [row for row, each in said.items() if each.flagged]
-    return {**({"notes": notes} if notes else {}), **({"flags": flags} if flags else {})}

@@ -21,7 +21,10 @@ from uwe.project.ids import Ids
 from uwe.tables import shown_id
 from uwe.tasks import Task
 
-__all__ = ["Answer", "Told", "events_of", "person"]
+__all__ = ["NAMELESS", "Answer", "Told", "events_of", "person"]
+
+NAMELESS = "annotator"
+"""Who answers where no name is given."""
 
 
 @dataclass(frozen=True)

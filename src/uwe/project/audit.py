@@ -12,7 +12,7 @@ places in the permutation; the audit is then the prefix up to the first row that
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -115,10 +115,11 @@ def audit_rows(events: Sequence[Event], n: int, seed: int) -> Rows:
     return rows
 
 
-def asked_for_audit(events: Sequence[Event]) -> frozenset[int]:
-    """The rows that were given out because of the audit."""
-    asked = [event for event in events if isinstance(event, Queried)]
-    return frozenset(row for event in asked for row in event.facts.get("audit", ()))
+def asked_for_audit(events: Iterable[Event]) -> frozenset[int]:
+    """The rows that were given out because of the audit; edited facts are not believed."""
+    told = [event.facts.get("audit") for event in events if isinstance(event, Queried)]
+    lists = [rows for rows in told if isinstance(rows, list)]
+    return frozenset(row for rows in lists for row in rows if is_integral(row))
 
 
 def quota(share: float, before: int, k: int) -> int:

@@ -18,7 +18,7 @@ from uwe.errors import InputError, require_known
 from uwe.journal import Event, Settled, Skipped, Trained, Withdrawn
 from uwe.learners import model_name
 from uwe.pool import Pool
-from uwe.project.answers import Answer, Told, events_of, person
+from uwe.project.answers import NAMELESS, Answer, Told, events_of, person
 from uwe.project.broken import skips_of
 from uwe.project.embedding import items_of
 from uwe.project.estimates import PATIENCE, Estimates, read_estimates, write_estimates
@@ -65,7 +65,6 @@ __all__ = ["Project"]
 
 log = logging.getLogger("uwe")
 
-_PERSON = "annotator"
 _DEFAULT = "auto"  # strategy of a new project
 _AUDIT = 0.1  # of a new project
 _MORE = ("label", "text", "embed", "image_size", "encoding", "model_options", "network", "options",
@@ -324,7 +323,7 @@ class Project:
         rows: Sequence[int] | Sequence[str] | Picks,
         answers: Sequence[Any],
         *,
-        by: str = _PERSON,
+        by: str = NAMELESS,
         seconds: Sequence[float] | None = None,
     ) -> Told:
         """Record what a person answered; several processes may tell at once.
@@ -371,7 +370,7 @@ class Project:
         return told
 
     def skip(
-        self, rows: Sequence[int] | Sequence[str], reason: str = "", *, by: str = _PERSON
+        self, rows: Sequence[int] | Sequence[str], reason: str = "", *, by: str = NAMELESS
     ) -> None:
         """Never give ``rows`` out again; they do not count as labelled.
 
@@ -380,7 +379,7 @@ class Project:
         """
         self._ledger.append(Skipped(self._ledger.rows_of(rows), person(by), reason))
 
-    def withdraw(self, rows: Sequence[int] | Sequence[str], *, by: str = _PERSON) -> None:
+    def withdraw(self, rows: Sequence[int] | Sequence[str], *, by: str = NAMELESS) -> None:
         """Take back what a person said about ``rows``.
 
         Raises:
@@ -389,7 +388,7 @@ class Project:
         self._ledger.append(Withdrawn(self._ledger.rows_of(rows), person(by)))
 
     def settle(
-        self, rows: Sequence[int] | Sequence[str], answers: Sequence[Any], *, by: str = _PERSON
+        self, rows: Sequence[int] | Sequence[str], answers: Sequence[Any], *, by: str = NAMELESS
     ) -> None:
         """Decide the labels of ``rows``; answers and skips no longer count for them.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from uwe._optional import optional
 from uwe.errors import DataError, InputError, UweError
-from uwe.label.page.cards import as_json, shown_item
+from uwe.label.page.card_json import as_json, shown_item
 from uwe.label.page.doors import Doors
 from uwe.label.page.guard import Guard, Rates
 from uwe.label.page.guidelines import guidelines_html
@@ -430,15 +430,13 @@ def _seconds(given: Mapping[str, Any]) -> float | None:
 
 def _facts(given: Mapping[str, Any]) -> dict[str, Any]:
     """What the page knows about an answer beside the label."""
-    shown, note = given.get("shown", "no"), given.get("note", "")
-    if shown not in ("no", "asked", "yes"):
-        raise InputError(f"shown must be no, asked or yes, not {shown!r:.40}")
+    note = given.get("note", "")
     if not isinstance(note, str) or len(note) > _MOST_WORDS:
         raise InputError(f"a note has at most {_MOST_WORDS:,} letters")
     return {
         "seconds": _seconds(given),
-        "shown": shown,
-        "note": note.strip(),
+        "shown": given.get("shown", "no"),
+        "note": note,
         "flagged": given.get("flagged") is True,
     }
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from uwe.errors import InputError
+from uwe.label.annotators import whose_token
 
 __all__ = ["Doors", "derived_tokens", "is_loopback"]
 
@@ -44,13 +45,8 @@ class Doors:
         return f"uwe-{self.port}-{self.project}"
 
     def person(self, token: str) -> str | None:
-        """Whose token this is; the time of the comparison says nothing about the tokens."""
-        given = token.encode("utf-8", "surrogateescape")
-        found = None
-        for name, known in self.tokens.items():
-            if hmac.compare_digest(given, known.encode()):
-                found = name
-        return found
+        """Whose token this is, or None."""
+        return whose_token(token, self.tokens)
 
     def is_ours(self, host: str) -> bool:
         """Whether a request's Host names this server.
@@ -98,7 +94,7 @@ def derived_tokens(secret: str, names: list[str]) -> dict[str, str]:
     if len(secret) < _LEAST_LETTERS or not _is_plain(secret):
         raise InputError(
             f"--token needs at least {_LEAST_LETTERS} letters, digits, - or _, such as "
-            "$(openssl rand -hex 16); whoever knows it can label"
+            "$(openssl rand -hex 16); anyone who knows it can label"
         )
     if len(names) == 1:
         return {names[0]: secret}

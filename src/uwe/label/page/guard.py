@@ -29,7 +29,7 @@ _HEADERS: Mapping[str, str] = {
 
 
 class Guard:
-    """Refuses requests that no page of ours sends, and adds the headers of safety.
+    """Refuses requests that no page of ours sends, and adds the security headers.
 
     Args:
         app: what is guarded.

@@ -20,7 +20,7 @@ def class_keys(names: Sequence[str], taken: Collection[str] = RESERVED) -> list[
     """The keys of each class: 1 to 9 for the first nine, and a letter of its name.
 
     Where a name begins with a number, a digit is the key of the class that begins with it, and of
-    no other: whoever sees a 3 presses 3.
+    no other: a person who sees a 3 presses 3.
 
     A class gets its first letter; where an earlier class has it, the next letter of its name that
     is free, and then any free letter. Lists of more than 24 classes have no letters, as nobody

@@ -106,9 +106,13 @@ const stored = () => {
 let chosenKeys = stored(); // {"command:undo": "u", "class:crow": "k", "off": true}
 let byKey = new Map();
 
+const partsOf = (name) => {
+  const [kind, ...what] = name.split(":"); // a class may have a colon in its name
+  return [kind, what.join(":")];
+};
 const keysOf = (name) => {
   if (chosenKeys[name]) return [chosenKeys[name]];
-  const [kind, what] = [name.slice(0, name.indexOf(":")), name.slice(name.indexOf(":") + 1)];
+  const [kind, what] = partsOf(name);
   const own = kind === "command" ? [COMMANDS[what].key] : setup.classes.find((each) => each.name === what).keys;
   const taken = Object.entries(chosenKeys).filter(([other]) => other !== name).map(([, key]) => key);
   return own.filter((key) => !taken.includes(key));
@@ -645,7 +649,7 @@ let listening = null;
 const drawKeys = () => {
   const table = made("table");
   for (const name of allNames()) {
-    const [kind, what] = [name.slice(0, name.indexOf(":")), name.slice(name.indexOf(":") + 1)];
+    const [kind, what] = partsOf(name);
     const told = kind === "command" ? COMMANDS[what].told : what;
     const button = made("button", { type: "button" });
     button.dataset.key = name;
@@ -670,7 +674,7 @@ const listen = (event) => {
   listening = null;
   if (event.key !== "Escape" && event.key !== "Tab") {
     const other = allNames().find((each) => each !== name && keysOf(each).includes(event.key));
-    $("key-notice").textContent = other ? `${printed(event.key)} is the key of “${other.slice(other.indexOf(":") + 1)}”; change that one first.` : "";
+    $("key-notice").textContent = other ? `${printed(event.key)} is the key of “${partsOf(other)[1]}”; change that one first.` : "";
     if (!other) chosenKeys[name] = event.key;
   }
   keepKeys();
@@ -742,8 +746,8 @@ const pressed = (event) => {
   }
   if (!name) return;
   event.preventDefault();
-  const what = name.slice(name.indexOf(":") + 1);
-  if (name.startsWith("class:")) choose(what);
+  const [kind, what] = partsOf(name);
+  if (kind === "class") choose(what);
   else run[what]();
 };
 
