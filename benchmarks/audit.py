@@ -32,8 +32,8 @@ from uwe._types import FloatArray, IntArray, Rows
 from uwe.journal import Queried
 from uwe.pool import Pool
 from uwe.project.audit import audit_rows, next_audit, quota
+from uwe.project.cross_fitting import Judged, Model, Trial, judged
 from uwe.project.estimates import LEAST_LABELS, NEXT, Estimates, estimated
-from uwe.project.judging import Judged, Model, Trial, judged
 from uwe.statistics import Range, mean_interval
 
 Cells: TypeAlias = dict[tuple[str, int], list[dict[str, Any]]]
