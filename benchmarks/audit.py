@@ -1,12 +1,12 @@
-"""The live proof of a project, simulated: ``python -m benchmarks.audit``.
+"""The audit of a labelling project, simulated: ``python -m benchmarks.audit``.
 
 A simulated project draws 3,000 rows of a set of features (``--data-dir``) as its pool, labels 50
 rows at random and then what ``auto`` picks, a tenth of each batch for the audit, with a logistic
 regression. At 100, 200 and 1,000 labels the functions of the library judge the model. The truth
 is the accuracy on all rows outside the pool: 9,000 of Fashion-MNIST and CIFAR-10, 2,952 of TREC.
 
-One line for each set, seed and number of labels is appended to a file of ``--folder``; what is
-there is not computed again. A line holds which audit rows were right, so that formulas can be
+One line for each set, seed and number of labels is appended to a file of ``--folder``; lines that
+it holds are not computed again. A line says which audit rows were right, so that formulas can be
 compared without a new simulation. The tables are of the seeds that did not serve the design.
 
     python -m benchmarks.audit --seeds 1-220
@@ -31,9 +31,9 @@ from uwe._random import derive_seed
 from uwe._types import FloatArray, IntArray, Rows
 from uwe.journal import Queried
 from uwe.pool import Pool
-from uwe.project.audit import audit_rows, next_audit, quota
+from uwe.project.audit import asked_for_audit, audit_rows, next_audit, quota
+from uwe.project.cross_fitting import Judged, Model, Train, Trial, judged
 from uwe.project.estimates import LEAST_LABELS, NEXT, Estimates, estimated
-from uwe.project.judging import Judged, Model, Trial, judged
 from uwe.statistics import Range, mean_interval
 
 Cells: TypeAlias = dict[tuple[str, int], list[dict[str, Any]]]
@@ -148,33 +148,34 @@ def simulated(data: Path, name: str, seed: int) -> list[dict[str, Any]]:
     if seed % WITHOUT == 0:
         plain = {len(pool.labelled): pool for _, pool in batches(given, seed, 0.0)}
         without = {count: accuracy(given, pool.labelled) for count, pool in plain.items()}
-    lines = []
-    for count in JUDGED:
-        events, _ = after[count]
-        audit = audit_rows(events, POOL, seed)
-        order = np.array([row for event in events for row in event.rows])
-        start = time.process_time()
-        found = judged(train, given.y, order, audit, seed=seed)
-        seconds = time.process_time() - start
-        asked = len({row for event in events for row in event.facts["audit"]})
-        lines.append(
-            {
-                "set": name,
-                "seed": seed,
-                "labels": count,
-                "accuracy": truth[count],
-                "later": truth.get(count + NEXT),
-                "without": without.get(count),
-                "asked": asked,
-                "at_random": [
-                    random_accuracy(given, seed, times * found.random[-1].labels)
-                    for times in (1, 2)
-                ],
-                "seconds": round(seconds, 3),
-                **as_json(found),
-            }
-        )
-    return lines
+    return [
+        {
+            "set": name,
+            "seed": seed,
+            "labels": count,
+            "accuracy": truth[count],
+            "later": truth.get(count + NEXT),
+            "without": without.get(count),
+            **measured(given, train, after[count][0], seed),
+        }
+        for count in JUDGED
+    ]
+
+
+def measured(given: Problem, train: Train, events: Sequence[Queried], seed: int) -> dict[str, Any]:
+    """What the audit of a project says after some batches, and what it took."""
+    audit = audit_rows(events, POOL, seed)
+    order = np.array([row for event in events for row in event.rows])
+    start = time.process_time()
+    found = judged(train, given.y, order, audit, seed=seed)
+    seconds = time.process_time() - start
+    size = found.random[-1].labels
+    return {
+        "asked": len(asked_for_audit(events)),
+        "at_random": [random_accuracy(given, seed, times * size) for times in (1, 2)],
+        "seconds": round(seconds, 3),
+        **as_json(found),
+    }
 
 
 def random_accuracy(given: Problem, seed: int, size: int) -> float:

@@ -19,6 +19,7 @@ from uwe.errors import InputError
 from uwe.journal import Answered, Settled, Trained, Withdrawn
 from uwe.pool import Pool
 from uwe.project import Estimates, Project
+from uwe.project.cross_fitting import Judged, Trial, curve_counts, judged, random_sizes, work_of
 from uwe.project.estimates import (
     estimate_lines,
     estimated,
@@ -26,8 +27,7 @@ from uwe.project.estimates import (
     read_estimates,
     write_estimates,
 )
-from uwe.project.judging import Judged, Trial, curve_counts, judged, random_sizes, work_of
-from uwe.project.proving import labelling_order
+from uwe.project.judging import labelling_order
 from uwe.statistics import Range, audited_share, gain_range, later_share, share_range
 from uwe.statistics.forecast import curve_weights
 
@@ -332,7 +332,7 @@ def test_what_takes_long_is_done_on_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond the patience a training says how long judging takes; ``judge`` does it."""
-    monkeypatch.setattr("uwe.project.project.PATIENCE", 0.0)
+    monkeypatch.setattr("uwe.project.models.PATIENCE", 0.0)
     project = labelled(tmp_path, 210)
     project.train()
     assert estimate_lines(project.files) == (

@@ -57,6 +57,7 @@ def test_each_row_is_in_one_state(pool: Pool) -> None:
     assert pool.outstanding.tolist() == [3]
     assert pool.skipped.tolist() == [4]
     assert pool.unlabelled.tolist() == [0, 2]
+    assert sorted({*pool.touched, *pool.unlabelled}) == list(range(len(pool)))
     assert pool.asked.tolist() == [1, 3, 4]
     assert pool.unasked.tolist() == []
     later = pool.ask([2], cycle=1).answer_unasked([0], [9])
@@ -81,7 +82,8 @@ def test_values_stay_beside_their_rows() -> None:
 def test_the_pool_never_changes_in_place(pool: Pool) -> None:
     """Every step gives a new pool, and what a pool gives out is a copy."""
     pool.ask([0], cycle=1).answer([0], [1]).skip([2])
-    for rows in (pool.labelled, pool.asked, pool.skipped, pool.outstanding, pool.unlabelled):
+    for rows in (pool.labelled, pool.asked, pool.skipped, pool.outstanding, pool.unlabelled,
+                 pool.touched):  # fmt: skip
         rows[:] = 0
     pool.values.append(5)
     pool.cycle_of([1])[:] = 7

@@ -117,6 +117,11 @@ class Pool:
         return self._labelled[~_is_among(self._asked, self._labelled)]
 
     @property
+    def touched(self) -> Rows:
+        """Rows asked about, labelled or skipped, rising: those that are not `unlabelled`."""
+        return np.unique(np.concatenate([self._asked, self._labelled, self._skipped]))
+
+    @property
     def unlabelled(self) -> Rows:
         """Rows neither asked about nor labelled nor skipped, rising: the candidates of a query.
 

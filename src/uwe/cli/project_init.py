@@ -143,49 +143,48 @@ def make_project(project: Path, source: Path, given: Mapping[str, Any]) -> Proje
     source = expanded(source)
     if not source.exists():
         raise DataError(f"{source} does not exist; SOURCE is a folder of images, a table or a pool")
-    options = key_values(given.get("option") or [])
     files = ProjectFiles(expanded(project))
-    is_new = not files.settings.is_file()
-    if is_new or given.get("strategy") is not None:
-        find_strategy(given.get("strategy") or "auto", **options)
-    require_known(given.get("task", "classification"), task_names(), "task")
-    classes, labels = (
-        _names(given.get("classes")),
-        _label_file(given.get("labels"), given.get("encoding")),
-    )
-    task_options = key_values(given.get("task_option") or [], flag="--task-option")
-    network = {name: given[name] for name in vars(NetworkOptions()) if name in given}
-    network = changed(NetworkOptions(**network))
-    there = None if is_new else read_settings(files.settings)
-    learnt = _learnt(source, given, there, has_network=bool(network))
-    parameters = learnt.options | key_values(given.get("model_option") or [], flag="--model-option")
-    check_model(learnt.model, parameters, network)
-    more = {name: given.get(name) for name in ("label", "text", "encoding")}
+    there = read_settings(files.settings) if files.settings.is_file() else None
+    named = _arguments(source, given, there)
 
     from uwe.project import Project
 
-    return shown(
-        lambda display: Project(
-            project,
-            source,
-            learnt.model,
-            strategy=given.get("strategy"),
-            task=given.get("task", "classification"),
-            classes=classes,
-            labels=labels,
-            seed=given.get("seed", 1),
-            answers_per_row=given.get("answers", 1),
-            audit=given.get("audit"),
-            progress=display,
-            options=options,
-            model_options=parameters,
-            network=network,
-            task_options=task_options,
-            embed=learnt.embed,
-            image_size=learnt.image_size,
-            **more,
-        )
-    )
+    return shown(lambda display: Project(project, source, progress=display, **named))
+
+
+def _arguments(
+    source: Path, given: Mapping[str, Any], there: ProjectSettings | None
+) -> dict[str, Any]:
+    """The arguments of `Project` by name; what can be checked without the source is checked."""
+    options = key_values(given.get("option") or [])
+    if there is None or given.get("strategy") is not None:
+        find_strategy(given.get("strategy") or "auto", **options)
+    task = given.get("task", "classification")
+    require_known(task, task_names(), "task")
+    answers = {
+        "classes": _names(given.get("classes")),
+        "labels": _label_file(given.get("labels"), given.get("encoding")),
+    }
+    task_options = key_values(given.get("task_option") or [], flag="--task-option")
+    network = {name: given[name] for name in vars(NetworkOptions()) if name in given}
+    network = changed(NetworkOptions(**network))
+    learnt = _learnt(source, given, there, has_network=bool(network))
+    parameters = learnt.options | key_values(given.get("model_option") or [], flag="--model-option")
+    check_model(learnt.model, parameters, network)
+    return {
+        **{name: given.get(name) for name in ("strategy", "audit", "label", "text", "encoding")},
+        **answers,
+        "learner": learnt.model,
+        "task": task,
+        "seed": given.get("seed", 1),
+        "answers_per_row": given.get("answers", 1),
+        "options": options,
+        "model_options": parameters,
+        "network": network,
+        "task_options": task_options,
+        "embed": learnt.embed,
+        "image_size": learnt.image_size,
+    }
 
 
 def _made_lines(

@@ -156,8 +156,7 @@ def next_audit(events: Sequence[Event], pool: Pool, moved: int, seed: int) -> Au
     passed = np.cumsum(~np.isin(ahead, earlier))
     to = min(n, start + int(np.searchsorted(passed, moved)) + 1) if moved else start
     within = order[start:to]
-    known = np.concatenate([pool.asked, pool.labelled, pool.skipped])
-    return AuditShare(tuple(within[~np.isin(within, known)].tolist()), to, n)
+    return AuditShare(tuple(within[~np.isin(within, pool.touched)].tolist()), to, n)
 
 
 def _covered(events: Sequence[Event], n: int, seed: int) -> tuple[int, Rows]:

@@ -127,7 +127,7 @@ def _broken(items: Items, source: Path, path: Path) -> Mapping[int, str]:
     if not path.is_file():
         return unreadable(source, items.ids)
     pool = open_pool(path)
-    at = _places(pool.ids(len(pool.read("features"))), items)
+    at = _places(pool.container.read_ids(pool.found["ids"]), items)
     return {int(row): _why(source, items.ids[int(row)]) for row in np.flatnonzero(at < 0)}
 
 

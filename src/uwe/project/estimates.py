@@ -13,8 +13,8 @@ import numpy as np
 from uwe._files import remove_unfinished_of, write_json
 from uwe._json import json_value
 from uwe._types import BoolArray, IntArray
+from uwe.project.cross_fitting import Judged, Trial
 from uwe.project.files import ProjectFiles
-from uwe.project.judging import Judged, Trial
 from uwe.project.settings import read_settings
 from uwe.statistics import (
     Range,

@@ -1,198 +1,148 @@
-"""Judging models on the rows of the audit: which are right, of models trained without them.
+"""Judging a project's model by its audit, if that takes no longer than people wait for.
 
-Everything is cross-fitted: the labelled rows are divided into folds, and a fold is judged by a
-model that was trained without it. All numbers of labels are judged on the same rows of the audit,
-so their differences are paired.
-
-A strategy picks around the rows that are labelled already. A model that is trained without a row
-has a hole there that it would not have around a new row, so it is less often right, by several
-points while there are few labels. Its probabilities are lower there, too. So the mean probability
-over the whole pool is noted as well, by which the estimate is corrected (`audited_share`).
+This module loads torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import zip_longest
-from typing import TypeAlias
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from uwe._random import derive_seed
-from uwe._types import BoolArray, FloatArray, IntArray, Progress, Rows, Stage
+from uwe._types import FloatArray, IntArray, Progress, Rows
+from uwe.data import rows_of
+from uwe.errors import UweError
+from uwe.journal import Answered, Event, Settled, Trained
+from uwe.learners import Learner
+from uwe.pool import Pool
+from uwe.project.audit import audit_rows
+from uwe.project.cross_fitting import Model, Train, judged, work_of
+from uwe.project.estimates import PATIENCE, Estimates, estimated, not_enough
+from uwe.project.threads import on_few_threads
+from uwe.tasks import Task
+from uwe.tasks.targets import Classes
 
-__all__ = [
-    "Judged",
-    "Model",
-    "Train",
-    "curve_counts",
-    "judged",
-    "random_sizes",
-    "work_of",
-]
+__all__ = ["Judge", "labelling_order"]
 
-Model: TypeAlias = Callable[[Rows], tuple[IntArray, FloatArray]]
-"""Gives for some rows the predicted classes and their probabilities."""
+_OVERHEAD = 10  # a first training may take so much longer than the next ones
 
-Train: TypeAlias = Callable[[Rows], Model]
-"""Trains a model on labelled rows."""
-
-_FOLDS = 10
-_CURVE_FOLDS = 5
-_CURVE_STEPS = 7
-_STEP = 2**0.5
-_LEAST = 20  # labels of a model that is judged
-_ROUND = 10
-_ASKED = 2_000  # rows without a label whose probabilities stand for all
-_NONE: Rows = np.empty(0, dtype=np.int64)
+log = logging.getLogger("uwe")
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """How models of one size do on the rows of the audit, each trained without the row's fold.
+@dataclass(frozen=True)
+class Judge:
+    """Estimates the accuracy of a project's models.
 
     Attributes:
-        labels: how many rows they were trained on.
-        right: whether a row was right, bool ``[m]``.
-        sure: the probability of the predicted class, float64 ``[m]``.
-        pool_sure: its mean over the pool; NaN where it is not known.
+        x: all rows as they are learnt from.
+        task: what is learnt.
+        learner: trains and predicts.
+        seed: of the project.
+        patience: seconds that the work may take; None for any.
+        progress: callback.
     """
 
-    labels: int
-    right: BoolArray
-    sure: FloatArray
-    pool_sure: float
+    x: Any
+    task: Task
+    learner: Learner
+    seed: int
+    patience: float | None = PATIENCE
+    progress: Progress | None = None
+
+    def estimates(self, events: Sequence[Event], pool: Pool, training: Trained) -> Estimates:
+        """What the audit says of a training.
+
+        Args:
+            events: that the training has seen.
+            pool: after these events.
+            training: of the model.
+        """
+        audit = audit_rows(events, len(pool), self.seed)
+        answered = audit[np.isin(audit, pool.labelled)]
+        skipped = int(np.isin(audit, pool.skipped).sum())
+        waiting = len(audit) - len(answered) - skipped
+        labels = len(pool.labelled)
+        counts = Estimates(training.cycle, labels, len(answered), skipped, waiting)
+        why = self._cannot() or not_enough(labels, len(answered))
+        if why:
+            return replace(counts, unknown=why)
+        order = labelling_order(events, pool)
+        with _silent():
+            try:
+                return self._estimated(order, answered, pool, counts, training)
+            except UweError as error:
+                return replace(counts, unknown=f"a model could not be judged: {error}")
+
+    def _estimated(
+        self, order: Rows, audit: Rows, pool: Pool, counts: Estimates, training: Trained
+    ) -> Estimates:
+        y = np.zeros(len(pool), dtype=np.int64)
+        y[pool.labelled] = self.task.targets.array(pool.values)
+
+        def train(rows: Rows) -> Model:
+            return self._model(rows, y[rows])
+
+        seconds = self._seconds(train, order, work_of(len(order), len(audit)), training)
+        if seconds is not None:
+            takes = f"judging takes about {max(1, round(seconds / 60))} minutes"
+            return replace(counts, unknown=f"{takes}; 'uwe status --judge' does it")
+        seed = derive_seed(self.seed, training.cycle, "judge")
+        return estimated(judged(train, y, order, audit, seed=seed, progress=self.progress), counts)
+
+    def _cannot(self) -> str:
+        """Why the task is not judged; empty if it is."""
+        if isinstance(self.task.targets, Classes) and "logits" in self.task.outputs:
+            return ""
+        return f"only tasks with one class a row are judged, and this is {self.task.name}"
+
+    def _seconds(self, train: Train, rows: Rows, work: float, training: Trained) -> float | None:
+        """About how long the work takes, if that is too long."""
+        if self.patience is None:
+            return None
+        seconds = float(training.facts.get("train_seconds", 0.0)) * work
+        if seconds <= self.patience * _OVERHEAD:  # it may have been slow for being the first
+            start = time.perf_counter()
+            train(rows)
+            seconds = (time.perf_counter() - start) * work
+        return seconds if seconds > self.patience else None
+
+    def _model(self, rows: Rows, y: IntArray) -> Model:
+        """A model of some rows, with the seed that all of them share."""
+        known = rows_of(self.x, rows)
+        with on_few_threads(self.learner, known):
+            model = self.learner.fit(known, y, task=self.task, seed=self.seed)
+        whole = hasattr(self.x, "tocsr")  # the features of a sparse pool are computed once
+
+        def told(others: Rows) -> tuple[IntArray, FloatArray]:
+            asked = self.x if whole else rows_of(self.x, others)
+            predictions = self.learner.predict(model, asked)
+            classes = self.task.predicted(predictions)
+            sure = predictions.logits.double().softmax(1).amax(1).cpu().numpy()
+            return (classes[others], sure[others]) if whole else (classes, sure)
+
+        return told
 
 
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """What is known of a project's models from the rows of its audit.
-
-    Attributes:
-        curve: models of the first labels, by rising numbers; the last is the current model.
-        random: models that were trained on audit rows alone, by rising numbers.
-    """
-
-    curve: tuple[Trial, ...]
-    random: tuple[Trial, ...]
+def labelling_order(events: Sequence[Event], pool: Pool) -> Rows:
+    """The labelled rows in the order in which they were first answered or settled."""
+    order = dict.fromkeys(
+        row for event in events if isinstance(event, Answered | Settled) for row in event.rows
+    )
+    labelled = set(pool.labelled.tolist())
+    return np.array([row for row in order if row in labelled], dtype=np.int64)
 
 
-def judged(
-    train: Train,
-    y: IntArray,
-    order: Rows,
-    audit: Rows,
-    *,
-    seed: int,
-    progress: Progress | None = None,
-) -> Judged:
-    """Judge the current model, its learning curve, and models of random labels.
-
-    Args:
-        train: trains a model on labelled rows.
-        y: classes of all rows of the pool; only those of labelled rows are read.
-        order: the labelled rows in the order in which they were labelled, ``[l]``.
-        audit: those of them that belong to the audit, in the order of the permutation, ``[m]``;
-            at least 2.
-        seed: divides the audit into folds, and draws the rows of the smaller models.
-        progress: called with a `Stage` "judge".
-    """
-    rng = np.random.default_rng(derive_seed(seed, len(order), "judge"))
-    counts, sizes = curve_counts(len(order)), random_sizes(len(audit))
-    total = len(counts) + len(counts[:-1]) * _CURVE_FOLDS + (len(sizes) + 1) * _FOLDS
-    train = _counted(train, total, progress)
-    curve = [
-        _tried(train, y, order[:count], audit, folds, rng)
-        for count, folds in zip(counts, [*[_CURVE_FOLDS] * (len(counts) - 1), _FOLDS], strict=True)
-    ]
-    return Judged(tuple(curve), tuple(_drawn(train, y, size, audit, rng) for size in sizes))
-
-
-def curve_counts(labels: int) -> list[int]:
-    """Labels of the models of a learning curve, rising: each is less by the square root of two.
-
-    >>> curve_counts(200)
-    [25, 35, 50, 71, 100, 141, 200]
-    """
-    counts = {round(labels / _STEP**at) for at in range(_CURVE_STEPS)}
-    return sorted(count for count in counts if count >= _LEAST or count == labels)
-
-
-def random_sizes(audit: int) -> list[int]:
-    """Labels of the models of audit rows alone, rising; the largest is a multiple of ten.
-
-    >>> random_sizes(145)
-    [23, 32, 46, 65, 92, 130]
-    """
-    most = int(audit * (1 - 1 / _FOLDS)) // _ROUND * _ROUND
-    sizes = {round(most / _STEP**at) for at in range(_CURVE_STEPS)}
-    return sorted(size for size in sizes if size >= _LEAST)
-
-
-def work_of(labels: int, audit: int) -> float:
-    """The cost of all trainings, in trainings on all labels.
-
-    >>> work_of(1000, 145)
-    24.4
-    """
-    counts = curve_counts(labels)
-    curve = sum(counts) + sum(counts[:-1]) * (_CURVE_FOLDS - 1) + labels * (_FOLDS - 1)
-    return round((curve + sum(random_sizes(audit)) * _FOLDS) / labels, 1)
-
-
-def _folds(rng: np.random.Generator, m: int, folds: int) -> list[Rows]:
-    """Places of the rows of each fold; there are no more folds than rows."""
-    return np.array_split(rng.permutation(m), max(1, min(folds, m)))
-
-
-def _tried(
-    train: Train, y: IntArray, rows: Rows, audit: Rows, folds: int, rng: np.random.Generator
-) -> Trial:
-    """Models of some rows, without each fold of these rows and of the audit."""
-    others = np.setdiff1d(np.arange(len(y)), rows)
-    asked = np.sort(rng.permutation(others)[:_ASKED])
-    own = np.setdiff1d(rows, audit)
-    judged_rows = np.concatenate([audit, own])
-    first = _folds(rng, len(audit), folds)
-    second = [len(audit) + fold for fold in _folds(rng, len(own), folds)]
-    both = [np.concatenate(pair) for pair in zip_longest(first, second, fillvalue=_NONE)]
-    predicted, sure = _cross_fitted(train, rows, judged_rows, both)
-    known = np.isin(judged_rows, rows)
-    total = sure[known].sum() + (train(rows)(asked)[1].mean() * len(others) if len(others) else 0)
-    m = len(audit)
-    return Trial(len(rows), predicted[:m] == y[audit], sure[:m], float(total / len(y)))
-
-
-def _cross_fitted(
-    train: Train, rows: Rows, others: Rows, folds: Sequence[Rows]
-) -> tuple[IntArray, FloatArray]:
-    """Classes and probabilities of ``others``, of models of ``rows`` without each fold of them."""
-    predicted, sure = np.zeros(len(others), dtype=np.int64), np.zeros(len(others))
-    for fold in folds:
-        kept = rows[~np.isin(rows, others[fold])]
-        predicted[fold], sure[fold] = train(kept)(others[fold])
-    return predicted, sure
-
-
-def _drawn(train: Train, y: IntArray, size: int, audit: Rows, rng: np.random.Generator) -> Trial:
-    """Models of ``size`` rows of the audit, drawn anew for each fold."""
-    predicted, sure = np.zeros(len(audit), dtype=np.int64), np.zeros(len(audit))
-    for fold in _folds(rng, len(audit), _FOLDS):
-        kept = rng.permutation(np.delete(audit, fold))[:size]
-        predicted[fold], sure[fold] = train(kept)(audit[fold])
-    return Trial(size, predicted == y[audit], sure, np.nan)
-
-
-def _counted(train: Train, total: int, progress: Progress | None) -> Train:
-    done = 0
-
-    def counted(rows: Rows) -> Model:
-        nonlocal done
-        model = train(rows)
-        done += 1
-        if progress is not None:
-            progress(Stage("", 0, "judge", done, total))
-        return model
-
-    return counted if progress is not None else train
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep what learners say of their trainings out of the log: there are dozens of trainings."""
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before

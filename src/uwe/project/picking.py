@@ -17,14 +17,13 @@ from uwe._json import json_value
 from uwe._random import derive_seed
 from uwe._types import BoolArray, Progress, is_integral
 from uwe.errors import InputError, RunError, UweError
-from uwe.journal import Event, Queried, Trained
+from uwe.journal import Event, Queried
 from uwe.pool import Pool
 from uwe.project.audit import NO_AUDIT, AuditShare, audit_order, next_audit, quota
 from uwe.project.files import ProjectFiles
 from uwe.project.items import Items
 from uwe.project.ledger import Ledger
 from uwe.project.training import last_training, scope_of
-from uwe.runs.digests import digests_of, require_recorded
 from uwe.selecting.sheet import contact_sheet
 from uwe.selecting.tables import pick_rows, picks_csv
 from uwe.strategies import Picks, Question, Strategy, Wishes, random, wished
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from uwe.predictions import Predictions
 
 __all__ = [
-    "TRAIN_AGAIN",
     "Batch",
     "Picker",
     "again_without",
@@ -50,9 +48,6 @@ __all__ = [
 log = logging.getLogger("uwe")
 
 _TRIES = 5
-TRAIN_AGAIN = (
-    "restore the file from a copy, or record another label, and the model is trained again"
-)
 _NO_MODEL = ": no model of the project knows its rows yet; label a first batch without this wish"
 _OTHER_MODEL = " of this project's model; leave the wish out, or use another model"
 _PAUSED = "wishes are not for a random sample of the pool, so the audit pauses in this batch"
@@ -185,14 +180,13 @@ class Picker:
     def _audited(self, pool: Pool, k: int, share: AuditShare) -> Picks:
         """The next k rows of the permutation; those of its covered prefix belong to the audit."""
         order = audit_order(len(pool), self.seed)[share.to :]
-        known = np.concatenate([pool.asked, pool.labelled, pool.skipped])
-        further = order[~np.isin(order, known)][: k - len(share.rows)]
+        further = order[~np.isin(order, pool.touched)][: k - len(share.rows)]
         rows = np.concatenate([np.array(share.rows, dtype=np.int64), further])
         return Picks(rows, random().name, audit=np.arange(k) < len(share.rows))
 
     def _predictions(self, events: Sequence[Event]) -> Predictions | None:
         """What the last model said, if it knows all rows and classes."""
-        from uwe.project.trainer import read_predictions  # loads torch
+        from uwe.project.trainer import outputs_of  # loads torch
 
         last = last_training(events)
         scope = scope_of(len(self.items), self.task)
@@ -201,10 +195,7 @@ class Picker:
         if any(last.facts.get(name) != scope[name] for name in scope):
             log.warning("the last model does not know all rows or classes: drawn at random")
             return None
-        path = self.files.predictions(last.cycle)
-        digest = digests_of(events, Trained, last.cycle).get("predictions")
-        require_recorded(path, digest, self.files.journal, advice=TRAIN_AGAIN)
-        return read_predictions(path)
+        return outputs_of(last, events, self.files)
 
     def _drawn(self, pool: Pool, k: int, seed: int) -> Picks:
         """Rows drawn at random that keep to those wishes that need no model."""
@@ -266,7 +257,7 @@ def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
         written = picker.write(number + 1, picks)
         query = Queried(number, tuple(picks.rows.tolist()), json_value(facts))
         with ledger.telling() as now:
-            if _touched(ledger.pool(now)).isdisjoint(picks.rows.tolist()):
+            if not np.isin(picks.rows, ledger.pool(now).touched).any():
                 journal.append(ledger.files.journal, query)
                 return Batch(picks, written, is_new=True)
     raise RunError(f"other processes labelled the picks {_TRIES} times over; ask again")
@@ -341,10 +332,6 @@ def require_left(pool: Pool) -> None:
         )
 
 
-def _touched(pool: Pool) -> set[int]:
-    return {*pool.asked.tolist(), *pool.labelled.tolist(), *pool.skipped.tolist()}
-
-
 def batches_of(events: Sequence[Event]) -> int:
     """How many batches were given out."""
     return sum(isinstance(event, Queried) for event in events)
@@ -352,8 +339,7 @@ def batches_of(events: Sequence[Event]) -> int:
 
 def _left_over(pool: Pool) -> int:
     """How many rows were never given out, labelled or skipped."""
-    asked, skipped, labelled = pool.asked, pool.skipped, pool.labelled
-    return len(pool) - len(np.unique(np.concatenate([asked, skipped, labelled])))
+    return len(pool) - len(pool.touched)
 
 
 def still_open(

@@ -5,23 +5,20 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence, Set
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uwe import journal
-from uwe._files import expanded, remove_unfinished
-from uwe._locks import Busy
+from uwe._files import expanded
 from uwe._types import Progress
 from uwe.errors import InputError, require_known
-from uwe.journal import Event, Settled, Skipped, Trained, Withdrawn
+from uwe.journal import Event, Settled, Skipped, Withdrawn
 from uwe.learners import model_name
 from uwe.pool import Pool
 from uwe.project.answers import NAMELESS, Answer, Told, events_of, person
-from uwe.project.broken import skips_of
 from uwe.project.embedding import items_of
-from uwe.project.estimates import PATIENCE, Estimates, read_estimates, write_estimates
+from uwe.project.estimates import Estimates, read_estimates
 from uwe.project.files import ProjectFiles
 from uwe.project.ids import Ids
 from uwe.project.items import Items
@@ -31,34 +28,28 @@ from uwe.project.making import (
     create,
     given_answers,
     initial_answers,
-    learner_of,
     own_answers,
     require_same,
     with_classes,
 )
+from uwe.project.models import Models
 from uwe.project.picking import (
-    TRAIN_AGAIN,
     Batch,
     Picker,
     again_without,
     new_batch,
     require_count,
-    require_left,
     require_wishes,
     still_open,
 )
 from uwe.project.settings import ProjectSettings, read_settings
 from uwe.project.sources import handed_over
 from uwe.project.state import State, labels_in, state_of
-from uwe.project.training import is_stale, last_training, scope_of
-from uwe.runs.digests import digests_of, require_recorded
-from uwe.runs.lock import held
 from uwe.strategies import Picks, Strategy, Wishes, as_strategy
 from uwe.tasks import Task, as_task
 from uwe.tasks._names import named
 
 if TYPE_CHECKING:
-    from uwe.learners import Learner
     from uwe.project.predicting import Predicted
 
 __all__ = ["Project"]
@@ -311,7 +302,7 @@ class Project:
         picker = self._picker() if wishes is None else replace(self._picker(), wishes=wishes)
         if wishes is not None:
             picker.require_possible(self.pool(), k)
-        self._bring_up_to_date()  # without the lock: another process that asks need not wait
+        self._models.bring_up_to_date()  # without the lock: another process that asks need not wait
         with waited(self.files.ask_lock):
             again = self._still_open(more)
             if again is not None:
@@ -413,8 +404,7 @@ class Project:
             InputError: no row is labelled.
             RunError: another process is training.
         """
-        with held(self.files.trainer_lock, self._training):
-            return self._trained()
+        return self._models.train()
 
     def predict(self) -> Predicted:
         """What the last model says of every row; it is trained first if labels have changed.
@@ -423,19 +413,8 @@ class Project:
             InputError: no row is labelled.
             RunError: another process is training, or the model's outputs cannot be read.
         """
-        from uwe.project.predicting import predicted_by  # loads torch
-        from uwe.project.trainer import read_predictions
-
         self.train()
-        events = self.events()
-        last = last_training(events)
-        assert last is not None
-        path = self.files.predictions(last.cycle)
-        digest = digests_of(events, Trained, last.cycle).get("predictions")
-        require_recorded(path, digest, self.files.journal, advice=TRAIN_AGAIN)
-        return predicted_by(
-            read_predictions(path), self.task, trained_on=int(last.facts["n_labeled"])
-        )
+        return self._models.predicted()
 
     def judge(self) -> Estimates:
         """Estimate the accuracy from the audit, however long it takes; train first if need be.
@@ -446,9 +425,7 @@ class Project:
         """
         if not self.settings.audit:
             raise InputError(f"{self.files.folder} has no audit, so nothing can be estimated")
-        with held(self.files.trainer_lock, self._training):
-            self._trained(judging=False)
-            return self._judged(self._learner_of(), patience=None)
+        return self._models.judge()
 
     def estimates(self) -> Estimates | None:
         """What the audit said of the last model that was judged; None if none was."""
@@ -457,7 +434,8 @@ class Project:
     def state(self) -> State:
         """Where the project stands."""
         events = self.events()
-        return state_of(events, self.pool(events), self.task, is_stale=self._is_stale(events))
+        is_stale = self._models.is_stale(events)
+        return state_of(events, self.pool(events), self.task, is_stale=is_stale)
 
     def labels(self) -> dict[str, Any]:
         """The labels that count, by id, as people write them."""
@@ -482,101 +460,8 @@ class Project:
         return _strategy_of(self._given_strategy, self.settings, self.task)
 
     @property
-    def _training(self) -> str:
-        return f"the training of {self.files.folder}"
-
-    def _trained(self, *, judging: bool = True) -> bool:
-        """Train if there is anything new, and judge the model; the trainer's lock is held."""
-        from uwe.project.trainer import Trainer  # loads torch
-
-        events = self.events()
-        pool = self.pool(events)
-        if not len(pool.labelled):
-            raise InputError("no row is labelled, so nothing can be trained; tell some answers")
-        if not self._is_stale(events):
-            if judging and self._is_unjudged(events):  # a process was killed before it had judged
-                self._judged(self._learner_of(), patience=PATIENCE)
-            return False
-        for folder in (self.files.cache, self.files.predictions(1).parent):
-            remove_unfinished(folder, self.files.owns)  # of a process that was killed
-        self.items.learn(self.files.cache, self._progress)
-        if broken := self.items.broken(self.files.cache):
-            events, pool = self._without(broken)
-        learner = self._learner_of()
-        trainer = Trainer(self.files, self.items, self.task, learner, self._strategy,
-                          self.settings.seed, self._progress)  # fmt: skip
-        event = trainer.train(events, pool)
-        self._ledger.append(event)
-        trainer.forget(event.cycle)
-        log.info("trained on %d labels in %.1f s", event.facts["n_labeled"],
-                 event.facts["train_seconds"])  # fmt: skip
-        if judging and self.settings.audit:
-            self._judged(learner, patience=PATIENCE)
-        return True
-
-    def _without(self, broken: Mapping[int, str]) -> tuple[list[Event], Pool]:
-        """Events and pool after the rows are skipped whose items turned out to be broken."""
-        with self._ledger.telling() as events:
-            if new := skips_of(broken, self.pool(events).skipped.tolist()):
-                journal.append(self.files.journal, *new)
-        events = self.events()
-        pool = self.pool(events)
-        if settled := broken.keys() & set(pool.labelled.tolist()):
-            row = min(settled)
-            raise InputError(
-                f"{broken[row]}; or take back its label, which is settled, with Project.withdraw("
-                f"[{self.ids[row]!r}])"
-            )
-        if not len(pool.labelled):
-            raise InputError("no row that can be read is labelled; tell some answers")
-        return events, pool
-
-    def _learner_of(self) -> Learner:
-        items = self.items
-        x = items.learn(self.files.cache, self._progress)
-        return learner_of(self._learner, self.settings, self.files, items, self.task, x)
-
-    def _judged(self, learner: Learner, patience: float | None) -> Estimates:
-        """Judge the last model, and write what is known of it; the trainer's lock is held."""
-        from uwe.project.proving import Judge  # loads torch
-
-        events = self.events()
-        last = last_training(events)
-        assert last is not None  # it has just been trained
-        seen = events[: last.seen or 0]
-        x = self.items.learn(self.files.cache, self._progress)
-        judge = Judge(x, self.task, learner, self.settings.seed, patience, self._progress)
-        found = judge.estimates(seen, self.pool(seen), last)
-        write_estimates(self.files.estimates, found)
-        return found
-
-    def _is_unjudged(self, events: Sequence[Event]) -> bool:
-        """Whether the audit has said nothing of the last model, not even that it is not known."""
-        last = last_training(events)
-        if not self.settings.audit or last is None:
-            return False
-        known = read_estimates(self.files.estimates)
-        return known is None or known.training != last.cycle
-
-    def _is_stale(self, events: Sequence[Event]) -> bool:
-        return is_stale(events, self.pool, scope_of(len(self.ids), self.task))
-
-    def _bring_up_to_date(self) -> None:
-        """Train if labels have changed, unless another process is training or no row is left."""
-        events = self.events()
-        pool = self.pool(events)
-        require_left(pool)
-        if not len(pool.labelled):
-            return
-        if not self._is_stale(events) and not self._is_unjudged(events):
-            return
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(held(self.files.trainer_lock, self._training))
-            except Busy:
-                log.warning("another process is training; the last model decides")
-                return
-            self._trained()
+    def _models(self) -> Models:
+        return Models(self._ledger, self._learner, self._strategy, self._progress)
 
     def _still_open(self, more: bool) -> Batch | None:
         if more:

@@ -26,11 +26,15 @@ from uwe.project.files import ProjectFiles
 from uwe.project.items import Items
 from uwe.project.threads import on_few_threads
 from uwe.project.training import scope_of
-from uwe.runs.digests import digest_of
+from uwe.runs.digests import digest_of, digests_of, require_recorded
 from uwe.strategies import Strategy
 from uwe.tasks import Task
 
-__all__ = ["Trainer", "dataset_of", "read_predictions"]
+__all__ = ["Trainer", "dataset_of", "outputs_of", "read_predictions"]
+
+_TRAIN_AGAIN = (
+    "restore the file from a copy, or record another label, and the model is trained again"
+)
 
 
 @dataclass(frozen=True)
@@ -55,15 +59,19 @@ class Trainer:
     seed: int
     progress: Progress | None = None
 
-    def train(self, events: Sequence[Event], pool: Pool) -> Trained:
+    def train(self, x: Any, events: Sequence[Event], pool: Pool) -> Trained:
         """Train on the labelled rows, predict every row, and write both; the caller records it.
+
+        Args:
+            x: all rows as they are learnt from, ``[n, ...]``.
+            events: of the journal.
+            pool: after these events.
 
         Raises:
             InputError: the learner cannot make the passes that the strategy needs.
             DataError: an output of the model is NaN or infinite.
         """
         number = 1 + len([event for event in events if isinstance(event, Trained)])
-        x = self.items.learn(self.files.cache, self.progress)
         require_passes(self.learner, self.strategy.needs.passes)
         start = time.perf_counter()
         rows = rows_of(x, pool.labelled)
@@ -146,6 +154,23 @@ def dataset_of(name: str, x: Any, items: Items, task: Task) -> Dataset:
         ids=items.ids if n == len(items) else items.ids[:n],
         fingerprint="",
     )
+
+
+def outputs_of(training: Trained, events: Sequence[Event], files: ProjectFiles) -> Predictions:
+    """What the model of the last training said of every row, as the journal vouches for it.
+
+    Args:
+        training: the last.
+        events: of the journal.
+        files: of the project.
+
+    Raises:
+        RunError: the file is missing, damaged, or not the one that was written.
+    """
+    path = files.predictions(training.cycle)
+    digest = digests_of(events, Trained, training.cycle).get("predictions")
+    require_recorded(path, digest, files.journal, advice=_TRAIN_AGAIN)
+    return read_predictions(path)
 
 
 def read_predictions(path: Path) -> Predictions:

@@ -59,7 +59,9 @@ def share_range(share: float, n: int, *, level: float = 0.95, spread: float = 0.
     m = 1 / (1 / n + spread**2 / (smoothed * (1 - smoothed)))
     centre = (share + z2 / (2 * m)) / (1 + z2 / m)
     half = np.sqrt(z2 * share * (1 - share) / m + z2**2 / (4 * m**2)) / (1 + z2 / m)
-    return Range(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)))
+    low = 0.0 if share == 0 else max(0.0, float(centre - half))  # which rounding leaves above 0
+    high = 1.0 if share == 1 else min(1.0, float(centre + half))
+    return Range(share, low, high)
 
 
 def audited_share(
