@@ -64,11 +64,6 @@ def _is_argilla(peek: Peek) -> bool:
 
 
 def _record(export: Export, entry: Entry) -> dict[str, Any]:
-    content = (
-        {"image": str(export.image(entry))}
-        if export.kind == "images"
-        else {"text": export.text(entry)}
-    )
     settled = next((said for said in entry.said if said.settled is not None), None)
     words = [said for said in entry.said if said.settled is None]
     people = [said.by for said in words]
@@ -76,7 +71,7 @@ def _record(export: Export, entry: Entry) -> dict[str, Any]:
     notes = [_response(said, said.note) for said in words if said.note]
     return {
         "id": entry.id,
-        "fields": content,
+        "fields": export.content(entry),
         "metadata": {
             **({_PEOPLE: people} if people else {}),
             **({} if settled is None else {_SETTLED: _settled_text(settled)}),

@@ -70,14 +70,9 @@ def _is_prodigy(peek: Peek) -> bool:
 
 
 def _task(export: Export, entry: Entry) -> dict[str, Any]:
-    content = (
-        {"image": str(export.image(entry))}
-        if export.kind == "images"
-        else {"text": export.text(entry)}
-    )
     options = [{"id": name, "text": name} for name in export.task.classes]
     return {
-        **content,
+        **export.content(entry),
         **({"options": options} if options else {}),
         **_VIEWS[export.task.widget],
     }

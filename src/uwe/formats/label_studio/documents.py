@@ -168,12 +168,9 @@ def _content(export: Export, entry: Entry) -> Any:
     from uwe.formats.label_studio.pictures import data_url
     from uwe.formats.label_studio.sending import content_of
 
-    items = export.items
-    if items is None:
-        return export.text(entry)  # says that the items are not at hand
-    if items.kind == "images":
-        return data_url(items, entry.row)
-    return content_of(items.preview(entry.row))
+    if export.kind == "images":
+        return data_url(export.pool, entry.row)
+    return content_of(export.pool.preview(entry.row))
 
 
 def _annotation(said: Said, controls: Controls) -> dict[str, Any]:
