@@ -10,9 +10,9 @@ from uwe._files import expanded, write_text
 from uwe.cli.options import Output, Switch
 from uwe.cli.outputs import check_output
 from uwe.cli.project import files_of
-from uwe.cli.project_words import written_label
 from uwe.cli.speaking import shown
 from uwe.errors import InputError
+from uwe.formats.tables import written_label
 from uwe.project.files import ProjectFiles
 from uwe.tables.csv_text import csv_text, say_formulas
 

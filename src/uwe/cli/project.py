@@ -23,13 +23,13 @@ from uwe.cli.project_words import (
     say_batch,
     status_lines,
     told_line,
-    written_label,
 )
 from uwe.cli.speaking import shown
 from uwe.cli.wish_flags import WishFlags
 from uwe.cli.wishing import Columns, say_notes, wishes_of
 from uwe.errors import DataError, InputError
 from uwe.formats import find_format, recognised, require_there
+from uwe.formats.tables import written_label
 from uwe.project.files import ProjectFiles
 from uwe.project.settings import read_settings
 from uwe.project.state import recorded_labels

@@ -16,7 +16,7 @@ from uwe.formats.reading import Destination
 from uwe.tables import LabelRows, is_table, readable_labels
 from uwe.tables.csv_text import csv_text, say_formulas
 
-__all__ = ["CSV", "JSON_LINES", "PARQUET", "label_text"]
+__all__ = ["CSV", "JSON_LINES", "PARQUET", "written_label"]
 
 _SEPARATORS = ("|", ";", "[")
 _KINDS: Mapping[str, str] = {
@@ -88,11 +88,11 @@ def _is_parquet(peek: Peek) -> bool:
     return _ends_in(peek, ".parquet", ".feather", ".arrow")
 
 
-def label_text(label: Any) -> str:
+def written_label(label: Any) -> str:
     """A label as text that `uwe tell` reads; a list of names becomes ``a|b`` or JSON.
 
-    >>> label_text("crow"), label_text(["sea", "sky"]), label_text([]), label_text(["a|b"])
-    ('crow', 'sea|sky', '[]', '["a|b"]')
+    >>> [written_label(label) for label in ("crow", ["sea", "sky"], [], ["a|b"])]
+    ['crow', 'sea|sky', '[]', '["a|b"]']
     """
     if label is None:
         return ""
@@ -129,7 +129,7 @@ def _row(entry: Entry, said: Said) -> dict[str, Any]:
 
 def _cell(name: str, value: Any) -> Any:
     if name == "label":
-        return label_text(value)
+        return written_label(value)
     if isinstance(value, bool):
         return "true" if value else ""
     return value
