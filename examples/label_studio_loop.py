@@ -165,7 +165,7 @@ def main(program: str, folder: Path) -> None:
                 print(command.communicate(timeout=60)[0].strip())
             else:
                 print(done(uwe(*sync)))
-        print(done(uwe("sync", project, "--label-studio", url, "-k", "9", "--ahead", "3")))
+        print(done(uwe(*sync)))
         print(done(uwe("status", project)))
         tasks = call(url, "GET", f"/api/tasks?project={number}&page_size=100")["tasks"]
         names = [each["data"]["uwe_id"] for each in tasks]

@@ -10,24 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from doc_pages import blocks, run_example, steps
 from uwe.cli import main
 
-DOCS = Path(__file__).parent.parent / "docs"
 PAGES = {"label.md": 22, "annotators.md": 6}
 """The pages, and how many commands each has."""
-
-BLOCK = re.compile(r"```(python|console|text)\n(.*?)```", re.DOTALL)
-
-
-def steps(text: str) -> list[tuple[str, list[str]]]:
-    """The commands of a block, each with the lines that it prints."""
-    found: list[tuple[str, list[str]]] = []
-    for line in text.splitlines():
-        if line.startswith("$ "):
-            found.append((line.removeprefix("$ "), []))
-        else:
-            found[-1][1].append(line.rstrip())
-    return found
 
 
 def done(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -51,9 +38,9 @@ def test_the_page_works_from_top_to_bottom(
     """Every command prints what the page shows; those in blocks of text end with exit code 2."""
     monkeypatch.chdir(tmp_path)
     commands = 0
-    for kind, text in BLOCK.findall((DOCS / page).read_text()):
+    for kind, text in blocks(page):
         if kind == "python":
-            exec(compile(text, "example", "exec"), {"__name__": "__main__"})
+            run_example(text)
             capsys.readouterr()
             continue
         for command, shown in steps(text):
@@ -62,6 +49,6 @@ def test_the_page_works_from_top_to_bottom(
             assert code == (2 if kind == "text" else 0), err
             told = [*out.splitlines(), *(err.splitlines() if kind == "text" else [])]
             told = [line.rstrip().replace(str(tmp_path), "/home/ann") for line in told]
-            assert list(map(plain, told)) == list(map(plain, shown)), command
+            assert list(map(plain, told)) == [plain(line.rstrip()) for line in shown], command
             commands += 1
     assert commands == PAGES[page]

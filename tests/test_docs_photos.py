@@ -6,7 +6,7 @@ import csv
 import re
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,12 @@ import pytest
 from starlette.testclient import TestClient
 
 import uwe.label.page
+from doc_pages import DOCS, blocks, run_example, steps
 from uwe.cli import main
 
-PAGE = Path(__file__).parent.parent / "docs" / "photos.md"
-BLOCK = re.compile(r"```(python|console)\n(.*?)```", re.DOTALL)
+PAGE = "photos.md"
 ANSWERS = 40
 PATIENCE = 400  # seconds for a training in the background, on a machine that does much else
-
-
-def steps(text: str) -> Iterator[tuple[str, list[str]]]:
-    """The commands of a block, each with the lines that it prints."""
-    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-        command, *shown = part.splitlines()
-        yield command, shown
 
 
 def plain(line: str) -> str:
@@ -86,11 +79,11 @@ def test_the_tutorial_works_from_top_to_bottom(
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     commands = 0
-    for kind, text in BLOCK.findall(PAGE.read_text()):
+    for kind, text in blocks(PAGE):
         if kind == "python":
-            exec(compile(text, "example", "exec"), names)
+            run_example(text, names)
             continue
-        for command, shown in steps(text):
+        for command, shown in steps(text) if kind == "console" else ():
             port = ["--port", "0"] if command.startswith("uwe label") else []
             code = main([*shlex.split(command)[1:], *port])
             out, err = capsys.readouterr()
@@ -98,7 +91,7 @@ def test_the_tutorial_works_from_top_to_bottom(
             told = (person() + out).replace(str(tmp_path), "/home/ann").splitlines()
             assert [line for line in shown if not is_shown(line, told)] == [], f"{command}: {told}"
             commands += 1
-    assert commands == len(re.findall(r"^\$ uwe", PAGE.read_text(), re.MULTILINE))
+    assert commands == len(re.findall(r"^\$ uwe", (DOCS / PAGE).read_text(), re.MULTILINE))
     with Path("all.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     rest = [row for row in rows if not row["label"] and row["id"].endswith(".png")]

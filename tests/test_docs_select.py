@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
+from doc_pages import blocks, run_example, steps
 from uwe.cli import main
-
-PAGE = Path(__file__).parent.parent / "docs" / "select.md"
-BLOCK = re.compile(r"```(python|console)\n(.*?)```", re.DOTALL)
 
 
 def test_the_page_works_from_top_to_bottom(
@@ -22,14 +19,13 @@ def test_the_page_works_from_top_to_bottom(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     commands = 0
-    for kind, text in BLOCK.findall(PAGE.read_text()):
+    for kind, text in blocks("select.md"):
         if kind == "python":
-            exec(compile(text, "example", "exec"), {"__name__": "__main__"})
+            run_example(text)
             continue
-        for line in text.splitlines():
-            if line.startswith("$ uwe "):
-                commands += 1
-                assert main(shlex.split(line.removeprefix("$ uwe "))) == 0, capsys.readouterr().err
+        for command, _ in steps(text):
+            commands += 1
+            assert main(shlex.split(command)[1:]) == 0, capsys.readouterr().err
     assert commands == 17
     assert {"picks.csv", "picks.jsonl", "picks.txt", "picks.html", "questions.safetensors"} <= {
         path.name for path in tmp_path.iterdir()

@@ -134,17 +134,17 @@ def test_predictions_come_with_the_first_model_and_change_with_the_next(both: Bo
 
 def test_the_tasks_given_out_first_are_those_the_model_is_least_certain_of(both: Both) -> None:
     """The score is the share of the pool of which the model is less certain."""
-    from uwe.formats.label_studio.said import said_of
+    from uwe.formats.label_studio.scored_labels import scored_labels
     from uwe.project.trainer import read_predictions
     from uwe.uncertainty import entropy
 
     both.round()
     both.annotate()
     both.round()
-    said = said_of(both.project, range(24))
+    scored = scored_labels(both.project, range(24))
     scores = entropy(read_predictions(both.project.files.predictions(1)))
     shares = [float((scores > scores[row]).sum()) / 24 for row in range(24)]
-    assert [said[row].score for row in range(24)] == pytest.approx(shares, abs=1e-4)
+    assert [scored[row].score for row in range(24)] == pytest.approx(shares, abs=1e-4)
 
 
 def test_rows_of_the_audit_show_no_prediction(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from uwe.cli.display import wide_console
 from uwe.cli.options import Whole
 from uwe.cli.outputs import check_output
 from uwe.cli.project import files_of
-from uwe.cli.project_words import written_label
 from uwe.errors import InputError, require_known
+from uwe.formats.tables import written_label
 from uwe.label.conflicts import RULES, proposed, worst_first
 from uwe.project.files import ProjectFiles
 from uwe.runs.cycles import csv_text

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from uwe._files import expanded
+from uwe.cli.options import Output, Switch
 from uwe.cli.outputs import check_output
 from uwe.cli.project import files_of
 from uwe.errors import InputError
-from uwe.formats import (
-    find_format,
-    fitted,
-    format_of_suffix,
-    require_name,
-    require_replaceable,
-)
+from uwe.formats import find_format, format_of_suffix, require_name, require_replaceable, write
 from uwe.project.files import ProjectFiles
 
 if TYPE_CHECKING:
@@ -25,17 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["export_command"]
 
-_SEVERAL = Parameter(negative=())
-
 
 def export_command(
     project: Path,
     *,
-    output: Annotated[Path, Parameter(name=("-o", "--output"))],
+    output: Output,
     format: str | None = None,
-    all: Annotated[bool, _SEVERAL] = False,
-    copy: Annotated[bool, _SEVERAL] = False,
-    force: Annotated[bool, _SEVERAL] = False,
+    all: Switch = False,
+    copy: Switch = False,
+    force: Switch = False,
 ) -> None:
     """Write the labels of a project in the format of another tool.
 
@@ -66,12 +57,9 @@ def export_command(
         check_output(output, force=force, sources=files_of(project))
     else:
         _check_folder(output, chosen, project, force=force)
-    export = fitted(_export_of(files, chosen, everything=all, copies=copy), chosen)
-
-    from uwe.formats import write
-
-    write(export, chosen, output, force=True)
-    print(f"{_told(export, chosen)}. Written: {output}")
+    export = _export_of(files, chosen, everything=all, copies=copy)
+    written = write(export, chosen, output, force=True)
+    print(f"{_told(written, chosen)}. Written: {output}")
 
 
 def _check_folder(output: Path, chosen: Format, project: Path, *, force: bool) -> None:
@@ -109,10 +97,9 @@ def _told(export: Export, chosen: Format) -> str:
     """What was written, in numbers."""
     labelled = len(export.labelled)
     told = f"{labelled:,} labelled {'row' if labelled == 1 else 'rows'}"
-    skipped = sum(any(said.skip for said in entry.said) for entry in export.entries)
-    if chosen.holds_people:
-        people = [name for name in export.people if name]
-        told += f", answers of {', '.join(people)}" if people else ""
-        told += f", {skipped:,} skipped" if skipped else ""
+    if not chosen.holds_people:
         return told
-    return told
+    people = [name for name in export.people if name]
+    skipped = sum(any(said.skip for said in entry.said) for entry in export.entries)
+    told += f", answers of {', '.join(people)}" if people else ""
+    return told + (f", {skipped:,} skipped" if skipped else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
@@ -19,13 +20,17 @@ _SEED = re.compile("[0-9]{1,15}")
 
 __all__ = [
     "SHORT_FORMS",
+    "Count",
     "Number",
+    "Output",
     "Share",
+    "Switch",
     "Whole",
     "expand",
     "key_values",
     "parse_seeds",
     "share_in",
+    "texts_by_name",
 ]
 
 
@@ -61,6 +66,10 @@ def _source(token: Token) -> str:
 Whole = Annotated[int, Parameter(converter=_whole)]
 Number = Annotated[float, Parameter(converter=_number)]
 Share = Annotated[float, Parameter(converter=_share)]
+
+Switch = Annotated[bool, Parameter(negative=())]
+Output = Annotated[Path, Parameter(name=("-o", "--output"))]
+Count = Annotated[int, Parameter(name=("-k", "--k"), converter=_whole)]
 
 SHORT_FORMS: Mapping[str, tuple[Any, str]] = {
     "uncertainty": (str, "Short form of --option uncertainty=NAME (strategy uwe)."),

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any
 
 from uwe._files import expanded, write_text
+from uwe.cli.options import Output, Switch
 from uwe.cli.outputs import check_output
 from uwe.cli.project import files_of
-from uwe.cli.project_words import written_label
 from uwe.cli.speaking import shown
 from uwe.errors import InputError
+from uwe.formats.tables import written_label
 from uwe.project.files import ProjectFiles
-from uwe.runs.cycles import csv_text
-from uwe.tables.csv_text import say_formulas
+from uwe.tables.csv_text import csv_text, say_formulas
 
 if TYPE_CHECKING:
     from uwe.project import Predicted, Project
@@ -29,8 +27,8 @@ _COLUMNS = ("id", "predicted", "confidence", "label")
 def predict_command(
     project: Path,
     *,
-    output: Annotated[Path, Parameter(name=("-o", "--output"))],
-    force: Annotated[bool, Parameter(negative=())] = False,
+    output: Output,
+    force: Switch = False,
 ) -> None:
     """Write what the model says of every row of a project; it is trained first if labels changed.
 

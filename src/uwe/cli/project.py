@@ -13,7 +13,7 @@ from rich.table import Table
 
 from uwe._files import expanded, write_bytes, write_text
 from uwe.cli.display import wide_console
-from uwe.cli.options import Number, Whole
+from uwe.cli.options import Count, Number, Output, Switch
 from uwe.cli.outputs import check_output
 from uwe.cli.project_words import (
     answers_in,
@@ -23,19 +23,19 @@ from uwe.cli.project_words import (
     say_batch,
     status_lines,
     told_line,
-    written_label,
 )
 from uwe.cli.speaking import shown
 from uwe.cli.wish_flags import WishFlags
 from uwe.cli.wishing import Columns, say_notes, wishes_of
 from uwe.errors import DataError, InputError
 from uwe.formats import find_format, recognised, require_there
+from uwe.formats.tables import written_label
 from uwe.project.answers import NAMELESS
 from uwe.project.files import ProjectFiles
 from uwe.project.settings import read_settings
 from uwe.project.state import recorded_labels
-from uwe.runs.cycles import csv_text
 from uwe.selecting.tables import check_ids, check_suffix, encoded_picks, pick_rows
+from uwe.tables.csv_text import csv_text
 
 if TYPE_CHECKING:
     from uwe.project import Project
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["files_of", "next_command", "status_command", "tell_command"]
 
-_SEVERAL = Parameter(negative=())
 _NO_WISHES = WishFlags()
 _SHOWN_PROBLEMS = 20
 
@@ -52,11 +51,11 @@ _SHOWN_PROBLEMS = 20
 def next_command(
     project: Path,
     *,
-    k: Annotated[Whole, Parameter(name=("-k", "--k"))] = 50,
-    more: Annotated[bool, _SEVERAL] = False,
-    output: Annotated[Path | None, Parameter(name=("-o", "--output"))] = None,
+    k: Count = 50,
+    more: Switch = False,
+    output: Output | None = None,
     with_: Annotated[list[str] | None, Parameter(name="--with", negative=())] = None,
-    force: Annotated[bool, _SEVERAL] = False,
+    force: Switch = False,
     wishes: WishFlags = _NO_WISHES,
 ) -> None:
     """Give the rows to label next; a batch that is not answered is shown again.
@@ -135,9 +134,9 @@ def tell_command(
     *,
     format: str | None = None,
     by: str = NAMELESS,
-    strict: Annotated[bool, _SEVERAL] = False,
-    add_class: Annotated[list[str] | None, _SEVERAL] = None,
-    rename: Annotated[list[str] | None, _SEVERAL] = None,
+    strict: Switch = False,
+    add_class: Annotated[list[str] | None, Parameter(negative=())] = None,
+    rename: Annotated[list[str] | None, Parameter(negative=())] = None,
     encoding: str | None = None,
 ) -> None:
     """Record labels; the same file may be told twice.
@@ -192,9 +191,9 @@ def status_command(
     project: Path,
     *,
     labels: Path | None = None,
-    judge: Annotated[bool, _SEVERAL] = False,
+    judge: Switch = False,
     stop_gain: Number = 2,
-    force: Annotated[bool, _SEVERAL] = False,
+    force: Switch = False,
 ) -> None:
     """Say where a project stands, and how good its model is by the audit.
 

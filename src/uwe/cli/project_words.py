@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from uwe.errors import InputError
-from uwe.formats.tables import label_text
 from uwe.project.estimates import estimate_lines
 from uwe.tables import LabelRows
 
@@ -26,7 +25,6 @@ __all__ = [
     "say_batch",
     "status_lines",
     "told_line",
-    "written_label",
 ]
 
 
@@ -176,8 +174,3 @@ def audit_lines(files: ProjectFiles, stop_gain: float) -> list[tuple[str, str]]:
 def _of_classes(state: State) -> str:
     known = [f"{name} {count:,}" for name, count in state.by_class.items() if count]
     return f" ({', '.join(known)})" if known else ""
-
-
-def written_label(label: Any) -> str:
-    """A label as `uwe tell` reads it."""
-    return label_text(label)

@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any
 
 from uwe._files import expanded
-from uwe.cli.options import Whole
+from uwe.cli.options import Count, Switch, Whole
 from uwe.cli.project_words import told_line
 from uwe.cli.speaking import shown
 from uwe.errors import InputError, text_of
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["sync_command"]
 
-_SEVERAL = Parameter(negative=())
 _EVERY = re.compile(r"([0-9]{1,6})\s*(s|m|h)")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _SHORTEST = 5
@@ -41,10 +38,10 @@ def sync_command(
     *,
     label_studio: str,
     ls_project: str | None = None,
-    k: Annotated[Whole, Parameter(name=("-k", "--k"))] = 50,
+    k: Count = 50,
     ahead: Whole = 10,
     every: str | None = None,
-    plain_http: Annotated[bool, _SEVERAL] = False,
+    plain_http: Switch = False,
 ) -> None:
     """Label in Label Studio: send picks, take annotations, train, rank anew.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from uwe.formats.peek import Peek, require_there
     from uwe.formats.reading import Destination, Found, Unreadable, rows_of
     from uwe.formats.telling import Read, read_answers
-    from uwe.formats.writing import fitted, require_name, require_replaceable, write
+    from uwe.formats.writing import require_name, require_replaceable, write
 
 __all__ = [
     "EVERY_TASK",
@@ -33,7 +33,6 @@ __all__ = [
     "Unreadable",
     "export_of",
     "find_format",
-    "fitted",
     "format_of_suffix",
     "read_answers",
     "recognised",
@@ -54,6 +53,6 @@ __getattr__, __dir__ = lazily(
         "peek": ["Peek", "require_there"],
         "reading": ["Destination", "Found", "Unreadable", "rows_of"],
         "telling": ["Read", "read_answers"],
-        "writing": ["fitted", "require_name", "require_replaceable", "write"],
+        "writing": ["require_name", "require_replaceable", "write"],
     },
 )

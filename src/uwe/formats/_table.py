@@ -7,106 +7,22 @@ from pathlib import Path
 
 from uwe.errors import DataError, InputError, require_known
 from uwe.formats import argilla, hub_datasets, image_folder, image_lists, prodigy, tables
-from uwe.formats._format import IMAGES, NAMED_CLASSES, Format
+from uwe.formats._format import Format
 from uwe.formats.label_studio import documents as label_studio
 from uwe.formats.peek import Peek, require_there
 
 __all__ = ["FORMATS", "find_format", "format_of_suffix", "recognised"]
 
-_TABLES = (
-    Format(
-        "csv",
-        "a table as text, a row for each answer",
-        tables.is_csv,
-        tables.read_table,
-        encode=tables.csv_bytes,
-        suffixes=(".csv",),
-        shows_items=False,
-    ),
-    Format(
-        "jsonl",
-        "JSON lines, a line for each answer",
-        tables.is_json_lines,
-        tables.read_table,
-        encode=tables.jsonl_bytes,
-        suffixes=(".jsonl", ".ndjson"),
-        shows_items=False,
-    ),
-    Format(
-        "parquet",
-        "a typed table, a row for each answer",
-        tables.is_parquet,
-        tables.read_table,
-        encode=tables.parquet_bytes,
-        suffixes=(".parquet",),
-        shows_items=False,
-    ),
-)
+_TABLES = (tables.CSV, tables.JSON_LINES, tables.PARQUET)
 
 _OF_TOOLS = (
-    Format(
-        "prodigy",
-        "JSON lines of Prodigy, a task for each answer",
-        prodigy.is_prodigy,
-        prodigy.read_prodigy,
-        encode=prodigy.prodigy_bytes,
-        suffixes=(".jsonl",),
-    ),
-    Format(
-        "argilla",
-        "records of Argilla 2 in JSON, with everybody's responses",
-        argilla.is_argilla,
-        argilla.read_argilla,
-        encode=argilla.argilla_bytes,
-        suffixes=(".json",),
-    ),
-    Format(
-        "imagefolder",
-        "a folder of images with metadata.jsonl, as Hugging Face reads it",
-        image_folder.is_image_folder,
-        image_folder.read_image_folder,
-        fill=image_folder.fill_image_folder,
-        kinds=IMAGES,
-        holds_people=False,
-    ),
-    Format(
-        "datasets",
-        "a folder that datasets.load_from_disk reads",
-        hub_datasets.is_dataset,
-        hub_datasets.read_dataset,
-        fill=hub_datasets.fill_dataset,
-        holds_people=False,
-    ),
-    Format(
-        "coco",
-        "JSON of COCO, each class a box around the whole image",
-        image_lists.is_coco,
-        image_lists.read_coco,
-        encode=image_lists.coco_bytes,
-        suffixes=(".json",),
-        widgets=NAMED_CLASSES,
-        kinds=IMAGES,
-        holds_people=False,
-    ),
-    Format(
-        "cvat",
-        'XML of "CVAT for images 1.1", each class a tag of the image',
-        image_lists.is_cvat,
-        image_lists.read_cvat,
-        encode=image_lists.cvat_bytes,
-        suffixes=(".xml",),
-        widgets=NAMED_CLASSES,
-        kinds=IMAGES,
-        holds_people=False,
-    ),
-    Format(
-        "label-studio",
-        "tasks and annotations of Label Studio, as its JSON and JSON_MIN",
-        label_studio.is_label_studio,
-        label_studio.read,
-        encode=label_studio.encode,
-        suffixes=(".json",),
-    ),
+    prodigy.FORMAT,
+    argilla.FORMAT,
+    image_folder.FORMAT,
+    hub_datasets.FORMAT,
+    image_lists.COCO,
+    image_lists.CVAT,
+    label_studio.FORMAT,
 )
 """Formats of other tools, which are recognised by their content."""
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from uwe.formats._format import Format
 from uwe.formats.export import Entry, Export, Said
 from uwe.formats.json_text import json_bytes, read_json, read_json_lines
 from uwe.formats.peek import Peek
@@ -23,7 +24,7 @@ from uwe.formats.reading import (
 )
 from uwe.tables import LABEL_NAMES, LabelRows
 
-__all__ = ["argilla_bytes", "is_argilla", "read_argilla", "user_id"]
+__all__ = ["FORMAT", "user_id"]
 
 _QUESTION, _NOTE = "label", "note"
 _PEOPLE, _SETTLED = "uwe_people", "uwe_settled"
@@ -40,12 +41,12 @@ def user_id(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"uwe:annotator:{name}"))
 
 
-def argilla_bytes(export: Export) -> bytes:
+def _encode(export: Export) -> bytes:
     """A record for each item, with the responses of all people."""
     return json_bytes([_record(export, entry) for entry in export.entries])
 
 
-def read_argilla(path: Path, into: Destination) -> LabelRows:
+def _read(path: Path, into: Destination) -> LabelRows:
     """The responses in records of Argilla."""
     found = partial(_found, into)
     if Peek(path).record:
@@ -55,7 +56,7 @@ def read_argilla(path: Path, into: Destination) -> LabelRows:
     return rows_of(path, into, enumerate(listed, start=1), found, unit="record")
 
 
-def is_argilla(peek: Peek) -> bool:
+def _is_argilla(peek: Peek) -> bool:
     """Whether the first object is a record of Argilla, as it is or with its parts laid flat."""
     record = peek.listed
     nested = isinstance(record.get("fields"), dict) and isinstance(record.get("responses"), dict)
@@ -63,11 +64,6 @@ def is_argilla(peek: Peek) -> bool:
 
 
 def _record(export: Export, entry: Entry) -> dict[str, Any]:
-    content = (
-        {"image": str(export.image(entry))}
-        if export.kind == "images"
-        else {"text": export.text(entry)}
-    )
     settled = next((said for said in entry.said if said.settled is not None), None)
     words = [said for said in entry.said if said.settled is None]
     people = [said.by for said in words]
@@ -75,7 +71,7 @@ def _record(export: Export, entry: Entry) -> dict[str, Any]:
     notes = [_response(said, said.note) for said in words if said.note]
     return {
         "id": entry.id,
-        "fields": content,
+        "fields": export.content(entry),
         "metadata": {
             **({_PEOPLE: people} if people else {}),
             **({} if settled is None else {_SETTLED: _settled_text(settled)}),
@@ -211,3 +207,13 @@ def _settled(names: tuple[str, ...], text: str | None, given: Any) -> Found:
         raise Unreadable(f"{_SETTLED} is {given!r:.40}, which uwe did not write") from None
     by, rule = as_text(by, _SETTLED), as_text(rule, _SETTLED)
     return Found(names, label, text=text, by=by, settled=rule or "settled")
+
+
+FORMAT = Format(
+    "argilla",
+    "records of Argilla 2 in JSON, with everybody's responses",
+    _is_argilla,
+    _read,
+    encode=_encode,
+    suffixes=(".json",),
+)

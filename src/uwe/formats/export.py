@@ -99,7 +99,13 @@ class Export:
     @property
     def kind(self) -> str:
         """What the items are: ``images``, ``texts``, ``rows`` or ``vectors``."""
-        return self._items.kind
+        return self.pool.kind
+
+    def content(self, entry: Entry) -> dict[str, str]:
+        """An item as other tools hold it: ``image``, the path of its file; or ``text``."""
+        if self.kind == "images":
+            return {"image": str(self.image(entry))}
+        return {"text": self.text(entry)}
 
     def image(self, entry: Entry) -> Path:
         """The file of an image.
@@ -116,7 +122,7 @@ class Export:
         """The text of an item; of a row of numbers, names and values in lines."""
         from uwe.selecting.items import Text, Values
 
-        item = self._items.preview(entry.row)
+        item = self.pool.preview(entry.row)
         if isinstance(item, Text):
             return item.text
         if isinstance(item, Values):
@@ -129,11 +135,16 @@ class Export:
 
         if self.kind == "vectors":
             return {"features": self._vectors[entry.row].ravel().tolist()}
-        item = self._items.preview(entry.row)
+        item = self.pool.preview(entry.row)
         return item.values if isinstance(item, Values) else {}
 
     @property
-    def _items(self) -> Items:
+    def pool(self) -> Items:
+        """The items.
+
+        Raises:
+            InputError: only the labels are at hand.
+        """
         if self.items is None:
             raise InputError(
                 f"the items of {self.name} are not at hand, so only their labels can be written; "
@@ -143,7 +154,7 @@ class Export:
 
     @cached_property
     def _vectors(self) -> Any:
-        return self._items.learn(Path(), None)
+        return self.pool.learn(Path(), None)
 
 
 def export_of(project: Project, *, everything: bool = False) -> Export:

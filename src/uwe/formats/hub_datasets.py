@@ -9,19 +9,20 @@ from typing import Any
 
 from uwe._optional import optional
 from uwe.errors import DataError, InputError, text_of
+from uwe.formats._format import Format
 from uwe.formats.export import Entry, Export
 from uwe.formats.peek import Peek
 from uwe.formats.reading import Destination, Found, as_text, rows_of
 from uwe.tables import ID_NAMES, LABEL_NAMES, LabelRows, shown_id
 from uwe.tasks import is_missing
 
-__all__ = ["fill_dataset", "is_dataset", "read_dataset"]
+__all__ = ["FORMAT"]
 
 _PURPOSE = "the format datasets"
 _NO_CLASS = -1
 
 
-def fill_dataset(export: Export, folder: Path) -> None:
+def _fill(export: Export, folder: Path) -> None:
     """Write the items with their labels; classes are ``ClassLabel`` with their names."""
     datasets = optional("datasets", _PURPOSE)
     columns: dict[str, list[Any]] = {"id": [entry.id for entry in export.entries]}
@@ -35,12 +36,12 @@ def fill_dataset(export: Export, folder: Path) -> None:
         made.save_to_disk(str(folder))
 
 
-def is_dataset(peek: Peek) -> bool:
+def _is_dataset(peek: Peek) -> bool:
     """Whether a folder is that of a data set, or of several splits."""
     return bool(peek.names & {"state.json", "dataset_dict.json"})
 
 
-def read_dataset(path: Path, into: Destination) -> LabelRows:
+def _read(path: Path, into: Destination) -> LabelRows:
     """The labels of a data set; of several splits, those of all.
 
     Raises:
@@ -67,10 +68,11 @@ def _items(datasets: Any, export: Export) -> dict[str, tuple[list[Any], Any]]:
         return {"text": (texts, datasets.Value("string"))}
     rows = [export.values(entry) for entry in export.entries]
     names = dict.fromkeys(name for row in rows for name in row)
-    if taken := next((name for name in names if name == "label"), None):
-        names.pop(taken)
-    names.pop("id", None)
-    return {name: _column(datasets, [row.get(name) for row in rows]) for name in names}
+    return {
+        name: _column(datasets, [row.get(name) for row in rows])
+        for name in names
+        if name not in ("id", "label")  # columns of their own
+    }
 
 
 def _image(export: Export, entry: Entry) -> dict[str, Any]:
@@ -169,3 +171,13 @@ def _quiet(datasets: Any) -> Iterator[None]:
     finally:
         if not was_disabled:
             datasets.utils.enable_progress_bars()
+
+
+FORMAT = Format(
+    "datasets",
+    "a folder that datasets.load_from_disk reads",
+    _is_dataset,
+    _read,
+    fill=_fill,
+    holds_people=False,
+)

@@ -10,6 +10,7 @@ from typing import Any
 
 from uwe.data.image_files import SUFFIXES, find_images, image_id
 from uwe.errors import DataError, InputError
+from uwe.formats._format import IMAGES, Format
 from uwe.formats.export import Export
 from uwe.formats.json_text import json_lines_bytes
 from uwe.formats.peek import Peek
@@ -17,7 +18,7 @@ from uwe.formats.reading import Destination, Found, Unreadable, as_text, rows_of
 from uwe.tables import ID_NAMES, LABEL_NAMES, LabelRows, is_table, open_table, shown_id
 from uwe.tables.labels import known_labels
 
-__all__ = ["fill_image_folder", "is_image_folder", "read_image_folder"]
+__all__ = ["FORMAT"]
 
 _METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 _FILE_NAME = "file_name"
@@ -33,7 +34,7 @@ Written by uwe from the project {name}. Load it with `datasets.load_dataset("FOL
 """Without it, `datasets` takes images whose path holds a word such as ``test`` for a split."""
 
 
-def fill_image_folder(export: Export, folder: Path) -> None:
+def _fill(export: Export, folder: Path) -> None:
     """Write the images, as links or as copies, and their labels in ``metadata.jsonl``.
 
     Raises:
@@ -56,7 +57,7 @@ def fill_image_folder(export: Export, folder: Path) -> None:
     (folder / "README.md").write_text(_CARD.format(name=export.name), encoding="utf-8")
 
 
-def is_image_folder(peek: Peek) -> bool:
+def _is_image_folder(peek: Peek) -> bool:
     """Whether there is a table of metadata, or folders that are named after classes hold images."""
     if not peek.is_folder:
         return False
@@ -67,7 +68,7 @@ def is_image_folder(peek: Peek) -> bool:
     return any("/" in image_id(file, peek.path) for file in find_images(peek.path).files[:1])
 
 
-def read_image_folder(path: Path, into: Destination) -> LabelRows:
+def _read(path: Path, into: Destination) -> LabelRows:
     """The labels of images: those of the metadata, or the names of their folders.
 
     Raises:
@@ -125,3 +126,14 @@ def _by_folder(path: Path, into: Destination) -> LabelRows:
         yield Found((name,), label)
 
     return rows_of(path, into, enumerate(images, start=1), found, unit="image")
+
+
+FORMAT = Format(
+    "imagefolder",
+    "a folder of images with metadata.jsonl, as Hugging Face reads it",
+    _is_image_folder,
+    _read,
+    fill=_fill,
+    kinds=IMAGES,
+    holds_people=False,
+)

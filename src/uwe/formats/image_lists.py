@@ -13,13 +13,14 @@ from xml.sax.saxutils import escape, quoteattr
 
 from uwe.data.images import size_of_image
 from uwe.errors import DataError, InputError
+from uwe.formats._format import IMAGES, NAMED_CLASSES, Format
 from uwe.formats.export import Entry, Export
 from uwe.formats.json_text import json_bytes, read_json
 from uwe.formats.peek import Peek
 from uwe.formats.reading import Destination, Found, Unreadable, as_object, as_text, rows_of
 from uwe.tables import LabelRows, shown_id
 
-__all__ = ["coco_bytes", "cvat_bytes", "is_coco", "is_cvat", "read_coco", "read_cvat"]
+__all__ = ["COCO", "CVAT"]
 
 _XML_IN_ZIP = "annotations.xml"
 _LARGEST_XML = 2**30
@@ -42,7 +43,7 @@ class Listed:
     is_labelled: bool = False
 
 
-def coco_bytes(export: Export) -> bytes:
+def _coco_bytes(export: Export) -> bytes:
     """The images as COCO: each class of an image is a box around all of it."""
     categories = {name: at for at, name in enumerate(export.task.classes, start=1)}
     images: list[dict[str, Any]] = []
@@ -74,7 +75,7 @@ def coco_bytes(export: Export) -> bytes:
     })  # fmt: skip
 
 
-def cvat_bytes(export: Export) -> bytes:
+def _cvat_bytes(export: Export) -> bytes:
     """The images as "CVAT for images 1.1": each class of an image is a tag."""
     labels = "".join(
         f"<label><name>{_xml(name)}</name><type>tag</type><attributes></attributes></label>"
@@ -127,7 +128,7 @@ def _checked(text: str) -> str:
     return text
 
 
-def is_coco(peek: Peek) -> bool:
+def _is_coco(peek: Peek) -> bool:
     """Whether the file is one object with images, categories and annotations."""
     keys = {"images", "annotations", "categories"}
     if peek.record:
@@ -135,7 +136,7 @@ def is_coco(peek: Peek) -> bool:
     return isinstance(peek.document, dict) and keys <= set(peek.document)
 
 
-def is_cvat(peek: Peek) -> bool:
+def _is_cvat(peek: Peek) -> bool:
     """Whether the file is XML with annotations, or a ZIP or folder with one of CVAT."""
     if peek.is_folder:
         return _XML_IN_ZIP in peek.names
@@ -148,7 +149,7 @@ def is_cvat(peek: Peek) -> bool:
     return peek.head.startswith(b"<") and (b"<annotations" in peek.head or peek.suffix == ".xml")
 
 
-def read_coco(path: Path, into: Destination) -> LabelRows:
+def _read_coco(path: Path, into: Destination) -> LabelRows:
     """The classes of the images of a COCO file: those of all its annotations.
 
     Raises:
@@ -209,7 +210,7 @@ def _text(part: Mapping[str, Any], name: str, what: str) -> str:
     return text
 
 
-def read_cvat(path: Path, into: Destination) -> LabelRows:
+def _read_cvat(path: Path, into: Destination) -> LabelRows:
     """The tags of the images of a "CVAT for images" file; tags of a model (``auto``) are left out.
 
     Raises:
@@ -311,3 +312,27 @@ def _label(into: Destination, image: Listed) -> Any:
             f"{shown_id(image.name)} has the classes {first!r:.40} and {second!r:.40}; keep one"
         )
     return image.classes[0] if image.classes else None
+
+
+COCO = Format(
+    "coco",
+    "JSON of COCO, each class a box around the whole image",
+    _is_coco,
+    _read_coco,
+    encode=_coco_bytes,
+    suffixes=(".json",),
+    widgets=NAMED_CLASSES,
+    kinds=IMAGES,
+    holds_people=False,
+)
+CVAT = Format(
+    "cvat",
+    'XML of "CVAT for images 1.1", each class a tag of the image',
+    _is_cvat,
+    _read_cvat,
+    encode=_cvat_bytes,
+    suffixes=(".xml",),
+    widgets=NAMED_CLASSES,
+    kinds=IMAGES,
+    holds_people=False,
+)

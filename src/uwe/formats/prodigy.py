@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from uwe.errors import InputError
+from uwe.formats._format import Format
 from uwe.formats.export import Entry, Export, Said
 from uwe.formats.json_text import json_lines_bytes, read_json_lines
 from uwe.formats.peek import Peek
@@ -26,7 +27,7 @@ from uwe.formats.reading import (
 from uwe.tables import ID_NAMES, LABEL_NAMES, LabelRows
 from uwe.tasks import is_missing
 
-__all__ = ["is_prodigy", "prodigy_bytes", "read_prodigy"]
+__all__ = ["FORMAT"]
 
 _ANSWERS = ("accept", "reject", "ignore")
 _CONTENTS = ("text", "image", "html")
@@ -42,7 +43,7 @@ _VIEWS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def prodigy_bytes(export: Export) -> bytes:
+def _encode(export: Export) -> bytes:
     """A task of Prodigy for each answer; rows about which nothing was said have no answer."""
     return json_lines_bytes([
         {**_task(export, entry), **(_answer(export, said) if said else {}), "meta": meta}
@@ -52,12 +53,12 @@ def prodigy_bytes(export: Export) -> bytes:
     ])  # fmt: skip
 
 
-def read_prodigy(path: Path, into: Destination) -> LabelRows:
+def _read(path: Path, into: Destination) -> LabelRows:
     """The answers in annotated tasks of Prodigy."""
     return rows_of(path, into, read_json_lines(path), partial(_found, into), unit="line")
 
 
-def is_prodigy(peek: Peek) -> bool:
+def _is_prodigy(peek: Peek) -> bool:
     """Whether the first line is a task of Prodigy."""
     record = peek.record
     if not any(name in record for name in _CONTENTS):
@@ -69,14 +70,9 @@ def is_prodigy(peek: Peek) -> bool:
 
 
 def _task(export: Export, entry: Entry) -> dict[str, Any]:
-    content = (
-        {"image": str(export.image(entry))}
-        if export.kind == "images"
-        else {"text": export.text(entry)}
-    )
     options = [{"id": name, "text": name} for name in export.task.classes]
     return {
-        **content,
+        **export.content(entry),
         **({"options": options} if options else {}),
         **_VIEWS[export.task.widget],
     }
@@ -191,3 +187,13 @@ def _option(into: Destination, chosen: Any, options: list[Any]) -> Any:
             if isinstance(option, dict) and option.get("id") == chosen and "text" in option:
                 return option["text"]
     return chosen
+
+
+FORMAT = Format(
+    "prodigy",
+    "JSON lines of Prodigy, a task for each answer",
+    _is_prodigy,
+    _read,
+    encode=_encode,
+    suffixes=(".jsonl",),
+)

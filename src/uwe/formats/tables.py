@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from uwe.formats._format import Format
 from uwe.formats.export import Entry, Export, Said
 from uwe.formats.json_text import json_lines_bytes
 from uwe.formats.peek import Peek
 from uwe.formats.reading import Destination
-from uwe.tables import LabelRows, readable_labels
+from uwe.tables import LabelRows, is_table, readable_labels
 from uwe.tables.csv_text import csv_text, say_formulas
 
-__all__ = [
-    "csv_bytes",
-    "is_csv",
-    "is_json_lines",
-    "is_parquet",
-    "jsonl_bytes",
-    "label_text",
-    "parquet_bytes",
-    "read_table",
-]
+__all__ = ["CSV", "JSON_LINES", "PARQUET", "written_label"]
 
 _SEPARATORS = ("|", ";", "[")
 _KINDS: Mapping[str, str] = {
@@ -44,7 +37,7 @@ _LABELS = {"choice": "string", "number": "float64"}
 _NO_WORDS = Said("", None)
 
 
-def csv_bytes(export: Export) -> bytes:
+def _csv_bytes(export: Export) -> bytes:
     """The answers as CSV."""
     rows = _rows(export)
     for name in ("id", "label", "note"):
@@ -53,12 +46,12 @@ def csv_bytes(export: Export) -> bytes:
     return csv_text(list(_KINDS), cells).encode()
 
 
-def jsonl_bytes(export: Export) -> bytes:
+def _json_lines_bytes(export: Export) -> bytes:
     """The answers as JSON lines; labels are names, lists of names or numbers."""
     return json_lines_bytes(_rows(export))
 
 
-def parquet_bytes(export: Export) -> bytes:
+def _parquet_bytes(export: Export) -> bytes:
     """The answers as Parquet; labels are names, lists of names or numbers."""
     import pyarrow as arrow
     import pyarrow.parquet as parquet
@@ -73,41 +66,34 @@ def parquet_bytes(export: Export) -> bytes:
     return sink.getvalue()
 
 
-def read_table(path: Path, into: Destination) -> LabelRows:
+def _read(path: Path, into: Destination) -> LabelRows:
     """The answers of a table with the columns id and label."""
     return readable_labels(path, into.encoding)
 
 
-def is_csv(peek: Peek) -> bool:
+def _is_csv(peek: Peek) -> bool:
     """Whether the name is that of a text table."""
     return _ends_in(peek, ".csv", ".tsv", ".txt")
 
 
-def is_json_lines(peek: Peek) -> bool:
-    """Whether the name is that of JSON lines, and the first line has an id and a label or neither.
-
-    Without both it is a table with columns missing, unless another format claims it.
-    """
+def _is_json_lines(peek: Peek) -> bool:
+    """Whether the name is that of JSON lines."""
     return _ends_in(peek, ".jsonl", ".ndjson")
 
 
-def is_parquet(peek: Peek) -> bool:
+def _is_parquet(peek: Peek) -> bool:
     """Whether the name is that of a typed table, or the folder holds shards of tables."""
-    from uwe.tables import is_table
-
     if peek.is_folder:
         return any(is_table(Path(name)) for name in peek.names)
     return _ends_in(peek, ".parquet", ".feather", ".arrow")
 
 
-def label_text(label: Any) -> str:
+def written_label(label: Any) -> str:
     """A label as text that `uwe tell` reads; a list of names becomes ``a|b`` or JSON.
 
-    >>> label_text("crow"), label_text(["sea", "sky"]), label_text([]), label_text(["a|b"])
-    ('crow', 'sea|sky', '[]', '["a|b"]')
+    >>> [written_label(label) for label in ("crow", ["sea", "sky"], [], ["a|b"])]
+    ['crow', 'sea|sky', '[]', '["a|b"]']
     """
-    import json
-
     if label is None:
         return ""
     if not isinstance(label, Sequence) or isinstance(label, str):
@@ -143,7 +129,36 @@ def _row(entry: Entry, said: Said) -> dict[str, Any]:
 
 def _cell(name: str, value: Any) -> Any:
     if name == "label":
-        return label_text(value)
+        return written_label(value)
     if isinstance(value, bool):
         return "true" if value else ""
     return value
+
+
+CSV = Format(
+    "csv",
+    "a table as text, a row for each answer",
+    _is_csv,
+    _read,
+    encode=_csv_bytes,
+    suffixes=(".csv",),
+    shows_items=False,
+)
+JSON_LINES = Format(
+    "jsonl",
+    "JSON lines, a line for each answer",
+    _is_json_lines,
+    _read,
+    encode=_json_lines_bytes,
+    suffixes=(".jsonl", ".ndjson"),
+    shows_items=False,
+)
+PARQUET = Format(
+    "parquet",
+    "a typed table, a row for each answer",
+    _is_parquet,
+    _read,
+    encode=_parquet_bytes,
+    suffixes=(".parquet",),
+    shows_items=False,
+)

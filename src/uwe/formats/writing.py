@@ -15,13 +15,13 @@ from uwe.errors import InputError, RunError
 from uwe.formats._format import Format
 from uwe.formats.export import Export
 
-__all__ = ["fitted", "require_name", "require_replaceable", "write"]
+__all__ = ["require_name", "require_replaceable", "write"]
 
 _MARK = ".uwe-export.json"
 """Lists the files of an export in its folder, so that no other file is ever replaced."""
 
 
-def write(export: Export, format: Format, path: Path, *, force: bool = False) -> None:
+def write(export: Export, format: Format, path: Path, *, force: bool = False) -> Export:
     """Write what a project says.
 
     Args:
@@ -29,6 +29,9 @@ def write(export: Export, format: Format, path: Path, *, force: bool = False) ->
         format: of the file or folder.
         path: of it.
         force: whether an earlier export may be replaced.
+
+    Returns:
+        What was written: of a format without people, the rows whose label counts.
 
     Raises:
         InputError: there is nothing to write, the format does not hold it, or something is there.
@@ -40,22 +43,23 @@ def write(export: Export, format: Format, path: Path, *, force: bool = False) ->
     >>> from uwe.tasks import classification
     >>> export = Export("birds", classification(["crow"]), (Entry(0, "a", "crow"),))
     >>> path = Path(tempfile.mkdtemp()) / "labels.csv"
-    >>> write(export, find_format("csv"), path)
+    >>> _ = write(export, find_format("csv"), path)
     >>> path.read_text().splitlines()[0]
     'id,label,by,seconds,note,skip,settled,flagged,at,batch'
     """
-    export = fitted(export, format)
+    export = _fitted(export, format)
     require_name(format, path)
     if format.encode is not None:
         if path.exists() and not force:
             raise InputError(f"{path} exists; choose another name, or force overwrites it")
         write_bytes(path, format.encode(export))
-        return
-    require_replaceable(format, path, force=force)
-    _write_folder(export, format, path)
+    else:
+        require_replaceable(format, path, force=force)
+        _write_folder(export, format, path)
+    return export
 
 
-def fitted(export: Export, format: Format) -> Export:
+def _fitted(export: Export, format: Format) -> Export:
     """What the format holds of an export: without people, the rows whose label counts.
 
     Raises:

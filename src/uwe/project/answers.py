@@ -151,22 +151,9 @@ def events_of(
         settled_by_row(events),
     )
     problems: list[str] = []
-    understood: list[_Read] = []
-    for answer in answers:
-        try:
-            read = _read(answer, ids, task)
-            if read is not None and strict and read.row not in known.asked:
-                raise InputError(
-                    f"the item {shown_id(answer.id)} was never given out; leave --strict out to "
-                    "take it"
-                )
-        except InputError as error:
-            problems.append(f"{answer.where}: {error}" if answer.where else str(error))
-        else:
-            understood += [] if read is None else [read]
-    n_understood = len(understood)
-    empty = len(answers) - len(problems) - n_understood
-    understood = list(_without_contradictions(understood, problems))
+    readable = list(_understood(answers, ids, task, known.asked if strict else None, problems))
+    empty = len(answers) - len(problems) - len(readable)
+    understood = list(_without_contradictions(readable, problems))
     fresh = [read for read in _once(understood) if not known.holds(read)]
     counts = Counter(known.kind(read) for read in fresh)
     unasked = [read for read in fresh if known.kind(read) == "new" and read.row not in known.asked]
@@ -182,6 +169,36 @@ def events_of(
     )
     made = [*_answered(fresh, known.asked), *_skips(fresh, known.asked), *_settled(fresh)]
     return made, told
+
+
+def _understood(
+    answers: Sequence[Answer],
+    ids: Ids,
+    task: Task,
+    asked: Mapping[int, int] | None,
+    problems: list[str],
+) -> Iterator[_Read]:
+    """The answers that have a label; those that are not understood are problems.
+
+    Args:
+        answers: in the order of the file.
+        ids: of the pool.
+        task: says which labels there are.
+        asked: rows of which alone answers are taken; None: all rows.
+        problems: gets a line for each answer that is not understood.
+    """
+    for answer in answers:
+        try:
+            read = _read(answer, ids, task)
+            if read is not None and asked is not None and read.row not in asked:
+                raise InputError(
+                    f"the item {shown_id(answer.id)} was never given out; leave --strict out to "
+                    "take it"
+                )
+        except InputError as error:
+            problems.append(f"{answer.where}: {error}" if answer.where else str(error))
+        else:
+            yield from () if read is None else (read,)
 
 
 def person(name: str) -> str:
@@ -205,9 +222,10 @@ def _read(answer: Answer, ids: Ids, task: Task) -> _Read | None:
         InputError: there is no such item, or it is no label of the task.
     """
     row = ids.require(answer.id)
-    by_rule = answer.settled is not None and not answer.by
-    answer = replace(answer, by="" if by_rule else person(answer.by))
-    if answer.skip and answer.settled is None:
+    is_settled = answer.settled is not None
+    by = "" if is_settled and not answer.by else person(answer.by)
+    answer = replace(answer, by=by, skip=answer.skip and not is_settled)
+    if answer.skip:
         return _Read(row, None, answer)
     try:
         value = task.targets.encode(answer.label)
@@ -289,7 +307,7 @@ def _by_row(name: str, reads: Sequence[_Read], field: str) -> dict[str, Any]:
 def _skips(fresh: Sequence[_Read], asked: Mapping[int, int]) -> list[Event]:
     groups: dict[tuple[str, int | None, str], list[_Read]] = {}
     for read in fresh:
-        if read.answer.skip and read.answer.settled is None:
+        if read.answer.skip:
             key = (read.answer.by, asked.get(read.row), read.answer.note or "")
             groups.setdefault(key, []).append(read)
     return [

@@ -107,6 +107,10 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self.address.url!r})"
 
+    def with_patience(self, seconds: float) -> Client:
+        """The client with another patience, in seconds."""
+        return Client(self.address, self._token, patience=seconds, sleep=self._sleep)
+
     def get(self, path: str, **query: Any) -> Any:
         """What the server has at a path.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from uwe.formats._format import Format
 from uwe.formats.export import Entry, Export, Said
 from uwe.formats.json_text import json_bytes, read_json
 from uwe.formats.label_studio.annotations import (
@@ -26,7 +27,7 @@ from uwe.formats.reading import Destination, Found, Unreadable, as_list, as_obje
 from uwe.tables import LabelRows
 from uwe.tasks import Task
 
-__all__ = ["encode", "is_label_studio", "read"]
+__all__ = ["FORMAT", "encode", "read"]
 
 _JSON = Mapping[str, Any]
 
@@ -35,7 +36,7 @@ _OF_A_SHORT_RECORD = ("annotation_id", "annotator", "lead_time")
 _UPLOADED = re.compile(r"/data/upload/(?:[0-9]+/)?[0-9a-f]{8}-(.+)")
 
 
-def is_label_studio(peek: Peek) -> bool:
+def _is_label_studio(peek: Peek) -> bool:
     """Whether a file is a list of tasks, or a short export."""
     if not peek.head.startswith(b"["):
         return False
@@ -167,12 +168,9 @@ def _content(export: Export, entry: Entry) -> Any:
     from uwe.formats.label_studio.pictures import data_url
     from uwe.formats.label_studio.sending import content_of
 
-    items = export.items
-    if items is None:
-        return export.text(entry)  # says that the items are not at hand
-    if items.kind == "images":
-        return data_url(items, entry.row)
-    return content_of(items.preview(entry.row))
+    if export.kind == "images":
+        return data_url(export.pool, entry.row)
+    return content_of(export.pool.preview(entry.row))
 
 
 def _annotation(said: Said, controls: Controls) -> dict[str, Any]:
@@ -184,3 +182,13 @@ def _annotation(said: Said, controls: Controls) -> dict[str, Any]:
         BY: said.by,
         **({NOTE: said.note} if said.note else {}),
     }
+
+
+FORMAT = Format(
+    "label-studio",
+    "tasks and annotations of Label Studio, as its JSON and JSON_MIN",
+    _is_label_studio,
+    read,
+    encode=encode,
+    suffixes=(".json",),
+)

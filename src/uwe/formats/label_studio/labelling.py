@@ -15,7 +15,14 @@ from xml.sax.saxutils import quoteattr
 from uwe.errors import InputError
 from uwe.tasks import Task
 
-__all__ = ["Controls", "configuration", "controls_in", "has_fewer_classes", "own_controls"]
+__all__ = [
+    "Controls",
+    "configuration",
+    "controls_in",
+    "has_fewer_classes",
+    "kind_of",
+    "own_controls",
+]
 
 _LABEL, _ITEM = "label", "item"
 _LONGEST = 1_000_000
@@ -90,7 +97,16 @@ def own_controls(task: Task, kind: str) -> Controls:
         task: what is labelled.
         kind: of the items: ``images``, ``texts``, ``rows`` or ``vectors``.
     """
-    return Controls(_LABEL, _ITEM, _ITEMS[kind].data, _widget(task).kind)
+    return Controls(_LABEL, _ITEM, _ITEMS[kind].data, kind_of(task))
+
+
+def kind_of(task: Task) -> str:
+    """The type of the results that hold a task's labels: ``choices`` or ``number``.
+
+    Raises:
+        InputError: Label Studio has no control for the task.
+    """
+    return _widget(task).kind
 
 
 def configuration(task: Task, kind: str, classes: Sequence[str] | None = None) -> str:

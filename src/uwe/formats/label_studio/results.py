@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uwe.formats.label_studio.labelling import Controls
+from uwe.formats.label_studio.labelling import Controls, kind_of
 from uwe.tasks import Task
 
-__all__ = ["kind_of", "label_in", "note_in", "result_of"]
-
-_KINDS: Mapping[str, str] = {"choice": "choices", "choices": "choices", "number": "number"}
-"""The type of a result, by the widget of a task."""
-
-
-def kind_of(task: Task) -> str | None:
-    """The type of the results that hold a task's labels; None where Label Studio has none."""
-    return _KINDS.get(task.widget)
+__all__ = ["label_in", "note_in", "result_of"]
 
 
 def result_of(label: Any, controls: Controls) -> list[dict[str, Any]]:
@@ -51,6 +43,9 @@ def label_in(result: Sequence[Mapping[str, Any]], task: Task, name: str | None =
         name: of the control; None: ``label`` if there are several of the task's type, else the
             only one.
 
+    Raises:
+        InputError: Label Studio has no control for the task.
+
     >>> from uwe.tasks import classification
     >>> given = result_of("crow", Controls("birds", "item", "text", "choices"))
     >>> label_in(given, classification(["crow", "rook"]))
@@ -64,7 +59,7 @@ def label_in(result: Sequence[Mapping[str, Any]], task: Task, name: str | None =
         value
         for each in found
         if each.get("from_name") == wanted and isinstance(given := each.get("value"), Mapping)
-        for value in _as_list(given.get(kind or ""))
+        for value in _as_list(given.get(kind))
     ]
     if task.widget == "choices":
         return values

@@ -11,7 +11,12 @@ from uwe._json import json_value
 from uwe.errors import InputError
 from uwe.formats.label_studio.annotations import ID, id_of
 from uwe.formats.label_studio.labelling import Controls
-from uwe.formats.label_studio.said import MODEL, Said, hidden_prediction, prediction_of
+from uwe.formats.label_studio.scored_labels import (
+    MODEL,
+    ScoredLabel,
+    hidden_prediction,
+    prediction_of,
+)
 from uwe.journal import Event, Queried
 from uwe.pool import Pool
 from uwe.project import Items
@@ -116,12 +121,12 @@ def _is_same(prediction: _JSON, wish: _JSON) -> bool:
 
 
 def predictions_of(
-    said: Mapping[int, Said], controls: Controls, blind: Set[int]
+    scored: Mapping[int, ScoredLabel], controls: Controls, blind: Set[int]
 ) -> dict[int, dict[str, Any]]:
     """The predictions for tasks, by row; of blind rows they show nothing."""
     return {
         row: hidden_prediction(its) if row in blind else prediction_of(its, controls)
-        for row, its in said.items()
+        for row, its in scored.items()
     }
 
 

@@ -169,14 +169,12 @@ class Server:
         return {number: name for number, name in named.items() if name}
 
     def send(self, project: StudioProject, tasks: Sequence[_JSON]) -> None:
-        """Add tasks.
+        """Add tasks in one request.
 
         Raises:
             Unreachable: the server did not answer; some of the tasks may be there.
         """
-        for start in range(0, len(tasks), _A_PAGE):
-            some = tasks[start : start + _A_PAGE]
-            self.client.post(f"/api/projects/{project.number}/import", list(some))
+        self.client.post(f"/api/projects/{project.number}/import", tasks)
 
     def uploads(self, project: StudioProject) -> dict[str, str]:
         """Where uploaded files are, by the names that they were given."""
@@ -226,11 +224,7 @@ def connected(client: Client, *, patience: float) -> Server:
         Unreachable: it does not answer.
         InputError: it is no Label Studio, an old one, or does not take the token.
     """
-    usual, client.patience = client.patience, patience
-    try:
-        version = _version(client)
-    finally:
-        client.patience = usual
+    version = _version(client.with_patience(patience))
     client.get("/api/current-user/whoami")
     return Server(client, version)
 

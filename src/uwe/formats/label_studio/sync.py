@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from uwe.formats.label_studio.labelling import (
     has_fewer_classes,
 )
 from uwe.formats.label_studio.pictures import picture_file
-from uwe.formats.label_studio.said import MODEL, said_of
+from uwe.formats.label_studio.scored_labels import MODEL, scored_labels
 from uwe.formats.label_studio.sending import (
     Plan,
     asked_rows,
@@ -141,7 +142,7 @@ class Sync:
     k: int = 50
     ahead: int = 10
 
-    @property
+    @cached_property
     def controls(self) -> Controls:
         """Where the labelling configuration has the item and its label."""
         return controls_in(self.studio.labelling, self.project.task, where=str(self.studio))
@@ -208,8 +209,8 @@ class Sync:
             self.project.batch(self.k, more=True)
 
     def _predictions(self, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
-        said = said_of(self.project, rows)
-        return predictions_of(said, self.controls, asked_for_audit(self.project.events()))
+        scored = scored_labels(self.project, rows)
+        return predictions_of(scored, self.controls, asked_for_audit(self.project.events()))
 
     def _sent(
         self, tasks: Sequence[_JSON], wanted: Mapping[str, int], predictions: Mapping[int, _JSON]

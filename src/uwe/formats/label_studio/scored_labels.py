@@ -16,7 +16,7 @@ from uwe.project import Project
 from uwe.project.training import last_training, scope_of
 from uwe.runs.digests import digests_of, require_recorded
 
-__all__ = ["MODEL", "Said", "hidden_prediction", "prediction_of", "said_of"]
+__all__ = ["MODEL", "ScoredLabel", "hidden_prediction", "prediction_of", "scored_labels"]
 
 MODEL = "uwe"
 """The version of every prediction: Label Studio orders tasks by the predictions of one version."""
@@ -26,8 +26,8 @@ _DIGITS = 4
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a model says of a row.
+class ScoredLabel:
+    """The label that a model gives a row.
 
     Attributes:
         label: the most probable one, as people write it.
@@ -39,8 +39,8 @@ class Said:
     score: float
 
 
-def said_of(project: Project, rows: Sequence[int]) -> Mapping[int, Said]:
-    """What the last model says of some rows; nothing while no model knows all rows and classes.
+def scored_labels(project: Project, rows: Sequence[int]) -> Mapping[int, ScoredLabel]:
+    """What the last model says of some rows; empty while no model knows all rows and classes.
 
     Raises:
         RunError: its predictions are missing or damaged.
@@ -58,14 +58,14 @@ def said_of(project: Project, rows: Sequence[int]) -> Mapping[int, Said]:
         try:
             digest = digests_of(events, Trained, last.cycle).get("predictions")
             require_recorded(path, digest, files.journal, advice="restore it from a copy")
-            return _said(project, read_predictions(path), rows)
+            return _scored(project, read_predictions(path), rows)
         except RunError:
             if last_training(project.events()) == last:
                 raise  # else another process has trained, and removed the earlier predictions
     raise RunError(f"other processes trained the project {_TRIES} times over; try again")
 
 
-def _said(project: Project, predictions: Any, rows: Sequence[int]) -> dict[int, Said]:
+def _scored(project: Project, predictions: Any, rows: Sequence[int]) -> dict[int, ScoredLabel]:
     from uwe.selecting.reasons import percentiles  # loads torch
     from uwe.uncertainty import measured
 
@@ -76,25 +76,26 @@ def _said(project: Project, predictions: Any, rows: Sequence[int]) -> dict[int, 
     scores = measured(measure, predictions).cpu()
     shares = 1.0 - percentiles(scores, np.arange(len(scores)), at) / 100.0
     return {
-        row: Said(targets.decode(label), round(float(share), _DIGITS))
+        row: ScoredLabel(targets.decode(label), round(float(share), _DIGITS))
         for row, label, share in zip(rows, labels, shares, strict=True)
         if label is not None
     }
 
 
-def prediction_of(said: Said, controls: Controls) -> dict[str, Any]:
+def prediction_of(scored: ScoredLabel, controls: Controls) -> dict[str, Any]:
     """A prediction with its label.
 
-    >>> prediction_of(Said("crow", 0.25), Controls("label", "item", "text", "choices"))["score"]
-    0.25
+    >>> crow, controls = ScoredLabel("crow", 0.25), Controls("label", "item", "text", "choices")
+    >>> prediction_of(crow, controls)["result"][0]["value"]
+    {'choices': ['crow']}
     """
-    return {**hidden_prediction(said), "result": result_of(said.label, controls)}
+    return {**hidden_prediction(scored), "result": result_of(scored.label, controls)}
 
 
-def hidden_prediction(said: Said) -> dict[str, Any]:
+def hidden_prediction(scored: ScoredLabel) -> dict[str, Any]:
     """A prediction that orders a task and shows nothing.
 
-    >>> hidden_prediction(Said("crow", 0.25))
+    >>> hidden_prediction(ScoredLabel("crow", 0.25))
     {'model_version': 'uwe', 'score': 0.25, 'result': []}
     """
-    return {"model_version": MODEL, "score": said.score, "result": []}
+    return {"model_version": MODEL, "score": scored.score, "result": []}
