@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from uwe.formats.label_studio.results import label_in, note_in
-from uwe.project.answers import Answer
+from uwe.project.answers import NAMELESS, Answer
 from uwe.tasks import Task
 
 __all__ = [
@@ -186,7 +186,7 @@ def person_of(user: Any, people: Mapping[int, str]) -> str:
         known = str(user.get("email") or user.get("username") or "").strip()
         return known or person_of(user.get("id"), people)
     if user is None:
-        return "annotator"
+        return NAMELESS
     return people.get(user) or f"annotator {user}"
 
 

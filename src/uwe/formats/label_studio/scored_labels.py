@@ -11,10 +11,8 @@ import numpy as np
 from uwe.errors import RunError
 from uwe.formats.label_studio.labelling import Controls
 from uwe.formats.label_studio.results import result_of
-from uwe.journal import Trained
 from uwe.project import Project
 from uwe.project.training import last_training, scope_of
-from uwe.runs.digests import digests_of, require_recorded
 
 __all__ = ["MODEL", "ScoredLabel", "hidden_prediction", "prediction_of", "scored_labels"]
 
@@ -45,20 +43,17 @@ def scored_labels(project: Project, rows: Sequence[int]) -> Mapping[int, ScoredL
     Raises:
         RunError: its predictions are missing or damaged.
     """
-    from uwe.project.trainer import read_predictions  # loads torch
+    from uwe.project.trainer import outputs_of  # loads torch
 
-    files, task = project.files, project.task
+    task = project.task
     for _ in range(_TRIES):
         events = project.events()
         last = last_training(events)
         scope = scope_of(len(project.ids), task)
         if not rows or last is None or any(last.facts.get(name) != scope[name] for name in scope):
             return {}
-        path = files.predictions(last.cycle)
         try:
-            digest = digests_of(events, Trained, last.cycle).get("predictions")
-            require_recorded(path, digest, files.journal, advice="restore it from a copy")
-            return _scored(project, read_predictions(path), rows)
+            return _scored(project, outputs_of(last, events, project.files), rows)
         except RunError:
             if last_training(project.events()) == last:
                 raise  # else another process has trained, and removed the earlier predictions
