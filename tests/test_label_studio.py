@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fake_label_studio import RECORDED
@@ -141,6 +141,7 @@ JSON = st.recursive(
 
 
 @given(document=st.lists(JSON, max_size=4))
+@example(document=[{"data": None, "annotator": [], "annotation_id": [], "lead_time": None}])
 def test_any_document_is_read_or_named(
     document: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
