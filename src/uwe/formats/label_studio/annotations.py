@@ -187,8 +187,8 @@ def person_of(user: Any, people: Mapping[int, str]) -> str:
         return known or person_of(user.get("id"), people)
     if user is None:
         return NAMELESS
-    known = people.get(user) if isinstance(user, int) else None
-    return known or f"annotator {user}"
+    named = people.get(user) if isinstance(user, int) else None
+    return named or f"annotator {user}"
 
 
 def seconds_of(time: Any) -> float | None:
