@@ -18,15 +18,21 @@ from uwe.tasks._table import (
     task_options,
 )
 from uwe.tasks._task import Array, Metric, TargetKind, Task, is_missing
+from uwe.tasks.boxes import Boxes, BoxTargets
 from uwe.tasks.classification import classification
+from uwe.tasks.masks import Mask, Masks
 from uwe.tasks.multilabel import multilabel
 from uwe.tasks.regression import regression
 from uwe.tasks.targets import Classes, Flags, Reals, are_labels
 
 __all__ = [
     "Array",
+    "BoxTargets",
+    "Boxes",
     "Classes",
     "Flags",
+    "Mask",
+    "Masks",
     "Metric",
     "Reals",
     "TargetKind",

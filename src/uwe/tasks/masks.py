@@ -1,0 +1,146 @@
+"""Masks as targets: a class for every pixel of an image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from uwe._types import BoolArray
+from uwe.errors import InputError
+from uwe.tasks._task import Array, is_missing
+
+__all__ = ["Mask", "Masks", "ReadMask", "mask_digest"]
+
+Pixels: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
+ReadMask: TypeAlias = "Callable[[Mask], Pixels]"
+
+
+@dataclass(frozen=True)
+class Mask:
+    """The mask of one image: which file holds it, and what is in it.
+
+    Attributes:
+        name: what the source calls it, such as a path below its folder.
+        digest: of the pixels, as `mask_digest` makes it.
+        pixels: class numbers uint8 ``[h, w]`` where they are in memory, as a prediction's are.
+    """
+
+    name: str
+    digest: str
+    pixels: Pixels | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, pixels: Pixels, name: str = "") -> Mask:
+        """A mask whose pixels are in memory.
+
+        >>> Mask.of(np.zeros((2, 3), np.uint8), "a.png").name
+        'a.png'
+        """
+        return cls(name, mask_digest(pixels), pixels)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.digest}"
+
+
+def mask_digest(pixels: Pixels) -> str:
+    """A digest of class numbers uint8 ``[h, w]``: 32 hexadecimal digits."""
+    found = hashlib.blake2b(f"{pixels.shape}".encode(), digest_size=16)
+    found.update(np.ascontiguousarray(pixels, dtype=np.uint8).data)
+    return found.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """One mask an image: objects `Mask` ``[n]``, None where missing.
+
+    Attributes:
+        names: of the classes; a pixel's value is the number of its class.
+        ignore: the value of pixels that count nowhere, or None.
+        read_one: gives the pixels of a mask that is in a file.
+    """
+
+    names: tuple[str, ...]
+    ignore: int | None = None
+    read_one: ReadMask | None = None
+
+    rule = "the answer that was given last"
+
+    @property
+    def width(self) -> int:
+        """One number a class, for each pixel."""
+        return len(self.names)
+
+    def encode(self, value: Any) -> dict[str, str] | None:
+        """A mask as a value of JSON: the name of its file, and a digest of its pixels.
+
+        Raises:
+            InputError: it is no `Mask`, nor what this function gave.
+
+        >>> Masks(("sky", "road")).encode(Mask("a.png", "00ff"))
+        {'mask': 'a.png', 'digest': '00ff'}
+        """
+        if is_missing(value):
+            return None
+        mask = value if isinstance(value, Mask) else self._from(value)
+        return {"mask": mask.name, "digest": mask.digest}
+
+    def decode(self, value: Mapping[str, str]) -> Mask:
+        """The mask that a value of JSON names."""
+        return self._from(value)
+
+    def array(self, values: Sequence[Any]) -> Array:
+        """Masks, None where missing."""
+        found = np.empty(len(values), dtype=object)
+        found[:] = [None if value is None else self._from(value) for value in values]
+        return found
+
+    def checked(self, targets: Any) -> Array:
+        """Masks ``[n]``; None is missing.
+
+        Raises:
+            InputError: something else is among them; the row is named.
+        """
+        found = np.empty(len(targets), dtype=object)
+        for row, value in enumerate(targets):
+            if value is not None and not isinstance(value, Mask):
+                raise InputError(
+                    f"label of row {row} must be a Mask, not of type {type(value).__name__}"
+                )
+            found[row] = value
+        return found
+
+    def known(self, targets: Array) -> BoolArray:
+        """Rows that are not None."""
+        return np.array([each is not None for each in targets], dtype=np.bool_)
+
+    def values(self, targets: Array) -> list[Any]:
+        """Masks as values of JSON."""
+        return [self.encode(each) for each in targets]
+
+    def settle(self, values: Sequence[Any]) -> Any:
+        """The last answer."""
+        return values[-1]
+
+    def read(self, targets: Array) -> list[Pixels]:
+        """The pixels of masks, uint8 ``[h, w]`` each.
+
+        Raises:
+            InputError: a mask is in a file, and nothing says where the files are.
+        """
+        return [self._pixels(each) for each in targets]
+
+    def _pixels(self, mask: Mask) -> Pixels:
+        if mask.pixels is not None:
+            return mask.pixels
+        if self.read_one is None:
+            raise InputError(f"nothing says where the mask {mask.name!r} is; make the task with it")
+        return self.read_one(mask)
+
+    def _from(self, value: Any) -> Mask:
+        if isinstance(value, Mapping) and set(value) == {"mask", "digest"}:
+            return Mask(str(value["mask"]), str(value["digest"]))
+        raise InputError(f"a label must be a Mask, not {value!r}")
