@@ -70,7 +70,7 @@ def moved_boxes(truth: Truth, move: Move, height: int, width: int) -> Truth:
     A box of which less than a quarter stays inside is dropped.
     """
     size = torch.tensor([width, height], dtype=torch.float32, device=truth.corners.device)
-    ends = truth.corners.unflatten(-1, (2, 2))  # [b, m, 2 ends, xy]
+    ends = truth.corners.reshape(*truth.corners.shape[:2], 2, 2)  # [b, m, 2 ends, xy]
     there = (2 * ends / size - 1 - move.shift[:, None, None]) / move.factor[:, None, None]
     ends = (there + 1) / 2 * size
     whole = torch.cat([ends.amin(2), ends.amax(2)], -1)
@@ -87,8 +87,7 @@ def tinted(images: torch.Tensor, colour: float, rng: torch.Generator) -> torch.T
 
 
 def _areas(corners: torch.Tensor) -> torch.Tensor:
-    sides = corners[..., 2:] - corners[..., :2]
-    return sides[..., 0] * sides[..., 1]
+    return (corners[..., 2] - corners[..., 0]) * (corners[..., 3] - corners[..., 1])
 
 
 def _sampled(maps: torch.Tensor, move: Move, mode: str) -> torch.Tensor:

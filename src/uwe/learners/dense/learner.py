@@ -89,8 +89,9 @@ class DenseLearner:
     def fresh(self, *, seed: int) -> nn.Module:
         """A network with the weights it has before training."""
         with seeded(seed, self.device):
-            model = self.spec.build().to(self.device)
-        return model.to(memory_format=torch.channels_last)
+            model: Any = self.spec.build().to(self.device)
+        placed: nn.Module = model.to(memory_format=torch.channels_last)  # torch has no type of it
+        return placed
 
     def fit(
         self,

@@ -133,7 +133,7 @@ def optimizer_of(training: DenseTraining, model: torch.nn.Module) -> torch.optim
     import torch
 
     weights = [each for each in model.parameters() if each.requires_grad]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [each for each in weights if each.ndim > 1]},
         {"params": [each for each in weights if each.ndim <= 1], "weight_decay": 0.0},
     ]
