@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from uwe._random import generator
-from uwe.models import Network
 
 __all__ = ["shrink_and_perturb"]
 
@@ -13,7 +13,7 @@ _SHRINK = 0.6
 _NOISE = 0.01
 
 
-def shrink_and_perturb(model: Network, *, seed: int) -> Network:
+def shrink_and_perturb(model: nn.Module, *, seed: int) -> nn.Module:
     """Every trained weight w becomes 0.6 w + N(0, 0.01²), in place; running statistics stay.
 
     A network whose training just continues generalises worse than one that starts from scratch; a

@@ -1,4 +1,4 @@
-"""A digest that tells whether the weights of a network are still the same."""
+"""Digests that tell whether the weights of a network, or a text, are still the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["state_digest"]
+__all__ = ["state_digest", "text_digest"]
 
 _BYTES = 16
 
@@ -22,6 +22,15 @@ def state_digest(model: torch.nn.Module) -> str:
         digest.update(f"{name} {_kind(value)} ".encode())
         digest.update(_content(value))
     return digest.hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """A digest of a text.
+
+    >>> len(text_digest("a"))
+    32
+    """
+    return hashlib.blake2b(text.encode(), digest_size=_BYTES).hexdigest()
 
 
 def _kind(value: Any) -> str:

@@ -57,7 +57,10 @@ class DataOptions:
         flags=("--task-option",),
         repeated=True,
     )
-    text: str | None = setting(None, "Column of texts of a table; they become TF-IDF features.")
+    text: str | None = setting(
+        None,
+        "Column of texts of a table; they become TF-IDF features, except for --model hf:NAME.",
+    )
     encoding: str | None = setting(
         None, "Encoding of text tables, such as cp1252. Default: recognised."
     )
@@ -93,11 +96,13 @@ class LearnerOptions:
     model: Any = setting(
         "resnet18",
         "A name of `uwe list models`; sklearn:CLASS, such as sklearn:logistic or sklearn:svm.SVC; "
-        "or MODULE:FACTORY, which makes a torch module of your own.",
+        "hf:NAME, a model of Hugging Face transformers that is fine-tuned; or MODULE:FACTORY, "
+        "which makes a torch module of your own.",
     )
     model_options: Mapping[str, Any] = setting(
         {},
-        "NAME=VALUE, a parameter of the scikit-learn class or of your factory.",
+        "NAME=VALUE, a parameter of the scikit-learn class or of your factory, or an option of a "
+        "pretrained model, such as frozen=true.",
         flags=("--model-option",),
         repeated=True,
     )
