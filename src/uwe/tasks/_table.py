@@ -34,7 +34,8 @@ def find_task(name: str, classes: Sequence[str] | int = (), /, **options: Any) -
     """The task of that name.
 
     Args:
-        name: ``classification``, ``multilabel``, ``regression``, or that of a plug-in.
+        name: ``classification``, ``multilabel``, ``regression``, ``segmentation``, ``detection``,
+            or that of a plug-in.
         classes: names of the classes, or how many there are; none for numbers.
         options: of the task.
 
@@ -130,7 +131,7 @@ def measures_by_name() -> dict[str, Measure]:
     A task whose name two packages register is left out.
 
     >>> list(measures_by_name())
-    ['entropy', 'bvsb', 'least_confident', 'margin', 'standard_deviation']
+    ['entropy', 'bvsb', 'least_confident', 'margin', 'objectness', 'standard_deviation']
     """
     found: dict[str, Measure] = {}
     for name, plugin in _registered().items():
