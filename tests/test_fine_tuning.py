@@ -58,7 +58,9 @@ def dataset_of(task: Task | str = "classification", n: int = ROWS) -> Dataset:
 
 
 def learner_of(model: str, dataset: Dataset | None = None, **given: Any) -> Any:
-    network = {name: given.pop(name) for name in ("epochs", "dropout") if name in given}
+    network = {
+        name: given.pop(name) for name in ("epochs", "dropout", "precision") if name in given
+    }
     return make_learner(model, dataset or dataset_of(), options=given, network={**QUICK, **network})
 
 
@@ -181,10 +183,22 @@ def test_a_frozen_body_computes_each_text_once(bert: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(TextBody, "forward", counted)
     texts, y = reviews(30)
     learner, x = learner_of(bert, frozen=True), texts_array(texts)
-    for k in (10, 20):
-        model = learner.fit(x[:k], y[:k], task=classification(3), seed=1)
-        learner.predict(model, x)
-    assert sum(asked) == len(set(texts))
+    learner.predict(learner.fit(x[:10], y[:10], task=classification(3), seed=1), x)
+    first = len(asked)
+    learner.predict(learner.fit(x[:20], y[:20], task=classification(3), seed=1), x[::-1])
+    assert len(asked) == first > 0
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_frozen_features_do_not_depend_on_the_batch(bert: str, precision: str) -> None:
+    """A text has the same features to the last bit alone and among others, in any order."""
+    texts, y = reviews(40)
+    x, task = texts_array(texts), classification(3)
+    whole, parts = (learner_of(bert, frozen=True, precision=precision) for _ in range(2))
+    model = whole.fit(x[:10], y[:10], task=task, seed=1)
+    for part in (x[3:4], x[::-1][:11]):
+        parts.predict(model, part)
+    assert torch.equal(whole.predict(model, x).features, parts.predict(model, x).features)
 
 
 def test_each_text_is_divided_into_tokens_once(bert: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,6 +270,19 @@ def test_its_abilities_are_known(bert: str) -> None:
         assert len(settings_["pretrained weights"]) == len(settings_["tokenizer"]) == 32
         assert settings_["max_length"] == 64  # all that the model takes
         assert settings_.get("frozen", False) is frozen
+
+
+def test_use_changes_no_settings(bert: str) -> None:
+    """A tokenizer remembers how it was called; two runs of one learner have the same settings."""
+    texts, y = reviews(6)
+    for frozen in (False, True):
+        learner = learner_of(bert, frozen=frozen)
+        before = dict(learner.settings)
+        learner.predict(learner.fit(texts_array(texts), y, task=classification(3), seed=1),
+                        texts_array(texts))  # fmt: skip
+        assert (
+            dict(learner.settings) == before == dict(pickle.loads(pickle.dumps(learner)).settings)
+        )
 
 
 def test_other_weights_are_other_settings(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from uwe.learners.texts.learner import require_rows_of_text
 from uwe.learners.texts.tokens import Tokens, padded
 from uwe.learners.torch import TorchLearner
 from uwe.models import Network
-from uwe.models.digests import text_digest
 from uwe.models.tuned import ImageSpec, Standardised, TextSpec
 from uwe.predictions import Predictions
 from uwe.tasks import Task
@@ -70,7 +69,7 @@ class TextReader:
         """Length and tokenizer."""
         return {
             "max_length": self.tokens.limit,
-            "tokenizer": text_digest(self.tokens.identity),
+            "tokenizer": self.tokens.identity,
         }
 
     def keys(self, x: Any) -> list[bytes]:

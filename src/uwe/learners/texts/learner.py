@@ -22,7 +22,6 @@ from uwe.learners.texts.tokens import Tokens, padded
 from uwe.learners.torch import TorchLearner, right_of
 from uwe.learners.warm_start import shrink_and_perturb
 from uwe.models import Network
-from uwe.models.digests import text_digest
 from uwe.predictions import Predictions
 from uwe.tasks import Task
 
@@ -65,7 +64,7 @@ class TextLearner:
         return {
             **self.network.settings,
             "max_length": self.tokens.limit,
-            "tokenizer": text_digest(self.tokens.identity),
+            "tokenizer": self.tokens.identity,
         }
 
     def fit(

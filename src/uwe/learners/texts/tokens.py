@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from uwe.errors import DataError
+from uwe.models.digests import text_digest
 from uwe.models.tokens import tokenizer_text, too_long
 
 __all__ = ["Tokens", "padded"]
@@ -26,10 +28,14 @@ class Tokens:
     Args:
         tokenizer: of ``transformers``, with a token for padding.
         limit: tokens that are read of a text; the rest is cut.
+
+    Attributes:
+        identity: digest of all that decides how texts are divided, beside the limit.
     """
 
     def __init__(self, tokenizer: Any, limit: int) -> None:
         self.limit = limit
+        self.identity = text_digest(_without_state(tokenizer_text(tokenizer)))
         self._tokenizer = tokenizer
         self._known: dict[str, bytes] = {}
 
@@ -37,11 +43,6 @@ class Tokens:
     def padding(self) -> int:
         """The token that fills up a batch."""
         return int(self._tokenizer.pad_token_id)
-
-    @property
-    def identity(self) -> str:
-        """All that decides how texts are divided."""
-        return tokenizer_text(self._tokenizer)
 
     def cut(self, texts: Sequence[str]) -> int:
         """How many texts are longer than is read of them."""
@@ -82,6 +83,17 @@ class Tokens:
                 "fill or remove the row"
             )
         return [np.array(ids, dtype=np.int32).tobytes() for ids in rows]
+
+
+def _without_state(told: str) -> str:
+    """A tokenizer's text without how it was last called."""
+    known = json.loads(told)
+    if isinstance(known, dict):
+        known = {name: value for name, value in known.items() if name not in _STATE}
+    return json.dumps(known)
+
+
+_STATE = ("truncation", "padding")
 
 
 def padded(rows: Sequence[TokenIds], padding: int, length: int = 0) -> torch.Tensor:
