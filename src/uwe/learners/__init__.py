@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         model_names,
         takes_texts,
     )
+    from uwe.learners.dense import DenseLearner
     from uwe.learners.devices import (
         PRECISIONS,
         check_device_name,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from uwe.learners.network_options import NETWORK_DEFAULTS, NetworkOptions
     from uwe.learners.plain import as_learner
     from uwe.learners.protocol import (
+        Chooses,
         Epoch,
         Footprint,
         Keeps,
@@ -53,6 +55,8 @@ __all__ = [
     "NETWORK_DEFAULTS",
     "PRECISIONS",
     "RECIPES",
+    "Chooses",
+    "DenseLearner",
     "Epoch",
     "Footprint",
     "Keeps",
@@ -105,6 +109,7 @@ __getattr__, __dir__ = lazily(
             "model_names",
             "takes_texts",
         ],
+        "dense": ["DenseLearner"],
         "devices": [
             "PRECISIONS",
             "check_device_name",
@@ -122,6 +127,7 @@ __getattr__, __dir__ = lazily(
         ],
         "plain": ["as_learner"],
         "protocol": [
+            "Chooses",
             "Epoch",
             "Footprint",
             "Keeps",

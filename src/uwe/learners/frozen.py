@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -208,7 +209,8 @@ class FrozenLearner:
         model = self.head.fresh(seed=seed)
         assert isinstance(model.body, Standardised)
         model.body.measure(features)
-        return self.head.trained(model, features.numpy(), y, task, seed, progress)
+        with _one_thread():
+            return self.head.trained(model, features.numpy(), y, task, seed, progress)
 
     def fit_from(
         self,
@@ -222,10 +224,12 @@ class FrozenLearner:
         progress: Progress | None = None,
     ) -> Network:
         """Train on from the head ``start``, shrunk and perturbed; as `fit`."""
-        return self.head.fit_from(
-            start, self._features(x).numpy(), y, task=task, seed=seed, perturb_seed=perturb_seed,
-            progress=progress,
-        )  # fmt: skip
+        features = self._features(x).numpy()
+        with _one_thread():
+            return self.head.fit_from(
+                start, features, y, task=task, seed=seed, perturb_seed=perturb_seed,
+                progress=progress,
+            )  # fmt: skip
 
     def predict(self, model: Network, x: Any, *, progress: Progress | None = None) -> Predictions:
         """The output and the body's features of every item."""
@@ -303,6 +307,17 @@ class FrozenLearner:
                 "fp32, or another model"
             )
         return features
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Train on one thread: several would wait for each other at each of thousands of steps."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _with_features(predictions: Predictions, features: torch.Tensor) -> Predictions:

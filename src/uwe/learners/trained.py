@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from uwe.learners.dense.learner import DenseLearner
 from uwe.learners.frozen import FrozenLearner
 from uwe.learners.texts.learner import TextLearner
 from uwe.learners.torch import TorchLearner
 
 __all__ = ["trains_network"]
 
-_NETWORKS = (TorchLearner, TextLearner, FrozenLearner)
+_NETWORKS = (TorchLearner, DenseLearner, TextLearner, FrozenLearner)
 
 
 def trains_network(learner: object) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import nn
 
@@ -9,11 +11,13 @@ from uwe._random import generator
 
 __all__ = ["shrink_and_perturb"]
 
+Model = TypeVar("Model", bound=nn.Module)
+
 _SHRINK = 0.6
 _NOISE = 0.01
 
 
-def shrink_and_perturb(model: nn.Module, *, seed: int) -> nn.Module:
+def shrink_and_perturb(model: Model, *, seed: int) -> Model:
     """Every trained weight w becomes 0.6 w + N(0, 0.01²), in place; running statistics stay.
 
     A network whose training just continues generalises worse than one that starts from scratch; a
