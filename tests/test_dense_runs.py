@@ -154,6 +154,18 @@ def test_the_measure_of_uwe_is_that_of_its_places(tmp_path: Path) -> None:
     assert prepared.strategy.is_measured
 
 
+def test_objectness_weighs_the_places_of_a_detector(tmp_path: Path) -> None:
+    """With objectness, its own weighted embedding is read, and the run ends."""
+    asked = experiment("detection", tmp_path, options={"uncertainty": "objectness"})
+    [prepared] = prepare([asked], dataset=dataset("detection"))
+    assert prepared.strategy.needs.fields == {"objectness", "weighted_objectness"}
+    [result] = uwe.run(prepared)
+    assert result.labels.tolist() == list(BUDGETS)
+    masks = experiment("segmentation", tmp_path, options={"uncertainty": "objectness"})
+    with pytest.raises(InputError, match="segmentation has no measure 'objectness'"):
+        prepare([masks], dataset=dataset("segmentation"))
+
+
 def test_full_train_measures_every_epoch(tmp_path: Path) -> None:
     """The table of a training has the headline metric after each epoch."""
     asked = experiment("segmentation", tmp_path, full_train=True, cycles=0)

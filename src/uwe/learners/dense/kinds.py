@@ -172,8 +172,8 @@ def class_weights(masks: Array, classes: int, balance: float) -> torch.Tensor:
         classes: how many there are.
         balance: 0, all pixels count alike, to 1, all classes do.
 
-    >>> class_weights(np.array([[[0, 0, 0, 1]]]), 3, 1.0).round(decimals=2).tolist()
-    [0.67, 2.0, 1.0]
+    >>> class_weights(np.array([[[0, 0, 0, 1]]]), 3, 1.0)
+    tensor([0.6667, 2.0000, 1.0000])
     """
     counts = np.bincount(masks[masks >= 0].ravel(), minlength=classes).astype(np.float64)
     there = counts > 0
