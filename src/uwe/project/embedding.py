@@ -40,7 +40,7 @@ def items_of(settings: ProjectSettings) -> Items:
     encoding = settings.encoding
     items = open_items(source, label=settings.label, text=text, image_size=size, encoding=encoding)
     if settings.embed is None:
-        return items
+        return items.read_by(settings.model)
     return embedded(items, source, settings.embed, text=text, image_size=size, encoding=encoding)
 
 
