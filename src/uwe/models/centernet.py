@@ -155,8 +155,9 @@ def heatmaps(
         ``[b, count, h, w]``.
 
     >>> peaks, sizes = torch.tensor([[[1, 0]]]), torch.ones(1, 1, 2)
-    >>> heatmaps(peaks, sizes, torch.tensor([[0]]), 2, (1, 3)).round(decimals=2).tolist()
-    [[[[0.14, 1.0, 0.14]], [[0.0, 0.0, 0.0]]]]
+    >>> maps = heatmaps(peaks, sizes, torch.tensor([[0]]), 2, (1, 3))
+    >>> maps.mul(100).round().int().tolist()
+    [[[[14, 100, 14]], [[0, 0, 0]]]]
     """
     height, width = shape
     deviation = (_NARROW * sizes).clamp(min=_NARROWEST)
