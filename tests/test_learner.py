@@ -118,7 +118,7 @@ def test_a_model_goes_on_from_start(digits) -> None:
     before = weights(start).clone()
     warm = ours.fit_from(start, x, y, task=TEN, seed=1, perturb_seed=2)
     assert torch.equal(weights(start), before)
-    by_hand = ours._trained(shrink_and_perturb(start, seed=2), x, y, TEN, 1, None)
+    by_hand = ours.trained(shrink_and_perturb(start, seed=2), x, y, TEN, 1, None)
     assert torch.equal(weights(warm), weights(by_hand))
     assert not torch.equal(weights(warm), weights(ours.fit(x, y, task=TEN, seed=1)))
 

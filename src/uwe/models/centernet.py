@@ -155,10 +155,9 @@ def heatmaps(
         ``[b, count, h, w]``.
 
     >>> peaks, sizes = torch.tensor([[[1, 0]]]), torch.ones(1, 1, 2)
-    >>> heatmaps(peaks, sizes, torch.tensor([[0]]), 2, (1, 3))[0]
-    tensor([[[0.1353, 1.0000, 0.1353]],
-    <BLANKLINE>
-            [[0.0000, 0.0000, 0.0000]]])
+    >>> maps = heatmaps(peaks, sizes, torch.tensor([[0]]), 2, (1, 3))
+    >>> maps.mul(100).round().int().tolist()
+    [[[[14, 100, 14]], [[0, 0, 0]]]]
     """
     height, width = shape
     deviation = (_NARROW * sizes).clamp(min=_NARROWEST)

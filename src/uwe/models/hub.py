@@ -88,7 +88,9 @@ def load_tokenizer(name: str, body: nn.Module, max_length: int) -> tuple[Any, in
     """
     transformers = optional("transformers", _PURPOSE, extra="vit")
     name = _expanded(name)
-    if not any(file_of(transformers, name, each) for each in _TOKENIZERS):
+    with quiet(transformers):
+        found = any(file_of(transformers, name, each) for each in _TOKENIZERS)
+    if not found:
         raise InputError(
             f"model hf:{name} has no tokenizer (none of {', '.join(_TOKENIZERS[:3])}); save it "
             "there: tokenizer.save_pretrained(FOLDER)"
@@ -121,7 +123,8 @@ def read_statistics(name: str) -> tuple[list[float], list[float]]:
     """
     transformers = optional("transformers", _PURPOSE, extra="vit")
     name = _expanded(name)
-    path = file_of(transformers, name, "preprocessor_config.json")
+    with quiet(transformers):
+        path = file_of(transformers, name, "preprocessor_config.json")
     try:
         settings: Mapping[str, Any] = {} if path is None else json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

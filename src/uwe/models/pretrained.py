@@ -60,15 +60,20 @@ def is_pooler(key: str) -> bool:
 
 @contextmanager
 def quiet(transformers: Any) -> Iterator[None]:
-    """Leave out bars and tables of missing weights; what matters of them is said in a line."""
-    log = transformers.utils.logging.get_logger("transformers")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
+    """Leave out bars, retries and tables of missing weights; what matters is said in a line."""
+    logs = [transformers.utils.logging.get_logger("transformers"), logging.getLogger(_HUB)]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
     shows_bars = transformers.utils.logging.is_progress_bar_enabled()
     transformers.utils.logging.disable_progress_bar()
     try:
         yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
         if shows_bars:
             transformers.utils.logging.enable_progress_bar()
+
+
+_HUB = "huggingface_hub"
