@@ -22,7 +22,17 @@ from uwe.tables import PICK_COLUMNS
 if TYPE_CHECKING:
     from uwe.selecting.overlays import Drawn
 
-__all__ = ["Draws", "Image", "Item", "Text", "Values", "contact_sheet", "thumbnail", "thumbnails"]
+__all__ = [
+    "Draws",
+    "Image",
+    "Item",
+    "Text",
+    "Values",
+    "as_address",
+    "contact_sheet",
+    "thumbnail",
+    "thumbnails",
+]
 
 Draws: TypeAlias = "Callable[[str, tuple[int, int]], Drawn | None]"
 """What is drawn over the image of an id, whose width and height are given; None for nothing."""
@@ -88,10 +98,10 @@ def _small(name: str, path: Path, draws: Draws | None) -> Image:
     small, size = _shrunk(path)
     drawn = None if draws is None else draws(name, size)
     if drawn is None:
-        return Image(_as_jpeg(small))
+        return Image(as_address(small))
     from uwe.selecting.overlays import classes_drawn, overlaid
 
-    return Image(_as_jpeg(overlaid(small, drawn), subsampling=0), classes_drawn(drawn))
+    return Image(as_address(overlaid(small, drawn), subsampling=0), classes_drawn(drawn))
 
 
 def _about(picks: Picks) -> str:
@@ -152,7 +162,7 @@ def thumbnail(path: Path) -> str:
     Raises:
         DataError: it cannot be decoded.
     """
-    return _as_jpeg(_shrunk(path)[0])
+    return as_address(_shrunk(path)[0])
 
 
 def _shrunk(path: Path) -> tuple[Any, tuple[int, int]]:
@@ -163,7 +173,13 @@ def _shrunk(path: Path) -> tuple[Any, tuple[int, int]]:
     return image, size
 
 
-def _as_jpeg(image: Any, **options: int) -> str:
+def as_address(image: Any, **options: int) -> str:
+    """An image of Pillow as a data URL of a JPEG.
+
+    Args:
+        image: in RGB or grey.
+        options: of Pillow's JPEG writer, such as ``subsampling=0``, which keeps thin lines sharp.
+    """
     encoded = io.BytesIO()
     image.save(encoded, "JPEG", quality=_QUALITY, **options)
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()
