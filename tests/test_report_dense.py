@@ -103,17 +103,17 @@ def made(name: str) -> Dataset:
     )
 
 
-@pytest.fixture(params=["segmentation", "detection"])
+@pytest.fixture(params=["segmentation", "detection"], scope="module")
 def study(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Report]:
     """The report of two strategies and two seeds, with its data at hand."""
-    data = made(request.param)
-    uwe.loop(
-        Guesses(data.task), data, ["random", "coreset"], BUDGETS, seed=[1, 2], results=tmp_path
-    )
-    monkeypatch.setattr(uwe.report.build, "data_of", lambda *_: (data, ""))
-    return request.param, build_report(*find_curves(tmp_path))
+    data, folder = made(request.param), tmp_path_factory.mktemp("runs")
+    strategies = ["random", "coreset"]
+    uwe.loop(Guesses(data.task), data, strategies, BUDGETS, seed=[1, 2], results=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uwe.report.build, "data_of", lambda *_: (data, ""))
+        return request.param, build_report(find_curves(folder))
 
 
 def blocks(report: Report) -> Iterator[Any]:
@@ -196,7 +196,7 @@ def test_without_its_data_a_report_says_what_it_leaves_out(tmp_path: Path) -> No
     """Classes, pixels and pictures are left out with the reason."""
     data = made("segmentation")
     uwe.loop(Guesses(data.task), data, ["random"], BUDGETS, seed=[1, 2], results=tmp_path)
-    report = build_report(*find_curves(tmp_path))
+    report = build_report(find_curves(tmp_path))
     told = str([section.blocks for section in report.sections])
     assert "The metrics of each class are left out" in told
     assert "Left out, as the data is not at hand" in told

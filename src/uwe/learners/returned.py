@@ -32,7 +32,8 @@ def first_output(task: Task | None) -> str:
 def as_predictions(out: Any, n: int, *, name: str, task: Task | None) -> Predictions:
     """Predictions on the CPU, of what ``predict()`` of learner ``name`` returned.
 
-    Float64 stays float64; any other numbers become float32.
+    Float64 stays float64; any other numbers become float32, apart from uint8 in outputs that have
+    other axes than ``n`` and ``n c``.
 
     Args:
         out: `Predictions`, a pair (outputs, features) of which the features may be None, or outputs
@@ -120,6 +121,9 @@ def _shaped(
     name: str, output: str, values: Any, n: int, task: Task | None, passes: int = 0
 ) -> torch.Tensor:
     """An output in the axes that the task says, behind as many axes of passes."""
+    own_axes = "n c" if task is None else task.outputs.get(output, "n c")
+    if own_axes not in _FLAT_OR_COLUMNS:
+        return _of_axes(name, output, values, n, own_axes)
     tensor = _tensor(name, output, values)
     if tensor.ndim > passes:
         _require_rows(name, tensor.shape[passes], n)
@@ -136,6 +140,21 @@ def _shaped(
             + (_why_classes_lack(output, shaped, task) if shaped.ndim == len(axes) else "")
         )
     return shaped
+
+
+def _of_axes(name: str, output: str, values: Any, n: int, axes: str) -> torch.Tensor:
+    """An output whose axes are others, such as those of places; class numbers stay whole."""
+    tensor = as_tensor(output, values)
+    if tensor.ndim != len(axes.split()):
+        raise InputError(
+            f"predict() of {name} returned {output} of shape {list(tensor.shape)}; its axes are "
+            f"[{', '.join(axes.split())}]"
+        )
+    _require_rows(name, len(tensor), n)
+    return tensor if tensor.dtype in (torch.float64, torch.uint8) else tensor.float()
+
+
+_FLAT_OR_COLUMNS = ("n", "n c")
 
 
 def _why_classes_lack(output: str, shaped: torch.Tensor, task: Task | None) -> str:
