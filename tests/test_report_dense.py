@@ -167,7 +167,7 @@ def test_picks_show_the_answer_beside_the_prediction(study: tuple[str, Report]) 
         shown = {"segmentation": ["ground", "disc"], "detection": ["disc"]}[name]
         assert [told for told, _ in gallery.legend] == shown
     told = " ".join(galleries[0].pictures[0].lines)
-    assert {"segmentation": "% of pixels predicted so", "detection": "1 disc"}[name] in told
+    assert {"segmentation": "% of pixels right", "detection": "1 disc"}[name] in told
 
 
 def test_what_was_queried_is_counted_in_pixels_or_objects(study: tuple[str, Report]) -> None:

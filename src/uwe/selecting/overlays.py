@@ -43,7 +43,7 @@ _FIRST: tuple[_Colour, ...] = (
     (204, 121, 167),
 )
 _GOLDEN = 0.618033988749895
-_TONES = ((0.62, 0.98), (0.9, 0.55), (0.35, 0.85))  # saturation and value, by turns
+_TONES = ((0.62, 0.98), (0.9, 0.66), (0.35, 0.85))  # saturation and value, by turns
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 _BRIGHT = 140  # luminance from which black text is easier to read than white
 _OPACITY = 0.42

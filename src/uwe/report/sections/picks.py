@@ -204,7 +204,7 @@ def _drawn_sheet(run: _Run, cycle: int) -> Gallery:
         views = views_of(run.task, run.data.train.x[row], run.answers.get(row), output)
         told = _drawn_facts(run, row, output)
         facts = (*told, *_certainty(row, uncertainty, left), _reason(run))
-        name = str(run.data.ids[row])
+        name = f"id {run.data.ids[row]}"
         pictures.append(Picture("", (name, *facts), tuple((e.what, e.source) for e in views)))
         for view in views:
             classes |= view.classes
@@ -228,7 +228,7 @@ def _pixels_told(truth: Array | None, output: Array | None, task: Task) -> tuple
     counted = truth != getattr(task.targets, "ignore", None)
     if not counted.any():
         return ("every pixel is ignored",)
-    return (f"{100 * float(np.mean((truth == output)[counted])):.0f} % of pixels predicted so",)
+    return (f"{100 * float(np.mean((truth == output)[counted])):.0f} % of pixels right",)
 
 
 def _picture(run: _Run, row: int, facts: tuple[str, ...]) -> Picture:
