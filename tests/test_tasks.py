@@ -23,11 +23,13 @@ from uwe.tasks import (
     Task,
     as_task,
     classification,
+    detection,
     find_task,
     measures_by_name,
     metric_of_column,
     multilabel,
     regression,
+    segmentation,
     task_names,
     task_options,
 )
@@ -45,6 +47,8 @@ BIRDS = ("crow", "rook", "dove")
         multilabel(BIRDS, reduce="max"),
         multilabel(BIRDS, reduce="sum"),
         regression(unit="mm"),
+        segmentation(BIRDS, ignore=255),
+        detection(BIRDS),
     ],
     ids=lambda task: task if isinstance(task, str) else f"{task.name}-{dict(task.options)}",
 )
@@ -59,8 +63,7 @@ def test_a_task_is_the_same_after_it_travelled(name: str) -> None:
     task = find_task(name, () if name == "regression" else BIRDS)
     again = pickle.loads(pickle.dumps(task))
     assert again.record == task.record
-    values = [task.targets.encode(each) for each in TaskContract().labels(task)]
-    said = TaskContract().perfect(task, task.targets.array(values))
+    said = TaskContract().perfect(task, TaskContract().targets(task))
     for measure in task.measures:
         assert torch.equal(again.measure(measure)(said), task.measure(measure)(said))
 
@@ -250,7 +253,7 @@ def test_tasks_are_found_by_name() -> None:
     assert metric_of_column(["te_micro_f1"]).label == "micro F1"
     assert metric_of_column(["nothing"]) is None
     classes = {"entropy", "bvsb", "least_confident", "margin"}
-    assert set(measures_by_name()) == {*classes, "standard_deviation"}
+    assert set(measures_by_name()) == {*classes, "standard_deviation", "objectness"}
     assert uwe.Task is Task
     assert uwe.tasks.regression is regression
 

@@ -25,10 +25,11 @@ class Predictions:
 
     The names of the outputs are those of the task: ``logits`` ``[n, c]`` before a softmax
     (classification), ``binary_logits`` ``[n, c]`` before a sigmoid (multi-label), ``mean`` and
-    ``variance`` ``[n]`` (regression).
+    ``variance`` ``[n]`` (regression), ``predicted`` ``[n, h, w]`` (segmentation), ``detections``
+    ``[n, k, 6]`` (detection).
 
     Attributes:
-        outputs: float32 or float64 ``[n, ...]`` by name.
+        outputs: float32, float64 or uint8 ``[n, ...]`` by name.
         features: float32 or float64 ``[n, d]``, the input of the last layer; or None.
         passes: floating ``[t, n, ...]`` of t stochastic passes or members of an ensemble, by the
             name of the output.
@@ -163,14 +164,14 @@ class Predictions:
         )
 
     def rounded(self, *, keep: Set[str] = frozenset()) -> Predictions:
-        """The same predictions in float32, apart from the outputs ``keep``.
+        """The same predictions in float32, apart from whole numbers and the outputs ``keep``.
 
         >>> Predictions(torch.zeros(2, 3, dtype=torch.float64)).rounded().logits.dtype
         torch.float32
         """
         return Predictions(
             outputs={
-                name: tensor if name in keep else tensor.float()
+                name: tensor if name in keep or not tensor.is_floating_point() else tensor.float()
                 for name, tensor in self.outputs.items()
             },
             features=None if self.features is None else self.features.float(),

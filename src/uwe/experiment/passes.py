@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -115,10 +116,10 @@ class Passes:
             if output not in predictions.outputs:
                 continue
             shape = list(predictions.outputs[output].shape)
-            columns = [task.width for axis in axes.split() if axis == "c"]
-            if shape[1:] != columns:
-                expected = f"for {task.width} classes" if columns else f"for {n} numbers"
-                raise InputError(f"{name} returned {output} of shape {shape} {expected}")
+            if not _fits(shape, axes.split(), task.width):
+                expected = _AXES_TOLD.get(axes, f"; its axes are [{axes}]")
+                told = expected.format(n=n, classes=task.width)
+                raise InputError(f"{name} returned {output} of shape {shape}{told}")
         if predictions.features is not None and predictions.features.ndim != 2:
             shape = list(predictions.features.shape)
             raise InputError(f"{name} returned features of shape {shape}; they are [n, d]")
@@ -150,3 +151,13 @@ class Passes:
                 "finished cycle is kept"
             )
         return predictions
+
+
+_AXES_TOLD = {"n c": " for {classes} classes", "n": " for {n} numbers"}
+
+
+def _fits(shape: Sequence[int], axes: Sequence[str], classes: int) -> bool:
+    """Whether a shape has these axes: ``c`` is the number of classes, a digit itself."""
+    wanted = [classes if axis == "c" else int(axis) if axis.isdigit() else None for axis in axes]
+    pairs = zip(shape, wanted, strict=False)
+    return len(shape) == len(axes) and all(size in (length, None) for length, size in pairs)

@@ -245,8 +245,11 @@ def _losses(
     if oracle is None:
         return {}
     task, y = oracle.task, oracle.truth
+    overall = task.mean_loss(predictions, y)
 
     def loss_over(rows: Rows) -> float | None:
+        if overall is None:  # the outputs do not say it
+            return None
         parts = np.array_split(rows, 1 + len(rows) * task.width // _AT_ONCE)
         if len(parts) == 1:
             return task.mean_loss(predictions.take(rows), y[rows])
@@ -255,7 +258,7 @@ def _losses(
 
     return {
         task.headline.query_column: task.headline.measured(predictions.take(queried), y[queried]),
-        "tr_loss": task.mean_loss(predictions, y),
+        "tr_loss": overall,
         "lb_loss": loss_over(pool.labelled),
         "unlb_loss": loss_over(pool.unlabelled),
         "q_loss": loss_over(queried),

@@ -32,6 +32,7 @@ __all__ = [
     "costs",
     "data_of",
     "events_of",
+    "last_row",
     "pool_predicted",
     "pool_tensor",
     "test_logits",
@@ -120,6 +121,21 @@ def costs(run: EvidentRun, columns: Sequence[str]) -> dict[str, list[float]]:
         name: [_number(run.table, line, name, cell) for line, cell in zip(lines, of, strict=True)]
         for name, of in columns_read.items()
         if of and all(of)
+    }
+
+
+def last_row(run: EvidentRun, columns: Sequence[str]) -> dict[str, float]:
+    """The cells of the last row of a run's table; those that are missing or empty are left out.
+
+    Raises:
+        DataError: a cell is not a number; file and line are named.
+    """
+    read = _cells_of_other if run.record is None else _cells
+    lines, columns_read = read(run.table, columns)
+    return {
+        name: _number(run.table, lines[-1], name, of[-1])
+        for name, of in columns_read.items()
+        if of and of[-1]
     }
 
 

@@ -58,7 +58,8 @@ def columns_of(task: Task) -> tuple[str, ...]:
 def label_cell(task: Task, value: Any) -> int | float | str | None:
     """One label as a cell: a class number, class numbers joined by ``|``, or a number.
 
-    No class at all is ``[]``, and an unknown label is an empty cell.
+    Of boxes it is their class numbers, of a mask its name. No class or box at all is ``[]``, and an
+    unknown label is an empty cell.
 
     Args:
         task: what is learnt.
@@ -68,6 +69,9 @@ def label_cell(task: Task, value: Any) -> int | float | str | None:
     >>> label_cell(multilabel(3), [0, 2]), label_cell(multilabel(3), np.array([0, 0, 0]))
     ('0|2', '[]')
     """
+    of_targets: Any = getattr(task.targets, "cell", None)
+    if of_targets is not None and value is not None:
+        return str(of_targets(value))
     if isinstance(value, np.ndarray | np.generic):
         [value] = task.targets.values(np.asarray(value)[None])
     if isinstance(value, list | tuple):

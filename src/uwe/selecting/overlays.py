@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,7 +17,16 @@ from uwe.errors import InputError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Drawn", "DrawnBoxes", "DrawnMask", "class_colour", "legend", "overlaid"]
+__all__ = [
+    "Drawn",
+    "DrawnBoxes",
+    "DrawnMask",
+    "class_colour",
+    "classes_drawn",
+    "legend",
+    "legend_of",
+    "overlaid",
+]
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 _Colour: TypeAlias = tuple[int, int, int]
@@ -142,11 +151,25 @@ def legend(drawn: Drawn) -> list[tuple[str, str]]:
     >>> legend(DrawnMask(np.array([[1, 0], [255, 1]], np.uint8), ("sky", "road"), ignore=255))
     [('sky', '#e69f00'), ('road', '#56b4e9')]
     """
+    return legend_of(classes_drawn(drawn))
+
+
+def legend_of(classes: Mapping[int, str]) -> list[tuple[str, str]]:
+    """The name and the CSS colour of each class, in the order of their numbers.
+
+    Args:
+        classes: names by number.
+    """
+    return [(classes[at], class_colour(at)) for at in sorted(classes)]
+
+
+def classes_drawn(drawn: Drawn) -> dict[int, str]:
+    """The classes that occur: names by number."""
     if isinstance(drawn, DrawnMask):
         found = {int(each) for each in np.unique(drawn.pixels)} - {drawn.ignore}
     else:
         found = {int(each) for each in drawn.classes}
-    return [(_name(drawn.names, at), class_colour(at)) for at in sorted(found)]
+    return {at: _name(drawn.names, at) for at in sorted(found)}
 
 
 def class_colour(number: int) -> str:

@@ -164,8 +164,9 @@ def find_measure(measure: str | Measure) -> tuple[Measure, str]:
 def needs_of(measure: Measure, task: Task | None = None) -> Needs:
     """What a measure reads.
 
-    It is the measure's attribute ``needs`` if it has one; of a measure of a task, the task's
-    outputs; of any other function, logits and features.
+    It is the measure's attribute ``needs`` if it has one, or the outputs that its attribute
+    ``reads`` names; of a measure of a task, the task's outputs; of any other function, logits and
+    features.
     """
     if any(measure is known for known in MEASURES.values()):
         return _LOGITS
@@ -176,6 +177,8 @@ def needs_of(measure: Measure, task: Task | None = None) -> Needs:
     own = getattr(measure, "needs", None)
     if isinstance(own, Needs):
         return own
+    if isinstance(reads := getattr(measure, "reads", None), frozenset):
+        return Needs(reads)
     if task is not None and measure in task.measures.values():
         return Needs(frozenset(task.outputs))
     return Needs({"logits"}, features=True)

@@ -34,7 +34,8 @@ def find_task(name: str, classes: Sequence[str] | int = (), /, **options: Any) -
     """The task of that name.
 
     Args:
-        name: ``classification``, ``multilabel``, ``regression``, or that of a plug-in.
+        name: ``classification``, ``multilabel``, ``regression``, ``segmentation``, ``detection``,
+            or that of a plug-in.
         classes: names of the classes, or how many there are; none for numbers.
         options: of the task.
 
@@ -129,7 +130,7 @@ def measures_by_name() -> dict[str, Measure]:
 
     A task whose name two packages register is left out.
 
-    >>> list(measures_by_name())
+    >>> list(measures_by_name())[:5]
     ['entropy', 'bvsb', 'least_confident', 'margin', 'standard_deviation']
     """
     found: dict[str, Measure] = {}

@@ -167,12 +167,15 @@ class Task:
         metrics: the first is the headline.
         measures: uncertainty measures by name; the first is the default weight.
         disagreement: the measure of what stochastic passes disagree on, or None.
-        mean_loss: predictions and targets give the mean loss in float64, for tables.
+        mean_loss: predictions and targets give the mean loss in float64, for tables; None where
+            the outputs do not say it.
         predicted: the most probable target of each row, in the form of ``targets``.
         loss: a network's raw outputs ``[b, width]`` and targets give the training loss; None where
             built-in networks do not train for the task.
         gradient: the embedding of gradients of the last layer; None where there is none.
-        widget: how a person is asked: ``choice``, ``choices`` or ``number``.
+        weighted: the embedding whose rows the named measure has weighted already, place by place;
+            None where a row is one place.
+        widget: how a person is asked: ``choice``, ``choices``, ``number``, ``mask`` or ``boxes``.
         options: what the task was made with, for records.
 
     >>> from uwe.tasks import classification
@@ -192,6 +195,7 @@ class Task:
     disagreement: Measure | None = None
     loss: Loss | None = None
     gradient: Embedding | None = None
+    weighted: Callable[[str], Embedding] | None = None
     widget: str = "choice"
     options: Mapping[str, Any] = field(default_factory=dict)
 

@@ -13,7 +13,7 @@ from uwe._types import BoolArray
 from uwe.errors import InputError
 from uwe.tasks._task import Array, is_missing
 
-__all__ = ["Mask", "Masks", "ReadMask", "mask_digest"]
+__all__ = ["Mask", "Masks", "ReadMask", "beyond_classes", "mask_digest"]
 
 Pixels: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 ReadMask: TypeAlias = "Callable[[Mask], Pixels]"
@@ -51,6 +51,25 @@ def mask_digest(pixels: Pixels) -> str:
     found = hashlib.blake2b(f"{pixels.shape}".encode(), digest_size=16)
     found.update(np.ascontiguousarray(pixels, dtype=np.uint8).data)
     return found.hexdigest()
+
+
+def beyond_classes(pixels: Pixels, classes: int, ignore: int | None) -> tuple[int, int] | None:
+    """The largest number that is no class, and how many pixels have it; None where all are classes.
+
+    Args:
+        pixels: class numbers ``[h, w]``.
+        classes: how many there are.
+        ignore: another value that pixels may have.
+
+    >>> beyond_classes(np.array([[0, 3, 3, 9]], dtype=np.uint8), 2, ignore=9)
+    (3, 2)
+    """
+    counts = np.bincount(pixels.ravel(), minlength=1)
+    counts[:classes] = 0
+    if ignore is not None:
+        counts[ignore : ignore + 1] = 0
+    wrong = np.flatnonzero(counts)
+    return (int(wrong[-1]), int(counts[wrong[-1]])) if len(wrong) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,16 +120,16 @@ class Masks:
     def checked(self, targets: Any) -> Array:
         """Masks ``[n]``; None is missing.
 
+        Args:
+            targets: a `Mask`, None, or class numbers uint8 ``[h, w]`` for each row.
+
         Raises:
-            InputError: something else is among them; the row is named.
+            InputError: something else is among them, or a pixel in memory is of no class; the row
+                is named.
         """
         found = np.empty(len(targets), dtype=object)
         for row, value in enumerate(targets):
-            if value is not None and not isinstance(value, Mask):
-                raise InputError(
-                    f"label of row {row} must be a Mask, not of type {type(value).__name__}"
-                )
-            found[row] = value
+            found[row] = None if value is None else self._checked(row, value)
         return found
 
     def known(self, targets: Array) -> BoolArray:
@@ -125,13 +144,41 @@ class Masks:
         """The last answer."""
         return values[-1]
 
-    def read(self, targets: Array) -> list[Pixels]:
+    def cell(self, value: Any) -> str:
+        """A mask as one cell of a table: its name.
+
+        >>> Masks(("sky", "road")).cell({"mask": "a.png", "digest": "00ff"})
+        'a.png'
+        """
+        mask = value if isinstance(value, Mask) else self._from(value)
+        return mask.name
+
+    def read(self, targets: Array | Sequence[Mask]) -> list[Pixels]:
         """The pixels of masks, uint8 ``[h, w]`` each.
 
         Raises:
             InputError: a mask is in a file, and nothing says where the files are.
         """
         return [self._pixels(each) for each in targets]
+
+    def _checked(self, row: int, value: Any) -> Mask:
+        is_pixels = isinstance(value, np.ndarray) and value.ndim == 2 and value.dtype == np.uint8
+        mask = Mask.of(value, str(row)) if is_pixels else value
+        if not isinstance(mask, Mask):
+            is_array = isinstance(value, np.ndarray)
+            given = f"{value.dtype} {value.shape}" if is_array else f"a {type(value).__name__}"
+            raise InputError(
+                f"label of row {row} must be a Mask or class numbers uint8 [h, w], not {given}"
+            )
+        if mask.pixels is None or not self.names:
+            return mask
+        if wrong := beyond_classes(mask.pixels, len(self.names), self.ignore):
+            raise InputError(
+                f"label of row {row}: {wrong[1]:,} pixels have the value {wrong[0]}, which is "
+                f"outside the {len(self.names)} classes (0 to {len(self.names) - 1}); ignore names "
+                "the value of pixels that count nowhere"
+            )
+        return mask
 
     def _pixels(self, mask: Mask) -> Pixels:
         if mask.pixels is not None:
