@@ -185,10 +185,12 @@ def recorded_export(files: ProjectFiles, *, everything: bool = False) -> Export:
     """
     from uwe.project.manifest import read_manifest
     from uwe.project.settings import read_settings
+    from uwe.project.shapes import with_masks
 
     settings, ids = read_settings(files.settings), read_manifest(files.rows).ids
     events = journal.read(files.journal)
-    return _exported(files, settings, settings.make_task(), ids, events, None,
+    task = with_masks(settings.make_task(), files.masks)
+    return _exported(files, settings, task, ids, events, None,
                      everything=everything)  # fmt: skip
 
 

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
-
 from uwe.journal import Event, Queried, Standing, Trained
 from uwe.label.acts import Acts
 from uwe.project.audit import asked_for_audit
+from uwe.project.state import classes_in
 from uwe.tasks import Task
 
 __all__ = ["Board"]
@@ -118,16 +117,8 @@ class Board:
         if now is not None:
             self.labels[row] = now
         if before != now:
-            self._counts.subtract(_classes_of(before))
-            self._counts.update(_classes_of(now))
-
-
-def _classes_of(value: Any) -> list[int]:
-    """The class numbers of a label; none of a number."""
-    if value is None or isinstance(value, float):
-        return []
-    found: list[int] = np.atleast_1d(value).tolist()
-    return found
+            self._counts.subtract(classes_in(before))
+            self._counts.update(classes_in(now))
 
 
 def _put(rows: set[int], row: int, is_in: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -122,4 +123,10 @@ def rule_of(name: str, task: Task) -> Callable[[Sequence[Any]], Any]:
 
 
 def _votes(values: Sequence[Any]) -> Counter[Any]:
-    return Counter(tuple(value) if isinstance(value, list) else value for value in values)
+    return Counter(_hashable(value) for value in values)
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return json.dumps(value, sort_keys=True)
+    return tuple(value) if isinstance(value, list) else value

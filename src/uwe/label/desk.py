@@ -358,7 +358,8 @@ class Desk:
             saved: dict[str, Saved] = {}
             new: dict[str, tuple[int, Saying]] = {}
             for text, said in sayings.items():
-                ticket, saying = self._reception.read(text, by), self._reception.in_json(said)
+                ticket = self._reception.read(text, by)
+                saying = self._reception.in_json(ticket.row, said)
                 known = self._reception.known(ticket, by, saying)
                 if known is None:
                     new[text] = ticket.row, saying

@@ -54,6 +54,7 @@ def images_in(folder: Path, side: int | None) -> Items:
         check=lambda: check_images(files, side),
         sample=lambda: next(_fitted(files, side))[None],
         picture=lambda row: large_picture(files[row]),
+        size=lambda row: size_of_image(files[row], names[row]),
         notes=found.notes(folder),
     )
 

@@ -46,6 +46,7 @@ class Items:
         check: raises where the items cannot be learnt from, as far as can be told quickly.
         sample: gives a few rows as ``learn`` does, without writing anything; None where ``learn``
             writes nothing.
+        size: width and height of the image of a row in pixels; None where the row has none.
         notes: what people should know of the source, such as files that are left out.
         broken: gives, by row, why an item cannot be learnt from, as far as the folder of what
             ``learn`` made knows; ``learn`` gives zeros for it, and the row must be skipped.
@@ -65,6 +66,7 @@ class Items:
     check: Callable[[], None] = field(default=lambda: None)
     sample: Callable[[], Any] | None = None
     picture: Callable[[int], Picture | None] = field(default=lambda row: _no_picture(row))
+    size: Callable[[int], tuple[int, int] | None] = field(default=lambda row: _no_size(row))
     notes: tuple[str, ...] = ()
     broken: Callable[[Path], Mapping[int, str]] = field(default=lambda _: {})
 
@@ -95,6 +97,7 @@ class Items:
             learn=lambda folder, progress: _taken(self.learn(folder, progress), at),
             preview=lambda row: self.preview(int(at[row])),
             picture=lambda row: self.picture(int(at[row])),
+            size=lambda row: self.size(int(at[row])),
             column=lambda name: _at(self.column(name), at),
             typed=lambda name: self.typed(name).take(at),
             labels=lambda: _labels_of(self.labels(), at),
@@ -142,6 +145,11 @@ def _no_typed_column(name: str) -> Any:
         f"the source has no columns, so there is no column {name!r}; --columns-from gives it those "
         "of a table"
     )
+
+
+def _no_size(row: int) -> tuple[int, int] | None:
+    del row
+    return None
 
 
 def _no_picture(row: int) -> Picture | None:

@@ -37,6 +37,7 @@ from uwe.tasks import is_missing
 __all__ = ["handed_over", "is_image_folder", "open_items"]
 
 _SHOWN_NUMBERS = 12
+_IMAGE_AXES = 3
 
 
 def open_items(
@@ -109,6 +110,7 @@ def handed_over(pool: Any) -> Items:
         no_column,
         preparation=preparation,
         block=BLOCK if ids is None else 1,
+        size=lambda row: _size(x[row]),
     )
 
 
@@ -258,6 +260,12 @@ def _ready(give: Callable[[], Any]) -> Callable[[Path, Progress | None], Any]:
 
 def _learnt(x: Any) -> Any:
     return tf_idf(x.tolist()) if has_objects(x) else x
+
+
+def _size(row: Any) -> tuple[int, int] | None:
+    """Width and height of an image ``[h, w, channels]``; None of any other row."""
+    shape: tuple[int, ...] = getattr(row, "shape", ())
+    return (int(shape[1]), int(shape[0])) if len(shape) == _IMAGE_AXES else None
 
 
 def _shown(row: Any) -> Item:

@@ -19,7 +19,7 @@ from uwe.project.settings import read_settings
 from uwe.project.training import last_training
 from uwe.tasks import Task
 
-__all__ = ["State", "labels_in", "recorded_labels", "state_of"]
+__all__ = ["State", "classes_in", "labels_in", "recorded_labels", "state_of"]
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,22 @@ def _differ(answers: Sequence[Any]) -> bool:
 def _by_class(pool: Pool, task: Task) -> dict[str, int]:
     if not task.classes:
         return {}
-    counts = Counter(each for value in pool.values for each in np.atleast_1d(value).tolist())
+    counts = Counter(each for value in pool.values for each in classes_in(value))
     return {name: counts[at] for at, name in enumerate(task.classes)}
+
+
+def classes_in(value: Any) -> list[int]:
+    """The class numbers of a label in JSON; none of a number and of a mask.
+
+    >>> classes_in(2), classes_in([0, 2]), classes_in({"boxes": [[0, 0, 1, 1]], "classes": [1]})
+    ([2], [0, 2], [1])
+    """
+    if value is None or isinstance(value, float):
+        return []
+    if isinstance(value, Mapping):
+        return sorted(set(value.get("classes", ())))
+    found: list[int] = np.atleast_1d(value).tolist()
+    return found
 
 
 def labels_in(pool: Pool, ids: Ids, task: Task) -> dict[str, Any]:

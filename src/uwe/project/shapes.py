@@ -1,0 +1,316 @@
+"""Boxes and masks as answers of a project: they fit their images, and masks are files of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from uwe._files import make_folder, write_bytes
+from uwe._optional import optional
+from uwe.data.images import decode_image
+from uwe.errors import DataError, InputError, RunError
+from uwe.project.items import Items
+from uwe.tasks import Boxes, BoxTargets, Mask, Masks, Task, is_missing
+from uwe.tasks.masks import mask_digest
+
+__all__ = ["MASK_NAME", "GivenShapes", "MaskFiles", "Shapes", "has_shapes", "with_masks"]
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+
+MASK_NAME = re.compile(r"[0-9]+-[0-9a-f]{32}\.png")
+"""Names of the files of masks: the row, and the digest of the pixels."""
+
+_LARGEST = 255  # of a pixel
+_DETECTION = 6  # numbers of a detection
+_DIGITS = 4  # of a score
+_ROUNDED = 1.0  # pixels by which other tools may round a box out of its image
+
+
+def has_shapes(task: Task) -> bool:
+    """Whether the labels of a task are boxes or masks."""
+    return isinstance(task.targets, Masks | BoxTargets)
+
+
+@dataclass(frozen=True)
+class MaskFiles:
+    """The masks of a project, a PNG file each.
+
+    Attributes:
+        folder: of the files.
+    """
+
+    folder: Path
+
+    def read(self, mask: Mask) -> Pixels:
+        """The pixels of a mask, uint8 ``[h, w]``.
+
+        Raises:
+            RunError: the file is missing, damaged, or not the one that was written.
+        """
+        path = self.folder / mask.name
+        if MASK_NAME.fullmatch(mask.name) is None:
+            raise RunError(f"{mask.name!r} is no mask of {self.folder}; restore the journal")
+        try:
+            pixels: Pixels = decode_image(path, "L", mask.name)[..., 0]
+        except DataError as error:
+            raise RunError(f"{error}; restore {path} from a copy") from error
+        if mask_digest(pixels) != mask.digest:
+            raise RunError(f"{path} was changed since it was recorded; restore it from a copy")
+        return pixels
+
+    def write(self, row: int, pixels: Pixels) -> Mask:
+        """Write the mask of a row, unless it is there already.
+
+        Args:
+            row: of the pool.
+            pixels: class numbers uint8 ``[h, w]``.
+        """
+        digest = mask_digest(pixels)
+        path = self.folder / f"{row}-{digest}.png"
+        if not path.is_file():
+            make_folder(self.folder)
+            encoded = io.BytesIO()
+            optional("PIL.Image", "masks").fromarray(pixels, "L").save(encoded, "PNG")
+            write_bytes(path, encoded.getvalue())
+        return Mask(path.name, digest)
+
+
+def with_masks(task: Task, folder: Path) -> Task:
+    """The task, whose masks are read from the files of a project; any other task as it is.
+
+    Args:
+        task: what is labelled.
+        folder: of the masks.
+    """
+    if not isinstance(task.targets, Masks):
+        return task
+    return replace(task, targets=replace(task.targets, read_one=MaskFiles(folder).read))
+
+
+@dataclass(frozen=True)
+class GivenShapes:
+    """What a model gives one row.
+
+    Attributes:
+        value: the boxes or the mask, as the journal holds labels.
+        scores: of the boxes, from 0 to 1; empty for a mask.
+    """
+
+    value: Mapping[str, Any]
+    scores: tuple[float, ...] = ()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Values of JSON."""
+        return {**self.value, **({"scores": list(self.scores)} if self.scores else {})}
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> GivenShapes:
+        """What `record` gave."""
+        value = {name: each for name, each in record.items() if name != "scores"}
+        return cls(value, tuple(map(float, record.get("scores", ()))))
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Looks at boxes and masks before they become answers.
+
+    Attributes:
+        task: what is labelled.
+        items: the pool, whose images say how large a mask must be.
+        masks: files of the project.
+    """
+
+    task: Task
+    items: Items
+    masks: MaskFiles
+
+    def prepared(self, row: int, label: Any) -> Any:
+        """A label as the task's targets take it; masks are in their files then.
+
+        Args:
+            row: of the pool.
+            label: of boxes, `Boxes`, a list of boxes or its JSON; of a mask, class numbers
+                ``[h, w]``, a `Mask`, a function that gives class numbers, or what the journal
+                holds. Labels of other tasks stay as they are.
+
+        Raises:
+            InputError: a box or a mask does not fit the image, or a class is unknown.
+        """
+        if is_missing(label):
+            return label
+        if isinstance(self.task.targets, BoxTargets):
+            return self._boxes(row, _from_json(label))
+        if isinstance(self.task.targets, Masks):
+            return self._mask(row, _from_json(label))
+        return label
+
+    def given(self, row: int, said: Any, *, least: float) -> GivenShapes | None:
+        """What a model says of a row as a label that a person can accept.
+
+        A mask is stretched to its image, boxes are cut at its edges, and boxes without an area are
+        left out.
+
+        Args:
+            row: of the pool.
+            said: class numbers ``[h, w]``, or detections ``[k, 6]``: left, top, right, bottom,
+                score, class; None: nothing.
+            least: the smallest score of a box that is kept.
+        """
+        if said is None:
+            return None
+        size = self.items.size(row)
+        if isinstance(self.task.targets, Masks):
+            pixels = np.asarray(said, dtype=np.uint8)
+            self._require_classes(pixels)
+            mask = self.masks.write(row, pixels if size is None else _stretched(pixels, size))
+            return GivenShapes({"mask": mask.name, "digest": mask.digest})
+        found = np.asarray(said, dtype=np.float64).reshape(-1, _DETECTION).copy()
+        if size is not None:
+            found[:, :4] = found[:, :4].clip(0.0, np.array([*size, *size]))
+        found = found[(found[:, 4] >= least) & (found[:, 2:4] > found[:, :2]).all(1)]
+        boxes = Boxes(found[:, :4], found[:, 5].astype(np.int64))
+        self.task.targets.checked([boxes])
+        scores = tuple(round(score, _DIGITS) for score in found[:, 4].tolist())
+        return GivenShapes(boxes.as_json(), scores)
+
+    def _boxes(self, row: int, label: Any) -> Boxes:
+        encoded = self.task.targets.encode(label)
+        boxes = Boxes.from_json(encoded)
+        self.task.targets.checked([boxes])
+        size = self.items.size(row)
+        for at, box in enumerate(boxes.corners):
+            self._require_box(boxes, at, box, size)
+        if size is None:
+            return boxes
+        return replace(boxes, corners=boxes.corners.clip(0.0, np.array([*size, *size])))
+
+    def _require_box(self, boxes: Boxes, at: int, box: Any, size: tuple[int, int] | None) -> None:
+        """Refuse a box without an area, and one that leaves its image.
+
+        Raises:
+            InputError: it is such a box.
+        """
+        left, top, right, bottom = box.tolist()
+        what = f"box {at + 1} ({self.task.classes[boxes.classes[at]]})"
+        shown = f"[{left:g}, {top:g}, {right:g}, {bottom:g}]"
+        if not np.isfinite(box).all() or right <= left or bottom <= top:
+            raise InputError(f"{what} has no area: {shown}; remove it")
+        if size is None:
+            return
+        width, height = size
+        over = max(-left, -top, right - width, bottom - height)
+        if over > _ROUNDED:
+            raise InputError(
+                f"{what} leaves the image of {width}x{height} pixels: {shown}; a box is left, top, "
+                "right, bottom (xyxy) or left, top, width, height (xywh)"
+            )
+
+    def _mask(self, row: int, label: Any) -> Mask:
+        if isinstance(label, Mapping):
+            mask = self.task.targets.array([label])[0]
+            self._require_mask(row, self.masks.read(mask))
+            return Mask(mask.name, mask.digest)
+        pixels = _pixels_of(label)
+        self._require_mask(row, pixels)
+        return self.masks.write(row, pixels)
+
+    def _require_mask(self, row: int, pixels: Pixels) -> None:
+        """Refuse a mask of another size than its image, and one with unknown classes.
+
+        Raises:
+            InputError: it is such a mask.
+        """
+        size = self.items.size(row)
+        height, width = pixels.shape
+        if size is not None and size != (width, height):
+            raise InputError(
+                f"the mask is {width}x{height} pixels, and the image {size[0]}x{size[1]}; write "
+                "the mask in the size of the image"
+            )
+        self._require_classes(pixels)
+
+    def _require_classes(self, pixels: Pixels) -> None:
+        """Refuse class numbers that are unknown.
+
+        Raises:
+            InputError: one is.
+        """
+        classes, ignored = len(self.task.classes), getattr(self.task.targets, "ignore", None)
+        found = np.unique(pixels)
+        unknown = found[(found >= classes) & (found != (-1 if ignored is None else ignored))]
+        if len(unknown):
+            raise InputError(
+                f"the mask has the class {unknown[0]}, and there are {classes} (0 to "
+                f"{classes - 1}); the task's option ignore names a number that counts nowhere"
+            )
+
+
+def _stretched(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """A mask in the size of its image, by the nearest pixel."""
+    if pixels.shape[::-1] == size:
+        return pixels
+    image = optional("PIL.Image", "masks")
+    resized = image.fromarray(pixels, "L").resize(size, image.Resampling.NEAREST)
+    return np.asarray(resized).astype(np.uint8)
+
+
+def _from_json(label: Any) -> Any:
+    """The value of a label that is JSON in a cell; any other as it is."""
+    if not isinstance(label, str) or not label.lstrip().startswith(("[", "{")):
+        return label
+    try:
+        return json.loads(label)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"a label must be JSON, and {label[:60]!r} is none ({error})") from error
+
+
+def _pixels_of(label: Any) -> Pixels:
+    """Class numbers ``[h, w]`` of a mask that is given.
+
+    Raises:
+        InputError: it is none.
+    """
+    if isinstance(label, Mask) and label.pixels is not None:
+        return label.pixels
+    if isinstance(label, str | Path):
+        return _pixels_in(Path(label))
+    given = label() if callable(label) else label
+    array = np.asarray(given) if not isinstance(given, Mask) else np.empty(0)
+    is_whole = array.dtype.kind in "iu" and array.ndim == 2 and array.size > 0
+    if not is_whole or array.min() < 0 or array.max() > _LARGEST:
+        raise InputError(
+            "a mask must be class numbers from 0 to 255, an array [h, w] or the path of a PNG "
+            f"file, not {type(label).__name__}"
+        )
+    return array.astype(np.uint8)
+
+
+def _pixels_in(path: Path) -> Pixels:
+    """The class numbers of a PNG file: grey levels or the numbers of a palette.
+
+    Raises:
+        InputError: there is none, or its pixels are no class numbers.
+    """
+    purpose = "masks"
+    image = optional("PIL.Image", purpose)
+    try:
+        with image.open(path) as opened:
+            if opened.mode not in ("L", "P"):
+                raise InputError(
+                    f"{path} holds {opened.mode} pixels; a mask has grey levels or a palette, a "
+                    "class number each"
+                )
+            return np.asarray(opened).astype(np.uint8)
+    except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"cannot read the mask {path}: {error}") from error
