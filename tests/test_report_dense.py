@@ -145,6 +145,14 @@ def test_the_headline_and_every_class_have_their_figures(study: tuple[str, Repor
     }[name]
 
 
+def test_an_abbreviation_keeps_its_letters_in_a_title(study: tuple[str, Report]) -> None:
+    """mAP stays mAP at the beginning of a title, and mean IoU begins with a capital letter."""
+    name, report = study
+    titles = [each.title for each in blocks(report) if isinstance(each, Figure)]
+    begin = {"segmentation": "Mean IoU", "detection": "mAP at IoU 0.5"}[name]
+    assert f"{begin} against labels" in titles
+
+
 def test_a_class_is_the_mean_of_its_runs(study: tuple[str, Report]) -> None:
     """With two classes, the mean of the classes' IoU is the mean IoU of the table beside it."""
     name, report = study

@@ -76,8 +76,9 @@ class Unit:
 
     @property
     def heading(self) -> str:
-        """The metric at the beginning of a title."""
-        return self.metric.label[:1].upper() + self.metric.label[1:]
+        """The metric at the beginning of a title; an abbreviation such as mAP stays as it is."""
+        label = self.metric.label
+        return label if label[1:2].isupper() else label[:1].upper() + label[1:]
 
     @property
     def direction(self) -> str:
