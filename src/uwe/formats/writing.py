@@ -47,6 +47,8 @@ def write(export: Export, format: Format, path: Path, *, force: bool = False) ->
     >>> path.read_text().splitlines()[0]
     'id,label,by,seconds,note,skip,settled,flagged,at,batch'
     """
+    if format.encode is None and format.fill is None:
+        raise InputError(f"{format.name} is read, and not written; choose coco or cvat")
     export = _fitted(export, format)
     require_name(format, path)
     if format.encode is not None:
@@ -77,6 +79,10 @@ def _fitted(export: Export, format: Format) -> Export:
         )
     if not format.holds_people and not export.everything:
         export = replace(export, entries=tuple(export.labelled))
+    if not export.entries and export.to_label:
+        raise InputError(
+            f"nothing of {export.name} waits for a label; 'uwe next' gives out further rows"
+        )
     if not export.entries:
         raise InputError(
             f"{export.name} has no label{' and no skipped row' if format.holds_people else ''}, so "

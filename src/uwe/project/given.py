@@ -12,7 +12,7 @@ from uwe.errors import InputError
 from uwe.project.pictures import Picture, as_picture, picture_in
 from uwe.project.shapes import GivenShapes, MaskFiles, has_shapes
 from uwe.selecting.items import Image, Item
-from uwe.selecting.overlays import Drawn, DrawnBoxes, DrawnMask, overlaid
+from uwe.selecting.overlays import Drawn, DrawnBoxes, DrawnMask, classes_drawn, overlaid
 from uwe.tasks import Boxes, Mask, Masks, Task
 
 if TYPE_CHECKING:
@@ -91,4 +91,4 @@ def drawn_preview(item: Item, drawn: Drawn) -> Item:
     picture = picture_in(item)
     if picture is None:
         return item
-    return Image(drawn_over(picture, drawn).url)
+    return Image(drawn_over(picture, drawn).url, classes_drawn(drawn))

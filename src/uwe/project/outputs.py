@@ -24,7 +24,10 @@ from uwe.tasks import Task
 if TYPE_CHECKING:
     from uwe.pool_files import PoolFile
 
-__all__ = ["OwnOutputs", "last_outputs", "open_outputs"]
+__all__ = ["LEAST_SCORE", "OwnOutputs", "last_outputs", "open_outputs"]
+
+LEAST_SCORE = 0.5
+"""The smallest score of a box that people see, unless they say so."""
 
 _FACT = "outputs"
 _ARRAYS = ("probs", "logits", "mc_probs", "mean", "variance", "std", "mc_mean", "mc_variance")
@@ -252,7 +255,8 @@ def _names_by_row(names: Sequence[str], ids: Ids) -> dict[int, str]:
 def _rows_of(names: Sequence[str], ids: Ids) -> list[int | None]:
     """The row of each name: an id; or the path, the file name or its stem, that one row alone has.
 
-    A name that may mean the same row as another one means none. Names that are numbers are also the numbers in names of files, as ``000012.jpg`` of COCO.
+    A name that may mean the same row as another one means none. Names that are numbers are also
+    the numbers in names of files, as ``000012.jpg`` of COCO.
     """
     found = [ids.row_of(name) for name in names]
     if all(row is not None for row in found):

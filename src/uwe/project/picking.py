@@ -24,7 +24,7 @@ from uwe.project.files import ProjectFiles
 from uwe.project.given import drawn_preview, drawn_shapes, write_given
 from uwe.project.items import Items
 from uwe.project.ledger import Ledger
-from uwe.project.outputs import OwnOutputs
+from uwe.project.outputs import LEAST_SCORE, OwnOutputs
 from uwe.project.shapes import GivenShapes, MaskFiles, Shapes, has_shapes
 from uwe.project.training import last_training, scope_of
 from uwe.selecting.items import Item
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from uwe.predictions import Predictions
 
 __all__ = [
-    "LEAST_SCORE",
     "Batch",
     "Picker",
     "again_without",
@@ -51,9 +50,6 @@ __all__ = [
 ]
 
 log = logging.getLogger("uwe")
-
-LEAST_SCORE = 0.5
-"""The smallest score of a box that people see, unless they say so."""
 
 _TRIES = 5
 _NOTHING: Mapping[int, GivenShapes] = {}

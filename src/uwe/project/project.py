@@ -33,9 +33,8 @@ from uwe.project.making import (
     with_classes,
 )
 from uwe.project.models import Models
-from uwe.project.outputs import OwnOutputs, last_outputs, open_outputs
+from uwe.project.outputs import LEAST_SCORE, OwnOutputs, last_outputs, open_outputs
 from uwe.project.picking import (
-    LEAST_SCORE,
     Batch,
     Picker,
     again_without,
@@ -165,6 +164,8 @@ class Project:
             settings = require_same(files, settings)
         made = settings.make_task() if isinstance(task, str) else task
         settings = replace(settings, rule=made.targets.rule)
+        if is_of_shapes and items.kind != "images":
+            raise InputError(f"{made.name} is of images, and the pool holds {items.kind}")
         if is_new:
             passes = _strategy_of(strategy, settings, made).needs.passes
             create(files, settings, items, made, learner, passes=passes, initial=initial,

@@ -18,8 +18,9 @@ from uwe._optional import optional
 from uwe.data.images import decode_image
 from uwe.errors import DataError, InputError, RunError
 from uwe.project.items import Items
-from uwe.tasks import Boxes, BoxTargets, Mask, Masks, Task, is_missing
-from uwe.tasks.masks import mask_digest
+from uwe.project.outlines import Outlines
+from uwe.tasks import SHAPE_WIDGETS, Boxes, BoxTargets, Mask, Masks, Task, is_missing
+from uwe.tasks.masks import beyond_classes, mask_digest
 
 __all__ = ["MASK_NAME", "GivenShapes", "MaskFiles", "Shapes", "has_shapes", "with_masks"]
 
@@ -30,13 +31,13 @@ MASK_NAME = re.compile(r"[0-9]+-[0-9a-f]{32}\.png")
 
 _LARGEST = 255  # of a pixel
 _DETECTION = 6  # numbers of a detection
-_DIGITS = 4  # of a score
+_DIGITS = 4  # after the point, of corners and scores: what other tools round is then the same
 _ROUNDED = 1.0  # pixels by which other tools may round a box out of its image
 
 
 def has_shapes(task: Task) -> bool:
     """Whether the labels of a task are boxes or masks."""
-    return isinstance(task.targets, Masks | BoxTargets)
+    return task.widget in SHAPE_WIDGETS
 
 
 @dataclass(frozen=True)
@@ -139,14 +140,19 @@ class Shapes:
         Args:
             row: of the pool.
             label: of boxes, `Boxes`, a list of boxes or its JSON; of a mask, class numbers
-                ``[h, w]``, a `Mask`, a function that gives class numbers, or what the journal
-                holds. Labels of other tasks stay as they are.
+                ``[h, w]``, a `Mask`, the path of a PNG file, or what the journal holds; of both,
+                `Outlines`. Labels of other tasks stay as they are.
 
         Raises:
             InputError: a box or a mask does not fit the image, or a class is unknown.
         """
         if is_missing(label):
             return label
+        if isinstance(label, Outlines):
+            size = self.items.size(row)
+            label = label.label(self.task, size)
+            if isinstance(label, np.ndarray) and size is not None:
+                label = _stretched(label, size)
         if isinstance(self.task.targets, BoxTargets):
             return self._boxes(row, _from_json(label))
         if isinstance(self.task.targets, Masks):
@@ -175,9 +181,9 @@ class Shapes:
             return GivenShapes({"mask": mask.name, "digest": mask.digest})
         found = np.asarray(said, dtype=np.float64).reshape(-1, _DETECTION).copy()
         if size is not None:
-            found[:, :4] = found[:, :4].clip(0.0, np.array([*size, *size]))
+            found[:, :4] = found[:, :4].clip(0.0, [*size, *size])
         found = found[(found[:, 4] >= least) & (found[:, 2:4] > found[:, :2]).all(1)]
-        boxes = Boxes(found[:, :4], found[:, 5].astype(np.int64))
+        boxes = Boxes(found[:, :4].round(_DIGITS), found[:, 5].astype(np.int64))
         self.task.targets.checked([boxes])
         scores = tuple(round(score, _DIGITS) for score in found[:, 4].tolist())
         return GivenShapes(boxes.as_json(), scores)
@@ -189,9 +195,8 @@ class Shapes:
         size = self.items.size(row)
         for at, box in enumerate(boxes.corners):
             self._require_box(boxes, at, box, size)
-        if size is None:
-            return boxes
-        return replace(boxes, corners=boxes.corners.clip(0.0, np.array([*size, *size])))
+        corners = boxes.corners if size is None else boxes.corners.clip(0.0, [*size, *size])
+        return replace(boxes, corners=corners.round(_DIGITS))
 
     def _require_box(self, boxes: Boxes, at: int, box: Any, size: tuple[int, int] | None) -> None:
         """Refuse a box without an area, and one that leaves its image.
@@ -244,13 +249,13 @@ class Shapes:
         Raises:
             InputError: one is.
         """
-        classes, ignored = len(self.task.classes), getattr(self.task.targets, "ignore", None)
-        found = np.unique(pixels)
-        unknown = found[(found >= classes) & (found != (-1 if ignored is None else ignored))]
-        if len(unknown):
+        classes = len(self.task.classes)
+        wrong = beyond_classes(pixels, classes, getattr(self.task.targets, "ignore", None))
+        if wrong is not None:
             raise InputError(
-                f"the mask has the class {unknown[0]}, and there are {classes} (0 to "
-                f"{classes - 1}); the task's option ignore names a number that counts nowhere"
+                f"{wrong[1]:,} pixels of the mask have the value {wrong[0]}, and there are "
+                f"{classes} classes (0 to {classes - 1}); the task's option ignore names a value "
+                "that counts nowhere"
             )
 
 
@@ -283,8 +288,7 @@ def _pixels_of(label: Any) -> Pixels:
         return label.pixels
     if isinstance(label, str | Path):
         return _pixels_in(Path(label))
-    given = label() if callable(label) else label
-    array = np.asarray(given) if not isinstance(given, Mask) else np.empty(0)
+    array = np.empty(0) if isinstance(label, Mask) else np.asarray(label)
     is_whole = array.dtype.kind in "iu" and array.ndim == 2 and array.size > 0
     if not is_whole or array.min() < 0 or array.max() > _LARGEST:
         raise InputError(

@@ -1,0 +1,138 @@
+"""Boxes and masks of an export, image by image, as formats of other tools write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from uwe._types import BoolArray
+from uwe.data.images import size_of_image
+from uwe.formats.export import Entry, Export
+from uwe.project.outlines import base_of, name_of
+from uwe.tasks import Boxes, Mask, Masks
+
+if TYPE_CHECKING:
+    from uwe.project.shapes import GivenShapes
+
+__all__ = ["DrawnImage", "DrawnPart", "boxes_of", "drawn_images", "pixels_of", "runs_of"]
+
+
+@dataclass(frozen=True)
+class DrawnPart:
+    """A box, or the pixels of a class.
+
+    Attributes:
+        name: of the class.
+        box: left, top, right and bottom in pixels; of pixels, the box around them.
+        area: of pixels, bool ``[h, w]``; None of a box.
+        score: that a model gives the box; None of a person's.
+        crowd: whether it holds a crowd.
+    """
+
+    name: str
+    box: tuple[float, float, float, float]
+    area: BoolArray | None = None
+    score: float | None = None
+    crowd: bool = False
+
+
+@dataclass(frozen=True)
+class DrawnImage:
+    """An image and what is drawn on it.
+
+    Attributes:
+        id: of the item.
+        size: width and height.
+        parts: boxes, or the pixels of each class.
+        by_model: whether a model gave them, and nobody has looked at them.
+        is_labelled: whether the label counts, also without any part.
+    """
+
+    id: str
+    size: tuple[int, int]
+    parts: tuple[DrawnPart, ...]
+    by_model: bool
+    is_labelled: bool
+
+
+def drawn_images(export: Export) -> Iterator[DrawnImage]:
+    """The images of an export with their boxes or masks, or with those of a model.
+
+    Raises:
+        DataError: an image is gone.
+        RunError: the file of a mask is gone.
+    """
+    for entry in export.entries:
+        size = size_of_image(export.image(entry), entry.id)
+        by_model = entry.label is None and entry.given is not None
+        yield DrawnImage(
+            entry.id, size, tuple(_parts(export, entry)), by_model, entry.label is not None
+        )
+
+
+def _parts(export: Export, entry: Entry) -> Iterator[DrawnPart]:
+    if isinstance(export.task.targets, Masks):
+        pixels = pixels_of(export, entry)
+        yield from () if pixels is None else _of_pixels(export, pixels)
+        return
+    boxes, scores = boxes_of(export, entry)
+    columns = boxes.classes.tolist(), boxes.corners.tolist(), boxes.crowd.tolist()
+    for at, (number, corners, crowd) in enumerate(zip(*columns, strict=True)):
+        score = scores[at] if scores else None
+        yield DrawnPart(export.task.classes[number], tuple(corners), score=score, crowd=crowd)
+
+
+def boxes_of(export: Export, entry: Entry) -> tuple[Boxes, tuple[float, ...]]:
+    """The boxes of an entry and their scores, which those of people lack."""
+    if entry.label is not None:
+        value: Mapping[str, Any] = export.task.targets.encode(entry.label)
+        return Boxes.from_json(value), ()
+    if entry.given is not None:
+        return Boxes.from_json(entry.given.value), entry.given.scores
+    return Boxes.from_json({"boxes": [], "classes": []}), ()
+
+
+def pixels_of(export: Export, entry: Entry) -> Any:
+    """The class numbers of the mask of an entry, uint8 ``[h, w]``; None without one."""
+    mask = entry.label if entry.given is None else _mask_of(entry.given)
+    return None if mask is None else export.task.targets.read([mask])[0]  # type: ignore[attr-defined]
+
+
+def _mask_of(given: GivenShapes) -> Mask:
+    return Mask(str(given.value["mask"]), str(given.value["digest"]))
+
+
+def _of_pixels(export: Export, pixels: Any) -> Iterator[DrawnPart]:
+    """The pixels of each class that occurs, but for those that need no shape."""
+    base = base_of(export.task)
+    for number in np.unique(pixels).tolist():
+        if number != base:
+            area = pixels == number
+            yield DrawnPart(name_of(export.task, number), box_around(area), area)
+
+
+def box_around(area: BoolArray) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of the box around an area, the ends exclusive.
+
+    >>> box_around(np.array([[False, True, True], [False, True, False]]))
+    (1.0, 0.0, 3.0, 2.0)
+    """
+    rows, columns = np.flatnonzero(area.any(1)), np.flatnonzero(area.any(0))
+    ends = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+    left, top, right, bottom = map(float, ends)
+    return left, top, right, bottom
+
+
+def runs_of(area: BoolArray) -> list[int]:
+    """Lengths of runs of pixels row by row: first outside, then inside, and so on.
+
+    >>> runs_of(np.array([[True, True], [False, True]]))
+    [0, 2, 1, 1]
+    """
+    flat = area.ravel()
+    changes = np.flatnonzero(np.diff(flat)) + 1
+    lengths: list[int] = np.diff(np.concatenate([[0], changes, [len(flat)]])).tolist()
+    return [0, *lengths] if flat[0] else lengths
