@@ -213,3 +213,15 @@ def test_a_sheet_without_boxes_has_no_legend(folder: Path) -> None:
     """No list of classes where nothing is drawn."""
     page = written(folder, "--images", str(folder / "images")).read_text()
     assert "legend" not in page.split("</style>")[1]
+
+
+def test_a_number_finds_the_file_that_is_named_by_it(tmp_path: Path) -> None:
+    """The id 12 is 000012.png, as COCO numbers images; a file of the very name comes first."""
+    from uwe.selecting.sheet import thumbnails
+
+    image = pytest.importorskip("PIL.Image")
+    for name, grey in (("000012.png", 10), ("7.png", 90), ("07.png", 200)):
+        image.new("L", (4, 4), grey).save(tmp_path / name)
+    alone = {name: thumbnails([{"id": name}], tmp_path)[name] for name in ("000012.png", "7.png")}
+    found = thumbnails([{"id": "12"}, {"id": "7"}], tmp_path)
+    assert found == {"12": alone["000012.png"], "7": alone["7.png"]}

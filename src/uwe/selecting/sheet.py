@@ -76,7 +76,8 @@ def thumbnails(
 ) -> dict[str, Image]:
     """The images that the picks' ids name, small, as data URLs.
 
-    An id is a path below ``folder``, with its suffix or without.
+    An id is a path below ``folder``, with its suffix or without, or the number that is the name of
+    a file.
 
     Args:
         rows: of `pick_rows`.
@@ -132,13 +133,19 @@ def _at(name: str, folder: Path) -> Path | None:
 
 
 def _by_name(folder: Path) -> dict[str, list[Path]]:
-    """The images by what people see of their ids, with the suffix and without."""
+    """The images by what people see of their ids, with the suffix and without.
+
+    An image whose name is a number is also found by the number, as ``000012.jpg`` of COCO by 12.
+    """
     found: dict[str, list[Path]] = {}
+    numbered: dict[str, list[Path]] = {}
     for file in find_images(folder).files:
         name = file.relative_to(folder)
         for each in dict.fromkeys([name.as_posix(), name.with_suffix("").as_posix()]):
             found.setdefault(composed(each), []).append(file)
-    return found
+        if file.stem.isascii() and file.stem.isdigit():
+            numbered.setdefault(str(int(file.stem)), []).append(file)
+    return numbered | found
 
 
 def _found(name: str, folder: Path, by_name: Mapping[str, Sequence[Path]]) -> Path:
