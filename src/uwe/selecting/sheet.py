@@ -39,6 +39,7 @@ Draws: TypeAlias = "Callable[[str, tuple[int, int]], Drawn | None]"
 
 _SIDE = 360  # pixels of a thumbnail's longer side, at most
 _QUALITY = 85
+_NEAREST = 0  # as Pillow numbers its filters
 _DRAWN = {"random": "at random", "audit": "at random from the whole pool, for the audit"}
 """By the column how: what is said of a pick."""
 
@@ -102,7 +103,15 @@ def _small(name: str, path: Path, draws: Draws | None) -> Image:
         return Image(as_address(small))
     from uwe.selecting.overlays import classes_drawn, overlaid
 
-    return Image(as_address(overlaid(small, drawn), subsampling=0), classes_drawn(drawn))
+    return Image(
+        as_address(overlaid(_enlarged(small), drawn), subsampling=0), classes_drawn(drawn)
+    )
+
+
+def _enlarged(image: Any) -> Any:
+    """The image, if it is small several times as large, so that lines and letters fit on it."""
+    times = max(1, _SIDE // max(image.size))
+    return image.resize((image.width * times, image.height * times), _NEAREST)
 
 
 def _about(picks: Picks) -> str:
