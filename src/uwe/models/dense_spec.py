@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from uwe._json import json_value
+from uwe._types import is_integral
 from uwe.errors import InputError, require_known, told_of
 from uwe.models.factory import Factory
-from uwe.models.spec import ModelSize
+from uwe.models.spec import ModelSize, model_names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -142,6 +143,7 @@ class DenseSpec:
         require_known(self.name, _NETWORKS, "model")
         for option in self.options:
             require_known(option, self._entry.options, f"option of model {self.name}")
+            _CHECKS[option](option, self.options[option])
 
     @property
     def _entry(self) -> _Entry:
@@ -246,6 +248,28 @@ class OwnDenseSpec:
             "model's tensors": size.structure,
             **fixed,
         }
+
+
+def _require_count(name: str, value: object) -> None:
+    if not is_integral(value) or value < 1:
+        raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")
+
+
+def _require_body(name: str, value: object) -> None:
+    known = [each for each in model_names() if each.startswith("resnet")]
+    require_known(str(value), known, f"{name} of a detector")
+
+
+def _require_text(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"{name} must be a name of the hub or a folder, not {value!r}")
+
+
+_CHECKS: Mapping[str, Callable[[str, object], None]] = {
+    **dict.fromkeys(("width", "levels", "stride", "neck"), _require_count),
+    "body": _require_body,
+    "weights": _require_text,
+}
 
 
 def _recorded(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ segmentation; with normalisation in groups, which small batches do not disturb.
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import torch
@@ -25,7 +26,7 @@ class UNet(nn.Module):
     Args:
         channels: of the images.
         classes: number of classes.
-        width: channels of the first level, which double at each of the others; a multiple of 8.
+        width: channels of the first level, which double at each of the others.
         levels: resolutions, each half of the one before.
         stride: of the first convolution: places are squares of so many pixels.
     """
@@ -79,6 +80,6 @@ class _Joined(nn.Module):
 def _convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False),
-        nn.GroupNorm(max(1, channels_out // _GROUP), channels_out),
+        nn.GroupNorm(math.gcd(channels_out, max(1, channels_out // _GROUP)), channels_out),
         nn.ReLU(inplace=True),
     )

@@ -81,13 +81,13 @@ def moved_boxes(truth: Truth, move: Move, height: int, width: int) -> Truth:
 
 def tinted(images: torch.Tensor, colour: float, rng: torch.Generator) -> torch.Tensor:
     """Normalised images with another contrast and brightness each."""
-    draws = (2 * torch.rand(2, len(images), generator=rng) - 1).to(images.device) * colour
-    contrast, brightness = draws[:, :, None, None, None]
-    return images * (1 + contrast) + brightness
+    draws = (2 * torch.rand(2, len(images), 1, 1, 1, generator=rng) - 1).to(images.device) * colour
+    tinted: torch.Tensor = images * (1 + draws[0]) + draws[1]
+    return tinted
 
 
 def _areas(corners: torch.Tensor) -> torch.Tensor:
-    return (corners[..., 2] - corners[..., 0]) * (corners[..., 3] - corners[..., 1])
+    return (corners[..., 2:] - corners[..., :2]).prod(-1)
 
 
 def _sampled(maps: torch.Tensor, move: Move, mode: str) -> torch.Tensor:
