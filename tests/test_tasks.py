@@ -246,7 +246,7 @@ def test_the_mean_settles_a_number(values: list[float]) -> None:
 
 def test_tasks_are_found_by_name() -> None:
     """Names, options, and what is wrong with either, in one line."""
-    assert task_names()[:3] == ["classification", "multilabel", "regression"]
+    assert set(task_names()) >= {"classification", "multilabel", "regression"}
     assert task_options("multilabel") == {"reduce": "mean"}
     assert find_task("multilabel", BIRDS, reduce="max").options == {"reduce": "max"}
     assert as_task(NUMBERS) is NUMBERS

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from uwe.experiment import Experiment, Result, loop, run, supervise
     from uwe.learners.sklearn import SklearnLearner
     from uwe.points import Product
+    from uwe.pool_files import Places, places
     from uwe.predictions import Predictions
     from uwe.project import Project
     from uwe.runs import read_acc_files
@@ -41,6 +42,7 @@ __all__ = [
     "Experiment",
     "InputError",
     "Picks",
+    "Places",
     "Plan",
     "Predictions",
     "Preparation",
@@ -66,6 +68,7 @@ __all__ = [
     "k_means_pp",
     "load_dataset",
     "loop",
+    "places",
     "plan_selection",
     "query",
     "read_acc_files",
@@ -82,6 +85,7 @@ _HOMES = {
     "experiment": ("Experiment", "Result", "loop", "run", "supervise"),
     "selecting": ("Selection", "query", "select"),
     "points": ("Product",),
+    "pool_files": ("Places", "places"),
     "predictions": ("Predictions",),
     "project": ("Project",),
     "runs": ("read_acc_files",),

@@ -6,12 +6,17 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from uwe.errors import require_known
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PLACE_MEASURES", "place_uncertainty"]
+__all__ = ["PLACE_MEASURES", "objectness_uncertainty", "place_uncertainty"]
+
+_AT_ONCE = 2**18
+"""Numbers of a block: few enough for a core's cache, and for memory that is used again."""
 
 
 def place_uncertainty(probs: torch.Tensor, measure: str = "entropy") -> torch.Tensor:
@@ -45,16 +50,58 @@ def place_uncertainty(probs: torch.Tensor, measure: str = "entropy") -> torch.Te
     return of(probs)
 
 
+def objectness_uncertainty(scores: torch.Tensor) -> torch.Tensor:
+    """How unsure a detector is whether there is an object, from 0 to 1.
+
+    Formula: ``(-s log s - (1 - s) log(1 - s)) / log 2``, s being the largest score of a place.
+
+    Args:
+        scores: each from 0 to 1, ``[..., c]``; they need not sum to 1.
+
+    Returns:
+        ``[...]``.
+
+    >>> import torch
+    >>> objectness_uncertainty(torch.tensor([[0.1, 0.5], [1.0, 0.9]]))
+    tensor([1., 0.])
+    """
+    import torch
+
+    best = scores.amax(-1)
+    return _entropy(torch.stack([1 - best, best], -1))
+
+
 def _entropy(probs: torch.Tensor) -> torch.Tensor:
     import torch
 
-    nats: torch.Tensor = torch.special.entr(probs).sum(-1)
-    return nats / math.log(probs.shape[-1])
+    c = probs.shape[-1]
+    flat = probs.detach().reshape(-1, c)
+    ones = flat.new_ones(c)
+    bits = flat.new_empty(len(flat))
+    rows = max(1, len(flat) if flat.is_cuda else min(len(flat), _AT_ONCE // c))
+    logs = flat.new_empty((rows, c))  # one block's, used again for the next
+    tiny = torch.finfo(flat.dtype).tiny
+    for start in range(0, len(flat), rows):
+        block = flat[start : start + rows]
+        here = logs[: len(block)]
+        _log2_(torch.clamp_min(block, tiny, out=here)).mul_(block)
+        torch.mv(here, ones, out=bits[start : start + rows])  # faster than a sum of few numbers
+    return (0 - bits.view(probs.shape[:-1])) / math.log2(c)
+
+
+def _log2_(values: torch.Tensor) -> torch.Tensor:
+    """The logarithm in place; on CPUs numpy's takes less than half the time."""
+    if values.is_cuda or not hasattr(np, str(values.dtype).removeprefix("torch.")):
+        return values.log2_()
+    numbers = values.numpy()
+    np.log2(numbers, out=numbers)
+    return values
 
 
 def _margin(probs: torch.Tensor) -> torch.Tensor:
-    first, second = probs.topk(2, -1).values.unbind(-1)
-    return 1 - (first - second)
+    first, at = probs.max(-1, keepdim=True)  # topk of few classes is slower
+    second = probs.scatter(-1, at, -1.0).amax(-1)
+    return 1 - (first.squeeze(-1) - second)
 
 
 def _least_confident(probs: torch.Tensor) -> torch.Tensor:

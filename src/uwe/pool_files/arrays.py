@@ -33,7 +33,7 @@ from uwe.tables.text_files import read_text_file, say_adapted
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["open_npy", "open_npy_folder", "open_npz", "open_safetensors"]
+__all__ = ["open_npy", "open_npy_folder", "open_npz", "open_safetensors", "read_npy"]
 
 Array = np.ndarray[Any, Any]
 
@@ -48,6 +48,29 @@ def open_npy(path: Path) -> Container:
     """One file: the features."""
     _mapped(path)
     return _container(path, {"features": path})
+
+
+def read_npy(path: Path, memory: Array | None = None) -> Array:
+    """The array of a file, read whole.
+
+    Args:
+        path: of the file.
+        memory: an array whose memory is filled if the numbers fit it exactly, and which is given
+            back: large arrays that come and go leave holes in the memory of a process.
+
+    Raises:
+        DataError: it cannot be read, or holds objects.
+    """
+    with _reading(path), path.open("rb") as file:
+        header = _header(file, str(path))
+        _require_size(header, os.fstat(file.fileno()).st_size)
+        order: Literal["F", "C"] = "F" if header.by_columns else "C"
+        if memory is None or not header.fits(memory):
+            memory = np.empty(header.shape, header.dtype, order)
+        view = memory.T if header.by_columns else memory
+        if file.readinto(view.reshape(-1).view(np.uint8).data) != header.bytes:
+            raise ValueError("it became shorter while it was read")
+        return memory
 
 
 def open_npy_folder(path: Path) -> Container:
@@ -164,6 +187,11 @@ class _Header:
     def bytes(self) -> int:
         """Bytes of the numbers, counted without overflow."""
         return math.prod(map(int, self.shape)) * self.dtype.itemsize
+
+    def fits(self, array: Array) -> bool:
+        """Whether the numbers can be read into the memory of an array as they come."""
+        in_order = array.flags.f_contiguous if self.by_columns else array.flags.c_contiguous
+        return array.shape == self.shape and array.dtype == self.dtype and in_order
 
 
 def _header(file: BinaryIO, what: str) -> _Header:
