@@ -1,7 +1,8 @@
 """The labelling configuration of Label Studio: which control gives the label of an item.
 
 A configuration is XML. A control gives the label: ``Choices``, ``Number``, ``RectangleLabels`` or
-``BrushLabels``; and an object (``Image``, ``Text`` or ``Table``) shows the item, which a task has under a name of its own:
+``BrushLabels``. An object (``Image``, ``Text`` or ``Table``) shows the item, which a task has under
+a name of its own:
 ``value="$image"`` shows ``data["image"]``.
 """
 
