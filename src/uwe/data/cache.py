@@ -12,11 +12,11 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import platformdirs
@@ -31,12 +31,35 @@ from uwe.data.splits import Preparation, Split, fingerprint_of
 from uwe.errors import DataError, RunError, UweError
 from uwe.tasks import classification
 
-__all__ = ["cache_folder", "load_cached", "stamps"]
+__all__ = ["EntryKind", "cache_folder", "load_cached", "stamps", "write_headers"]
 
 _FORMAT = 1  # to be raised whenever the same files would be decoded to other pixels or rows
-_ARRAYS = ("train_x", "train_y", "test_x", "test_y")
 
 _log = logging.getLogger("uwe.data")
+
+
+class EntryKind(Protocol):
+    """What an entry of the cache holds beside ``meta.json``, and how it is written and read."""
+
+    @property
+    def arrays(self) -> Sequence[str]:
+        """Names of its arrays, each in a file ``.npy``."""
+        ...
+
+    def fill(self, part: Path, source: Any, request: Request) -> dict[str, Any]:
+        """Write the arrays into a folder; what is returned goes into ``meta.json``."""
+        ...
+
+    def dataset(
+        self,
+        entry: Path,
+        arrays: Mapping[str, Any],
+        meta: Mapping[str, Any],
+        request: Request,
+        preparation: Preparation,
+    ) -> Dataset:
+        """The data set of an entry."""
+        ...
 
 
 def cache_folder() -> Path:
@@ -79,8 +102,9 @@ def stamps(folder: Path, files: Iterable[Path]) -> list[list[object]]:
 def load_cached(
     request: Request,
     origin: Sequence[object],
-    open_source: Callable[[], Source],
+    open_source: Callable[[], Any],
     preparation: Preparation,
+    entries: EntryKind | None = None,
 ) -> Dataset:
     """Give the data set from the cache; decode it into the cache first if it is not there.
 
@@ -91,21 +115,23 @@ def load_cached(
         origin: what the decoded data depends on beside the request, as JSON values.
         open_source: opens the source; called only if the cache does not have it.
         preparation: of the data set.
+        entries: what an entry of the cache holds, and how; None: images and class numbers.
 
     Raises:
         DataError: the source is broken.
         UweError: the cache cannot be written.
     """
+    kind = _CLASS_NUMBERS if entries is None else entries
     whole = replace(request, pool_size=None, test_size=None)
     entry = cache_folder() / _entry_name(request, origin)
     for there in dict.fromkeys((cache_folder() / _entry_name(whole, origin), entry)):
-        cached = _read(there, request, preparation)
+        cached = _read(there, request, preparation, kind)
         if cached is not None:
             return cached
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         with _held(Path(f"{entry}.lock")) as lock, guarded(lock.require_ours):
-            return _built(entry, request, open_source, preparation)
+            return _built(entry, request, open_source, preparation, kind)
     except OSError as error:
         raise _not_written(error, entry.parent) from error
 
@@ -124,15 +150,19 @@ def _held(lock: Path) -> Iterator[_locks.Lock]:
 
 
 def _built(
-    entry: Path, request: Request, open_source: Callable[[], Source], preparation: Preparation
+    entry: Path,
+    request: Request,
+    open_source: Callable[[], Any],
+    preparation: Preparation,
+    kind: EntryKind,
 ) -> Dataset:
-    from_another = _read(entry, request, preparation)
+    from_another = _read(entry, request, preparation, kind)
     if from_another is not None:
         return from_another
     if entry.exists():
         _log.warning("the cache entry %s is broken; decoding again", entry)
-    _build(entry, open_source().limited(request), request)
-    decoded = _read(entry, request, preparation)
+    _build(entry, open_source().limited(request), request, kind)
+    decoded = _read(entry, request, preparation, kind)
     if decoded is None:
         raise UweError(f"the cache entry {entry} cannot be read back; is the disk in order?")
     return decoded
@@ -147,20 +177,13 @@ def _entry_name(request: Request, origin: Sequence[object]) -> str:
     return f"{readable}-{fingerprint}"
 
 
-def _read(entry: Path, request: Request, preparation: Preparation) -> Dataset | None:
+def _read(
+    entry: Path, request: Request, preparation: Preparation, kind: EntryKind
+) -> Dataset | None:
     try:
         meta = _read_meta(entry)
-        arrays = {name: _read_array(entry, name, meta) for name in _ARRAYS}
-        return Dataset(
-            name=request.name,
-            train=Split(arrays["train_x"], np.array(arrays["train_y"])),
-            test=Split(arrays["test_x"], np.array(arrays["test_y"])),
-            task=classification(tuple(meta["classes"])),
-            preparation=preparation,
-            ids=tuple(meta["ids"]),
-            fingerprint=str(meta["fingerprint"]),
-            notes=tuple(meta["notes"]),
-        )
+        arrays = {name: _read_array(entry, name, meta) for name in kind.arrays}
+        return kind.dataset(entry, arrays, meta, request, preparation)
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -203,19 +226,19 @@ def _digest_of_meta(meta: dict[str, Any]) -> str:
     return hashlib.blake2b(json.dumps(meta).encode(), digest_size=16).hexdigest()
 
 
-def _build(entry: Path, source: Source, request: Request) -> None:
+def _build(entry: Path, source: Any, request: Request, kind: EntryKind) -> None:
     for left in entry.parent.glob(f".{glob.escape(entry.name)}*.part"):  # by a killed process
         shutil.rmtree(left, ignore_errors=True)
     part = entry.with_name(f".{entry.name}.{secrets.token_hex(8)}.part")
     _log.info(
-        "decoding %s: %d images into %s", request.name, len(source.rows), entry,
+        "decoding %s: %d images into %s", request.name, len(source), entry,
         extra={"screen": True},
     )  # fmt: skip
     started = time.monotonic()
     try:
         part.mkdir()
-        _fill(part, source, request)
-        _sync(part)
+        _write_meta(part, kind, kind.fill(part, source, request))
+        _sync(part, kind)
         require_own()
         shutil.rmtree(entry, ignore_errors=True)
         part.rename(entry)
@@ -224,26 +247,62 @@ def _build(entry: Path, source: Source, request: Request) -> None:
     _log.info("decoded %s in %.1f s", request.name, time.monotonic() - started)
 
 
-def _fill(part: Path, source: Source, request: Request) -> None:
-    _write_images(part, source, request)
-    _write_labels(part / "train_y.npy", source.rows.y[~source.is_test])
-    _write_labels(part / "test_y.npy", source.rows.y[source.is_test])
-    arrays = {name: np.load(part / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
+def _write_meta(part: Path, kind: EntryKind, about: dict[str, Any]) -> None:
+    arrays = {name: np.load(part / f"{name}.npy", mmap_mode="r") for name in kind.arrays}
     meta = {
         "format": _FORMAT,
-        "classes": source.classes,
-        "ids": [source.rows.ids[row] for row in np.flatnonzero(~source.is_test)],
-        "notes": source.notes,
-        "fingerprint": fingerprint_of(
-            Split(arrays["train_x"], arrays["train_y"]),
-            Split(arrays["test_x"], arrays["test_y"]),
-            source.classes,
-        ),
+        **about,
         "shapes": {name: array.shape for name, array in arrays.items()},
-        "digests": {name: file_digest(part / f"{name}.npy") for name in _ARRAYS},
-        "stamps": {name: _stamp(part / f"{name}.npy") for name in _ARRAYS},
+        "digests": {name: file_digest(part / f"{name}.npy") for name in arrays},
+        "stamps": {name: _stamp(part / f"{name}.npy") for name in arrays},
     }
     write_text(part / "meta.json", json.dumps({**meta, "digest": _digest_of_meta(meta)}))
+
+
+@dataclass(frozen=True)
+class _ClassNumbers:
+    """An entry of images and their class numbers."""
+
+    arrays = ("train_x", "train_y", "test_x", "test_y")
+
+    def fill(self, part: Path, source: Source, request: Request) -> dict[str, Any]:
+        _write_images(part, source, request)
+        _write_labels(part / "train_y.npy", source.rows.y[~source.is_test])
+        _write_labels(part / "test_y.npy", source.rows.y[source.is_test])
+        arrays = {name: np.load(part / f"{name}.npy", mmap_mode="r") for name in self.arrays}
+        return {
+            "classes": source.classes,
+            "ids": [source.rows.ids[row] for row in np.flatnonzero(~source.is_test)],
+            "notes": source.notes,
+            "fingerprint": fingerprint_of(
+                Split(arrays["train_x"], arrays["train_y"]),
+                Split(arrays["test_x"], arrays["test_y"]),
+                source.classes,
+            ),
+        }
+
+    def dataset(
+        self,
+        entry: Path,
+        arrays: Mapping[str, Any],
+        meta: Mapping[str, Any],
+        request: Request,
+        preparation: Preparation,
+    ) -> Dataset:
+        del entry
+        return Dataset(
+            name=request.name,
+            train=Split(arrays["train_x"], np.array(arrays["train_y"])),
+            test=Split(arrays["test_x"], np.array(arrays["test_y"])),
+            task=classification(tuple(meta["classes"])),
+            preparation=preparation,
+            ids=tuple(meta["ids"]),
+            fingerprint=str(meta["fingerprint"]),
+            notes=tuple(meta["notes"]),
+        )
+
+
+_CLASS_NUMBERS = _ClassNumbers()
 
 
 def _write_images(part: Path, source: Source, request: Request) -> None:
@@ -255,11 +314,12 @@ def _write_images(part: Path, source: Source, request: Request) -> None:
         ]
         for row, image in enumerate(fitted(source, request)):
             if row == 0:
-                _write_headers(files, counts.tolist(), image.shape)
+                write_headers(files, counts.tolist(), image.shape)
             files[int(source.is_test[row])].write(np.ascontiguousarray(image).data)
 
 
-def _write_headers(files: Sequence[BinaryIO], counts: list[int], shape: tuple[int, ...]) -> None:
+def write_headers(files: Sequence[BinaryIO], counts: list[int], shape: tuple[int, ...]) -> None:
+    """Begin files of uint8 rows, of which so many will follow."""
     for file, rows in zip(files, counts, strict=True):
         header = {"descr": "|u1", "fortran_order": False, "shape": (rows, *shape)}
         np.lib.format.write_array_header_1_0(file, header)
@@ -269,8 +329,8 @@ def _write_labels(path: Path, y: Labels) -> None:
     np.save(path, y.astype(np.int64))
 
 
-def _sync(part: Path) -> None:
-    for name in _ARRAYS:
+def _sync(part: Path, kind: EntryKind) -> None:
+    for name in kind.arrays:
         with (part / f"{name}.npy").open("rb+") as file:
             os.fsync(file.fileno())
 

@@ -12,11 +12,13 @@ from uwe._files import expanded
 from uwe._plugins import PlugIn, loaded, plugins
 from uwe._types import Progress
 from uwe.data.dataset import Dataset
+from uwe.data.dense import load_dense_folder, load_dense_hub
 from uwe.data.hub import HUB_PREFIX, load_hub
 from uwe.data.labelled_rows import check_table, is_table, load_labelled_rows
 from uwe.data.request import Request
 from uwe.errors import DataError, InputError, require_known
 from uwe.tables import is_table as file_is_table
+from uwe.tasks import find_task
 
 __all__ = ["check_dataset", "dataset_lines", "dataset_names", "load_dataset"]
 
@@ -50,6 +52,7 @@ def load_dataset(
     test_size: int | None = None,
     progress: Progress | None = None,
     encoding: str | None = None,
+    boxes: str | None = None,
 ) -> Dataset:
     """Load a data set. Images are decoded at the first call and memory-mapped later.
 
@@ -61,16 +64,20 @@ def load_dataset(
         label: column of labels of a table; ``label`` if it is None.
         text: column of texts of a table, which become TF-IDF features.
         labels: a file of ids and labels, for a table with ids or a folder of images.
-        task: ``classification``, ``multilabel`` or ``regression``, for tables; None: guessed where
-            the labels leave no doubt.
+        task: ``classification``, ``multilabel`` or ``regression``, for tables; ``segmentation`` or
+            ``detection`` for ``folder`` and ``hub:NAME``; None: guessed where the labels of a table
+            leave no doubt, otherwise classification.
         task_options: options of the task.
-        image_size: resize the shorter side to this many pixels and crop the centre square.
+        image_size: resize the shorter side to this many pixels and crop the centre square; of
+            masks and boxes, the whole image is kept.
         test_fraction: share of each class held out for testing, for a source with one split; 0.2
             if it is None.
         pool_size: keep only the first rows of the pool; others are not decoded.
         test_size: keep only the first test rows, likewise.
         progress: callback while images are decoded.
         encoding: of text tables, such as ``cp1252``; None: recognised.
+        boxes: what four numbers of a box mean in COCO files and columns: ``xywh`` (left, top,
+            width, height) or ``xyxy`` (left, top, right, bottom); None: ``xywh``.
 
     Returns:
         The data set; images are uint8.
@@ -93,6 +100,9 @@ def load_dataset(
         progress=progress,
         labels=None if labels is None else expanded(labels),
         encoding=encoding,
+        task=task,
+        task_options=dict(task_options or {}),
+        boxes=boxes,
     )
     load = _resolved(request, label, text, task, task_options, encoding)
     try:
@@ -113,6 +123,7 @@ def check_dataset(
     image_size: int | None = None,
     test_fraction: float | None = None,
     encoding: str | None = None,
+    boxes: str | None = None,
 ) -> None:
     """Check the name and the options of a data set without loading it.
 
@@ -127,6 +138,7 @@ def check_dataset(
         image_size: side of the images.
         test_fraction: share of each class held out for testing.
         encoding: of text tables.
+        boxes: what four numbers of a box mean.
 
     Raises:
         InputError: a name or an option does not fit.
@@ -139,6 +151,9 @@ def check_dataset(
         test_fraction=test_fraction,
         labels=labels,
         encoding=encoding,
+        task=task,
+        task_options=dict(task_options or {}),
+        boxes=boxes,
     )
     _resolved(request, label, text, task, task_options, encoding)
 
@@ -164,6 +179,13 @@ def _resolved(
 ) -> Callable[[], Dataset]:
     """What loads the data set; its name and options are checked."""
     name = request.name
+    require_known(request.boxes or _BOX_FORMS[0], _BOX_FORMS, "form of boxes")
+    if request.boxes is not None and task != "detection":
+        raise InputError(
+            f"--boxes {request.boxes} is for --task detection; leave it out, or give the task"
+        )
+    if task in _DENSE_TASKS:
+        return _resolved_dense(request, label, text)
     known = name in plugins(_GROUP, _OWN) or name.startswith(HUB_PREFIX)
     if not known and (label is not None or text is not None or is_table(name, request.data_dir)):
         _refuse_folder_without_tables(name, request.data_dir)
@@ -204,6 +226,33 @@ def _resolved(
                 "leave it out"
             )
     return partial(_loader(name), request)
+
+
+def _resolved_dense(request: Request, label: str | None, text: str | None) -> Callable[[], Dataset]:
+    """What loads images with masks or boxes."""
+    name, task = request.name, request.task
+    load = load_dense_hub if name.startswith(HUB_PREFIX) else _DENSE_LOADERS.get(name)
+    if load is None:
+        raise InputError(
+            f"--task {task} is for the data sets {', '.join(_DENSE_LOADERS)} and {_HUB}; {name} "
+            "has no masks or boxes"
+        )
+    if "read" in request.task_options:
+        raise InputError(
+            f"the masks of {name} are read from the data set; leave the option read out"
+        )
+    if task is not None:
+        find_task(task, (), **request.task_options)
+    options = {"label": label, "text": text, "labels": request.labels, "encoding": request.encoding}
+    for option, value in options.items():
+        if value is not None:
+            raise InputError(f"--{option} {value} is not used by --task {task}; leave it out")
+    return partial(load, request)
+
+
+_BOX_FORMS = ("xywh", "xyxy")
+_DENSE_TASKS = ("segmentation", "detection")
+_DENSE_LOADERS: Mapping[str, Callable[[Request], Dataset]] = {"folder": load_dense_folder}
 
 
 def _loader(name: str) -> Callable[[Request], Dataset]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from uwe.data.splits import IMAGENET, Preparation
 from uwe.data.table import Columns, Table, find_columns, read_tables, train_and_test
 from uwe.errors import DataError, InputError, text_of
 
-__all__ = ["HUB_PREFIX", "load_from_hub", "load_hub"]
+__all__ = ["HUB_PREFIX", "HubTables", "hub_tables", "load_from_hub", "load_hub"]
 
 HUB_PREFIX = "hub:"
 _PURPOSE = "loading data sets of the hub"
@@ -35,17 +37,44 @@ def load_hub(request: Request) -> Dataset:
         InputError: no name is given.
         DataError: it cannot be reached, or no column of images or labels is found.
     """
+    tables = hub_tables(request)
+
+    def opened() -> Source:
+        train, test, notes = tables.open()
+        return read_tables(request, train, test, find_columns(train), notes)
+
+    return load_cached(request, tables.origin, opened, IMAGENET)
+
+
+@dataclass(frozen=True)
+class HubTables:
+    """Where the tables of a data set are.
+
+    Attributes:
+        origin: what tells whether they are still the same.
+        open: gives the pool, the test rows or None, and notes.
+    """
+
+    origin: Sequence[object]
+    open: Callable[[], tuple[Table, Table | None, tuple[str, ...]]]
+
+
+def hub_tables(request: Request) -> HubTables:
+    """The tables of ``hub:NAME``: a local folder of Parquet files, or a data set of the hub.
+
+    Raises:
+        InputError: no name is given.
+        DataError: a folder holds no Parquet files.
+    """
     name = request.name.removeprefix(HUB_PREFIX)
     if not name:
         raise InputError(f"{HUB_PREFIX} needs a name, such as {HUB_PREFIX}uoft-cs/cifar10")
     folder = _local_folder(request, name)
     if folder is None:
-        return load_from_hub(request, name, find_columns, IMAGENET)
+        return HubTables(["hub", name], partial(_hub_splits, name))
     splits = parquet_splits(folder)
     files = [file for of in splits.values() for file in of]
-    return load_cached(
-        request, stamps(folder, files), lambda: _open_folder(request, folder), IMAGENET
-    )
+    return HubTables(stamps(folder, files), partial(_folder_splits, folder))
 
 
 def load_from_hub(
@@ -56,9 +85,12 @@ def load_from_hub(
     Raises:
         DataError: it cannot be reached, or its columns do not fit.
     """
-    return load_cached(
-        request, ["hub", name], lambda: _open_hub(request, name, columns), preparation
-    )
+
+    def opened() -> Source:
+        train, test, notes = _hub_splits(name)
+        return read_tables(request, train, test, columns(train), notes)
+
+    return load_cached(request, ["hub", name], opened, preparation)
 
 
 def _local_folder(request: Request, name: str) -> Path | None:
@@ -89,13 +121,12 @@ def _below(data_dir: Path, name: str) -> Path:
     )
 
 
-def _open_folder(request: Request, folder: Path) -> Source:
+def _folder_splits(folder: Path) -> tuple[Table, Table | None, tuple[str, ...]]:
     train, test, notes = train_and_test(parquet_splits(folder), str(folder))
-    tables = parquet_table(train), None if test is None else parquet_table(test)
-    return read_tables(request, *tables, find_columns(tables[0]), notes)
+    return parquet_table(train), None if test is None else parquet_table(test), notes
 
 
-def _open_hub(request: Request, name: str, columns: Callable[[Table], Columns]) -> Source:
+def _hub_splits(name: str) -> tuple[Table, Table | None, tuple[str, ...]]:
     datasets = optional("datasets", _PURPOSE)
     try:
         splits = datasets.load_dataset(
@@ -103,10 +134,9 @@ def _open_hub(request: Request, name: str, columns: Callable[[Table], Columns]) 
         )
     except Exception as error:  # whatever the network, the hub and the data set's files raise
         raise _not_loaded(name, error) from error
-    train, test, notes = train_and_test(
+    return train_and_test(
         {split: _hub_table(f"{name} ({split})", of) for split, of in splits.items()}, name
     )
-    return read_tables(request, train, test, columns(train), notes)
 
 
 def _hub_table(name: str, split: Any) -> Table:

@@ -24,6 +24,7 @@ __all__ = [
     "Header",
     "as_image",
     "decode_image",
+    "decode_mask",
     "fit_image",
     "header_of_image",
     "is_image",
@@ -54,6 +55,8 @@ _MOST_PIXELS = 178_956_970  # of an image; Pillow's own limit
 _MANY_PIXELS = 2**25
 _PIXELS_A_BYTE = 200  # photographs have fewer than 100, even at the lowest quality
 _DARKEST = 16  # of 256; what is darker everywhere looks black
+_NUMBERED = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")  # modes of Pillow
+_LARGEST_CLASS = 255
 _I_OF_16_BITS = ("PNG", "PPM")  # where mode I holds 0..65535
 
 
@@ -78,6 +81,37 @@ def decode_image(encoded: bytes | Path, mode: str, name: str) -> Images:
     with _opened(encoded, name) as image:
         pixels = _converted(image, mode, name)
     return _with_channels(pixels)
+
+
+def decode_mask(encoded: bytes | Path, name: str) -> Images:
+    """Decode class numbers: the values of a grey image, or the indices of a palette.
+
+    Args:
+        encoded: the bytes of an image file, or its path.
+        name: what an error calls the mask.
+
+    Returns:
+        uint8 ``[height, width]``.
+
+    Raises:
+        DataError: it cannot be decoded, has colours, or was compressed with loss.
+    """
+    with _opened(encoded, name) as image:
+        if image.format == "JPEG" or image.mode not in _NUMBERED:
+            why = "JPEG, which changes numbers" if image.format == "JPEG" else image.mode
+            raise DataError(
+                f"the mask {name} is {why}; a mask holds class numbers: write it as PNG, grey or "
+                "with a palette"
+            )
+        values = np.asarray(image)
+    if values.dtype == np.bool_ or values.dtype == np.uint8:
+        return values.astype(np.uint8)
+    if values.min() < 0 or values.max() > _LARGEST_CLASS:
+        raise DataError(
+            f"the mask {name} has values from {values.min()} to {values.max()}; class numbers are "
+            f"0 to {_LARGEST_CLASS}"
+        )
+    return values.astype(np.uint8)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from uwe._types import Progress
 from uwe.errors import DataError, InputError
@@ -29,6 +31,9 @@ class Request:
         progress: is told how decoding goes on.
         labels: a file of ids and labels, for a folder of images without class folders.
         encoding: of that file; None: recognised.
+        task: what is learnt; None: classification.
+        task_options: options of the task.
+        boxes: what four numbers of a box mean, ``xywh`` or ``xyxy``; None: as COCO, ``xywh``.
     """
 
     name: str
@@ -40,6 +45,9 @@ class Request:
     progress: Progress | None = None
     labels: Path | None = None
     encoding: str | None = None
+    task: str | None = None
+    task_options: Mapping[str, Any] = field(default_factory=dict)
+    boxes: str | None = None
 
     def __post_init__(self) -> None:
         check_image_size(self.image_size)

@@ -88,6 +88,9 @@ class Source:
                 "training rows; neither split may be empty"
             )
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
     def _check_classes(self) -> None:
         if len(self.classes) < 2:
             found = ", ".join(map(repr, self.classes)) or "none"

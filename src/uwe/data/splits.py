@@ -145,7 +145,7 @@ def check_limits(
     _check_limit("pool size", pool_size, len(y), name)
     _check_limit("test size", test_size, test_rows, name)
     kept = y[:pool_size]
-    of_classes = bool(classes) and y.ndim == 1 and y.dtype.kind == "i" and kept[0] >= 0
+    of_classes = bool(classes) and y.ndim == 1 and y.dtype.kind in "iu" and kept[0] >= 0
     if of_classes and 1 < len(kept) < len(y) and len(np.unique(kept)) == 1:  # sorted by class
         raise InputError(
             f"the first {len(kept)} rows of the pool are all of class {classes[kept[0]]!r}; there "

@@ -19,16 +19,21 @@ from uwe.errors import DataError
 from uwe.tasks import is_missing
 
 __all__ = [
+    "IMAGE_NAMES",
     "SPLIT_NAMES",
     "Columns",
     "Table",
+    "encoded_image",
     "find_columns",
+    "kind_of_column",
+    "only_column",
     "read_tables",
     "require_columns",
     "train_and_test",
 ]
 
-_IMAGE_NAMES = ("image", "img")
+IMAGE_NAMES = ("image", "img")
+"""Names of the column of images, where there are several."""
 _LABEL_NAMES = ("label", "fine_label")
 _PLAIN_LABEL_NAMES = (*_LABEL_NAMES, "labels", "class", "target")
 _PLAIN_LABEL_TYPES = ("int", "uint", "string", "large_string", "bool")
@@ -58,7 +63,7 @@ class Table:
 
     def columns(self) -> str:
         """The columns and what they hold, for an error."""
-        return ", ".join(f"{name} ({_kind(of)})" for name, of in self.features.items())
+        return ", ".join(f"{name} ({kind_of_column(of)})" for name, of in self.features.items())
 
 
 @dataclass(frozen=True)
@@ -105,12 +110,12 @@ def find_columns(table: Table) -> Columns:
     Raises:
         DataError: there is none, or several and no name decides.
     """
-    images = [name for name, of in table.features.items() if _kind(of) == "Image"]
-    labels = [name for name, of in table.features.items() if _kind(of) == "ClassLabel"]
+    images = [name for name, of in table.features.items() if kind_of_column(of) == "Image"]
+    labels = [name for name, of in table.features.items() if kind_of_column(of) == "ClassLabel"]
     plain = [name for name in _PLAIN_LABEL_NAMES if _is_plain_label(table.features.get(name))]
     return Columns(
-        image=_only(table, "image", images, _IMAGE_NAMES),
-        label=_only(table, "class label", labels or plain[:1], _LABEL_NAMES),
+        image=only_column(table, "image", images, IMAGE_NAMES),
+        label=only_column(table, "class label", labels or plain[:1], _LABEL_NAMES),
     )
 
 
@@ -120,7 +125,10 @@ def require_columns(table: Table, columns: Columns, classes: int, name: str) -> 
     Raises:
         DataError: it has not.
     """
-    found = _kind(table.features.get(columns.image)), _kind(table.features.get(columns.label))
+    found = (
+        kind_of_column(table.features.get(columns.image)),
+        kind_of_column(table.features.get(columns.label)),
+    )
     if found != ("Image", "ClassLabel"):
         raise DataError(
             f"{table.name} is not {name}: images in {columns.image} and class labels in "
@@ -166,10 +174,15 @@ def _images(table: Table, columns: Columns) -> Iterator[LazyImage]:
 
 
 def _image(value: Any, mode: str, name: str, downloads: Sequence[Path]) -> Images:
-    return decode_image(_encoded(value, name, downloads), mode, name)
+    return decode_image(encoded_image(value, name, downloads), mode, name)
 
 
-def _encoded(value: Any, name: str, downloads: Sequence[Path]) -> bytes | Path:
+def encoded_image(value: Any, name: str, downloads: Sequence[Path]) -> bytes | Path:
+    """What a cell of a column of images holds, for `uwe.data.images.decode_image`.
+
+    Raises:
+        DataError: it is no image, or a path that is not followed.
+    """
     if isinstance(value, bytes):
         return value
     if isinstance(value, dict) and value.get("bytes") is not None:
@@ -198,7 +211,7 @@ def _classes(
     table: Table, column: str, values: Sequence[Any]
 ) -> tuple[tuple[str, ...], Mapping[Any, int]]:
     """The class names, and the class number of each value that a label may have."""
-    if _kind(table.features[column]) == "ClassLabel":
+    if kind_of_column(table.features[column]) == "ClassLabel":
         names = tuple(map(str, table.features[column]["names"]))
         return names, {number: number for number in range(len(names))}
     distinct = sorted({value for value in values if not is_missing(value)})
@@ -221,11 +234,17 @@ def _check_same_columns(train: Table, table: Table, columns: Columns) -> None:
         if ours != theirs:
             raise DataError(
                 f"the column {column} of {train.name} and {table.name} differs "
-                f"({_kind(ours)} and {_kind(theirs)}, or other classes); make them alike"
+                f"({kind_of_column(ours)} and {kind_of_column(theirs)}, or other classes); make "
+                "them alike"
             )
 
 
-def _only(table: Table, what: str, found: Sequence[str], preferred: Sequence[str]) -> str:
+def only_column(table: Table, what: str, found: Sequence[str], preferred: Sequence[str]) -> str:
+    """The one column of a kind; of several, the first of the preferred names.
+
+    Raises:
+        DataError: there is none, or several and no name decides.
+    """
     named = [name for name in preferred if name in found] or list(found)
     if found and (len(found) == 1 or named[0] in preferred):
         return named[0]
@@ -234,10 +253,11 @@ def _only(table: Table, what: str, found: Sequence[str], preferred: Sequence[str
 
 
 def _is_plain_label(feature: Any) -> bool:
-    return _kind(feature).startswith(_PLAIN_LABEL_TYPES)
+    return kind_of_column(feature).startswith(_PLAIN_LABEL_TYPES)
 
 
-def _kind(feature: Any) -> str:
+def kind_of_column(feature: Any) -> str:
+    """What the description of a column says that it holds, in a word."""
     if feature is None:
         return "missing"
     if not isinstance(feature, Mapping):

@@ -32,6 +32,7 @@ ARROW_SUFFIXES = (".feather", ".arrow")
 
 _ROWS_AT_ONCE = 256
 _PLAIN = ("Value", "ClassLabel")
+_NESTED = "Nested"
 _BYTES = "bytes"
 _WIDTH = re.compile(r"large_|fixed_size_|_view|(?<=>)\[\d+\]")
 """What differs between types that mean the same."""
@@ -277,6 +278,8 @@ def _feature(kind: Any, told: Any) -> Any:
         return told if fits else guessed
     if told.get("_type") == "Image":
         return told if guessed["_type"] == "Image" else guessed
+    if guessed["_type"] == _NESTED:
+        return {**guessed, "told": told}
     return told if guessed["_type"] == told.get("_type") == "Value" else guessed
 
 
@@ -292,7 +295,7 @@ def _guessed(kind: Any) -> Mapping[str, Any]:
     if _is_binary(kind) or (types.is_struct(kind) and _holds_bytes(kind)):
         return {"_type": "Image"}
     if types.is_nested(kind) and not str(kind).startswith("run_end_encoded"):
-        return {"_type": "Nested", "dtype": str(kind)}
+        return {"_type": _NESTED, "dtype": str(kind)}
     if str(kind) == "string_view":
         return {"_type": "Value", "dtype": "string"}
     return {"_type": "Value", "dtype": str(kind)}

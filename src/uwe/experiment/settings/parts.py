@@ -48,8 +48,9 @@ class DataOptions:
     )
     task: str | None = setting(
         None,
-        "Task of a table: classification, multilabel, regression, or that of a plug-in. Default: "
-        "guessed where the labels leave no doubt.",
+        "Task: classification, multilabel, regression, or that of a plug-in, for a table; "
+        "segmentation or detection, for a folder or hub:NAME. Default: guessed where the labels "
+        "leave no doubt.",
     )
     task_options: Mapping[str, Any] = setting(
         {},
@@ -57,13 +58,29 @@ class DataOptions:
         flags=("--task-option",),
         repeated=True,
     )
+    ignore: int | None = setting(
+        None,
+        "Value of the pixels of masks that count nowhere; an option of the task segmentation.",
+        at_least=0,
+        at_most=255,
+    )
+    boxes: Literal["xywh", "xyxy"] | None = setting(
+        None,
+        "What four numbers of a box mean in COCO files and in columns: left, top, width, height, "
+        "or left, top, right, bottom. Default: xywh.",
+    )
     text: str | None = setting(None, "Column of texts of a table; they become TF-IDF features.")
     encoding: str | None = setting(
         None, "Encoding of text tables, such as cp1252. Default: recognised."
     )
     pool_size: int | None = setting(None, "Keep only the first N rows of the pool.", at_least=1)
     test_size: int | None = setting(None, "Keep only the first N test rows.", at_least=1)
-    image_size: int | None = setting(None, "Resize and crop images to N x N pixels.", at_least=1)
+    image_size: int | None = setting(
+        None,
+        "Resize and crop images to N x N pixels; with masks or boxes, resize the shorter side "
+        "to N.",
+        at_least=1,
+    )
     test_fraction: float | None = setting(
         None,
         "Share of each class held out for testing, for data without a test split. Default: 0.2.",
@@ -80,10 +97,12 @@ class DataOptions:
     @property
     def source(self) -> dict[str, Any]:
         """Where the data comes from and how it is read, as keywords of `uwe.load_dataset`."""
-        names = ("data_dir", "label", "text", "task", "image_size", "test_fraction", "encoding")
+        names = ("data_dir", "label", "text", "task", "boxes", "image_size", "test_fraction",
+                 "encoding")  # fmt: skip
         given = {name: getattr(self, name) for name in names}
-        more = {"labels": self.label_file, "task_options": self.task_options or None}
-        return {**given, **more}
+        ignore = {} if self.ignore is None else {"ignore": self.ignore}
+        options = {**self.task_options, **ignore}
+        return {**given, "labels": self.label_file, "task_options": options or None}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,12 @@
+"""Data sets whose labels are masks or boxes: files of them, and columns of tables.
+
+What is read becomes `DenseRows`, whatever it was written as; `load_dense` decodes it into the
+cache once, and gives the `Dataset`.
+"""
+
+from __future__ import annotations
+
+from uwe.data.dense.columns import load_dense_hub
+from uwe.data.dense.folder import load_dense_folder
+
+__all__ = ["load_dense_folder", "load_dense_hub"]
