@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +12,10 @@ from uwe._types import BoolArray
 from uwe.data.images import size_of_image
 from uwe.formats.export import Entry, Export
 from uwe.project.outlines import base_of, name_of
-from uwe.tasks import Boxes, Mask, Masks
+from uwe.project.shapes import GivenShapes
+from uwe.tasks import Boxes, Mask, Masks, Task
 
-if TYPE_CHECKING:
-    from uwe.project.shapes import GivenShapes
-
-__all__ = ["DrawnImage", "DrawnPart", "boxes_of", "drawn_images", "pixels_of", "runs_of"]
+__all__ = ["DrawnImage", "DrawnPart", "drawn_images", "parts_given", "parts_of", "runs_of"]
 
 
 @dataclass(frozen=True)
@@ -68,50 +66,52 @@ def drawn_images(export: Export) -> Iterator[DrawnImage]:
     for entry in export.entries:
         size = size_of_image(export.image(entry), entry.id)
         by_model = entry.label is None and entry.given is not None
-        yield DrawnImage(
-            entry.id, size, tuple(_parts(export, entry)), by_model, entry.label is not None
-        )
+        parts = parts_given(export.task, entry.given) if by_model else _parts(export.task, entry)
+        yield DrawnImage(entry.id, size, parts, by_model, entry.label is not None)
 
 
-def _parts(export: Export, entry: Entry) -> Iterator[DrawnPart]:
-    if isinstance(export.task.targets, Masks):
-        pixels = pixels_of(export, entry)
-        yield from () if pixels is None else _of_pixels(export, pixels)
-        return
-    boxes, scores = boxes_of(export, entry)
-    columns = boxes.classes.tolist(), boxes.corners.tolist(), boxes.crowd.tolist()
-    for at, (number, corners, crowd) in enumerate(zip(*columns, strict=True)):
-        score = scores[at] if scores else None
-        yield DrawnPart(export.task.classes[number], tuple(corners), score=score, crowd=crowd)
+def _parts(task: Task, entry: Entry) -> tuple[DrawnPart, ...]:
+    return () if entry.label is None else parts_of(task, entry.label)
 
 
-def boxes_of(export: Export, entry: Entry) -> tuple[Boxes, tuple[float, ...]]:
-    """The boxes of an entry and their scores, which those of people lack."""
-    if entry.label is not None:
-        value: Mapping[str, Any] = export.task.targets.encode(entry.label)
-        return Boxes.from_json(value), ()
-    if entry.given is not None:
-        return Boxes.from_json(entry.given.value), entry.given.scores
-    return Boxes.from_json({"boxes": [], "classes": []}), ()
+def parts_of(task: Task, label: Any) -> tuple[DrawnPart, ...]:
+    """The boxes of a label, or the pixels of each class of its mask.
+
+    Args:
+        task: what is labelled.
+        label: as people write it.
+
+    Raises:
+        RunError: the file of a mask is gone.
+    """
+    return parts_given(task, GivenShapes(task.targets.encode(label)))
 
 
-def pixels_of(export: Export, entry: Entry) -> Any:
-    """The class numbers of the mask of an entry, uint8 ``[h, w]``; None without one."""
-    mask = entry.label if entry.given is None else _mask_of(entry.given)
-    return None if mask is None else export.task.targets.read([mask])[0]  # type: ignore[attr-defined]
+def parts_given(task: Task, given: GivenShapes | None) -> tuple[DrawnPart, ...]:
+    """As `parts_of`, of what a model gives, with the scores; none of None."""
+    if given is None:
+        return ()
+    if isinstance(task.targets, Masks):
+        mask = Mask(str(given.value["mask"]), str(given.value["digest"]))
+        return tuple(_of_pixels(task, task.targets.read([mask])[0]))
+    boxes, scores = (
+        Boxes.from_json(given.value),
+        given.scores or (None,) * len(given.value["boxes"]),
+    )
+    columns = boxes.classes.tolist(), boxes.corners.tolist(), boxes.crowd.tolist(), scores
+    return tuple(
+        DrawnPart(task.classes[number], tuple(corners), score=score, crowd=crowd)
+        for number, corners, crowd, score in zip(*columns, strict=True)
+    )
 
 
-def _mask_of(given: GivenShapes) -> Mask:
-    return Mask(str(given.value["mask"]), str(given.value["digest"]))
-
-
-def _of_pixels(export: Export, pixels: Any) -> Iterator[DrawnPart]:
+def _of_pixels(task: Task, pixels: Any) -> Iterator[DrawnPart]:
     """The pixels of each class that occurs, but for those that need no shape."""
-    base = base_of(export.task)
+    base = base_of(task)
     for number in np.unique(pixels).tolist():
         if number != base:
             area = pixels == number
-            yield DrawnPart(name_of(export.task, number), box_around(area), area)
+            yield DrawnPart(name_of(task, number), box_around(area), area)
 
 
 def box_around(area: BoolArray) -> tuple[float, float, float, float]:

@@ -13,6 +13,7 @@ from uwe.formats.export import Entry, Export, Said
 from uwe.formats.json_text import json_lines_bytes
 from uwe.formats.peek import Peek
 from uwe.formats.reading import Destination
+from uwe.project.shapes import label_in_json
 from uwe.tables import LabelRows, is_table, readable_labels
 from uwe.tables.csv_text import csv_text, say_formulas
 from uwe.tasks import SHAPE_WIDGETS, Mask
@@ -101,7 +102,7 @@ def written_label(label: Any) -> str:
     if label is None:
         return ""
     if is_drawn(label):
-        return json.dumps(in_json(label))
+        return json.dumps(label_in_json(label))
     if not isinstance(label, Sequence) or isinstance(label, str):
         return str(label)
     if not label or any(sign in name for name in label for sign in _SEPARATORS):
@@ -116,11 +117,6 @@ def is_drawn(label: Any) -> bool:
     return isinstance(label, list) and bool(label) and isinstance(label[0], Mapping)
 
 
-def in_json(label: Any) -> Any:
-    """A label in the types of JSON: a mask as the name of its file and its digest."""
-    return {"mask": label.name, "digest": label.digest} if isinstance(label, Mask) else label
-
-
 def _ends_in(peek: Peek, *suffixes: str) -> bool:
     name = peek.path.name.lower().removesuffix(".gz")
     return not peek.is_folder and name.endswith(suffixes)
@@ -133,7 +129,7 @@ def _rows(export: Export) -> list[dict[str, Any]]:
 def _row(entry: Entry, said: Said) -> dict[str, Any]:
     return {
         "id": entry.id,
-        "label": in_json(said.label),
+        "label": label_in_json(said.label),
         "by": said.by or None,
         "seconds": said.seconds,
         "note": said.note or None,

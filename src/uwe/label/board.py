@@ -10,7 +10,7 @@ from uwe.journal import Event, Queried, Standing, Trained
 from uwe.label.acts import Acts
 from uwe.project.audit import asked_for_audit
 from uwe.project.state import classes_in
-from uwe.tasks import Task
+from uwe.tasks import Masks, Task
 
 __all__ = ["Board"]
 
@@ -81,8 +81,9 @@ class Board:
         return self.n - len(self._touched)
 
     def by_class(self, task: Task) -> dict[str, int]:
-        """Labelled rows of each class; empty where there are no classes."""
-        return {name: self._counts[at] for at, name in enumerate(task.classes)}
+        """Labelled rows of each class; empty where there are no classes, and for masks."""
+        counted = [] if isinstance(task.targets, Masks) else task.classes
+        return {name: self._counts[at] for at, name in enumerate(counted)}
 
     def batch_of(self, row: int) -> Queried | None:
         """The event that asked about a row, or None."""

@@ -27,6 +27,7 @@ from uwe.label.undoing import undoing
 from uwe.project import Project
 from uwe.project.estimates import estimate_lines
 from uwe.project.picking import require_count
+from uwe.project.pictures import Picture
 
 __all__ = ["Desk"]
 
@@ -269,6 +270,17 @@ class Desk:
             for row in chosen:
                 self._claims.take(row, by)
             return [self._cards.of(row, by) for row in chosen]
+
+    def drawn_picture(self, by: str, row: int) -> Picture | None:
+        """The image of a row with the boxes or the mask of a model; None where none are shown.
+
+        Raises:
+            DataError: the image cannot be read.
+            RunError: the file of a mask is missing or was changed.
+        """
+        with self._at_desk(by):
+            self._reception.require_row(row)
+            return self._cards.drawn_picture(row)
 
     def progress(self, by: str) -> Progress:
         """How far the labelling has come."""

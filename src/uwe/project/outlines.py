@@ -51,11 +51,13 @@ class Outlines:
         shapes: in the order in which they are drawn; a later one covers an earlier one.
         size: width and height of the image as the tool has it; None where it does not say.
         is_stretched: whether the tool may have had the image in another size.
+        problem: why the shapes cannot be taken; empty where they can.
     """
 
     shapes: tuple[Shape, ...]
     size: Size | None = None
     is_stretched: bool = False
+    problem: str = ""
 
     def renamed(self, names: Mapping[str, str]) -> Outlines:
         """The shapes with other names of classes."""
@@ -73,6 +75,8 @@ class Outlines:
             InputError: a class is unknown, a shape is of another kind, the image had another size,
                 or pixels are covered by no shape and have no class.
         """
+        if self.problem:
+            raise InputError(self.problem)
         for each in self.shapes:
             require_known(each.name, drawn_names(task), "class")
         own = self.size or size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,16 @@ from uwe.project.outlines import Outlines
 from uwe.tasks import SHAPE_WIDGETS, Boxes, BoxTargets, Mask, Masks, Task, is_missing
 from uwe.tasks.masks import beyond_classes, mask_digest
 
-__all__ = ["MASK_NAME", "GivenShapes", "MaskFiles", "Shapes", "has_shapes", "with_masks"]
+__all__ = [
+    "MASK_NAME",
+    "GivenShapes",
+    "MaskFiles",
+    "Shapes",
+    "has_shapes",
+    "label_in_json",
+    "label_words",
+    "with_masks",
+]
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
@@ -82,6 +92,32 @@ class MaskFiles:
             optional("PIL.Image", "masks").fromarray(pixels, "L").save(encoded, "PNG")
             write_bytes(path, encoded.getvalue())
         return Mask(path.name, digest)
+
+
+def label_in_json(label: Any) -> Any:
+    """A label in the types of JSON: a mask as the name of its file and its digest.
+
+    >>> label_in_json(Mask("1-00ff.png", "00ff"))
+    {'mask': '1-00ff.png', 'digest': '00ff'}
+    """
+    return {"mask": label.name, "digest": label.digest} if isinstance(label, Mask) else label
+
+
+def label_words(label: Any) -> str | None:
+    """Boxes or a mask in a few words; None of any other label, and of a list without an entry.
+
+    >>> label_words([{"class": "rbc", "xyxy": [0, 0, 1, 1]}] * 2)
+    '2 boxes: 2 rbc'
+    >>> label_words({"mask": "1-00ff.png", "digest": "00ff"})
+    'a mask'
+    """
+    if isinstance(label, Mask) or (isinstance(label, Mapping) and "mask" in label):
+        return "a mask"
+    if not isinstance(label, list) or not label or not isinstance(label[0], Mapping):
+        return None
+    counts = Counter(str(box.get("class")) for box in label)
+    listed = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    return f"{len(label):,} {'box' if len(label) == 1 else 'boxes'}: {listed}"
 
 
 def with_masks(task: Task, folder: Path) -> Task:

@@ -17,7 +17,7 @@ from uwe.project.ids import Ids
 from uwe.project.manifest import read_manifest
 from uwe.project.settings import read_settings
 from uwe.project.training import last_training
-from uwe.tasks import Task
+from uwe.tasks import Masks, Task
 
 __all__ = ["State", "classes_in", "labels_in", "recorded_labels", "state_of"]
 
@@ -35,7 +35,8 @@ class State:
         disagreements: rows that people answered differently.
         batches: how many batches were given out.
         by_person: rows that each person answered.
-        by_class: labelled rows of each class; empty where there are no classes.
+        by_class: labelled rows of each class, of boxes those with one of it; empty where there are
+            no classes, and for masks.
         trained_on: labels that the last model was trained on; None without a model.
         is_stale: whether labels, rows or classes changed since.
     """
@@ -84,7 +85,7 @@ def _differ(answers: Sequence[Any]) -> bool:
 
 
 def _by_class(pool: Pool, task: Task) -> dict[str, int]:
-    if not task.classes:
+    if not task.classes or isinstance(task.targets, Masks):
         return {}
     counts = Counter(each for value in pool.values for each in classes_in(value))
     return {name: counts[at] for at, name in enumerate(task.classes)}
