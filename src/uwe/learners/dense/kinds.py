@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
@@ -16,16 +16,34 @@ from uwe.learners.dense.augment import IGNORED, Move, moved_boxes, moved_masks
 from uwe.learners.dense.reading import Outputs, found_outputs, map_outputs
 from uwe.learners.protocol import Targets
 from uwe.models.maps import Detector, Found, Maps, Truth
-from uwe.tasks import Boxes, Masks, Task
+from uwe.tasks import Array, Boxes, Masks, Task
 
-__all__ = ["KINDS", "DenseKind", "Detecting", "Segmenting"]
+__all__ = ["KINDS", "DenseKind", "Detecting", "MaskTargets", "Segmenting", "class_weights"]
+
+
+class MaskTargets(NamedTuple):
+    """Masks of a batch, and how much each class counts.
+
+    Attributes:
+        masks: class numbers ``[b, h, w]``; -1 counts nowhere.
+        weights: of the classes, float32 ``[c]``.
+    """
+
+    masks: torch.Tensor
+    weights: torch.Tensor
 
 
 class DenseKind(Protocol):
     """The side of a dense task that training and passes see."""
 
-    def targets(self, y: Targets, task: Task, height: int, width: int) -> Any:
+    def targets(self, y: Targets, task: Task, size: tuple[int, int], balance: float) -> Any:
         """The targets of all labelled rows, for `taken`.
+
+        Args:
+            y: labels of the task.
+            task: what is learnt.
+            size: height and width of the images.
+            balance: how far the loss makes up for rare classes, from 0 to 1.
 
         Raises:
             InputError: a mask has another size than the images.
@@ -56,9 +74,9 @@ class DenseKind(Protocol):
 class Segmenting:
     """Masks, and networks that give `Maps`."""
 
-    def targets(self, y: Targets, task: Task, height: int, width: int) -> torch.Tensor:
-        """Class numbers int16 ``[n, h, w]``; -1 for pixels that count nowhere."""
-        kind = cast("Masks", task.targets)
+    def targets(self, y: Targets, task: Task, size: tuple[int, int], balance: float) -> MaskTargets:
+        """Class numbers int16 ``[n, h, w]``, and the weights of the classes."""
+        kind, (height, width) = cast("Masks", task.targets), size
         masks = np.empty((len(y), height, width), dtype=np.int16)
         for row, pixels in enumerate(kind.read(y)):
             if pixels.shape != (height, width):
@@ -69,23 +87,27 @@ class Segmenting:
             masks[row] = pixels
         if kind.ignore is not None:
             masks[masks == kind.ignore] = IGNORED
-        return torch.from_numpy(masks)
+        return MaskTargets(torch.from_numpy(masks), class_weights(masks, kind.width, balance))
 
-    def taken(self, targets: torch.Tensor, rows: Rows, device: torch.device) -> torch.Tensor:
-        """Class numbers int64 ``[b, h, w]``; -1 counts nowhere."""
-        return targets[torch.from_numpy(rows)].to(device).long()
+    def taken(self, targets: MaskTargets, rows: Rows, device: torch.device) -> MaskTargets:
+        """Masks of some rows, int64."""
+        masks = targets.masks[torch.from_numpy(rows)].to(device).long()
+        return MaskTargets(masks, targets.weights.to(device))
 
-    def moved(self, targets: torch.Tensor, move: Move, height: int, width: int) -> torch.Tensor:
+    def moved(self, targets: MaskTargets, move: Move, height: int, width: int) -> MaskTargets:
         """Masks, moved as their images."""
         del height, width
-        return moved_masks(targets, move)
+        return targets._replace(masks=moved_masks(targets.masks, move))
 
-    def loss(self, network: nn.Module, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Mean cross-entropy of the pixels that count; 0 where none does."""
+    def loss(self, network: nn.Module, images: torch.Tensor, targets: MaskTargets) -> torch.Tensor:
+        """Weighted mean cross-entropy of the pixels that count; 0 where none does."""
         maps: Maps = network(images)
-        logits = maps.resized(*targets.shape[1:]).float()
-        lost = functional.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
-        return lost / (targets != IGNORED).sum().clamp(min=1)
+        masks, weights = targets
+        logits = maps.resized(*masks.shape[1:]).float()
+        lost = functional.cross_entropy(
+            logits, masks, weight=weights, ignore_index=IGNORED, reduction="sum"
+        )
+        return lost / (masks != IGNORED).sum().clamp(min=1)
 
     def said(self, network: nn.Module, images: torch.Tensor) -> Maps:
         """Maps of the batch."""
@@ -101,9 +123,9 @@ class Segmenting:
 class Detecting:
     """Boxes, and networks that are a `Detector`."""
 
-    def targets(self, y: Targets, task: Task, height: int, width: int) -> Truth:
+    def targets(self, y: Targets, task: Task, size: tuple[int, int], balance: float) -> Truth:
         """Boxes of all rows; boxes without an area and crowds are left out."""
-        del task, height, width
+        del task, size, balance
         kept = [_of_use(each) for each in y]
         most = max(1, max((len(classes) for _, classes in kept), default=1))
         corners = np.zeros((len(y), most, 4), dtype=np.float32)
@@ -133,6 +155,29 @@ class Detecting:
         """As `found_outputs`."""
         del images
         return found_outputs(said, wanted)
+
+
+def class_weights(masks: Array, classes: int, balance: float) -> torch.Tensor:
+    """How much a pixel of each class counts in the loss, so that rare classes are learnt, too.
+
+    Formula: ``w_c ∝ n_c^-balance``, n being the numbers of pixels, so that the mean over all pixels
+    is 1; a class that does not occur weighs 1.
+
+    Args:
+        masks: class numbers ``[n, h, w]``; -1 counts nowhere.
+        classes: how many there are.
+        balance: 0, all pixels count alike, to 1, all classes do.
+
+    >>> class_weights(np.array([[[0, 0, 0, 1]]]), 3, 1.0).round(decimals=2).tolist()
+    [0.67, 2.0, 1.0]
+    """
+    counts = np.bincount(masks[masks >= 0].ravel(), minlength=classes).astype(np.float64)
+    there = counts > 0
+    weights = np.ones(classes)
+    weights[there] = counts[there] ** -balance
+    if there.any():
+        weights[there] *= counts.sum() / (weights * counts)[there].sum()
+    return torch.from_numpy(weights.astype(np.float32))
 
 
 def _of_use(boxes: Boxes) -> tuple[Any, Any]:

@@ -248,8 +248,8 @@ class DenseLearner:
     def _trained(
         self, model: nn.Module, x: Any, y: Targets, task: Task, seed: int, progress: Progress | None
     ) -> nn.Module:
-        height, width = self.spec.shape[:2]
-        targets = self._kind.targets(y, task, height, width)
+        size, balance = self.spec.shape[:2], self.training.balance
+        targets = self._kind.targets(y, task, size, balance)
         optimizer = optimizer_of(self.training, model)
         rng = generator(seed)
         with seeded(seed, self.device), deterministic(self.device):

@@ -36,6 +36,8 @@ class DenseTraining:
         least_steps: an epoch has the labelled rows several times until the whole training has at
             least so many steps, since few rows would otherwise train a network for a moment only.
         zoom: least and largest factor by which an image is enlarged.
+        balance: of masks: how far the loss makes up for rare classes, from 0 (pixels count alike)
+            to 1 (classes do).
         colour: how far brightness and contrast vary, in standard deviations.
     """
 
@@ -46,6 +48,7 @@ class DenseTraining:
     warm_up: float = 0.1
     least_steps: int = 200
     zoom: tuple[float, float] = (0.8, 1.4)
+    balance: float = 0.5
     colour: float = 0.2
 
     def __post_init__(self) -> None:
@@ -55,6 +58,9 @@ class DenseTraining:
                 raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")
         if not is_real(self.learning_rate) or not 0 < self.learning_rate < math.inf:
             raise InputError(f"learning_rate must be a number above 0, not {self.learning_rate!r}")
+
+        if not is_real(self.balance) or not 0 <= self.balance <= 1:
+            raise InputError(f"balance must be a number from 0 to 1, not {self.balance!r}")
 
     def rate(self, epoch: float) -> float:
         """Learning rate when ``epoch`` epochs have passed, fractions of one included.
@@ -76,7 +82,7 @@ _RECIPES: Mapping[str, Mapping[str, float]] = {
     "paper": {"rate": 1.0},
     "fast": {"rate": 1.5},
 }
-TRAINING_OPTIONS = ("batch", "learning_rate", "least_steps")
+TRAINING_OPTIONS = ("balance", "batch", "learning_rate", "least_steps")
 """Fields of `DenseTraining` that a user may set."""
 
 
