@@ -181,6 +181,8 @@ def data_of(evidence: Evidence, data_dir: Path | None) -> tuple[Dataset | None, 
             f"dataset {made.get('dataset')} was not found on this machine; pass --data-dir",
         )
     made["labels"] = made.get("label_file")  # as `load_dataset` calls it
+    if made.get("ignore") is not None:
+        made["task_options"] = {**(made.get("task_options") or {}), "ignore": made["ignore"]}
     options = [key for key in _loading_options() if made.get(key) is not None]
     try:
         data = load_dataset(made["dataset"], **{key: made[key] for key in options}).answerable()

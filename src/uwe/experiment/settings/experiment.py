@@ -149,7 +149,7 @@ class Experiment:
 
 def _trains_network(experiment: Experiment) -> bool:
     """Whether the options of networks apply to the experiment's model."""
-    return model_kind(experiment.learner.model) in ("network", "factory", "callable")
+    return model_kind(experiment.learner.model) in ("network", "dense", "factory", "callable")
 
 
 def epochs_of(experiment: Experiment) -> int:
