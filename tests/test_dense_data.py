@@ -236,12 +236,12 @@ def test_an_empty_validation_set_is_refused(tmp_path: Path) -> None:
 # boxes in files
 
 
+BIRDS = {1: "crow", 2: "rook"}
+
+
 def coco(
-    annotations: Sequence[Mapping[str, Any]],
-    n: int = 5,
-    categories: Mapping[int, str] | None = None,
+    annotations: Sequence[Mapping[str, Any]], n: int = 5, names: Mapping[int, str] = BIRDS
 ) -> dict[str, Any]:
-    names = {1: "crow", 2: "rook"} if categories is None else categories
     return {
         "images": [
             {"id": row + 10, "file_name": f"{row}.png", "width": WIDTH, "height": HEIGHT}

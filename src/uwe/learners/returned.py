@@ -10,12 +10,13 @@ import torch
 
 from uwe._arrays import as_tensor
 from uwe.errors import InputError
-from uwe.predictions import Predictions
+from uwe.predictions import Predictions, fits_axes
 from uwe.tasks import Task
 
 __all__ = ["as_predictions", "first_output"]
 
 _PAIR = 2
+_CLASS_NUMBERS = "predicted"  # of pixels
 _SHOWN = 5
 _WORDS = {
     "logits": "logits [n, c]",
@@ -32,8 +33,7 @@ def first_output(task: Task | None) -> str:
 def as_predictions(out: Any, n: int, *, name: str, task: Task | None) -> Predictions:
     """Predictions on the CPU, of what ``predict()`` of learner ``name`` returned.
 
-    Float64 stays float64; any other numbers become float32, apart from uint8 in outputs that have
-    other axes than ``n`` and ``n c``.
+    Float64 stays float64; any other numbers become float32.
 
     Args:
         out: `Predictions`, a pair (outputs, features) of which the features may be None, or outputs
@@ -121,12 +121,11 @@ def _shaped(
     name: str, output: str, values: Any, n: int, task: Task | None, passes: int = 0
 ) -> torch.Tensor:
     """An output in the axes that the task says, behind as many axes of passes."""
-    own_axes = "n c" if task is None else task.outputs.get(output, "n c")
-    if own_axes not in _FLAT_OR_COLUMNS:
-        return _of_axes(name, output, values, n, own_axes)
     tensor = _tensor(name, output, values)
     if tensor.ndim > passes:
         _require_rows(name, tensor.shape[passes], n)
+    if task is not None and not passes and task.outputs.get(output, "n c") not in _USUAL:
+        return _of_places(name, output, tensor, task)
     flat = task is not None and task.outputs.get(output, "n c") == "n"
     shaped = _flat(tensor, passes) if flat else _in_columns(tensor, passes, output, task)
     columns = [] if flat else ["c" if task is None else task.width]
@@ -142,19 +141,18 @@ def _shaped(
     return shaped
 
 
-def _of_axes(name: str, output: str, values: Any, n: int, axes: str) -> torch.Tensor:
-    """An output whose axes are others, such as those of places; class numbers stay whole."""
-    tensor = as_tensor(output, values)
-    if tensor.ndim != len(axes.split()):
+def _of_places(name: str, output: str, tensor: torch.Tensor, task: Task) -> torch.Tensor:
+    """An output of places, in the axes that the task says; class numbers are whole numbers."""
+    axes = task.outputs[output]
+    if not fits_axes(tensor.shape, axes, task.width):
         raise InputError(
             f"predict() of {name} returned {output} of shape {list(tensor.shape)}; its axes are "
-            f"[{', '.join(axes.split())}]"
+            f"[{axes.replace(' ', ', ')}]"
         )
-    _require_rows(name, len(tensor), n)
-    return tensor if tensor.dtype in (torch.float64, torch.uint8) else tensor.float()
+    return tensor
 
 
-_FLAT_OR_COLUMNS = ("n", "n c")
+_USUAL = ("n", "n c")
 
 
 def _why_classes_lack(output: str, shaped: torch.Tensor, task: Task | None) -> str:
@@ -209,11 +207,24 @@ def _require_rows(name: str, rows: int, n: int) -> None:
 
 
 def _tensor(name: str, what: str, values: Any) -> torch.Tensor:
-    """Float64 as it is; any other numbers in float32."""
+    """Float64 and class numbers of 8 bits as they are; any other numbers in float32."""
     try:
         tensor = as_tensor(what, values)
     except InputError as error:
         raise InputError(
             f"predict() of {name} returned {what} that are no numbers [n, ...]: {error}"
         ) from error
+    if what == _CLASS_NUMBERS:
+        return _class_numbers(name, tensor)
     return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+def _class_numbers(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """The classes of pixels in 8 bits."""
+    numbers = tensor.to(torch.uint8)
+    if not torch.equal(numbers.to(tensor.dtype), tensor):
+        raise InputError(
+            f"predict() of {name} returned {_CLASS_NUMBERS} that are no class numbers; they are "
+            "whole numbers from 0 to 255"
+        )
+    return numbers
