@@ -80,6 +80,8 @@ class Outlines:
         for each in self.shapes:
             require_known(each.name, drawn_names(task), "class")
         own = self.size or size
+        if self.is_stretched and size is None:
+            raise InputError("nothing says how large the image is, and the file has shares of it")
         if size is not None and own != size and not self.is_stretched:
             said, true = (f"{each[0]}x{each[1]}" for each in (own or size, size))
             raise InputError(
