@@ -224,7 +224,8 @@ def _of_detections(
     progress: Progress | None,
 ) -> OwnOutputs:
     from uwe.dense import Reduction
-    from uwe.pool_files import open_detections, open_outputs
+    from uwe.pool_files import open_detections
+    from uwe.pool_files.dense_outputs import open_outputs
 
     detections = open_detections(path, images)
     numbers, notes = _classes_of(path, detections.names, task.classes)
