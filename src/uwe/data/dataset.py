@@ -22,7 +22,8 @@ from uwe.data.splits import (
 from uwe.errors import DataError
 from uwe.tables import as_ids, checked_ids
 from uwe.tables.frames import as_array, is_column, is_frame, require_same_order
-from uwe.tasks import Array, Task, as_task
+from uwe.tasks import Array, Masks, Task, as_task
+from uwe.tasks.masks import HeldMasks
 
 __all__ = ["Dataset"]
 
@@ -143,7 +144,8 @@ class Dataset:
                 index, a frame of pandas or polars, whose rows are taken by position, or a list of
                 texts; and labels: class numbers ``[n]`` (-1 is missing), or a
                 list of class names and None; flags ``[n, c]``, or a list of lists of names;
-                numbers ``[n]`` (NaN is missing); or None where no row has a label.
+                numbers ``[n]`` (NaN is missing); class numbers of pixels uint8 ``[n, h, w]``;
+                a list of `uwe.tasks.Boxes` and None; or None where no row has a label.
             test: likewise, and every row has a label; None for a pool without test rows.
             classes: their names; by default the numbers from 0 to the largest label, or the names
                 that occur.
@@ -196,6 +198,7 @@ class Dataset:
             Split(split.x, as_targets(which, split.y, row_count(split.x), found))
             for which, split in zip(_FIELDS, given, strict=False)
         ]
+        found = _reading(found, splits)
         if len(splits) == 1:
             none = np.zeros(0, dtype=np.int64)
             splits.append(Split(splits[0].x[none], splits[0].y[none]))
@@ -275,6 +278,15 @@ class Dataset:
 
 
 _LEAST_CLASSES = 2
+
+
+def _reading(task: Task, splits: Sequence[Split]) -> Task:
+    """The task; the pixels of masks are those in memory where nothing else says where they are."""
+    targets = task.targets
+    if not isinstance(targets, Masks) or targets.read_one is not None:
+        return task
+    held = HeldMasks.of(*(split.y for split in splits))
+    return replace(task, targets=replace(targets, read_one=held))
 
 
 _FIELDS = {"training": "train", "test": "test"}

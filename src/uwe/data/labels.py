@@ -10,7 +10,7 @@ import numpy as np
 
 from uwe.errors import DataError, InputError
 from uwe.tables.frames import as_array, is_frame
-from uwe.tasks import Array, Task, is_missing
+from uwe.tasks import Array, Boxes, Mask, Task, is_missing
 from uwe.tasks.targets import as_name, merged_names, names_in
 
 __all__ = ["as_targets", "checked_targets", "classes_of", "odd_classes", "plain_labels"]
@@ -153,7 +153,7 @@ def as_targets(which: str, labels: Any, n: int, task: Task) -> Array:
     """
     if labels is None:
         return task.targets.array([None] * n)
-    if not _has_names(labels):
+    if not _has_names(labels) or any(isinstance(each, Mask | Boxes) for each in labels):
         return checked_targets(which, labels, task)
     values = []
     for row, label in enumerate(labels):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -13,6 +13,7 @@ from uwe._types import Progress, Stage
 from uwe.data import Dataset
 from uwe.errors import InputError, RunError
 from uwe.learners import (
+    Chooses,
     Learner,
     Measured,
     Stochastic,
@@ -56,8 +57,16 @@ class Passes:
         if self.progress is not None:
             self.progress(Stage(self.run, cycle, stage.name, stage.done, stage.total))
 
-    def over(self, split: SplitName, cycle: int, model: Any, *, mc_passes: int = 0) -> Predictions:
-        """Predict every row of ``split``.
+    def over(
+        self,
+        split: SplitName,
+        cycle: int,
+        model: Any,
+        *,
+        mc_passes: int = 0,
+        wanted: Set[str] = frozenset(),
+    ) -> Predictions:
+        """Predict every row of ``split``; a learner that `Chooses` makes what is ``wanted``, too.
 
         If the memory is too small, the pass starts anew with half the batch, which is recorded,
         so that every pass that is kept was made with one batch.
@@ -68,7 +77,7 @@ class Passes:
         while True:
             batch = fixed_number(self.record, "inference_batch")
             try:
-                predictions = self._pass(split, cycle, model, batch, mc_passes)
+                predictions = self._pass(split, cycle, model, batch, mc_passes, wanted)
             except Exception as error:
                 if not isinstance(self.learner, Measured) or not is_out_of_memory(error):
                     raise
@@ -77,7 +86,13 @@ class Passes:
                 return self._checked(split, cycle, self._in_precision(predictions))
 
     def _pass(
-        self, split: SplitName, cycle: int, model: Any, batch: int, mc_passes: int
+        self,
+        split: SplitName,
+        cycle: int,
+        model: Any,
+        batch: int,
+        mc_passes: int,
+        wanted: Set[str],
     ) -> Predictions:
         rows = self.dataset.train if split == "pool" else self.dataset.test
         learner = self.learner
@@ -87,6 +102,8 @@ class Passes:
         def note(stage: Stage) -> None:
             self.tell(cycle, replace(stage, name=f"{split} pass"))
 
+        if not mc_passes and isinstance(learner, Chooses):
+            return learner.predict_wanted(model, rows.x, wanted=wanted, progress=note)
         if not mc_passes:
             return learner.predict(model, rows.x, progress=note)
         assert isinstance(learner, Stochastic)

@@ -17,6 +17,7 @@ from uwe.errors import InputError
 from uwe.experiment.settings import Experiment, epochs_of, settings_of
 from uwe.experiment.threads import require_threads
 from uwe.learners import (
+    Chooses,
     Learner,
     WarmStarts,
     check_model,
@@ -197,9 +198,9 @@ def check_folder(folder: Path) -> None:
 
 def _is_network(learner: Learner) -> bool:
     """Whether the options of networks apply; a factory may also make another learner."""
-    from uwe.learners import TorchLearner
+    from uwe.learners import DenseLearner, TorchLearner
 
-    return isinstance(learner, TorchLearner)
+    return isinstance(learner, TorchLearner | DenseLearner)
 
 
 def _strategy(experiment: Experiment) -> Strategy:
@@ -318,7 +319,7 @@ def _check_abilities(prepared: Prepared) -> None:
 
 def _check_outputs(prepared: Prepared) -> None:
     """A network gives one output, which must be all that the strategy reads."""
-    if not _is_network(prepared.learner):
+    if not _is_network(prepared.learner) or isinstance(prepared.learner, Chooses):
         return
     given = {next(iter(prepared.dataset.task.outputs))}
     lacking = sorted(prepared.strategy.needs.outputs - given)

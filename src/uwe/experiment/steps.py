@@ -29,7 +29,7 @@ from uwe.experiment.kept import KeptPredictions
 from uwe.experiment.models import Models
 from uwe.experiment.passes import Passes
 from uwe.journal import Event, Queried, Trained
-from uwe.learners import Measured, Stochastic, give_back_memory, peak_memory_mb
+from uwe.learners import Chooses, Measured, Stochastic, give_back_memory, peak_memory_mb
 from uwe.oracle import Simulated
 from uwe.pool import Pool
 from uwe.predictions import Predictions
@@ -115,16 +115,21 @@ class Choose:
     def _predictions(self, cycle: int, events: Sequence[Event]) -> tuple[Predictions, float]:
         """Predictions for the pool by the model before ``cycle``, and the seconds of the pass.
 
-        The pass of the shared cycle-0 model was made with it; only stochastic passes need another.
+        The pass of the shared cycle-0 model was made with it. Stochastic passes need another, and
+        so do outputs that are made only where they are asked for.
         """
-        wanted, base = self.strategy.needs.passes, self.models.base
+        needs, base = self.strategy.needs, self.models.base
+        wanted = needs.passes
         if cycle == 1 and base is not None and not wanted:
-            return _first_predictions(base, events), 0.0
+            first = _first_predictions(base, events)
+            lacking = needs.fields - first.fields
+            if not lacking or not isinstance(self.models.learner, Chooses):
+                return first, 0.0
         model = self.models.before(cycle, events)
         if wanted:
             self._explain(cycle, model, wanted)
         start = time.perf_counter()
-        predictions = self.passes.over("pool", cycle, model, mc_passes=wanted)
+        predictions = self.passes.over("pool", cycle, model, mc_passes=wanted, wanted=needs.fields)
         return predictions, time.perf_counter() - start
 
     def _explain(self, cycle: int, model: Any, passes: int) -> None:

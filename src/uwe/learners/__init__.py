@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         model_name,
         model_names,
     )
+    from uwe.learners.dense import DenseLearner
     from uwe.learners.devices import (
         PRECISIONS,
         check_device_name,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from uwe.learners.network_options import NETWORK_DEFAULTS, NetworkOptions
     from uwe.learners.plain import as_learner
     from uwe.learners.protocol import (
+        Chooses,
         Epoch,
         Footprint,
         Keeps,
@@ -50,6 +52,8 @@ __all__ = [
     "NETWORK_DEFAULTS",
     "PRECISIONS",
     "RECIPES",
+    "Chooses",
+    "DenseLearner",
     "Epoch",
     "Footprint",
     "Keeps",
@@ -97,6 +101,7 @@ __getattr__, __dir__ = lazily(
             "model_name",
             "model_names",
         ],
+        "dense": ["DenseLearner"],
         "devices": [
             "PRECISIONS",
             "check_device_name",
@@ -114,6 +119,7 @@ __getattr__, __dir__ = lazily(
         ],
         "plain": ["as_learner"],
         "protocol": [
+            "Chooses",
             "Epoch",
             "Footprint",
             "Keeps",

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from uwe._plugins import require_sole
+from uwe._settings import value_of
 from uwe.data import Dataset
 from uwe.errors import InputError, require_known
+from uwe.learners.dense.recipes import dense_training, split_options
 from uwe.learners.devices import PRECISIONS, check_device_name
 from uwe.learners.estimators import PREFIX, check_estimator_name, estimator_names
 from uwe.learners.making import (
     add_working_folder,
     built_in_spec,
     make_built_in,
+    make_dense,
     make_from_callable,
     make_from_path,
     make_object,
@@ -29,12 +32,14 @@ from uwe.learners.network_options import (
     NETWORK_DEFAULTS,
     OF_ANY_NETWORK,
     OF_BUILT_IN,
+    OF_DENSE,
     USED_BY_NAME,
     given_options,
     is_accepted,
     with_defaults,
 )
 from uwe.learners.recipes import RECIPES, recipe_for
+from uwe.models.dense_spec import DenseSpec, dense_names, dense_task, describe_dense
 from uwe.models.factory import is_learner, name_of
 from uwe.models.spec import describe_model as describe_network
 from uwe.models.spec import model_names as network_names
@@ -147,7 +152,7 @@ def check_model(
 
 
 def model_kind(model: Any) -> str:
-    """The kind of a model: network, sklearn, factory, plugin, callable or object.
+    """The kind of a model: network, dense, sklearn, factory, plugin, callable or object.
 
     Raises:
         InputError: there is no such model.
@@ -164,6 +169,9 @@ def model_kind(model: Any) -> str:
     if model in network_names():
         _require_sole(model)
         return "network"
+    if model in dense_names():
+        _require_sole(model)
+        return "dense"
     require_known(model, model_names(), "model")
     require_sole(registered()[model])
     return "plugin"
@@ -197,7 +205,9 @@ def model_names() -> list[str]:
     >>> model_names()[0]
     'small'
     """
-    return list(dict.fromkeys([*network_names(), *registered(), *estimator_names()]))
+    return list(
+        dict.fromkeys([*network_names(), *dense_names(), *registered(), *estimator_names()])
+    )
 
 
 def describe_model(name: str) -> str:
@@ -209,6 +219,9 @@ def describe_model(name: str) -> str:
     if name in network_names():
         _require_sole(name)
         return describe_network(name)
+    if name in dense_names():
+        _require_sole(name)
+        return describe_dense(name)
     if name in estimator_names():
         return estimator_names()[name]
     require_sole(registered()[name])
@@ -253,11 +266,27 @@ def _check_built_in(
 ) -> None:
     _check_network_values(model, options, network, task)
     if task is not None and task.loss is None:
+        fitting = [*dense_names(task.name), "a learner of your own"]
         raise InputError(
             f"task {task.name} has no training loss, so network {model} does not train for it; "
-            "choose a learner of your own"
+            f"choose {' or '.join(fitting)}"
         )
     built_in_spec(model, network, classes=2, image_shape=(1, 1, 1))
+
+
+def _check_dense(
+    model: str, options: Mapping[str, Any], network: Mapping[str, Any], task: Task | None
+) -> None:
+    _check_network_values(model, options, network, task)
+    training, of_network = split_options({key: value_of(value) for key, value in options.items()})
+    dense_training(model, epochs=1, options=training)
+    DenseSpec(model, 1, (1, 1, 1), of_network)
+    if task is not None and task.name != dense_task(model):
+        fitting = dense_names(task.name) or [*network_names(), "sklearn:NAME"]
+        raise InputError(
+            f"model {model} serves {dense_task(model)}, and the task is {task.name}; choose "
+            f"{', '.join(fitting[:-1])} or {fitting[-1]}"
+        )
 
 
 def _check_path(
@@ -303,6 +332,7 @@ def _check_nothing(
 
 _KINDS: dict[str, _Kind] = {
     "network": _Kind(OF_BUILT_IN, False, _check_built_in, make_built_in),
+    "dense": _Kind(OF_DENSE, True, _check_dense, make_dense),
     "sklearn": _Kind(frozenset(), True, _check_estimator, make_sklearn),
     "factory": _Kind(OF_ANY_NETWORK, True, _check_path, make_from_path),
     "callable": _Kind(OF_ANY_NETWORK, True, _check_network_values, make_from_callable),

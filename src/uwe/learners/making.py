@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,11 @@ from uwe._plugins import PlugIn, add_working_folder, called, loaded, own_module,
 from uwe._settings import value_of
 from uwe.data import UNPREPARED, Dataset
 from uwe.errors import InputError, require_known
+from uwe.learners.dense.recipes import dense_training, split_options
 from uwe.learners.devices import resolve_device, resolve_precision
 from uwe.learners.network_options import given_options, is_accepted, with_defaults
 from uwe.learners.recipes import RECIPES, recipe_for
+from uwe.models.dense_spec import DENSE_TASKS, DenseSpec, OwnDenseSpec
 from uwe.models.factory import Factory, is_learner, is_network, name_of
 from uwe.models.spec import ModelSpec, NetworkSpec
 
@@ -24,6 +27,7 @@ __all__ = [
     "add_working_folder",
     "built_in_spec",
     "make_built_in",
+    "make_dense",
     "make_from_callable",
     "make_from_path",
     "make_object",
@@ -35,6 +39,7 @@ __all__ = [
 ]
 
 _BATCH = 256
+_DENSE_BATCH = 16
 _GROUP = "uwe.learners"
 
 
@@ -47,6 +52,15 @@ def make_built_in(
         model, network, classes=dataset.task.width, image_shape=dataset.image_shape
     )
     return _torch_learner(spec, dataset, network)
+
+
+def make_dense(
+    model: str, dataset: Dataset, options: Mapping[str, Any], network: Mapping[str, Any]
+) -> Learner:
+    """The learner of a built-in network for masks or boxes."""
+    training, of_network = split_options(_parsed(options))
+    spec = DenseSpec(model, dataset.task.width, dataset.image_shape, of_network)
+    return _dense_learner(spec, dataset, network, training)
 
 
 def make_sklearn(
@@ -117,11 +131,56 @@ def _from_factory(factory: Factory, dataset: Dataset, network: Mapping[str, Any]
     from uwe.models.own import OwnSpec  # loads torch
 
     classes, shape = dataset.task.width, _item_shape(factory.name, dataset)
+    if dataset.task.name in DENSE_TASKS and dataset.preparation != UNPREPARED:
+        return _from_dense_factory(factory, dataset, network)
     made = factory.made(classes=classes, shape=shape)
     if is_learner(made):
         _refuse_unused(factory.name, {}, network)
         return _as_learner(made, dataset)
     return _torch_learner(OwnSpec(factory, classes, shape), dataset, network)
+
+
+def _from_dense_factory(factory: Factory, dataset: Dataset, network: Mapping[str, Any]) -> Learner:
+    training, options = split_options(factory.options)
+    factory = replace(factory, options=options)
+    made = factory.made(classes=dataset.task.width, shape=dataset.image_shape)
+    if is_learner(made):
+        _refuse_unused(factory.name, training, network)
+        return _as_learner(made, dataset)
+    spec = OwnDenseSpec(factory, dataset.task.width, dataset.image_shape, dataset.task.name)
+    return _dense_learner(spec, dataset, network, training)
+
+
+def _dense_learner(
+    spec: DenseSpec | OwnDenseSpec,
+    dataset: Dataset,
+    network: Mapping[str, Any],
+    training: Mapping[str, Any],
+) -> Learner:
+    from uwe.learners.dense.learner import DenseLearner  # loads torch
+
+    given = with_defaults(network)
+    if given["compile"]:
+        raise InputError(f"--compile is not used by model {spec.name}; leave it out")
+    device = resolve_device(given["device"])
+    epochs = RECIPES[given["recipe"]].epochs if given["epochs"] is None else given["epochs"]
+    learner = DenseLearner(
+        spec,
+        dense_training(
+            spec.name,
+            epochs=epochs,
+            recipe=given["recipe"],
+            pretrained=spec.pretrained,
+            options=training,
+        ),
+        dataset.preparation,
+        device,
+        given["inference_batch"] or _DENSE_BATCH,
+        resolve_precision(given["precision"], device),
+        tuple(dataset.task.outputs),
+    )
+    _ = learner.size  # refuses a network that cannot be trained
+    return learner
 
 
 def _torch_learner(spec: NetworkSpec, dataset: Dataset, network: Mapping[str, Any]) -> Learner:

@@ -13,6 +13,7 @@ __all__ = [
     "NETWORK_DEFAULTS",
     "OF_ANY_NETWORK",
     "OF_BUILT_IN",
+    "OF_DENSE",
     "USED_BY_NAME",
     "NetworkOptions",
     "given_options",
@@ -87,6 +88,7 @@ NETWORK_DEFAULTS: Mapping[str, Any] = {**vars(NetworkOptions()), _BATCH: None}
 """The options of networks and their defaults; None is the recipe's or the network's own value."""
 
 OF_ANY_NETWORK = _used_by() | {_BATCH}
+OF_DENSE = OF_ANY_NETWORK - {"compile"}
 OF_BUILT_IN = _used_by("built-in") | {_BATCH}
 USED_BY_NAME = {"vit": _used_by("built-in", "vit") | {_BATCH}}
 """Options of built-in networks that use more than the others."""

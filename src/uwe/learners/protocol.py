@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, runtime_checkable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uwe.predictions import Predictions  # loads torch
 
 __all__ = [
+    "Chooses",
     "Epoch",
     "Footprint",
     "Keeps",
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 Targets: TypeAlias = np.ndarray[Any, Any]
-"""Labels as ``task.targets`` stores them: int64 ``[n]``, int8 ``[n, c]`` or float64 ``[n]``."""
+"""Labels as ``task.targets`` stores them, such as int64 ``[n]``, int8 ``[n, c]`` or objects."""
 
 
 class Learner(Protocol):
@@ -157,6 +158,22 @@ class Stochastic(Protocol):
 
     def describe_passes(self, model: Any, passes: int) -> str | None:
         """A sentence for the log if the passes need an explanation, otherwise None."""
+        ...
+
+
+@runtime_checkable
+class Chooses(Protocol):
+    """Ability: outputs that cost time or memory are made only where they are asked for."""
+
+    def predict_wanted(
+        self,
+        model: Any,
+        x: Any,
+        *,
+        wanted: Set[str],
+        progress: Progress | None = None,
+    ) -> Predictions:
+        """As `Learner.predict`, with the fields that ``wanted`` names and predict leaves out."""
         ...
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
+from torch import nn
 
 from uwe._random import generator
-from uwe.models import Network
 
 __all__ = ["shrink_and_perturb"]
+
+Model = TypeVar("Model", bound=nn.Module)
 
 _SHRINK = 0.6
 _NOISE = 0.01
 
 
-def shrink_and_perturb(model: Network, *, seed: int) -> Network:
+def shrink_and_perturb(model: Model, *, seed: int) -> Model:
     """Every trained weight w becomes 0.6 w + N(0, 0.01²), in place; running statistics stay.
 
     A network whose training just continues generalises worse than one that starts from scratch; a

@@ -6,6 +6,7 @@ Source: He, Zhang, Ren, Sun (2016), Deep residual learning for image recognition
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import ClassVar
 
 import torch
@@ -25,7 +26,6 @@ BLOCKS: dict[str, tuple[str, tuple[int, int, int, int]]] = {
 """Kind of block and number of blocks a stage, by name."""
 
 _LARGEST_SMALL_IMAGE = 64
-_WIDTHS = (64, 128, 256, 512)
 
 
 class BasicBlock(nn.Module):
@@ -87,14 +87,17 @@ class ResNetBody(nn.Module):
         channels: of the images.
         side: the shorter side of the images; up to 64 pixels the stem is one 3x3 convolution of
             stride 1, beyond it a 7x7 of stride 2 with 3x3 max pooling.
+        width: channels of the stem and of the first stage; they double at each other stage.
     """
 
-    def __init__(self, name: str, *, channels: int, side: int) -> None:
+    def __init__(self, name: str, *, channels: int, side: int, width: int = 64) -> None:
         super().__init__()
         kind, depths = BLOCKS[name]
-        self.stem = _small_stem(channels) if side <= _LARGEST_SMALL_IMAGE else _stem(channels)
-        self.stages = nn.Sequential(*_blocks(_KINDS[kind], depths))
-        self.width = _WIDTHS[-1] * _KINDS[kind].expansion
+        stem = _small_stem if side <= _LARGEST_SMALL_IMAGE else _stem
+        self.stem = stem(channels, width)
+        self.stages = nn.Sequential(*_blocks(_KINDS[kind], depths, width))
+        self.width = width * 2 ** (len(depths) - 1) * _KINDS[kind].expansion
+        self._ends = tuple(accumulate(depths))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -104,25 +107,35 @@ class ResNetBody(nn.Module):
         maps: torch.Tensor = self.stages(self.stem(x))
         return maps.mean((2, 3))
 
+    def maps(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """The maps of each stage, each of half the resolution of the one before."""
+        found, maps = [], self.stem(x)
+        for number, block in enumerate(self.stages, start=1):
+            maps = block(maps)
+            if number in self._ends:
+                found.append(maps)
+        return found
+
 
 def _blocks(
-    kind: type[BasicBlock | Bottleneck], depths: tuple[int, int, int, int]
+    kind: type[BasicBlock | Bottleneck], depths: tuple[int, int, int, int], first: int
 ) -> Iterator[nn.Module]:
-    channels = _WIDTHS[0]
-    for stage, (depth, width) in enumerate(zip(depths, _WIDTHS, strict=True)):
+    channels = first
+    for stage, depth in enumerate(depths):
+        width = first * 2**stage
         for block in range(depth):
             yield kind(channels, width, 2 if stage > 0 and block == 0 else 1)
             channels = width * kind.expansion
 
 
-def _small_stem(channels: int) -> nn.Sequential:
-    return nn.Sequential(_conv(channels, 64, 3), nn.BatchNorm2d(64), nn.ReLU(inplace=True))
+def _small_stem(channels: int, width: int) -> nn.Sequential:
+    return nn.Sequential(_conv(channels, width, 3), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
 
 
-def _stem(channels: int) -> nn.Sequential:
+def _stem(channels: int, width: int) -> nn.Sequential:
     return nn.Sequential(
-        _conv(channels, 64, 7, 2),
-        nn.BatchNorm2d(64),
+        _conv(channels, width, 7, 2),
+        nn.BatchNorm2d(width),
         nn.ReLU(inplace=True),
         nn.MaxPool2d(3, stride=2, padding=1),
     )

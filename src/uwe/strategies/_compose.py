@@ -139,7 +139,8 @@ def _gradients_for(kernel: str | Kernel, anchored: bool, task: Task) -> Strategy
             "it has no gradient embedding, since the gradient at the prediction itself is zero; "
             "choose uwe, coreset or random"
         )
-    needs = Needs({primary_output(task)}, features=True)
+    reads = getattr(task.gradient, "reads", None)
+    needs = Needs(reads) if reads else Needs({primary_output(task)}, features=True)
     made = spread(task.gradient, kernel, anchored=anchored, needs=needs)
     return replace(made, options={"embedding": "gradient"})
 
@@ -317,13 +318,18 @@ class _Ranked:
 
 
 def embedding_of(embedding: str | Represent) -> tuple[Represent, Needs]:
-    """An embedding from its name or from a function, and what it reads."""
+    """An embedding from its name or from a function, and what it reads.
+
+    An attribute ``reads`` of a function names the outputs that it reads.
+    """
     if isinstance(embedding, str):
         return EMBEDDINGS[require_known(embedding, EMBEDDINGS, "embedding")]
     if isinstance(embedding, embeddings.Weighted):
         return embedding, needs_of(embedding.measure) | Needs(features=True)
     if isinstance(embedding, embeddings.Normalised):
         return embedding, embedding_of(embedding.of)[1]
+    if isinstance(reads := getattr(embedding, "reads", None), frozenset):
+        return embedding, Needs(reads)
     known = [needs for represent, needs in EMBEDDINGS.values() if represent is embedding]
     return embedding, known[0] if known else Needs({"logits"}, features=True)
 

@@ -6,9 +6,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from uwe.embedding import Weighted, features, normalised, weighted
+from uwe.embedding import Embedding, Weighted, features, normalised, weighted
 from uwe.errors import InputError, require_known
-from uwe.strategies._compose import Given, Spread, find_measure, needs_of, spread
+from uwe.strategies._compose import (
+    Given,
+    Spread,
+    embedding_of,
+    find_measure,
+    needs_of,
+    spread,
+)
 from uwe.strategies._covered import Covered
 from uwe.strategies._question import Needs
 from uwe.strategies._strategy import Strategy
@@ -73,6 +80,9 @@ def uwe(
         power: of the weight; 0 is no weight, and what is above 1 favours uncertain rows.
         temperature: what the logits are divided by before the measure is taken.
 
+    For masks and boxes, the embedding of an image is the mean over its places, pixels or objects,
+    of feature times uncertainty.
+
     Source: He, Cai, Liao, Foo, "Hybrid Active Learning with Uncertainty-Weighted Embeddings",
     TMLR 2024.
     """
@@ -108,12 +118,34 @@ class _Member:
         needed = needs | Needs(features=True)
         return spread(embedding, self.kernel, anchored=self.anchored, needs=needed)
 
+    def of_places(self, embedding: Embedding, measure: Measure, task: Task) -> Strategy:
+        """The strategy on an embedding that is weighted place by place.
+
+        Raises:
+            InputError: a weighting of rows is asked for.
+        """
+        for name, usual in (("weighting", "scaled"), ("power", 1.0)):
+            if getattr(self, name) != usual:
+                raise InputError(
+                    f"the places of a row are weighted by 0 to 1, one by one, so {name} "
+                    f"{getattr(self, name)!r} is not used; leave it out"
+                )
+        needs = embedding_of(embedding)[1] | needs_of(measure, task)
+        made = spread(
+            normalised(self.normalise, embedding), self.kernel, anchored=self.anchored, needs=needs
+        )
+        return replace(made, measure=measure, is_measured=True)
+
 
 def _weighed_for(uncertainty: str | None, member: _Member, task: Task) -> Strategy:
     name = task.default_measure if uncertainty is None else uncertainty
     measure = task.measure(name)
     require_tempered(member.temperature, task)
-    made = member.weighed_by(measure, needs_of(measure, task))
+    weighted_already = None if task.weighted is None else task.weighted(name)
+    if weighted_already is None:
+        made = member.weighed_by(measure, needs_of(measure, task))
+    else:
+        made = member.of_places(weighted_already, measure, task)
     return replace(made, measure_name=name, options={"uncertainty": name})
 
 

@@ -55,8 +55,9 @@ def _for_task(made: Strategy, task: Task) -> Strategy:
         return replace(
             made, choose=replace(made.choose, weighs="equal"), needs=Needs(features=True)
         )
+    part = "place" if task.weighted is not None else "label"
     raise InputError(
-        "the Fisher embedding of a row would have a part for each label; choose badge, uwe or "
+        f"the Fisher embedding of a row would have a part for each {part}; choose badge, uwe or "
         "coreset"
     )
 

@@ -13,7 +13,7 @@ from uwe._types import BoolArray
 from uwe.errors import InputError
 from uwe.tasks._task import Array, is_missing
 
-__all__ = ["Mask", "Masks", "ReadMask", "beyond_classes", "mask_digest"]
+__all__ = ["HeldMasks", "Mask", "Masks", "ReadMask", "beyond_classes", "mask_digest"]
 
 Pixels: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 ReadMask: TypeAlias = "Callable[[Mask], Pixels]"
@@ -70,6 +70,35 @@ def beyond_classes(pixels: Pixels, classes: int, ignore: int | None) -> tuple[in
         counts[ignore : ignore + 1] = 0
     wrong = np.flatnonzero(counts)
     return (int(wrong[-1]), int(counts[wrong[-1]])) if len(wrong) else None
+
+
+@dataclass(frozen=True, eq=False)
+class HeldMasks:
+    """Reads masks that are in memory, by their digests.
+
+    Attributes:
+        pixels: class numbers uint8 ``[h, w]`` by digest.
+    """
+
+    pixels: Mapping[str, Pixels]
+
+    @classmethod
+    def of(cls, *targets: Array) -> HeldMasks:
+        """The masks of some arrays of targets that are in memory."""
+        masks = (mask for of in targets for mask in of if mask is not None)
+        return cls({mask.digest: mask.pixels for mask in masks if mask.pixels is not None})
+
+    def __call__(self, mask: Mask) -> Pixels:
+        """The pixels of a mask.
+
+        Raises:
+            InputError: it is not in memory.
+        """
+        if mask.digest not in self.pixels:
+            raise InputError(
+                f"the mask {mask.name!r} is not among the {len(self.pixels)} in memory"
+            )
+        return self.pixels[mask.digest]
 
 
 @dataclass(frozen=True, eq=False)

@@ -193,6 +193,8 @@ def area_of(annotation: Json, size: tuple[int, int], name: str) -> Any:
         with warnings.catch_warnings():  # of its arrays, which numpy 2 would have otherwise
             warnings.simplefilter("ignore", DeprecationWarning)
             decoded = coco.decode(runs)
+    except DataError:
+        raise
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError) as error:
         raise DataError(
             f"{where} has no segmentation that can be read ({text_of(error, longest=80)}); it must "
