@@ -57,6 +57,7 @@ def next_command(
     more: Switch = False,
     output: Output | None = None,
     outputs: Path | None = None,
+    image_list: Path | None = None,
     least_score: Number = LEAST_SCORE,
     with_: Annotated[list[str] | None, Parameter(name="--with", negative=())] = None,
     force: Switch = False,
@@ -78,6 +79,9 @@ def next_command(
         Outputs of a model of yours, by which the rows are picked: a pool .safetensors, .npz or a
         table with ids and features or uncertainties; for detection results of COCO (.json); for
         segmentation a folder of maps .npy or .npz. Rows without outputs are not picked.
+    image_list
+        Which images a detector has seen, for results of COCO: its annotations (.json), which also
+        name the categories, or a list of ids.
     least_score
         Smallest score of a box of these outputs that people see, from 0 to 1.
     with_
@@ -98,6 +102,8 @@ def next_command(
         raise InputError(f"--least-score must be from 0 to 1, not {least_score:g}")
     if outputs is not None and not expanded(outputs).exists():
         raise DataError(f"{outputs} does not exist; --outputs is a file of results or a folder")
+    if image_list is not None and outputs is None:
+        raise InputError("--image-list is for detections of --outputs; give --outputs, too")
     if with_ and output is None:
         raise InputError("--with is for the file of --output; give -o FILE, too")
 
@@ -117,6 +123,7 @@ def next_command(
             more=more,
             wishes=_wishes(opened, wishes, more=more),
             outputs=outputs,
+            images=image_list,
             least_score=least_score,
         )
         if output is not None:
@@ -198,10 +205,12 @@ def tell_command(
     encoding
         Encoding of a text table, such as cp1252. Default: recognised.
     """
-    ProjectFiles(expanded(project)).require()
+    files = ProjectFiles(expanded(project))
+    files.require()
     names = renamings(rename or [])
     labels = expanded(labels)
-    chosen = recognised(labels) if format is None else find_format(format)
+    widget = read_settings(files.settings).make_task().widget
+    chosen = recognised(labels, widget) if format is None else find_format(format)
     require_there(labels)
     if encoding is not None and chosen.shows_items:
         raise InputError(f"--encoding is for text tables, and {labels} is {chosen.name}")

@@ -112,7 +112,7 @@ def _picked_by(opened: Project, picks: Picks) -> str:
     why = picks.reason or picks.told
     told = f" ({why})" if why else ""
     if own is not None:
-        return f"picked by {picks.strategy}{told}, with the outputs in {own[0]}"
+        return f"picked by {picks.strategy}{told}, with the outputs in {own.path}"
     if not opened.settings.has_model:
         return "drawn at random, as there are no outputs; --outputs FILE picks by those of a model"
     if trained_on is None:

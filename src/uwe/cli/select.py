@@ -15,6 +15,7 @@ from uwe._types import Rows
 from uwe.cli.display import Display
 from uwe.cli.options import Whole, key_values, texts_by_name
 from uwe.cli.outputs import check_output, require_distinct
+from uwe.cli.place_flags import reduction_of
 from uwe.cli.terminals import require_standard_output, write_utf8
 from uwe.cli.wish_flags import WishFlags
 from uwe.cli.wishing import Columns, say_notes, wishes_of
@@ -75,6 +76,10 @@ def select_command(
     images: Path | None = None,
     text: str | None = None,
     encoding: str | None = None,
+    measure: str | None = None,
+    reduce: str | None = None,
+    place_option: Annotated[list[str] | None, Parameter(negative=())] = None,
+    image_list: Path | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
     wishes: WishFlags = _NO_WISHES,
 ) -> None:
@@ -86,7 +91,9 @@ def select_command(
         A file .npz, .safetensors or .npy, a folder of .npy files, or a table .csv, .tsv, .txt,
         .jsonl (also .gz), .parquet, .feather or .arrow or a folder of its shards, that holds
         features, and probs, logits or uncertainty, or mean and variance or std of numbers; ids,
-        labelled and labels (of a table: the column label) if there are any.
+        labelled and labels (of a table: the column label) if there are any. Or results of a
+        detector in COCO's form (.json), or a folder of maps of a segmentation model, one .npy or
+        .npz an image.
     k
         How many rows to pick.
     strategy
@@ -139,6 +146,19 @@ def select_command(
         the values of a table's rows.
     encoding
         Encoding of the text files that are read, such as cp1252. Default: recognised.
+    measure
+        Of maps and detections: the uncertainty of a place, which weighs it: entropy, margin,
+        least_confident or objectness. Default: entropy.
+    reduce
+        Of maps and detections: how the places of an image become one row: mean, top, max, sum or
+        class_mean. Default: mean.
+    place_option
+        NAME=VALUE, of maps and detections: given=logits, axes=chw, top=0.1 (the share of
+        --reduce top), background=0 (a class that does not count) or empty=0.0 (the uncertainty of
+        an image without a detection); may be given several times.
+    image_list
+        Which images detections are of, so that images without any are in the pool: annotations in
+        COCO's form (.json), or a file of ids.
     force
         Overwrite output files that exist.
     """
@@ -147,6 +167,7 @@ def select_command(
     sources = {"the pool": pool}
     for flag, files in (("--labelled", labelled), ("--exclude", exclude)):
         sources |= {f"the {flag} file": each for each in files or ()}
+    sources |= {} if image_list is None else {"the --image-list file": image_list}
     sources |= wishes.sources()
     wishes.check()
     _check_outputs({"-o": output, "--html": html, "--assign": assign}, sources, images, force=force)
@@ -160,15 +181,25 @@ def select_command(
         require_known(task, task_names(), "task")
 
     names = texts_by_name(key or [], flag="--key")
+    reduced_by = reduction_of(
+        measure, reduce, key_values(place_option or [], flag="--place-option")
+    )
 
     from uwe.pool_files import open_pool
     from uwe.selecting.arrays import picked
 
-    source = open_pool(
-        expanded(pool),
-        names,
-        _encoding_of_pool(pool, encoding, labelled, exclude, list(wishes.sources().values())),
-    )
+    with Display() as display:
+        source = open_pool(
+            expanded(pool),
+            names,
+            _encoding_of_pool(pool, encoding, labelled, exclude, list(wishes.sources().values())),
+            reduction=reduced_by,
+            images=None if image_list is None else expanded(image_list),
+            progress=display,
+        )
+    if source.container.weighted and strategy == "uwe":
+        options.setdefault("power", 0.0)  # the features are weighted already, place by place
+        made = find_strategy(strategy, **options)
     learnt = task_of_pool(source, task, key_values(task_option or [], flag="--task-option"))
     ranked_by = arrays_to_rank_by(source) if strategy is None and not options else None
     if ranked_by is not None:

@@ -133,7 +133,7 @@ class Reduction:
         ):
             raise InputError(f"background must be the number of a class, not {self.background!r}")
 
-    def of(self, name: str, outputs: Any, features: Any = None) -> Reduced:
+    def of(self, name: str, outputs: Any, features: Any = None, predicted: Any = None) -> Reduced:
         """The row of one image.
 
         Args:
@@ -141,6 +141,7 @@ class Reduction:
             outputs: a map ``[h, w, c]``, or scores of objects ``[m, c]`` or ``[m]``. A single
                 column is the probability of the second of two classes.
             features: ``[h', w', d]`` or ``[m, d]``, or None.
+            predicted: numbers of the classes of objects ``[m]``, where the scores do not tell them.
 
         Raises:
             InputError: a shape does not fit, or there are no numbers.
@@ -154,10 +155,11 @@ class Reduction:
             return self._empty(scores, beside)
         if not scores.shape[-1]:
             raise InputError(f"{name} has the shape {tuple(scores.shape)}, without a class")
-        self._require_background(name, scores.shape[-1])
+        if predicted is None:
+            self._require_background(name, scores.shape[-1])
         if beside is not None:
             beside = self._beside(name, beside, scores)
-        return self._reduced(name, scores, beside)
+        return self._reduced(name, scores, beside, predicted)
 
     def _empty(
         self, scores: torch.Tensor, beside: torch.Tensor | None, *, is_odd: bool = False
@@ -169,7 +171,11 @@ class Reduction:
             width = beside.shape[-1] if beside.ndim > _SCORES else 0
         return Reduced(np.zeros(width) if width else None, self.empty, 0, classes or None, is_odd)
 
-    def _reduced(self, name: str, scores: torch.Tensor, beside: torch.Tensor | None) -> Reduced:
+    def _reduced(
+        self, name: str, scores: torch.Tensor, beside: torch.Tensor | None, classes: Any
+    ) -> Reduced:
+        import torch
+
         measure = _MEASURES[self.measure]
         probs = CONVERSIONS[self.given, measure.kind](name, scores)
         u = measure.of(probs).clamp_(0, 1)
@@ -179,7 +185,9 @@ class Reduction:
             u = cell_means(u, grid)
             probs = cell_means(probs, grid) if self._reads_classes else probs
         u, f = u.flatten(), f.flatten(0, -2)
-        predicted = probs.argmax(-1).flatten() if self._reads_classes else u
+        predicted = u
+        if self._reads_classes:
+            predicted = probs.argmax(-1).flatten() if classes is None else torch.as_tensor(classes)
         if self.background is not None:
             counts = predicted != self.background
             u, f, predicted = u[counts], f[counts], predicted[counts]

@@ -29,8 +29,8 @@ class Format:
         about: one line for people.
         recognises: whether a file or folder is of this format, by its content.
         read: the answers in a file or folder, for a project.
-        encode: the bytes of a file; None where the format is a folder.
-        fill: writes into a new, empty folder; None where the format is a file.
+        encode: the bytes of a file; None where the format is a folder, or is only read.
+        fill: writes into a new, empty folder; None where the format is a file, or is only read.
         suffixes: of its files; the first is the usual one.
         widgets: how people are asked in the tasks that it holds: ``choice``, ``choices``,
             ``number``, ``boxes``, ``mask``.

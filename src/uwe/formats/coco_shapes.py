@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from uwe._optional import optional
-from uwe._types import BoolArray
-from uwe.errors import DataError, InputError
+from uwe.errors import DataError
 from uwe.formats.coco_parts import key_of, parts_in, text_of_part
 from uwe.formats.drawn import DrawnPart, drawn_images
 from uwe.formats.export import Export
 from uwe.formats.json_text import json_bytes
 from uwe.formats.reading import Destination, Found, Unreadable, as_list, rows_of
-from uwe.project.outlines import Outlines, Shape, drawn_names, of_polygons, of_runs
+from uwe.project.outlines import Outlines, Shape, drawn_names, of_segmentation
 from uwe.tables import LabelRows
 
 __all__ = ["encoded", "rows_in"]
@@ -101,7 +100,8 @@ def rows_in(path: Path, document: Mapping[str, Any], into: Destination) -> Label
         own = shapes.get(key_of(image, "id", "an image"), [])
         by_people = [each for each, is_given in own if not is_given]
         is_labelled = bool(by_people) or image.get("labelled") is True or into.is_complete
-        outlines = Outlines(tuple(read() for read, _ in own), _size(image))
+        shapes_read = tuple(read() for read, _ in own)
+        outlines = Outlines(shapes_read, _size(image), largest_first=True)
         yield Found((name,), outlines if is_labelled else None)
 
     return rows_of(path, into, enumerate(images, start=1), found, unit="image")
@@ -145,7 +145,9 @@ def _reader(annotation: Mapping[str, Any], name: str, what: str) -> _Reader:
                 raise Unreadable(f"bbox of {what} has {len(box)} numbers, and needs 4")
             left, top, width, height = box
             shape = replace(shape, box=(left, top, left + width, top + height))
-        return replace(shape, area=_area(annotation.get("segmentation"), what))
+        if annotation.get("segmentation"):
+            shape = replace(shape, area=of_segmentation(annotation, what))
+        return shape
 
     return read
 
@@ -155,40 +157,6 @@ def _numbers(value: Any, what: str) -> list[float]:
     if not all(isinstance(each, int | float) and not isinstance(each, bool) for each in numbers):
         raise Unreadable(f"{what} must be numbers, not {numbers!r:.60}")
     return [float(each) for each in numbers]
-
-
-def _area(segmentation: Any, what: str) -> Callable[[tuple[int, int]], BoolArray] | None:
-    """The area of polygons or of runs; None where there is none."""
-    if not segmentation:
-        return None
-    if isinstance(segmentation, Mapping):
-        return _of_runs(segmentation, what)
-    polygons = as_list(segmentation, f"segmentation of {what}")
-    return of_polygons([_numbers(each, f"a polygon of {what}") for each in polygons])
-
-
-def _of_runs(runs: Mapping[str, Any], what: str) -> Callable[[tuple[int, int]], BoolArray]:
-    """The area of runs column by column, as COCO has them, also compressed."""
-    size, counts = runs.get("size"), runs.get("counts")
-    if not isinstance(size, list) or len(size) != 2 or not isinstance(counts, str | list):
-        raise Unreadable(f"segmentation of {what} must have size and counts")
-
-    def area(of: tuple[int, int]) -> BoolArray:
-        width, height = of
-        if size != [height, width]:
-            raise InputError(f"segmentation of {what} is of the size {size}, not {[height, width]}")
-        if isinstance(counts, list):
-            turned = of_runs([int(each) for each in counts])((height, width))
-            return turned.T
-        masks = optional("pycocotools.mask", _PURPOSE, extra="detection")
-        try:
-            found = masks.decode({"size": size, "counts": counts.encode("ascii")})
-        except (ValueError, UnicodeEncodeError) as error:
-            raise InputError(f"segmentation of {what} cannot be read ({error})") from error
-        decoded: BoolArray = np.asarray(found).astype(np.bool_)
-        return decoded
-
-    return area
 
 
 def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -134,7 +134,9 @@ def _is_cvat(peek: Peek) -> bool:
                 return _XML_IN_ZIP in archive.namelist()
         except (zipfile.BadZipFile, OSError):
             return False
-    return peek.head.startswith(b"<") and (b"<annotations" in peek.head or peek.suffix == ".xml")
+    if not peek.head.startswith(b"<") or b"<annotation>" in peek.head:  # of Pascal VOC
+        return False
+    return b"<annotations" in peek.head or peek.suffix == ".xml"
 
 
 def _read_coco(path: Path, into: Destination) -> LabelRows:

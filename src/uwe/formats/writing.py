@@ -47,8 +47,6 @@ def write(export: Export, format: Format, path: Path, *, force: bool = False) ->
     >>> path.read_text().splitlines()[0]
     'id,label,by,seconds,note,skip,settled,flagged,at,batch'
     """
-    if format.encode is None and format.fill is None:
-        raise InputError(f"{format.name} is read, and not written; choose coco or cvat")
     export = _fitted(export, format)
     require_name(format, path)
     if format.encode is not None:
@@ -93,11 +91,13 @@ def _fitted(export: Export, format: Format) -> Export:
 
 
 def require_name(format: Format, path: Path) -> None:
-    """Refuse a file whose suffix is that of another format.
+    """Refuse a file whose suffix is that of another format, and a format that is only read.
 
     Raises:
         InputError: it is.
     """
+    if format.encode is None and format.fill is None:
+        raise InputError(f"{format.name} is read, and not written; choose coco or cvat")
     if format.encode is not None and path.suffix.lower() not in format.suffixes:
         raise InputError(
             f"{format.name} is written as {' or '.join(format.suffixes)}, so {path} must end in "

@@ -38,6 +38,7 @@ __all__ = ["open_npy", "open_npy_folder", "open_npz", "open_safetensors", "read_
 Array = np.ndarray[Any, Any]
 
 _IDS = "ids"  # the name under which ids are written
+_WEIGHTED_BY = "weighted by"  # the measure of places
 _LOCAL_HEADER = 30  # bytes before a member's name in a zip file
 _MOST_DEFLATED = 1032  # bytes that one byte of deflate stands for, at most
 _CHUNK = 2**20
@@ -131,7 +132,15 @@ def open_safetensors(path: Path) -> Container:
 
     listed = [name for name in ID_NAMES if name in metadata and name not in tensors]
     listed += [_IDS] if in_tensors and _IDS not in listed else []
-    return Container(path, (*tensors, *listed), read, read, read_ids, task=metadata.get("task"))
+    return Container(
+        path,
+        (*tensors, *listed),
+        read,
+        read,
+        read_ids,
+        task=metadata.get("task"),
+        weighted=_WEIGHTED_BY in metadata,
+    )
 
 
 def _unpacked(path: Path, utf8: torch.Tensor, ends: torch.Tensor) -> list[str]:

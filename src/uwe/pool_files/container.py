@@ -27,6 +27,7 @@ class Container:
         read_ids: gives what that name holds as text.
         table: the table, if the file is one.
         task: name of the task that the file's outputs are of, where the file says it.
+        weighted: whether the features are weighted by the uncertainty of their places already.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Container:
     read_ids: Callable[[str], list[str]]
     table: Table | None = None
     task: str | None = None
+    weighted: bool = False
 
 
 def ids_in(path: Path, name: str, array: np.ndarray[Any, Any]) -> list[str]:

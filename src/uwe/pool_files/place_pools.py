@@ -67,7 +67,7 @@ class Places:
 
     def _write(self, file: BinaryIO) -> None:
         n, d = self.features.shape
-        metadata = {"measure": self.reduction.measure, "reduce": self.reduction.reduce}
+        metadata = {"weighted by": self.reduction.measure, "reduce": self.reduction.reduce}
         arrays: _Arrays = {
             "uncertainty": ("F64", [n], self.uncertainty),
             "features": ("F32", [n, d], self.features),

@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 
 from uwe._arrays import as_array
+from uwe._types import Progress
+from uwe.dense import Reduction
 from uwe.errors import DataError, InputError, close_matches, require_known
 from uwe.pool_files.arrays import open_npy, open_npy_folder, open_npz, open_safetensors
 from uwe.pool_files.columns import open_columns
 from uwe.pool_files.container import Container
+from uwe.pool_files.dense_outputs import is_detections, is_map_folder, open_outputs
+from uwe.pool_files.maps import is_map
 from uwe.tables import ID_NAMES, TABLE_SUFFIXES, checked_ids, id_column, is_table
 from uwe.tables.labels import known_labels
 
@@ -164,18 +168,30 @@ _WIDE = 8  # columns of a block
 
 
 def open_pool(
-    path: Path, keys: Mapping[str, str] | None = None, encoding: str | None = None
+    path: Path,
+    keys: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    *,
+    reduction: Reduction | None = None,
+    images: Path | None = None,
+    progress: Progress | None = None,
 ) -> PoolFile:
     """Look at a pool; its arrays are read when they are asked for.
 
     Args:
         path: ``.npz``, ``.safetensors``, a table of `uwe.tables.open_table` or a folder of its
-            shards, ``.npy`` (features alone) or a folder of ``.npy`` files.
+            shards, ``.npy`` (features alone) or a folder of ``.npy`` files; or results of a
+            detector in COCO's form (``.json``), or a folder of maps, one ``.npy`` or ``.npz`` an
+            image, which are reduced now.
         keys: other names of some of `KEYS` in it, such as ``{"features": "embedding"}``.
         encoding: of a text table; None: recognised.
+        reduction: how detections or maps become rows; where it is given, a folder is one of maps.
+        images: which images detections are of, as for `open_detections`.
+        progress: called with a `Stage` after each image of detections or maps.
 
     Raises:
-        InputError: the format or one of the keys is not known.
+        InputError: the format or one of the keys is not known, or ``reduction`` or ``images`` is
+            given and the pool is neither detections nor maps.
         DataError: it cannot be read, lacks a name that ``keys`` gives, or has both ``ids`` and
             ``id``, or is a table that has both ``labels`` and ``label``.
 
@@ -186,16 +202,31 @@ def open_pool(
     >>> open_pool(path, {"features": "embedding"}).read("features").shape
     (3, 2)
     """
-    container = _opened(path, encoding)
     given = dict(keys or {})
+    names = frozenset({*KEYS, *ID_NAMES, *given.values()})
+    if is_detections(path) or is_map_folder(path, names) or (reduction and _has_maps(path)):
+        if encoding is not None:
+            raise InputError(f"{path} is no table of text; leave --encoding {encoding} out")
+        container = open_outputs(path, reduction, images, progress)
+    else:
+        if reduction is not None or images is not None:
+            raise InputError(
+                f"{path} holds rows already; how places are reduced (--measure, --reduce, "
+                "--place-option, --image-list) is for maps and detections, so leave it out"
+            )
+        container = _opened(path, encoding)
     for key, name in given.items():
         require_known(key, KEYS, "key")
         if name not in container.names:
             raise DataError(
                 f"{path} has no {name!r} for {key}; its keys are {PoolFile(container, {}).shown()}"
             )
-    names = {key: given[key] if key in given else _usual(key, container) for key in KEYS}
-    return PoolFile(container, {key: of for key, of in names.items() if of in container.names})
+    called = {key: given[key] if key in given else _usual(key, container) for key in KEYS}
+    return PoolFile(container, {key: of for key, of in called.items() if of in container.names})
+
+
+def _has_maps(path: Path) -> bool:
+    return path.is_dir() and any(map(is_map, path.iterdir()))
 
 
 def _usual(key: str, container: Container) -> str:
@@ -217,10 +248,10 @@ def _opened(path: Path, encoding: str | None) -> Container:
     if path.is_dir():
         return open_npy_folder(path)
     if path.suffix.lower() not in _FORMATS:
-        known = ", ".join((*_FORMATS, *TABLE_SUFFIXES))
+        known = ", ".join((*_FORMATS, *TABLE_SUFFIXES, ".json (detections)"))
         raise InputError(
-            f"the format of {path} is not known; a pool is {known}, a folder of .npy files or a "
-            "folder of shards of a table"
+            f"the format of {path} is not known; a pool is {known}, or a folder of .npy files, of "
+            "maps or of shards of a table"
         )
     if not path.is_file():
         raise DataError(f"there is no file {path}")

@@ -5,25 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from uwe._optional import optional
 from uwe._types import BoolArray
-from uwe.errors import InputError, require_known
+from uwe.data.dense.coco import area_of
+from uwe.errors import DataError, InputError, require_known
 from uwe.tasks import Boxes, Masks, Task
 
-__all__ = ["Outlines", "Shape", "base_of", "drawn_names", "name_of", "of_polygons", "of_runs"]
+__all__ = [
+    "Outlines",
+    "Shape",
+    "base_of",
+    "drawn_names",
+    "name_of",
+    "of_polygons",
+    "of_runs",
+    "of_segmentation",
+]
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Size: TypeAlias = tuple[int, int]
 
 _BACKGROUND = re.compile(r"_*(background|unlabell?ed|void)_*", re.IGNORECASE)
 _IGNORE = "ignore"
-_TRIANGLE = 6  # numbers
-_PURPOSE = "reading polygons"
 
 
 @dataclass(frozen=True)
@@ -51,12 +58,14 @@ class Outlines:
         shapes: in the order in which they are drawn; a later one covers an earlier one.
         size: width and height of the image as the tool has it; None where it does not say.
         is_stretched: whether the tool may have had the image in another size.
+        largest_first: whether smaller areas cover larger ones, in whatever order they are.
         problem: why the shapes cannot be taken; empty where they can.
     """
 
     shapes: tuple[Shape, ...]
     size: Size | None = None
     is_stretched: bool = False
+    largest_first: bool = False
     problem: str = ""
 
     def renamed(self, names: Mapping[str, str]) -> Outlines:
@@ -80,6 +89,8 @@ class Outlines:
         for each in self.shapes:
             require_known(each.name, drawn_names(task), "class")
         own = self.size or size
+        if self.is_stretched and size is None:
+            raise InputError("nothing says how large the image is, and the file has shares of it")
         if size is not None and own != size and not self.is_stretched:
             said, true = (f"{each[0]}x{each[1]}" for each in (own or size, size))
             raise InputError(
@@ -108,14 +119,8 @@ class Outlines:
         base = base_of(task)
         pixels = np.full((height, width), 0 if base is None else base, dtype=np.uint8)
         covered = np.zeros((height, width), dtype=np.bool_)
-        for at, each in enumerate(self.shapes, start=1):
-            if each.area is None:
-                raise InputError(
-                    f"shape {at} ({each.name}) is a box, and masks are wanted; draw polygons or "
-                    "masks"
-                )
-            area = each.area(size)
-            pixels[area] = _number_of(task, each.name)
+        for name, area in self._areas(size):
+            pixels[area] = _number_of(task, name)
             covered |= area
         if base is None and not covered.all():
             raise InputError(
@@ -124,6 +129,18 @@ class Outlines:
                 "ignore=255"
             )
         return pixels
+
+    def _areas(self, size: Size) -> list[tuple[str, BoolArray]]:
+        """The name and the area of each shape, in the order in which they are drawn."""
+        found = []
+        for at, each in enumerate(self.shapes, start=1):
+            if each.area is None:
+                raise InputError(
+                    f"shape {at} ({each.name}) is a box, and masks are wanted; draw polygons or "
+                    "masks"
+                )
+            found.append((each.name, each.area(size)))
+        return sorted(found, key=lambda each: -int(each[1].sum())) if self.largest_first else found
 
 
 def drawn_names(task: Task) -> tuple[str, ...]:
@@ -162,17 +179,22 @@ def base_of(task: Task) -> int | None:
 
 def of_polygons(polygons: Sequence[Sequence[float]]) -> Callable[[Size], BoolArray]:
     """The area of polygons, each ``x, y, x, y, …`` in pixels."""
+    return of_segmentation({"segmentation": list(polygons)}, "a polygon")
+
+
+def of_segmentation(annotation: Mapping[str, Any], name: str) -> Callable[[Size], BoolArray]:
+    """The area of polygons or runs as COCO has them.
+
+    Args:
+        annotation: with ``segmentation``.
+        name: of the file, for errors.
+    """
 
     def area(size: Size) -> BoolArray:
-        for each in polygons:
-            if len(each) < _TRIANGLE or len(each) % 2 or not np.isfinite(each).all():
-                raise InputError(
-                    f"a polygon has {len(each)} numbers; it needs x and y of three points or more"
-                )
-        masks = optional("pycocotools.mask", _PURPOSE, extra="detection")
-        width, height = size
-        parts = masks.frPyObjects([list(map(float, each)) for each in polygons], height, width)
-        found: BoolArray = masks.decode(masks.merge(parts)).astype(np.bool_)
+        try:
+            found: BoolArray = np.asarray(area_of(dict(annotation), size, name)) > 0
+        except DataError as error:
+            raise InputError(str(error)) from error
         return found
 
     return area

@@ -24,7 +24,7 @@ from uwe.tasks import Task
 if TYPE_CHECKING:
     from uwe.pool_files import PoolFile
 
-__all__ = ["LEAST_SCORE", "OwnOutputs", "last_outputs", "open_outputs"]
+__all__ = ["LEAST_SCORE", "LastOutputs", "OwnOutputs", "last_outputs", "read_own_outputs"]
 
 LEAST_SCORE = 0.5
 """The smallest score of a box that people see, unless they say so."""
@@ -46,6 +46,7 @@ class OwnOutputs:
         given: the boxes or the mask of a row, as `Shapes.given` takes them; None where the outputs
             have none.
         notes: what people should know of the outputs.
+        images: which say what images there are, or None.
     """
 
     path: Path
@@ -54,12 +55,14 @@ class OwnOutputs:
     arrays: Mapping[str, Any] = field(repr=False)
     given: Callable[[int], Any] = field(default=lambda row: None, repr=False)  # noqa: ARG005
     notes: tuple[str, ...] = ()
+    images: Path | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
         """What the journal records."""
         told = {"path": str(self.path), "digest": self.digest, "rows": len(self.rows)}
-        return {_FACT: told}
+        images = {} if self.images is None else {"images": str(self.images)}
+        return {_FACT: told | images}
 
     def picks(
         self,
@@ -104,12 +107,13 @@ class OwnOutputs:
         return _mapped(found, self.rows, len(pool))
 
 
-def open_outputs(
+def read_own_outputs(
     path: Path,
     ids: Ids,
     task: Task,
     strategy: Strategy,
     *,
+    images: Path | None = None,
     progress: Progress | None = None,
 ) -> OwnOutputs:
     """Read what a model of the owner says of the rows of a project.
@@ -119,6 +123,7 @@ def open_outputs(
         ids: of the project.
         task: what is labelled.
         strategy: that picks; the uncertainty of a place is the measure of it.
+        images: annotations of COCO or a list of ids, which say which images a detector has seen.
         progress: callback.
 
     Raises:
@@ -134,24 +139,48 @@ def open_outputs(
         read = _of_maps
     elif has_shapes(task) and path.suffix.lower() == ".json":
         read = _of_detections
-    return read(path, ids, task, strategy, progress)
+    return read(path, ids, task, strategy, images, progress)
 
 
-def last_outputs(events: Sequence[Event]) -> tuple[Path, str] | None:
-    """Path and digest of the outputs by which the last batch was picked; None without any."""
+@dataclass(frozen=True)
+class LastOutputs:
+    """The outputs by which the last batch was picked.
+
+    Attributes:
+        path: of them.
+        digest: of their content.
+        images: which say what images there are, or None.
+    """
+
+    path: Path
+    digest: str
+    images: Path | None = None
+
+
+def last_outputs(events: Sequence[Event]) -> LastOutputs | None:
+    """The outputs by which the last batch was picked; None without any."""
     last = next((event for event in reversed(events) if isinstance(event, Queried)), None)
     told = {} if last is None else last.facts.get(_FACT)
     if not isinstance(told, Mapping) or not {"path", "digest"} <= set(told):
         return None
-    return Path(str(told["path"])), str(told["digest"])
+    images = told.get("images")
+    return LastOutputs(
+        Path(str(told["path"])), str(told["digest"]), None if images is None else Path(str(images))
+    )
 
 
 def _of_pool(
-    path: Path, ids: Ids, task: Task, strategy: Strategy, progress: Progress | None
+    path: Path,
+    ids: Ids,
+    task: Task,
+    strategy: Strategy,
+    images: Path | None,
+    progress: Progress | None,
 ) -> OwnOutputs:
     from uwe.pool_files import open_pool
 
     del strategy, progress
+    _refuse_images(path, images)
     pool = open_pool(path)
     wanted = ("features", "uncertainty", *(() if has_shapes(task) else _ARRAYS))
     arrays = {name: array for name in wanted if (array := pool.read(name)) is not None}
@@ -168,39 +197,91 @@ def _ids_of(pool: PoolFile, arrays: Mapping[str, Any]) -> list[str]:
 
 
 def _of_maps(
-    path: Path, ids: Ids, task: Task, strategy: Strategy, progress: Progress | None
+    path: Path,
+    ids: Ids,
+    task: Task,
+    strategy: Strategy,
+    images: Path | None,
+    progress: Progress | None,
 ) -> OwnOutputs:
     from uwe.pool_files import open_maps, places
 
+    _refuse_images(path, images)
     maps = open_maps(path)
     pool = places(path, measure=_measure(task, strategy), progress=progress)
-    found = _matched(path, maps.ids, ids, _arrays_of(pool), pool.notes)
+    arrays = {"features": pool.features, "uncertainty": pool.uncertainty}
+    found = _matched(path, maps.ids, ids, arrays, pool.notes)
     names = _names_by_row(maps.ids, ids)
     return replace(found, given=lambda row: maps.predicted(names[row]) if row in names else None)
 
 
 def _of_detections(
-    path: Path, ids: Ids, task: Task, strategy: Strategy, progress: Progress | None
+    path: Path,
+    ids: Ids,
+    task: Task,
+    strategy: Strategy,
+    images: Path | None,
+    progress: Progress | None,
 ) -> OwnOutputs:
+    from uwe.dense import Reduction
     from uwe.pool_files import open_detections
+    from uwe.pool_files.dense_outputs import open_outputs
 
-    detections = open_detections(path, classes=task.classes)
-    pool = detections.places(measure=_measure(task, strategy), progress=progress)
-    found = _matched(path, pool.ids, ids, _arrays_of(pool), pool.notes)
-    names = _names_by_row(pool.ids, ids)
-    return replace(
-        found, given=lambda row: detections.by_image[names[row]] if row in names else None
-    )
+    detections = open_detections(path, images)
+    numbers, notes = _classes_of(path, detections.names, task.classes)
+    pool = open_outputs(path, Reduction(measure=_measure(task, strategy)), images, progress)
+    arrays = {"features": pool.read("features"), "uncertainty": pool.read("uncertainty")}
+    found = _matched(path, detections.ids, ids, arrays, notes)
+    names = _names_by_row(detections.ids, ids)
+
+    def given(row: int) -> Any:
+        if row not in names:
+            return None
+        its = detections.by_image[names[row]]
+        return np.column_stack([its.corners, its.scores, numbers[its.classes]])
+
+    return replace(found, given=given, images=None if images is None else images.resolve())
+
+
+def _classes_of(
+    path: Path, names: Sequence[str], classes: Sequence[str]
+) -> tuple[Rows, tuple[str, ...]]:
+    """The project's class number of each category of detections, and what is said of it.
+
+    Categories are known by their names; without names their numbers count the classes from 1, or
+    from 0 where there is a 0.
+
+    Raises:
+        InputError: a category is none of the classes.
+    """
+    if set(names) <= set(classes):
+        return np.array([classes.index(name) for name in names], dtype=np.int64), ()
+    if not all(name.isdigit() for name in names):
+        lost = next(name for name in names if name not in classes)
+        raise InputError(
+            f"{path} has the category {lost!r}, and the classes are {', '.join(classes)}; name "
+            "them alike"
+        )
+    first = 0 if "0" in names else 1
+    numbers = np.array([int(name) - first for name in names], dtype=np.int64)
+    if len(numbers) and numbers.max() >= len(classes):
+        raise InputError(
+            f"{path} has the category {numbers.max() + first}, and there are {len(classes)} "
+            "classes; --image-list takes annotations of COCO that name the categories"
+        )
+    told = ", ".join(f"{name} {classes[at]}" for name, at in zip(names, numbers, strict=True))
+    return numbers, (f"categories of {path} are taken by their numbers: {told}",)
+
+
+def _refuse_images(path: Path, images: Path | None) -> None:
+    if images is not None:
+        raise InputError(f"--image-list is for detections in a .json; {path} is none")
 
 
 def _measure(task: Task, strategy: Strategy) -> str:
     """The measure of a place: that of the strategy, or the task's default."""
     name = strategy.measure_name
     return name if name in task.measures else task.default_measure
-
-
-def _arrays_of(pool: Any) -> dict[str, Any]:
-    return {"features": pool.features, "uncertainty": pool.uncertainty}
 
 
 def _matched(

@@ -33,7 +33,7 @@ from uwe.project.making import (
     with_classes,
 )
 from uwe.project.models import Models
-from uwe.project.outputs import LEAST_SCORE, OwnOutputs, last_outputs, open_outputs
+from uwe.project.outputs import LEAST_SCORE, OwnOutputs, last_outputs, read_own_outputs
 from uwe.project.picking import (
     Batch,
     Picker,
@@ -319,6 +319,7 @@ class Project:
         more: bool = False,
         wishes: Wishes | None = None,
         outputs: str | Path | None = None,
+        images: str | Path | None = None,
         least_score: float = LEAST_SCORE,
     ) -> Batch:
         """As `ask`, with the files that show the rows, and whether the rows are new.
@@ -331,6 +332,8 @@ class Project:
                 of yours, by which the rows are picked. Rows without outputs are not picked. They
                 are refused while an earlier batch is open. A project without a model picks by the
                 outputs that it got last, while their file is as it was.
+            images: annotations of COCO or a list of ids, which say which images a detector has
+                seen; those without an object are known by it.
             least_score: the smallest score of a box of these outputs that people see.
 
         Raises:
@@ -344,7 +347,7 @@ class Project:
         if (again := self._still_open(more)) is not None:
             return again_without(wishes, again, outputs=outputs)
         picker = self._picker() if wishes is None else replace(self._picker(), wishes=wishes)
-        picker = replace(picker, own=self._own(outputs), least=least_score)
+        picker = replace(picker, own=self._own(outputs, images), least=least_score)
         if wishes is not None:
             picker.require_possible(self.pool(), k)
         if picker.own is None:
@@ -531,27 +534,28 @@ class Project:
         events = self.events()
         return still_open(self.files, events, self.pool(events), self._strategy.name)
 
-    def _own(self, outputs: str | Path | None) -> OwnOutputs | None:
+    def _own(self, outputs: str | Path | None, images: str | Path | None) -> OwnOutputs | None:
         """The outputs that are given; without any, the last ones of a project without a model."""
         if outputs is not None:
-            return self._opened(expanded(outputs))
+            return self._opened(expanded(outputs), None if images is None else expanded(images))
         known = None if self.settings.has_model else last_outputs(self.events())
         if known is None:
             return None
-        path, digest = known
-        if not path.exists():
-            log.warning("%s is gone: the rows are drawn at random", path)
+        if not known.path.exists():
+            log.warning("%s is gone: the rows are drawn at random", known.path)
             return None
-        own = self._opened(path)
-        if own.digest != digest:
+        own = self._opened(known.path, known.images)
+        if own.digest != known.digest:
             raise InputError(
-                f"{path} was changed since the last batch was picked by it; give --outputs {path} "
-                "to pick by what it says now"
+                f"{known.path} was changed since the last batch was picked by it; give --outputs "
+                f"{known.path} to pick by what it says now"
             )
         return own
 
-    def _opened(self, path: Path) -> OwnOutputs:
-        return open_outputs(path, self.ids, self.task, self._strategy, progress=self._progress)
+    def _opened(self, path: Path, images: Path | None) -> OwnOutputs:
+        return read_own_outputs(
+            path, self.ids, self.task, self._strategy, images=images, progress=self._progress
+        )
 
     def _picker(self) -> Picker:
         return Picker(self.files, self.items, self.task, self._strategy, self.settings.seed,
