@@ -103,9 +103,7 @@ def _small(name: str, path: Path, draws: Draws | None) -> Image:
         return Image(as_address(small))
     from uwe.selecting.overlays import classes_drawn, overlaid
 
-    return Image(
-        as_address(overlaid(_enlarged(small), drawn), subsampling=0), classes_drawn(drawn)
-    )
+    return Image(as_address(overlaid(_enlarged(small), drawn), subsampling=0), classes_drawn(drawn))
 
 
 def _enlarged(image: Any) -> Any:
