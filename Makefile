@@ -54,13 +54,14 @@ study-dense: study-camvid study-bccd  ## masks and boxes: street scenes and bloo
 
 study-camvid: $(READY)  ## a U-Net on CamVid at half size, five strategies
 	$(BIN)/uwe run hub:camvid --data-dir $(DATA)/camvid --task segmentation --ignore 11 \
-		--image-size 90 --model unet --model-option width=16 --model-option stride=2 --epochs 60 \
+		--image-size 90 --model unet --model-option width=16 --model-option stride=2 \
+		--model-option balance=0.7 --epochs 60 \
 		--strategy uwe --strategy uherding --strategy badge --strategy margin --strategy random \
 		$(DENSE) --results $(STUDY)/camvid
 
 study-bccd: $(READY)  ## a detector of centres on BCCD, three strategies, and all labels
 	$(BIN)/uwe run hub:bccd --data-dir $(DATA)/bccd --task detection --boxes xyxy \
-		--image-size 120 --model centernet --model-option width=32 --model-option neck=32 --epochs 60 \
+		--image-size 160 --model centernet --model-option width=32 --model-option neck=32 --epochs 40 \
 		--strategy uwe --strategy uherding --strategy random --supervised \
 		$(DENSE) --results $(STUDY)/bccd
 
