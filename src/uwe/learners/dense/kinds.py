@@ -104,10 +104,14 @@ class Segmenting:
         maps: Maps = network(images)
         masks, weights = targets
         logits = maps.resized(*masks.shape[1:]).float()
+        counted = (masks != IGNORED).sum().clamp(min=1)
+        if logits.is_cuda:  # there, the loss of maps does not give the same bits every time
+            logits = logits.permute(0, 2, 3, 1).reshape(-1, logits.shape[1])
+            masks = masks.reshape(-1)
         lost = functional.cross_entropy(
             logits, masks, weight=weights, ignore_index=IGNORED, reduction="sum"
         )
-        return lost / (masks != IGNORED).sum().clamp(min=1)
+        return lost / counted
 
     def said(self, network: nn.Module, images: torch.Tensor) -> Maps:
         """Maps of the batch."""
