@@ -13,11 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from fake_label_studio import TOKEN, FakeLabelStudio, running
 from uwe.cli import main
 from uwe.errors import InputError
 from uwe.formats import export_of, find_format, read_answers, recognised, write
+from uwe.formats.label_studio import Client, Sync, checked_address, studio_project
 from uwe.formats.label_studio.brush import packed, unpacked
 from uwe.formats.label_studio.labelling import configuration, controls_in, has_fewer_classes
+from uwe.formats.label_studio.server import Server
 from uwe.project import Answer, Project, Told
 from uwe.project.given import write_given
 from uwe.tasks import detection, segmentation
@@ -185,6 +188,33 @@ def test_label_studio_gets_predictions_and_gives_annotations(
     other = project_of(pictures, tmp_path / "q.uwe", task)
     assert told(other, path, "label-studio").new == 1
     assert in_json(other) == in_json(project)
+
+
+@pytest.mark.parametrize("task", LABELS)
+def test_a_sync_sends_shapes_and_takes_them_back(pictures: Path, tmp_path: Path, task: str) -> None:
+    """Predictions go out once, annotations come in, and a second round changes nothing."""
+    project = project_of(pictures, tmp_path / "birds.uwe", task)
+    names = given_batch(project)
+    fake = FakeLabelStudio()
+    with running(fake) as address:
+        server = Server(Client(checked_address(address), TOKEN, patience=3), "1.23.2")
+        studio = studio_project(server, project, None)
+        sync = Sync(project, server, studio, k=3, ahead=1)
+        assert sync.round().sent == 3
+        tasks = {each["data"]["uwe_id"]: each for each in fake.tasks.values()}
+        assert set(tasks) == set(names)
+        results = [tasks[name]["predictions"][0]["result"] for name in names[:2]]
+        kind = {"detection": "rectanglelabels", "segmentation": "brushlabels"}[task]
+        assert {each["type"] for each in results[0]} == {kind}
+        number = next(at for at, each in fake.tasks.items() if each is tasks[names[0]])
+        fake.annotate(number, None)
+        tasks[names[0]]["annotations"][0]["result"] = results[0]
+        done = sync.round()
+        assert (done.told.new, done.renewed, done.trained) == (1, 0, False)
+        assert sync.round().told.new == 0
+    assert list(project.labels()) == names[:1]
+    given = {"detection": 2, "segmentation": 30}[task]
+    assert len(in_json(project)[names[0]]) == given
 
 
 def test_polygons_of_all_tools_are_one_mask(pictures: Path, tmp_path: Path) -> None:
