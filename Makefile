@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test fuzz check wheel-check bench bench-cycle study clean
+.PHONY: demo test fuzz check wheel-check bench bench-cycle bench-dense study study-dense study-camvid study-bccd clean
 
 demo: $(READY)  ## active learning on digits: table and picture
 	$(BIN)/uwe demo
@@ -31,6 +31,9 @@ bench: $(READY)  ## how fast selection is
 bench-cycle: $(READY)  ## what a cycle costs beside the plain way
 	$(BIN)/python -m benchmarks.cycle
 
+bench-dense: $(READY)  ## the weighted embedding of places beside BADGE's gradient
+	$(BIN)/python -m benchmarks.dense
+
 STUDY ?= study
 STRATEGIES := uwe badge coreset entropy bvsb least_confident bald random margin uherding typiclust
 STRATEGY_FLAGS := $(addprefix --strategy ,$(STRATEGIES))
@@ -43,6 +46,24 @@ study: $(READY)  ## all strategies on digits (10 seeds) and Fashion-MNIST (5), a
 		--device cpu --threads 1 --jobs 2 --results $(STUDY)/digits
 	$(BIN)/python -m benchmarks.fashion_study --results $(STUDY)/fashion
 	$(BIN)/uwe report $(STUDY)/digits $(STUDY)/fashion --html $(STUDY)/report.html
+
+DATA ?= ../shared/data
+DENSE := --device cpu --threads 1 --jobs 2 --seeds 1-3 --budgets 20,40,80,160
+
+study-dense: study-camvid study-bccd  ## masks and boxes: street scenes and blood cells, three seeds
+
+study-camvid: $(READY)  ## a U-Net on CamVid at half size, five strategies
+	$(BIN)/uwe run hub:camvid --data-dir $(DATA)/camvid --task segmentation --ignore 11 \
+		--image-size 90 --model unet --model-option width=16 --model-option stride=2 \
+		--model-option balance=0.7 --epochs 60 \
+		--strategy uwe --strategy uherding --strategy badge --strategy margin --strategy random \
+		$(DENSE) --results $(STUDY)/camvid
+
+study-bccd: $(READY)  ## a detector of centres on BCCD, three strategies, and all labels
+	$(BIN)/uwe run hub:bccd --data-dir $(DATA)/bccd --task detection --boxes xyxy \
+		--image-size 160 --model centernet --model-option width=32 --model-option neck=32 --epochs 40 \
+		--strategy uwe --strategy uherding --strategy random --supervised \
+		$(DENSE) --results $(STUDY)/bccd
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

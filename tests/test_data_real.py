@@ -96,3 +96,32 @@ def test_fashion_mnist_of_debian() -> None:
     assert rows_a_class(data.test.y) == {1000}
     assert data.train.x.mean() / 255 == pytest.approx(data.preparation.mean[0], abs=1e-4)
     assert data.train.x.std() / 255 == pytest.approx(data.preparation.std[0], abs=1e-4)
+
+
+def test_camvid_has_eleven_classes_and_an_ignored_one() -> None:
+    """Masks of 240 x 180 pixels, whose 12th number counts nowhere; all splits are complete."""
+    folder = real("camvid")
+    options = {"ignore": 11}
+    dataset = load_dataset(
+        "hub:camvid", data_dir=folder.parent, task="segmentation", task_options=options
+    )
+    assert (len(dataset.train), len(dataset.test)) == (367, 101)
+    assert dataset.classes == tuple(map(str, range(11)))
+    [mask] = dataset.task.targets.read(dataset.train.y[:1])
+    assert mask.shape == dataset.train.x.shape[1:3] == (180, 240)
+    values = {int(v) for each in dataset.task.targets.read(dataset.test.y) for v in np.unique(each)}
+    assert values == set(range(12))
+
+
+def test_bccd_is_read_as_corners_and_loses_two_boxes() -> None:
+    """Boxes are xyxy; as xywh most leave their image; two without area are left out and said."""
+    folder = real("bccd")
+    with pytest.raises(
+        DataError, match=r"as xywh, 2,602 of 3,484 boxes .* as xyxy 0; give --boxes"
+    ):
+        load_dataset("hub:bccd", data_dir=folder.parent, task="detection")
+    dataset = load_dataset("hub:bccd", data_dir=folder.parent, task="detection", boxes="xyxy")
+    assert (len(dataset.train), len(dataset.test)) == (205, 87)
+    assert dataset.classes == ("RBC", "WBC", "Platelets")
+    assert any("2 boxes without area are left out" in note for note in dataset.notes)
+    assert all((boxes.areas > 0).all() for boxes in dataset.train.y)

@@ -11,9 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 
 from uwe.data import Dataset, load_dataset
 from uwe.data.dense.coco import rasterised
+from uwe.data.dense.columns import _names_in
 from uwe.data.dense.fitting import FORMS, BoxFitter, fitted_size
 from uwe.data.dense.rows import GivenBoxes
 from uwe.errors import DataError, InputError
@@ -678,3 +682,67 @@ def test_the_shorter_side_is_resized() -> None:
     assert fitted_size((100, 50), 10) == (20, 10)
     assert fitted_size((50, 100), 10) == (10, 20)
     assert fitted_size((3, 7), None) == (3, 7)
+
+
+def test_one_coco_file_may_serve_both_splits(tmp_path: Path) -> None:
+    """DIR/annotations.json lists the images of train/ and test/ with their folders."""
+    found = coco([box(0, [0, 0, 1, 1]), box(3, [1, 1, 2, 2], 2)], n=4)
+    for row, split in enumerate(("train", "train", "train", "test")):
+        write_image(tmp_path / "d" / split / "images" / f"{row}.png", row)
+        found["images"][row]["file_name"] = f"{split}/images/{row}.png"
+    (tmp_path / "d" / "annotations.json").write_text(json.dumps(found))
+    dataset = load_boxes(tmp_path / "d")
+    assert (len(dataset.train), len(dataset.test)) == (3, 1)
+    assert dataset.test.y[0] == Boxes(np.array([[1.0, 1, 3, 3]]), np.array([1]))
+
+
+def test_coco_files_beside_the_images_of_each_split(tmp_path: Path) -> None:
+    """train/ and valid/ hold images and _annotations.coco.json; categories are matched by name."""
+    for split, n, names in (("train", 3, {0: "rook", 1: "crow"}), ("valid", 2, {5: "crow"})):
+        found = coco([box(0, [0, 0, 1, 1], max(names))], n=n, names=names)
+        for row in range(n):
+            write_image(tmp_path / "d" / split / f"{row}.png", row)
+        path = tmp_path / "d" / split / "_annotations.coco.json"
+        path.write_text(json.dumps(found))
+    dataset = load_boxes(tmp_path / "d")
+    assert dataset.classes == ("rook", "crow")
+    assert dataset.train.y[0].classes.tolist() == dataset.test.y[0].classes.tolist() == [1]
+    found["categories"][0]["name"] = "dove"
+    path.write_text(json.dumps(found))
+    with pytest.raises(DataError, match=r"has the category 'dove', which .* does not list"):
+        load_boxes(tmp_path / "d")
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        {"bbox": {}, "category": {"_type": "Sequence", "feature": CATEGORY}},
+        {"_type": "Sequence", "feature": {"bbox": {}, "category": CATEGORY}},
+        [{"bbox": {}, "category": CATEGORY}],
+        {"_type": "List", "feature": {"bbox": {}, "label": CATEGORY}},
+        {"_type": "Nested", "dtype": "", "told": {"category": {"feature": CATEGORY}}},
+    ],
+)
+def test_names_of_classes_are_found_in_every_description(feature: Any) -> None:
+    """Each way in which the hub describes a column of objects."""
+    assert _names_in(feature) == ("rbc", "wbc")
+    assert _names_in({"_type": "Value", "dtype": "int64"}) == ()
+
+
+@given(
+    npst.arrays(np.float64, st.tuples(st.integers(0, 6), st.just(4)),
+                elements=st.floats(-30, 30, width=32)),
+    st.sampled_from(["xyxy", "xywh"]),
+    st.tuples(st.integers(1, 20), st.integers(1, 20)),
+)  # fmt: skip
+def test_boxes_that_are_kept_are_inside(numbers, form: str, size: tuple[int, int]) -> None:
+    """Every kept box has area and is inside the image; the others are counted."""
+    fitter = BoxFitter(None)
+    boxes = fitter.fit(GivenBoxes("a", numbers, form, np.arange(len(numbers))), size, "a")
+    assert (boxes.corners >= 0).all()
+    assert (boxes.corners <= [*size, *size]).all()
+    assert (boxes.areas > 0).all()
+    left_out = [names for what, names in fitter.found.items() if "left out" in what]
+    assert len(boxes) + sum(map(len, left_out)) == len(numbers)
+    corners = FORMS[form](numbers, size)[boxes.classes]
+    assert np.array_equal(boxes.corners, corners.clip(0, [*size, *size]))

@@ -14,7 +14,7 @@ from dense_scenes import dataset
 from uwe import journal
 from uwe._tensors import read_tensors
 from uwe.errors import InputError
-from uwe.experiment import prepare
+from uwe.experiment import make_plan, prepare
 from uwe.journal import Event, Queried
 
 BUDGETS = (4, 7, 10)
@@ -162,3 +162,16 @@ def test_full_train_measures_every_epoch(tmp_path: Path) -> None:
         lines = list(csv.DictReader(file))
     assert len(lines) == 2
     assert all(0 <= float(line["te_miou"]) <= 1 for line in lines)
+
+
+def test_the_plan_counts_what_dense_outputs_take(tmp_path: Path) -> None:
+    """The bytes of the plan are those that are written, to a half; badge makes one pass more."""
+    data = dataset("segmentation")
+    asked = [experiment("segmentation", tmp_path, name) for name in ("badge", "uwe")]
+    prepared = prepare(asked, dataset=data)
+    first, badge, weighted = make_plan(prepared)
+    assert badge.inference_rows == weighted.inference_rows + len(data.train)
+    uwe.run(prepared)
+    written = sum(path.stat().st_size for path in tmp_path.rglob("*.safetensors"))
+    planned = sum(plan.disk_bytes for plan in (first, badge, weighted))
+    assert 0.5 * planned < written < 1.5 * planned

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +11,7 @@ from uwe._arrays import odd_value, rows_at_once
 from uwe._types import Labels, Logits, Rows
 from uwe.errors import InputError
 
-__all__ = ["PASSES", "Predictions"]
+__all__ = ["PASSES", "Predictions", "fits_axes"]
 
 PASSES = "mc_"
 """What stands before an output's name where several stochastic passes of it are meant."""
@@ -231,3 +231,21 @@ def _one_length(lengths: Mapping[str, int]) -> int:
         if length != n:
             raise InputError(f"{first} of {n} rows, but {name} of {length}")
     return n
+
+
+def fits_axes(shape: Sequence[int], axes: str, classes: int) -> bool:
+    """Whether an output's shape has the axes that a task says.
+
+    Args:
+        shape: of the output.
+        axes: such as ``n c``: ``c`` is as long as there are classes, a number as long as it says,
+            and any other axis has any length.
+        classes: how many there are.
+
+    >>> fits_axes([9, 3], "n c", 3), fits_axes([9, 4, 5], "n k 6", 3)
+    (True, False)
+    """
+    names = axes.split()
+    wanted = [classes if name == "c" else int(name) if name.isdigit() else None for name in names]
+    pairs = zip(shape, wanted, strict=False)
+    return len(shape) == len(names) and all(size in (length, None) for length, size in pairs)

@@ -11,13 +11,13 @@ from uwe.errors import InputError, require_known
 if TYPE_CHECKING:
     from uwe.dense import Reduction
 
-__all__ = ["reduction_of"]
+__all__ = ["place_options", "reduction_of"]
 
 
-def reduction_of(
+def place_options(
     measure: str | None, reduce: str | None, options: Mapping[str, Any]
-) -> Reduction | None:
-    """The `Reduction` that ``--measure``, ``--reduce`` and ``--place-option`` say; None: nothing.
+) -> dict[str, Any]:
+    """The options of `Reduction` that ``--measure``, ``--reduce`` and ``--place-option`` say.
 
     Raises:
         InputError: an option is unknown or given twice, or its value does not fit.
@@ -32,4 +32,19 @@ def reduction_of(
         if name in given:
             raise InputError(f"--{name} and --place-option {name} are both given; leave one out")
     merged = {**options, **given}
+    Reduction(**merged)
+    return merged
+
+
+def reduction_of(
+    measure: str | None, reduce: str | None, options: Mapping[str, Any]
+) -> Reduction | None:
+    """What `place_options` says as a value; None where it says nothing.
+
+    Raises:
+        InputError: as `place_options`.
+    """
+    from uwe.dense import Reduction
+
+    merged = place_options(measure, reduce, options)
     return Reduction(**merged) if merged else None

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from uwe._optional import optional
+from uwe.embedder.dense_models import DenseKind, dense_kind
 from uwe.embedder.digests import json_digest, state_digest
 from uwe.embedder.encoder import Encoder
 from uwe.embedder.pooling import mean_of_tokens, pooled
@@ -48,12 +49,14 @@ class _Loaded:
         classifies: whether it has a head whose weights are the checkpoint's.
         drawn: names of weights that the checkpoint lacks, so that they are drawn at random.
         notes: what people should know.
+        dense: the kind of a model of segmentation or detection; None of any other.
     """
 
     model: Any
     classifies: bool
     drawn: frozenset[str]
     notes: tuple[str, ...] = ()
+    dense: DenseKind | None = None
 
 
 def of_transformers(name: str, kind: str, device: torch.device) -> Encoder:
@@ -126,10 +129,12 @@ def _load(
     transformers: Any, name: str, place: Mapping[str, Any], kind: str, *, plain: bool
 ) -> _Loaded:
     config = transformers.AutoConfig.from_pretrained(**place)
+    dense = dense_kind(config.architectures) if kind == "images" else None
     classifies = not plain and any(
         _CLASSIFIERS[kind] in each for each in config.architectures or ()
     )
-    model, lacking = _model(transformers, _AUTO[kind, classifies], place)
+    auto = _AUTO[kind, classifies] if dense is None else dense.auto
+    model, lacking = _model(transformers, auto, place)
     notes: tuple[str, ...] = ()
     if classifies and lacking:
         notes = (
@@ -145,7 +150,7 @@ def _load(
             f"as {_first_of(drawn)}; they would be drawn at random. Give a checkpoint of "
             f"{config.model_type} for {kind}"
         )
-    return _Loaded(model, classifies, frozenset(lacking), notes)
+    return _Loaded(model, classifies, frozenset(lacking), notes, dense)
 
 
 def _model(transformers: Any, kind: str, place: Mapping[str, Any]) -> tuple[Any, frozenset[str]]:
@@ -209,6 +214,8 @@ def _encoding(
     settings: SentenceSettings | None,
     device: torch.device,
 ) -> Callable[[list[Any]], Any]:
+    if loaded.dense is not None:
+        return loaded.dense.encoding(model, prepare, device)
     if settings is not None:
         return _sentences(model, prepare, settings, device)
     if loaded.classifies:
@@ -217,6 +224,8 @@ def _encoding(
 
 
 def _shown_pooling(loaded: _Loaded, settings: SentenceSettings | None) -> str:
+    if loaded.dense is not None:
+        return loaded.dense.features
     if settings is not None:
         return " and ".join(settings.poolings) + (", normalised" if settings.normalised else "")
     if loaded.classifies:

@@ -19,7 +19,8 @@ class Encoder:
 
     Attributes:
         name: as it was asked for.
-        encode: the map; to a pair of logits or None and features, or a dict of them.
+        encode: the map; to a pair of logits or None and features, or a dict of them; or to a dict
+            with ``maps`` or ``scores``, as `uwe.embedder.outputs.checked` says.
         task: what the logits are about: ``classification``, ``multilabel``, or ``regression``,
             where the only one is a number.
         identity: what tells whether the model is still the same, by name, such as a digest of its
@@ -27,6 +28,8 @@ class Encoder:
         cut: how many of some texts are longer than the model takes, so that their ends are cut.
         limit: tokens that the model takes of a text; None where no limit is known.
         notes: what people should know of the model.
+        places: options of `uwe.dense.Reduction` that were asked for, by which a segmentation or
+            detection model's outputs become rows.
     """
 
     name: str
@@ -36,9 +39,10 @@ class Encoder:
     cut: Callable[[list[Any]], int] = field(default=lambda _: 0)
     limit: int | None = None
     notes: tuple[str, ...] = ()
+    places: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, items: list[Any]) -> Encoded:
-        """Logits ``[b, c]`` or None, and features ``[b, d]``, float32 on the CPU.
+        """Logits or None, features, and the uncertainty of a model of places.
 
         Raises:
             InputError: the model fails or gives something else.
@@ -46,6 +50,6 @@ class Encoder:
         """
         try:
             with torch.inference_mode():
-                return checked(self.name, self.encode(items), len(items))
+                return checked(self.name, self.encode(items), len(items), self.places)
         except (Exception, SystemExit) as error:  # a model may raise anything
             raise failure(self.name, error, len(items)) from error

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import torch
 
 from uwe._files import expanded
+from uwe.dense import Reduction
 from uwe.embedder.backbones import is_factory
 from uwe.embedder.checkpoints import of_transformers
 from uwe.embedder.efficientnet import efficientnet_lite0
@@ -22,7 +26,9 @@ _BUILT_IN: Mapping[str, Callable[[str, torch.device], Encoder]] = {
 """Make an encoder of the kind of items and the device; the names are those of `BACKBONES`."""
 
 
-def load_encoder(name: str, kind: str, *, device: torch.device) -> Encoder:
+def load_encoder(
+    name: str, kind: str, *, device: torch.device, places: Mapping[str, Any] | None = None
+) -> Encoder:
     """The encoder of that name.
 
     Args:
@@ -30,10 +36,20 @@ def load_encoder(name: str, kind: str, *, device: torch.device) -> Encoder:
             local folder.
         kind: of the items, ``images`` or ``texts``.
         device: where to compute.
+        places: options of `uwe.dense.Reduction` for a model of segmentation or detection.
 
     Raises:
-        InputError: it cannot be loaded.
+        InputError: it cannot be loaded, or an option of places does not fit.
     """
+    made = _made(name, kind, device)
+    if not places:
+        return made
+    Reduction(**places)
+    told = json.dumps(places, sort_keys=True)
+    return replace(made, places=places, identity={**made.identity, "places": told})
+
+
+def _made(name: str, kind: str, device: torch.device) -> Encoder:
     if not name.strip():
         raise InputError("--model is empty; give a name of the hub, a folder, or module:factory")
     if name in _BUILT_IN:

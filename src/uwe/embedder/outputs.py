@@ -5,11 +5,12 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from uwe.dense import Reduction
 from uwe.errors import (
     InputError,
     RunError,
@@ -22,26 +23,101 @@ from uwe.errors import (
 
 __all__ = ["Encoded", "checked", "failure"]
 
-Encoded: TypeAlias = tuple[torch.Tensor | None, torch.Tensor]  # logits [b, c] or None, features
+_WANTED = (
+    "(logits or None, features), or a dict with features and, if it classifies, logits; or with "
+    "maps or scores"
+)
 
-_WANTED = "(logits or None, features), or a dict with features and, if it classifies, logits"
+
+class Encoded(NamedTuple):
+    """A batch in rows, float32 on the CPU.
+
+    Attributes:
+        logits: ``[b, c]``, or None where there are none.
+        features: ``[b, d]``.
+        uncertainty: ``[b, 1]`` of a model of places, which weighs its features already; else None.
+        places: how many places of each item count, ``[b, 1]`` of a model of places; else None.
+    """
+
+    logits: torch.Tensor | None
+    features: torch.Tensor
+    uncertainty: torch.Tensor | None = None
+    places: torch.Tensor | None = None
 
 
-def checked(name: str, said: Any, n: int) -> Encoded:
-    """Logits ``[n, c]`` or None, and features ``[n, d]``, float32 on the CPU.
+def checked(name: str, said: Any, n: int, places: Mapping[str, Any] | None = None) -> Encoded:
+    """What a model gives for a batch, as rows.
 
     Args:
         name: of the model, for an error.
-        said: a pair or a dict of tensors, arrays or lists.
+        said: a pair or a dict of tensors, arrays or lists. A dict with ``maps`` (logits
+            ``[n, c, h, w]``; features ``[n, d, h', w']``), or with ``scores`` of the objects in
+            each item (a list of ``[m, c]``; features a list of ``[m, d]``), is reduced to rows;
+            it may hold ``given`` and ``measure`` of `uwe.dense.Reduction`.
         n: items of the batch.
+        places: options of the reduction that were asked for.
 
     Raises:
-        InputError: it is anything else, or has another number of rows.
+        InputError: it is anything else, or has another number of rows; or options of the reduction
+            are asked for, and there are no places.
+        DataError: probabilities of a place are none.
     """
+    kind = next((each for each in _PLACES if isinstance(said, Mapping) and each in said), None)
+    if kind is not None:
+        return _reduced(name, kind, said, n, places or {})
+    if places:
+        raise InputError(
+            f"model {name} gives features of whole items, so {', '.join(places)} of places are not "
+            "used; leave them out"
+        )
     logits, features = _pair(name, said)
-    return (
+    return Encoded(
         None if logits is None else _matrix(name, "logits", logits, n),
         _matrix(name, "features", features, n),
+    )
+
+
+_PLACES: Mapping[str, Mapping[str, Any]] = {
+    "maps": {"given": "logits", "axes": "chw"},
+    "scores": {"given": "probs"},
+}
+"""The options of the reduction that each kind of outputs has by itself."""
+
+
+def _reduced(
+    name: str, kind: str, said: Mapping[str, Any], n: int, places: Mapping[str, Any]
+) -> Encoded:
+    """The row of each item, of its places."""
+    own = {key: said[key] for key in ("given", "measure") if key in said}
+    reduction = Reduction(**{**_PLACES[kind], **own, **places})
+    outputs, features = said[kind], said.get("features")
+    for what, each in ((kind, outputs), ("features", features)):
+        if each is not None and len(each) != n:
+            raise InputError(f"model {name} gives {what} of {len(each)} items for {n} items")
+    rows = [
+        reduction.of(
+            f"{kind} of item {at} of a batch of {name}",
+            outputs[at],
+            None if features is None else features[at],
+        )
+        for at in range(n)
+    ]
+    widths = {len(row.features) for row in rows if row.features is not None}
+    if len(widths) != 1:
+        found = " and ".join(map(str, sorted(widths))) or "no"
+        raise InputError(
+            f"model {name} gives {kind} from which {found} features an item follow; all items "
+            "need the same, so give empty scores as [0, classes]"
+        )
+    embedded = np.zeros((n, *widths))
+    for at, row in enumerate(rows):
+        if row.features is not None:
+            embedded[at] = row.features
+    return Encoded(
+        None,
+        _matrix(name, "features", embedded, n),
+        torch.tensor([[row.uncertainty] for row in rows]),
+        torch.tensor([[float(row.count)] for row in rows]),
     )
 
 

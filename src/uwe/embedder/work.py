@@ -21,12 +21,13 @@ from uwe.embedder.digests import is_digest, json_digest
 from uwe.embedder.encoder import Encoder
 from uwe.embedder.parts import append_batch, note_batch, rows_done, stored
 from uwe.embedder.sources import EncoderInput
-from uwe.embedder.writing import write_pool
+from uwe.embedder.writing import OF_PLACES, write_pool
 from uwe.errors import DataError, InputError, RunError
 
 __all__ = ["Embedded", "embed"]
 
 _RECORD = "record.json"
+_COUNTS = OF_PLACES[-1]
 _LONGEST_NAME = 200  # bytes, so that there is room for what is put around it
 _CLOSE = {"torch.float16": 1e-2, "torch.bfloat16": 5e-2}
 _CLOSE_IN_FLOATS = 1e-5  # of the largest number: what another number of threads may change
@@ -115,6 +116,7 @@ def embed(
             with _nothing_left(folder):
                 record, cut = work.filled(work.opened(broken))
             left_out = sorted(record.broken)
+            _say_empty(folder, record, len(source.ids))
             write_pool(output, folder, source, encoder, record.widths or {}, left_out)
     except _locks.Busy as error:
         raise _locks.Busy(f"another process is embedding into {output}; wait for it") from error
@@ -306,6 +308,18 @@ def _nothing_left(folder: Path) -> Iterator[None]:
         raise
 
 
+def _say_empty(folder: Path, record: _Record, n: int) -> None:
+    """Say how many images have no place that counts."""
+    if _COUNTS not in (record.widths or {}):
+        return
+    empty = int((stored(folder, _COUNTS, 1, 0, n) == 0).sum()) - len(record.broken)
+    if empty:
+        _say(
+            f"{empty:,} of {n - len(record.broken):,} images have no place that counts, such as an "
+            "object; their features are 0"
+        )
+
+
 def _zeros(widths: Mapping[str, int] | None, rows: int) -> dict[str, torch.Tensor]:
     return {name: torch.zeros(rows, width) for name, width in (widths or {}).items()}
 
@@ -367,8 +381,9 @@ def _difference(key: str, there: object, here: object) -> str:
 
 
 def _said(encoder: Encoder, items: list[Any], ids: Sequence[str]) -> dict[str, torch.Tensor]:
-    logits, features = encoder(items)
+    logits, features, *of_places = encoder(items)
     tensors = {"features": features}
+    tensors |= {name: of for name, of in zip(OF_PLACES, of_places, strict=True) if of is not None}
     if logits is not None:
         name, convert = SAID[encoder.task]
         tensors[name] = convert(logits.double()).float()

@@ -15,9 +15,11 @@ from uwe.embedder.parts import BYTES, copy_rows, file_of, kept_ranges
 from uwe.embedder.sources import EncoderInput
 from uwe.pool_files import long_texts
 
-__all__ = ["write_pool"]
+__all__ = ["OF_PLACES", "write_pool"]
 
 _OF_A_HEAD = ("probs", "mean")
+OF_PLACES = ("uncertainty", "places")
+"""What is written of a model of places beside its features, one number an item."""
 
 
 def write_pool(
@@ -83,9 +85,11 @@ def _kept(values: Sequence[Any], ranges: Sequence[tuple[int, int]]) -> list[Any]
 
 def _metadata(encoder: Encoder, widths: Mapping[str, int], skipped: list[str]) -> dict[str, str]:
     task = {"task": encoder.task} if any(name in widths for name in _OF_A_HEAD) else {}
+    weighted = {"weighted by": "uncertainty of places"} if OF_PLACES[0] in widths else {}
     return {
         "model": encoder.name,
         **task,
+        **weighted,
         **({"skipped": json.dumps(skipped)} if skipped else {}),
     }
 
@@ -99,7 +103,10 @@ def _header(
 ) -> bytes:
     tensors = [
         *((name, part.kind, [part.n], len(part.content)) for name, part in before.items()),
-        *((name, "F32", [n, width], n * width * BYTES) for name, width in widths.items()),
+        *(
+            (name, "F32", [n] if name in OF_PLACES else [n, width], n * width * BYTES)
+            for name, width in widths.items()
+        ),
         *((name, part.kind, [part.n], len(part.content)) for name, part in behind.items()),
     ]
     return header_of(tensors, metadata)

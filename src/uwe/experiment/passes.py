@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -20,7 +20,7 @@ from uwe.learners import (
     in_former_precision,
     is_out_of_memory,
 )
-from uwe.predictions import Predictions
+from uwe.predictions import Predictions, fits_axes
 from uwe.runs.record import FLOAT_BITS, fix_anew, fixed_number
 
 __all__ = ["Passes", "SplitName"]
@@ -133,7 +133,7 @@ class Passes:
             if output not in predictions.outputs:
                 continue
             shape = list(predictions.outputs[output].shape)
-            if not _fits(shape, axes.split(), task.width):
+            if not fits_axes(shape, axes, task.width):
                 expected = _AXES_TOLD.get(axes, f"; its axes are [{axes}]")
                 told = expected.format(n=n, classes=task.width)
                 raise InputError(f"{name} returned {output} of shape {shape}{told}")
@@ -171,10 +171,3 @@ class Passes:
 
 
 _AXES_TOLD = {"n c": " for {classes} classes", "n": " for {n} numbers"}
-
-
-def _fits(shape: Sequence[int], axes: Sequence[str], classes: int) -> bool:
-    """Whether a shape has these axes: ``c`` is the number of classes, a digit itself."""
-    wanted = [classes if axis == "c" else int(axis) if axis.isdigit() else None for axis in axes]
-    pairs = zip(shape, wanted, strict=False)
-    return len(shape) == len(axes) and all(size in (length, None) for length, size in pairs)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from uwe import journal
 from uwe._files import nearest_existing
-from uwe.data import Dataset
 from uwe.errors import RunError
 from uwe.experiment.prepared import Prepared
 from uwe.experiment.settings import epochs_of
@@ -23,6 +22,7 @@ __all__ = ["RunPlan", "make_plan", "require_disk_space", "supervised_plan"]
 
 _BYTES = 4
 _MEBIBYTE = 2**20
+_DETECTIONS = 100  # of an image, at most
 _WIDEST = 2**12  # sparse rows are reduced to fewer features than they have columns
 
 
@@ -105,7 +105,8 @@ def _first_model_plan(name: str, files: RunFiles, prepared: Prepared, rows: int)
         cycles=0,
         trainings=missing,
         inference_rows=missing * (len(data.train) + _test_rows(prepared)),
-        disk_bytes=missing * (_training_bytes(prepared) + _pass_bytes(data) + _features(prepared)),
+        disk_bytes=missing
+        * (_training_bytes(prepared) + _pass_bytes(prepared) + _features(prepared)),
     )
 
 
@@ -121,7 +122,7 @@ def _run_plan(prepared: Prepared) -> RunPlan:
     queries, trainings = (
         max(wanted + 1 - max(_count(events, kind), 1), 0) for kind in (Queried, Trained)
     )
-    shared = int(queries == wanted > 0 and not prepared.strategy.needs.passes)
+    shared = int(queries == wanted > 0 and not _makes_first_pass(prepared))
     kept = queries if experiment.run.keep_predictions == "all" else min(queries, 2)
     return RunPlan(
         prepared.name,
@@ -130,9 +131,16 @@ def _run_plan(prepared: Prepared) -> RunPlan:
         trainings=trainings,
         inference_rows=(queries - shared) * len(data.train) + trainings * _test_rows(prepared),
         disk_bytes=trainings * _training_bytes(prepared)
-        + queries * _pass_bytes(data)
+        + queries * _pass_bytes(prepared)
         + kept * _features(prepared),
     )
+
+
+def _makes_first_pass(prepared: Prepared) -> bool:
+    """Whether the strategy needs more than the pass that was made with the cycle-0 model."""
+    needs, outputs = prepared.strategy.needs, prepared.dataset.task.outputs
+    costly = {name for name in needs.outputs if "g" in outputs.get(name, "").split()}
+    return bool(needs.passes or costly)
 
 
 def _count(events: Sequence[Event], kind: type[Event]) -> int:
@@ -147,14 +155,29 @@ def _test_rows(prepared: Prepared) -> int:
 
 
 def _training_bytes(prepared: Prepared) -> int:
-    """The model, and its logits on the test rows."""
-    data = prepared.dataset
-    return _footprint(prepared).model_bytes + _BYTES * len(data.test) * len(data.classes)
+    """The model, and its outputs on the test rows."""
+    outputs = len(prepared.dataset.test) * _row_bytes(prepared)
+    return _footprint(prepared).model_bytes + outputs
 
 
-def _pass_bytes(data: Dataset) -> int:
-    """Logits and uncertainties of the pool."""
-    return len(data.train) * (_BYTES * len(data.classes) + 2 * _BYTES)
+def _pass_bytes(prepared: Prepared) -> int:
+    """Outputs and uncertainties of the pool."""
+    return len(prepared.dataset.train) * (_row_bytes(prepared) + 2 * _BYTES)
+
+
+def _row_bytes(prepared: Prepared) -> int:
+    """The outputs of one row; those that are made only where they are asked for count there."""
+    data, needed = prepared.dataset, prepared.strategy.needs.outputs
+    width, features = data.task.width, _footprint(prepared).features
+    sizes = {"c": width, "d": features, "g": width * features, "k": _DETECTIONS, "6": 6}
+    if any("h" in axes.split() for axes in data.task.outputs.values()):
+        sizes["h"], sizes["w"], _ = data.image_shape
+    total = 0
+    for name, axes in data.task.outputs.items():
+        of = axes.split()[1:]
+        if "g" not in of or name in needed:
+            total += (1 if "h" in of else _BYTES) * math.prod(sizes.get(axis, 1) for axis in of)
+    return total
 
 
 def _features(prepared: Prepared) -> int:

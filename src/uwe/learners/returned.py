@@ -10,12 +10,13 @@ import torch
 
 from uwe._arrays import as_tensor
 from uwe.errors import InputError
-from uwe.predictions import Predictions
+from uwe.predictions import Predictions, fits_axes
 from uwe.tasks import Task
 
 __all__ = ["as_predictions", "first_output"]
 
 _PAIR = 2
+_CLASS_NUMBERS = "predicted"  # of pixels
 _SHOWN = 5
 _WORDS = {
     "logits": "logits [n, c]",
@@ -123,6 +124,8 @@ def _shaped(
     tensor = _tensor(name, output, values)
     if tensor.ndim > passes:
         _require_rows(name, tensor.shape[passes], n)
+    if task is not None and not passes and task.outputs.get(output, "n c") not in _USUAL:
+        return _of_places(name, output, tensor, task)
     flat = task is not None and task.outputs.get(output, "n c") == "n"
     shaped = _flat(tensor, passes) if flat else _in_columns(tensor, passes, output, task)
     columns = [] if flat else ["c" if task is None else task.width]
@@ -136,6 +139,20 @@ def _shaped(
             + (_why_classes_lack(output, shaped, task) if shaped.ndim == len(axes) else "")
         )
     return shaped
+
+
+def _of_places(name: str, output: str, tensor: torch.Tensor, task: Task) -> torch.Tensor:
+    """An output of places, in the axes that the task says; class numbers are whole numbers."""
+    axes = task.outputs[output]
+    if not fits_axes(tensor.shape, axes, task.width):
+        raise InputError(
+            f"predict() of {name} returned {output} of shape {list(tensor.shape)}; its axes are "
+            f"[{axes.replace(' ', ', ')}]"
+        )
+    return tensor
+
+
+_USUAL = ("n", "n c")
 
 
 def _why_classes_lack(output: str, shaped: torch.Tensor, task: Task | None) -> str:
@@ -190,11 +207,24 @@ def _require_rows(name: str, rows: int, n: int) -> None:
 
 
 def _tensor(name: str, what: str, values: Any) -> torch.Tensor:
-    """Float64 as it is; any other numbers in float32."""
+    """Float64 and class numbers of 8 bits as they are; any other numbers in float32."""
     try:
         tensor = as_tensor(what, values)
     except InputError as error:
         raise InputError(
             f"predict() of {name} returned {what} that are no numbers [n, ...]: {error}"
         ) from error
+    if what == _CLASS_NUMBERS:
+        return _class_numbers(name, tensor)
     return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+def _class_numbers(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """The classes of pixels in 8 bits."""
+    numbers = tensor.to(torch.uint8)
+    if not torch.equal(numbers.to(tensor.dtype), tensor):
+        raise InputError(
+            f"predict() of {name} returned {_CLASS_NUMBERS} that are no class numbers; they are "
+            "whole numbers from 0 to 255"
+        )
+    return numbers

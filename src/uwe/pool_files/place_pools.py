@@ -70,6 +70,7 @@ class Places:
         metadata = {"weighted by": self.reduction.measure, "reduce": self.reduction.reduce}
         arrays: _Arrays = {
             "uncertainty": ("F64", [n], self.uncertainty),
+            "places": ("I64", [n], self.counts),
             "features": ("F32", [n, d], self.features),
         }
         header = _header(arrays, {**metadata, "ids": json.dumps(self.ids)})
