@@ -15,12 +15,13 @@ from PIL import Image
 
 from uwe import journal
 from uwe.cli import main
-from uwe.errors import InputError, RunError
+from uwe.errors import DataError, InputError, RunError
 from uwe.journal import Queried
 from uwe.project import Project
 from uwe.project.files import ProjectFiles
 from uwe.project.given import given_in
 from uwe.project.outlines import Outlines, Shape, base_of, of_polygons, of_runs
+from uwe.project.shapes import fitted_targets
 from uwe.tasks import Boxes, Mask, detection, segmentation
 
 CLASSES = ["rbc", "wbc"]
@@ -440,3 +441,64 @@ def test_shapes_of_the_other_kind_are_refused() -> None:
         Outlines((Shape("sky", area=of_polygons([[0, 0, 4, 0]])),)).label(
             segmentation(["sky"], ignore=0), (8, 8)
         )
+
+
+def noise(folder: Path, n: int = 10, size: tuple[int, int] = (64, 48)) -> Path:
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for at in range(n):
+        pixels = rng.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{at}.png")
+    return folder
+
+
+def test_labels_follow_the_images_that_are_learnt_from(tmp_path: Path) -> None:
+    """With a shorter side of 24 pixels, boxes and masks are halved with their images."""
+    source = noise(tmp_path / "photos")
+    both = [
+        Project(tmp_path / f"{task}.uwe", source, "none", task=task, classes=CLASSES, image_size=24)
+        for task in ("detection", "segmentation")
+    ]
+    mask = np.zeros((48, 64), np.uint8)
+    mask[:, 32:] = 1
+    both[0].tell(["3.png"], [[box("wbc", 2, 4, 20, 40)]])
+    both[1].tell(["3.png"], [mask])
+    found = [
+        fitted_targets(each.task, each.items, each.pool().labelled, each.pool().values)[0]
+        for each in both
+    ]
+    assert found[0].corners.tolist() == [[1, 2, 10, 20]]
+    np.testing.assert_array_equal(found[1].pixels, mask[::2, ::2])
+    assert [each.items.learnt_size(3) for each in both] == [(32, 24)] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("task", "model"), [("segmentation", "unet"), ("detection", "centernet")])
+def test_a_project_can_train_a_model_of_its_own(tmp_path: Path, task: str, model: str) -> None:
+    """It picks by the model, and what the model says is in pixels of the images."""
+    source = noise(tmp_path / "photos")
+    project = Project(tmp_path / "p.uwe", source, model, task=task, classes=CLASSES, image_size=32,
+                      network={"epochs": 1, "device": "cpu"})  # fmt: skip
+    label = {"segmentation": np.ones((48, 64), np.uint8), "detection": [box("rbc", 4, 4, 60, 40)]}
+    project.tell(project.ask(3), [label[task]] * 3)
+    batch = project.batch(2)
+    assert project.state().trained_on == 3
+    said = given_in(project.files, [2], project.task)
+    assert set(said) == set(batch.picks.rows.tolist())
+    if task == "segmentation":
+        values = [each.value for each in said.values()]
+        masks = project.task.targets.read(project.task.targets.array(values))
+        assert {each.shape for each in masks} == {(48, 64)}
+    assert project.settings.audit == 0
+
+
+def test_images_of_two_shapes_are_no_pool_for_a_model(tmp_path: Path) -> None:
+    """Both images and their sizes are named."""
+    source = noise(tmp_path / "photos")
+    Image.new("RGB", (64, 64)).save(source / "z.png")
+    with pytest.raises(DataError, match=r"0.png is 32x24, z.png is 24x24 with the shorter side 24"):
+        Project(tmp_path / "p.uwe", source, "unet", task="segmentation", classes=CLASSES,
+                image_size=24)  # fmt: skip
+    assert (
+        len(Project(tmp_path / "q.uwe", source, task="segmentation", classes=CLASSES).items) == 11
+    )

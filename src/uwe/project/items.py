@@ -47,6 +47,7 @@ class Items:
         sample: gives a few rows as ``learn`` does, without writing anything; None where ``learn``
             writes nothing.
         size: width and height of the image of a row in pixels; None where the row has none.
+        learnt_size: width and height of what ``learn`` gives of it; None where that is no image.
         notes: what people should know of the source, such as files that are left out.
         broken: gives, by row, why an item cannot be learnt from, as far as the folder of what
             ``learn`` made knows; ``learn`` gives zeros for it, and the row must be skipped.
@@ -67,6 +68,7 @@ class Items:
     sample: Callable[[], Any] | None = None
     picture: Callable[[int], Picture | None] = field(default=lambda row: _no_picture(row))
     size: Callable[[int], tuple[int, int] | None] = field(default=lambda row: _no_size(row))
+    learnt_size: Callable[[int], tuple[int, int] | None] = field(default=lambda row: _no_size(row))
     notes: tuple[str, ...] = ()
     broken: Callable[[Path], Mapping[int, str]] = field(default=lambda _: {})
 
@@ -98,6 +100,7 @@ class Items:
             preview=lambda row: self.preview(int(at[row])),
             picture=lambda row: self.picture(int(at[row])),
             size=lambda row: self.size(int(at[row])),
+            learnt_size=lambda row: self.learnt_size(int(at[row])),
             column=lambda name: _at(self.column(name), at),
             typed=lambda name: self.typed(name).take(at),
             labels=lambda: _labels_of(self.labels(), at),

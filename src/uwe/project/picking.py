@@ -25,14 +25,14 @@ from uwe.project.given import drawn_preview, drawn_shapes, write_given
 from uwe.project.items import Items
 from uwe.project.ledger import Ledger
 from uwe.project.outputs import LEAST_SCORE, OwnOutputs
-from uwe.project.shapes import GivenShapes, MaskFiles, Shapes, has_shapes
+from uwe.project.shapes import GivenShapes, MaskFiles, Shapes, has_shapes, scale_of
 from uwe.project.training import last_training, scope_of
 from uwe.selecting.items import Item
 from uwe.selecting.sheet import contact_sheet
 from uwe.selecting.tables import pick_rows, picks_csv
 from uwe.strategies import Picks, Question, Strategy, Wishes, random, wished
 from uwe.tables import open_table
-from uwe.tasks import Task
+from uwe.tasks import Masks, Task
 
 if TYPE_CHECKING:
     from uwe.predictions import Predictions
@@ -187,7 +187,16 @@ class Picker:
         name = next(iter(self.task.outputs))
         if predictions is None or name not in predictions.fields:
             return lambda row: None  # noqa: ARG005
-        return lambda row: predictions.field(name)[row].numpy()
+        return lambda row: self._in_image(row, predictions.field(name)[row].cpu().numpy())
+
+    def _in_image(self, row: int, said: Any) -> Any:
+        """Detections in pixels of the image, where another size of it is learnt from."""
+        size, learnt = self.items.size(row), self.items.learnt_size(row)
+        if isinstance(self.task.targets, Masks) or size is None or learnt is None:
+            return said
+        found = np.asarray(said, dtype=np.float64).copy()
+        found[:, :4] *= scale_of(learnt, size)
+        return found
 
     def _share(self, events: Sequence[Event], pool: Pool, k: int, *, has_model: bool) -> AuditShare:
         """What the batch takes from the audit's permutation; all of it while there is no model."""

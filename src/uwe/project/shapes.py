@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from uwe._files import make_folder, write_bytes
 from uwe._optional import optional
+from uwe._types import FloatArray, Rows
 from uwe.data.images import decode_image
 from uwe.errors import DataError, InputError, RunError
 from uwe.project.items import Items
 from uwe.project.outlines import Outlines
-from uwe.tasks import SHAPE_WIDGETS, Boxes, BoxTargets, Mask, Masks, Task, is_missing
+from uwe.tasks import SHAPE_WIDGETS, Array, Boxes, BoxTargets, Mask, Masks, Task, is_missing
 from uwe.tasks.masks import beyond_classes, mask_digest
 
 __all__ = [
@@ -28,13 +29,16 @@ __all__ = [
     "GivenShapes",
     "MaskFiles",
     "Shapes",
+    "fitted_targets",
     "has_shapes",
     "label_in_json",
     "label_words",
+    "scale_of",
     "with_masks",
 ]
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
+Size: TypeAlias = tuple[int, int]  # width, height
 
 MASK_NAME = re.compile(r"[0-9]+-[0-9a-f]{32}\.png")
 """Names of the files of masks: the row, and the digest of the pixels."""
@@ -293,6 +297,54 @@ class Shapes:
                 f"{classes} classes (0 to {classes - 1}); the task's option ignore names a value "
                 "that counts nowhere"
             )
+
+
+def fitted_targets(task: Task, items: Items, rows: Rows, values: Sequence[Any]) -> Array:
+    """The labels of rows as a learner takes them, at the size of the images that are learnt from.
+
+    Args:
+        task: what is learnt.
+        items: the pool.
+        rows: ``[l]``, labelled.
+        values: their labels in JSON.
+
+    Raises:
+        RunError: the file of a mask is missing or was changed.
+    """
+    targets = task.targets.array(values)
+    fit = _FITTED.get(task.widget)
+    if fit is None:
+        return targets
+    for at, row in enumerate(rows.tolist()):
+        sizes = items.size(row), items.learnt_size(row)
+        if sizes[0] is not None and sizes[1] is not None and sizes[0] != sizes[1]:
+            targets[at] = fit(task, targets[at], sizes[0], sizes[1])
+    return targets
+
+
+def _fitted_boxes(task: Task, boxes: Boxes, size: Size, learnt: Size) -> Boxes:
+    del task
+    return replace(boxes, corners=boxes.corners * scale_of(size, learnt))
+
+
+def _fitted_mask(task: Task, mask: Mask, size: Size, learnt: Size) -> Mask:
+    del size
+    assert isinstance(task.targets, Masks)
+    [pixels] = task.targets.read([mask])
+    return Mask.of(_stretched(pixels, learnt), mask.name)
+
+
+_FITTED: Mapping[str, Callable[[Task, Any, Size, Size], Any]] = {
+    "boxes": _fitted_boxes,
+    "mask": _fitted_mask,
+}
+"""By the widget of the task."""
+
+
+def scale_of(size: Size, other: Size) -> FloatArray:
+    """What corners of boxes are multiplied with that go from an image to one of another size."""
+    across, down = other[0] / size[0], other[1] / size[1]
+    return np.array([across, down, across, down])
 
 
 def _stretched(pixels: Pixels, size: tuple[int, int]) -> Pixels:

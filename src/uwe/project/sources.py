@@ -47,6 +47,7 @@ def open_items(
     text: str | None = None,
     image_size: int | None = None,
     encoding: str | None = None,
+    is_whole: bool = False,
 ) -> Items:
     """Open what is to be labelled.
 
@@ -56,6 +57,7 @@ def open_items(
         text: the column of texts of a table; None for a table of numbers.
         image_size: side of the square images that are learnt from; None for their own size.
         encoding: of a text table; None: recognised.
+        is_whole: whether images stay whole: ``image_size`` is then their shorter side.
 
     Raises:
         InputError: an option does not fit the source.
@@ -71,7 +73,7 @@ def open_items(
         for option, value in (("--text", text), ("--label", label)):
             if value is not None:
                 raise InputError(f"{source} is a folder of images, so {option} is not used")
-        return images_in(source, image_size)
+        return images_in(source, image_size, is_whole=is_whole)
     if image_size is not None:
         raise InputError(f"--image-size is for images, and {source} is none; leave it out")
     if is_table(source) or (source.is_dir() and not any(source.glob("*.npy"))):
@@ -111,6 +113,7 @@ def handed_over(pool: Any) -> Items:
         preparation=preparation,
         block=BLOCK if ids is None else 1,
         size=lambda row: _size(x[row]),
+        learnt_size=lambda row: _size(x[row]),
     )
 
 
