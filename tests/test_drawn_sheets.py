@@ -87,6 +87,16 @@ def test_maps_are_read_as_they_were_reduced() -> None:
     assert drawn.pixels.shape == (2, 3)
 
 
+@pytest.mark.usefixtures("folder")
+def test_scores_of_objects_are_not_drawn() -> None:
+    """A folder of scores [m, c] does not say where the objects are."""
+    Path("scores").mkdir()
+    np.save("scores/a.npy", np.full((4, 2), 0.5))
+    draws = draws_of(Path("scores"))
+    assert draws is not None
+    assert draws("a", (3, 2)) is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -55,8 +55,10 @@ def _of_maps(path: Path, reduction: Reduction | None, classes: Sequence[str]) ->
 
     maps, form = open_maps(path), reduction or Reduction()
 
-    def draws(name: str, size: tuple[int, int]) -> Drawn:
+    def draws(name: str, size: tuple[int, int]) -> Drawn | None:
         del size
+        if maps.read(name)[0].ndim != len(form.axes):  # scores of objects, whose places are unknown
+            return None
         return DrawnMask(maps.predicted(name, form.given, form.axes), tuple(classes))
 
     return draws
