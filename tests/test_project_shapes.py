@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from uwe import journal
 from uwe.cli import main
 from uwe.errors import DataError, InputError, RunError
 from uwe.journal import Queried
+from uwe.label import Annotators, Desk
+from uwe.label.agreement import agreement_of
+from uwe.label.conflicts import rule_of
 from uwe.project import Project
 from uwe.project.files import ProjectFiles
 from uwe.project.given import given_in
@@ -173,7 +177,7 @@ def test_a_box_that_rounding_put_outside_is_cut(pictures: Path) -> None:
         (np.full((30, 40), 3, np.uint8), "1,200 pixels of the mask have the value 3"),
         (np.zeros((30, 40)), "a mask must be class numbers"),
         (np.zeros((30, 40, 3), np.uint8), "a mask must be class numbers"),
-        ("gone.png", "cannot read the mask gone.png"),
+        ("gone.png", "gone.png"),
         ({"mask": "9-00.png", "digest": "00"}, "no mask of"),
     ],
 )
@@ -187,7 +191,7 @@ def test_masks_that_cannot_be_are_refused(pictures: Path, label: Any, words: str
 
 def test_a_colour_image_is_no_mask(pictures: Path) -> None:
     """A PNG in RGB says nothing of classes."""
-    with pytest.raises(InputError, match="holds RGB pixels"):
+    with pytest.raises(InputError, match="a mask holds class numbers"):
         of_masks(pictures).tell(["000002.png"], [pictures / "000000.png"])
 
 
@@ -502,3 +506,48 @@ def test_images_of_two_shapes_are_no_pool_for_a_model(tmp_path: Path) -> None:
     assert (
         len(Project(tmp_path / "q.uwe", source, task="segmentation", classes=CLASSES).items) == 11
     )
+
+
+def test_a_photo_that_is_turned_is_as_large_as_it_is_shown(tmp_path: Path) -> None:
+    """Boxes and masks are in pixels of the upright image, as the page and other tools show it."""
+    (tmp_path / "photos").mkdir()
+    image = Image.new("RGB", (40, 30), (9, 99, 9))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "photos" / "a.jpg", exif=exif)
+    project = of_boxes(tmp_path / "photos")
+    assert project.items.size(0) == (30, 40)
+    assert project.tell(["a.jpg"], [[box("rbc", 0, 0, 30, 40)]]).new == 1
+    with pytest.raises(InputError, match="leaves the image of 30x40"):
+        project.tell(["a.jpg"], [[box("rbc", 0, 0, 40, 30)]])
+
+
+def test_a_table_names_masks_beside_it(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path of a PNG in a table is that below the table's folder."""
+    project = of_masks(pictures)
+    (tmp_path / "drawn").mkdir()
+    Image.fromarray(mask_of()).save(tmp_path / "drawn" / "m.png")
+    (tmp_path / "drawn" / "labels.csv").write_text("id,label\n000001.png,m.png\n")
+    monkeypatch.chdir("/")
+    table = tmp_path / "drawn" / "labels.csv"
+    assert main(["tell", str(project.files.folder), str(table)]) == 0
+    assert list(project.labels()) == ["000001.png"]
+
+
+def test_people_who_differ_are_settled_by_a_person(pictures: Path) -> None:
+    """Two people draw other boxes; a third sees both, and no rule decides."""
+    project = of_boxes(pictures, answers_per_row=2)
+    project.tell(["000001.png"], [[box("rbc", 0, 0, 5, 5)]], by="ann")
+    project.tell(["000001.png"], [[box("wbc", 0, 0, 5, 5)]], by="bo")
+    people = Annotators.load_or_make(project.files, ("ann", "bo", "cy"))
+    with closing(Desk.open(project, people=people, train=False)) as desk:
+        [conflict] = desk.conflicts("cy")
+        assert conflict.answers["ann"] == [box("rbc", 0, 0, 5, 5)]
+        desk.settle("cy", conflict.row, conflict.answers["ann"])
+    assert project.labels()["000001.png"] == [box("rbc", 0, 0, 5, 5)]
+    with pytest.raises(InputError, match="no rule settles detection"):
+        rule_of("majority", project.task)
+    with pytest.raises(InputError, match="agreement is measured of classes and numbers"):
+        agreement_of({}, project.task)

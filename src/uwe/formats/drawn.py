@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from uwe._types import BoolArray
-from uwe.data.images import size_of_image
+from uwe.data.images import upright_size
 from uwe.formats.export import Entry, Export
 from uwe.project.outlines import base_of, name_of
 from uwe.project.shapes import GivenShapes
@@ -64,7 +64,7 @@ def drawn_images(export: Export) -> Iterator[DrawnImage]:
         RunError: the file of a mask is gone.
     """
     for entry in export.entries:
-        size = size_of_image(export.image(entry), entry.id)
+        size = upright_size(export.image(entry), entry.id)
         by_model = entry.label is None and entry.given is not None
         parts = parts_given(export.task, entry.given) if by_model else _parts(export.task, entry)
         yield DrawnImage(entry.id, size, parts, by_model, entry.label is not None)

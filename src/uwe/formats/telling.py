@@ -65,11 +65,21 @@ def read_answers(
         )
     into = Destination.of(project, encoding, is_complete=is_complete)
     rows = renamed(format.read(path, into), rename or {})
+    if project.task.widget == "mask":
+        rows = replace(rows, rows=tuple(_beside(path, row) for row in rows))
     if format.holds_people:
         return Read(rows)
     labels = project.labels()
     fresh = tuple(row for row in rows if not _is_known(project, row, labels))
     return Read(replace(rows, rows=fresh), len(rows) - len(fresh))
+
+
+def _beside(path: Path, row: LabelRow) -> LabelRow:
+    """A row whose label is the path of a mask, which is beside the table unless it is absolute."""
+    label = row.label
+    if not isinstance(label, str) or not label.strip() or label.lstrip().startswith("{"):
+        return row
+    return replace(row, label=str(path.parent / label))
 
 
 def renamed(rows: LabelRows, names: Mapping[str, str]) -> LabelRows:

@@ -117,6 +117,8 @@ def rule_of(name: str, task: Task) -> Callable[[Sequence[Any]], Any]:
     """
     fitting = [each for each, (_, widgets) in RULES.items() if task.widget in widgets]
     rule, widgets = RULES[require_known(name, RULES, "rule")]
+    if not fitting:
+        raise InputError(f"no rule settles {task.name}; a person decides at the page")
     if task.widget not in widgets:
         raise InputError(f"{name} is no rule for {task.name}; choose one of {', '.join(fitting)}")
     return lambda values: rule(values, task)

@@ -15,7 +15,7 @@ from uwe._types import Progress, Stage
 from uwe.data import IMAGENET
 from uwe.data.dense.fitting import fit_whole, fitted_size
 from uwe.data.image_files import find_images, image_id
-from uwe.data.images import decode_image, fit_image, size_of_image
+from uwe.data.images import decode_image, fit_image, size_of_image, upright_size
 from uwe.data.request import check_image_size
 from uwe.errors import DataError
 from uwe.project.digests import chosen, digest, stamp
@@ -60,8 +60,8 @@ def images_in(folder: Path, side: int | None, *, is_whole: bool = False) -> Item
         check=lambda: check_images(files, side, fitting.size),
         sample=lambda: next(_fitted(files, side, fitting))[None],
         picture=lambda row: large_picture(files[row]),
-        size=lambda row: size_of_image(files[row], names[row]),
-        learnt_size=lambda row: fitting.size(size_of_image(files[row], names[row]), side),
+        size=lambda row: upright_size(files[row], names[row]),
+        learnt_size=lambda row: fitting.size(upright_size(files[row], names[row]), side),
         notes=found.notes(folder),
     )
 
@@ -171,7 +171,7 @@ def check_images(
     """
     first: tuple[int, int] | None = None
     for file in files:
-        found = fitted(size_of_image(file, str(file)), size)
+        found = fitted(upright_size(file, str(file)), size)
         first = first or found
         if found != first:
             hint = (

@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from uwe._files import make_folder, write_bytes
+from uwe._files import expanded, make_folder, write_bytes
 from uwe._optional import optional
 from uwe._types import FloatArray, Rows
-from uwe.data.images import decode_image
+from uwe.data.images import decode_mask
 from uwe.errors import DataError, InputError, RunError
 from uwe.project.items import Items
 from uwe.project.outlines import Outlines
@@ -74,7 +74,7 @@ class MaskFiles:
         if MASK_NAME.fullmatch(mask.name) is None:
             raise RunError(f"{mask.name!r} is no mask of {self.folder}; restore the journal")
         try:
-            pixels: Pixels = decode_image(path, "L", mask.name)[..., 0]
+            pixels: Pixels = decode_mask(path, mask.name)
         except DataError as error:
             raise RunError(f"{error}; restore {path} from a copy") from error
         if mask_digest(pixels) != mask.digest:
@@ -375,7 +375,10 @@ def _pixels_of(label: Any) -> Pixels:
     if isinstance(label, Mask) and label.pixels is not None:
         return label.pixels
     if isinstance(label, str | Path):
-        return _pixels_in(Path(label))
+        try:
+            return decode_mask(expanded(label), str(label))
+        except DataError as error:
+            raise InputError(str(error)) from error
     array = np.empty(0) if isinstance(label, Mask) else np.asarray(label)
     is_whole = array.dtype.kind in "iu" and array.ndim == 2 and array.size > 0
     if not is_whole or array.min() < 0 or array.max() > _LARGEST:
@@ -384,25 +387,3 @@ def _pixels_of(label: Any) -> Pixels:
             f"file, not {type(label).__name__}"
         )
     return array.astype(np.uint8)
-
-
-def _pixels_in(path: Path) -> Pixels:
-    """The class numbers of a PNG file: grey levels or the numbers of a palette.
-
-    Raises:
-        InputError: there is none, or its pixels are no class numbers.
-    """
-    purpose = "masks"
-    image = optional("PIL.Image", purpose)
-    try:
-        with image.open(path) as opened:
-            if opened.mode not in ("L", "P"):
-                raise InputError(
-                    f"{path} holds {opened.mode} pixels; a mask has grey levels or a palette, a "
-                    "class number each"
-                )
-            return np.asarray(opened).astype(np.uint8)
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"cannot read the mask {path}: {error}") from error

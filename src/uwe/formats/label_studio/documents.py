@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from uwe.data.images import size_of_image
+from uwe.data.images import upright_size
 from uwe.formats._format import ANY_LABELS, Format
 from uwe.formats.drawn import DrawnPart, parts_given, parts_of
 from uwe.formats.export import Entry, Export, Said
@@ -202,7 +202,7 @@ def _given(export: Export, entry: Entry, controls: Controls) -> dict[str, Any] |
 def _drawn(export: Export, entry: Entry, parts: Sequence[DrawnPart]) -> DrawnLabel:
     from uwe.formats.label_studio.pictures import sent_picture
 
-    size = size_of_image(export.image(entry), entry.id)
+    size = upright_size(export.image(entry), entry.id)
     return drawn_label(parts, size, sent_picture(export.pool, entry.row))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from uwe._optional import optional
 from uwe._types import BoolArray
-from uwe.data.images import size_of_image
+from uwe.data.images import upright_size
 from uwe.errors import InputError
 from uwe.formats.drawn import DrawnPart
 from uwe.formats.label_studio.brush import packed, unpacked
@@ -50,7 +50,7 @@ def drawn_label(
         size: width and height of the file's image.
         picture: that is sent; None: the file.
     """
-    sent = size if picture is None else size_of_image(picture.body, "the image")
+    sent = size if picture is None else upright_size(picture.body, "the image")
     if sent == size or not any(part.area is not None for part in parts):
         return DrawnLabel(tuple(parts), size)
     resized = (replace(part, area=_stretched(part.area, sent)) for part in parts)
