@@ -70,6 +70,7 @@ def test_a_strategy_runs_to_its_budget(kind: str, strategy: str, tmp_path: Path)
         pytest.importorskip("sklearn")
     [result] = uwe.run(experiment(kind, tmp_path, strategy), dataset=dataset(kind))
     assert result.labels.tolist() == list(BUDGETS)
+    assert "_ne2_" in result.table.name  # a network's runs are named by their epochs
     assert result.metric.name == ("miou" if kind == "segmentation" else "map50")
     assert all(0 <= value <= 1 for value in result.values)
 
