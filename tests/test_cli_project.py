@@ -496,7 +496,7 @@ SMALL = [*CROWS, "--model", "small", "--epochs", "1", "--device", "cpu"]
         (table, ["--classes", "crow,,rook"], "--classes are names separated by commas"),
         (table, ["--classes", "crow,crow"], "crow"),
         (table, [*CROWS, "--label", "bird"], "has no column 'bird'"),
-        (table, [*CROWS, "--task", "segmentation"], "unknown task 'segmentation'"),
+        (table, [*CROWS, "--task", "segments"], "unknown task 'segments'"),
         (texts, [*CROWS, "--text", "word"], "did you mean 'words'"),
         (with_labels("id,a,b", "x,1,2", "x,3,4"), CROWS, "the id 'x' repeats, in rows 0 and 1"),
         (with_labels("id,a,label", "x,1,crow", "y,2,owl"), CROWS, "unknown class 'owl'"),

@@ -172,3 +172,56 @@ def test_a_browser_shows_it(folder: Path, width: int) -> None:
     assert many == sorted(many, reverse=True)
     assert order == list(range(9))
     assert troubles == []
+
+
+def drawn_sheet(folder: Path) -> str:
+    """A sheet of three images: boxes over the first two, nothing over the last."""
+    from uwe.selecting.overlays import Drawn, DrawnBoxes
+    from uwe.selecting.sheet import contact_sheet, thumbnails
+    from uwe.selecting.tables import pick_rows
+    from uwe.strategies import Picks
+
+    asked: dict[str, tuple[int, int]] = {}
+
+    def draws(name: str, size: tuple[int, int]) -> Drawn | None:
+        asked[name] = size
+        classes = {"b.png": [1], "a.png": [0]}.get(name)
+        corners = np.array([[2.0, 2.0, 700, 500]])
+        return None if classes is None else DrawnBoxes(corners, classes, ("<red>", "white"), size)
+
+    image = pytest.importorskip("PIL.Image")
+    for name in ("b.png", "a.png", "c.png"):
+        image.new("RGB", (720, 540), (120, 120, 120)).save(folder / name)
+    picks = Picks(np.array([0, 1, 2]), "random")
+    rows = pick_rows(picks, ["b.png", "a.png", "c.png"])
+    page = contact_sheet(rows, picks, thumbnails(rows, folder, draws))
+    assert asked == dict.fromkeys(("b.png", "a.png", "c.png"), (720, 540))
+    return page
+
+
+def test_boxes_are_drawn_over_thumbnails_with_one_legend(tmp_path: Path) -> None:
+    """The legend has each class once, by number, escaped; colours are those of the boxes."""
+    page = drawn_sheet(tmp_path)
+    legend = page[page.index('<ul class="legend"') : page.index("</ul>")]
+    assert legend.index("&lt;red&gt;") < legend.index("white")
+    assert legend.count("<li>") == 2
+    sources = [part.partition('"')[0] for part in page.split('<img src="')[1:]]
+    assert len(set(sources)) == 3
+
+
+def test_a_sheet_without_boxes_has_no_legend(folder: Path) -> None:
+    """No list of classes where nothing is drawn."""
+    page = written(folder, "--images", str(folder / "images")).read_text()
+    assert "legend" not in page.split("</style>")[1]
+
+
+def test_a_number_finds_the_file_that_is_named_by_it(tmp_path: Path) -> None:
+    """The id 12 is 000012.png, as COCO numbers images; a file of the very name comes first."""
+    from uwe.selecting.sheet import thumbnails
+
+    image = pytest.importorskip("PIL.Image")
+    for name, grey in (("000012.png", 10), ("7.png", 90), ("07.png", 200)):
+        image.new("L", (4, 4), grey).save(tmp_path / name)
+    alone = {name: thumbnails([{"id": name}], tmp_path)[name] for name in ("000012.png", "7.png")}
+    found = thumbnails([{"id": "12"}, {"id": "7"}], tmp_path)
+    assert found == {"12": alone["000012.png"], "7": alone["7.png"]}

@@ -57,13 +57,24 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """
     from safetensors.torch import save  # with torch, which the command line's errors do not need
 
-    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    on_cpu = _apart({name: each.detach().cpu().contiguous() for name, each in tensors.items()})
     is_large = sum(map(_size, on_cpu.values())) > _COPIED
     if is_large and all(map(_kind, on_cpu.values())):
         write_whole(path, lambda file: _write_large(file, on_cpu))
     else:
         # safetensors' own writer would not tell a full disk from anything else
         write_bytes(path, save(on_cpu))
+
+
+def _apart(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors, each in memory of its own, as safetensors wants them."""
+    seen: set[int] = set()
+    found = {}
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if place in seen else tensor
+        seen.add(place)
+    return found
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:

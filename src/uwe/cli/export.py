@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from uwe._files import expanded
 from uwe.cli.options import Output, Switch
@@ -24,6 +24,7 @@ def export_command(
     *,
     output: Output,
     format: str | None = None,
+    what: Literal["labels", "to-label"] = "labels",
     all: Switch = False,
     copy: Switch = False,
     force: Switch = False,
@@ -39,6 +40,8 @@ def export_command(
     format
         A name of `uwe list formats`. Default: by the suffix of the output, .csv, .jsonl or
         .parquet.
+    what
+        The labels, or the rows that wait for a label, with the boxes or masks of a model.
     all
         Also write the rows about which nothing was said.
     copy
@@ -57,7 +60,11 @@ def export_command(
         check_output(output, force=force, sources=files_of(project))
     else:
         _check_folder(output, chosen, project, force=force)
-    export = _export_of(files, chosen, everything=all, copies=copy)
+    to_label = what == "to-label"
+    if to_label and all:
+        raise InputError("--all is for labels, and --what to-label for rows without one; leave "
+                         "one out")  # fmt: skip
+    export = _export_of(files, chosen, everything=all, copies=copy, to_label=to_label)
     written = write(export, chosen, output, force=True)
     print(f"{_told(written, chosen)}. Written: {output}")
 
@@ -78,23 +85,29 @@ def _check_folder(output: Path, chosen: Format, project: Path, *, force: bool) -
     check_output(output / "file", force=True)
 
 
-def _export_of(files: ProjectFiles, chosen: Format, *, everything: bool, copies: bool) -> Export:
+def _export_of(
+    files: ProjectFiles, chosen: Format, *, everything: bool, copies: bool, to_label: bool
+) -> Export:
     """What the project says; the source is opened only where the format needs it."""
     from dataclasses import replace
 
     from uwe.formats import export_of, recorded_export
 
-    if not chosen.shows_items:
+    if not chosen.shows_items and not to_label:
         return recorded_export(files, everything=everything)
 
     from uwe.project import Project
 
     opened = Project.open(files.folder)
-    return replace(export_of(opened, everything=everything), copies=copies)
+    return replace(export_of(opened, everything=everything, to_label=to_label), copies=copies)
 
 
 def _told(export: Export, chosen: Format) -> str:
     """What was written, in numbers."""
+    if export.to_label:
+        given = sum(entry.given is not None for entry in export.entries)
+        rows = f"{len(export.entries):,} {'row' if len(export.entries) == 1 else 'rows'} to label"
+        return f"{rows}, {given:,} with what a model says" if given else rows
     labelled = len(export.labelled)
     told = f"{labelled:,} labelled {'row' if labelled == 1 else 'rows'}"
     if not chosen.holds_people:

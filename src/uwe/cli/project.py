@@ -32,10 +32,12 @@ from uwe.formats import find_format, recognised, require_there
 from uwe.formats.tables import written_label
 from uwe.project.answers import NAMELESS
 from uwe.project.files import ProjectFiles
+from uwe.project.outputs import LEAST_SCORE
 from uwe.project.settings import read_settings
 from uwe.project.state import recorded_labels
 from uwe.selecting.tables import check_ids, check_suffix, encoded_picks, pick_rows
 from uwe.tables.csv_text import csv_text
+from uwe.tasks import SHAPE_WIDGETS
 
 if TYPE_CHECKING:
     from uwe.project import Project
@@ -54,6 +56,9 @@ def next_command(
     k: Count = 50,
     more: Switch = False,
     output: Output | None = None,
+    outputs: Path | None = None,
+    image_list: Path | None = None,
+    least_score: Number = LEAST_SCORE,
     with_: Annotated[list[str] | None, Parameter(name="--with", negative=())] = None,
     force: Switch = False,
     wishes: WishFlags = _NO_WISHES,
@@ -70,6 +75,15 @@ def next_command(
         Give further rows although a batch is not answered.
     output
         Also write the rows to this file .csv, .jsonl, .parquet or .txt (ids).
+    outputs
+        Outputs of a model of yours, by which the rows are picked: a pool .safetensors, .npz or a
+        table with ids and features or uncertainties; for detection results of COCO (.json); for
+        segmentation a folder of maps .npy or .npz. Rows without outputs are not picked.
+    image_list
+        Which images a detector has seen, for results of COCO: its annotations (.json), which also
+        name the categories, or a list of ids.
+    least_score
+        Smallest score of a box of these outputs that people see, from 0 to 1.
     with_
         Column of the source to put beside the picks of --output; may be given several times.
     force
@@ -82,7 +96,14 @@ def next_command(
     if output is not None:
         check_suffix(output)
         sources = {**files_of(project), **wishes.sources()}
+        sources |= {} if outputs is None else {"the file of --outputs": outputs}
         output = check_output(output, force=force, sources=sources)
+    if not 0 <= least_score <= 1:
+        raise InputError(f"--least-score must be from 0 to 1, not {least_score:g}")
+    if outputs is not None and not expanded(outputs).exists():
+        raise DataError(f"{outputs} does not exist; --outputs is a file of results or a folder")
+    if image_list is not None and outputs is None:
+        raise InputError("--image-list is for detections of --outputs; give --outputs, too")
     if with_ and output is None:
         raise InputError("--with is for the file of --output; give -o FILE, too")
 
@@ -95,7 +116,16 @@ def next_command(
         columns = {name: opened.items.column(name) for name in with_ or []}
         if output is not None:
             check_ids(output, opened.ids)
-        batch = opened.batch(k, more=more, wishes=_wishes(opened, wishes, more=more))
+        if outputs is not None:
+            _require_new(opened, "--outputs", more=more)
+        batch = opened.batch(
+            k,
+            more=more,
+            wishes=_wishes(opened, wishes, more=more),
+            outputs=outputs,
+            images=image_list,
+            least_score=least_score,
+        )
         if output is not None:
             rows = [{**row, "label": None} for row in pick_rows(batch.picks, opened.ids, columns)]
             write_bytes(output, encoded_picks(output, rows))
@@ -116,16 +146,24 @@ def _wishes(opened: Project, flags: WishFlags, *, more: bool) -> Wishes | None:
     """
     if not flags.given:
         return None
-    left = opened.state().outstanding
-    if left and not more:
-        raise InputError(
-            f"{next(iter(flags.given))} is for a new batch, but {left:,} "
-            f"{'row' if left == 1 else 'rows'} of earlier batches have no label yet; label them "
-            "first, or --more gives further ones"
-        )
+    _require_new(opened, next(iter(flags.given)), more=more)
     items = opened.items
     columns = Columns(opened.files.folder, items.ids, items.typed, opened.settings.encoding)
     return wishes_of(flags, columns)
+
+
+def _require_new(opened: Project, flag: str, *, more: bool) -> None:
+    """Refuse an option of new batches while an earlier one is open.
+
+    Raises:
+        InputError: one is open, and no further rows are wanted.
+    """
+    left = opened.state().outstanding
+    if left and not more:
+        raise InputError(
+            f"{flag} is for a new batch, but {left:,} {'row' if left == 1 else 'rows'} of earlier "
+            "batches have no label yet; label them first, or --more gives further ones"
+        )
 
 
 def tell_command(
@@ -135,6 +173,7 @@ def tell_command(
     format: str | None = None,
     by: str = NAMELESS,
     strict: Switch = False,
+    complete: Switch = False,
     add_class: Annotated[list[str] | None, Parameter(negative=())] = None,
     rename: Annotated[list[str] | None, Parameter(negative=())] = None,
     encoding: str | None = None,
@@ -155,6 +194,9 @@ def tell_command(
         Who answered, for rows that do not say it.
     strict
         Refuse labels of rows that were never given out.
+    complete
+        Every image of the file was looked at: one without a box or mask holds no object, and those
+        that a model gave and nobody changed are answers. For segmentation and detection.
     add_class
         A class to add to the project; may be given several times.
     rename
@@ -163,10 +205,12 @@ def tell_command(
     encoding
         Encoding of a text table, such as cp1252. Default: recognised.
     """
-    ProjectFiles(expanded(project)).require()
+    files = ProjectFiles(expanded(project))
+    files.require()
     names = renamings(rename or [])
     labels = expanded(labels)
-    chosen = recognised(labels) if format is None else find_format(format)
+    widget = read_settings(files.settings).make_task().widget
+    chosen = recognised(labels, widget) if format is None else find_format(format)
     require_there(labels)
     if encoding is not None and chosen.shows_items:
         raise InputError(f"--encoding is for text tables, and {labels} is {chosen.name}")
@@ -175,13 +219,22 @@ def tell_command(
     from uwe.project import Project
 
     opened = Project.open(project)
-    read = read_answers(labels, chosen, opened, rename=names, encoding=encoding)
+    if complete and opened.task.widget not in SHAPE_WIDGETS:
+        raise InputError(f"--complete is for boxes and masks, not for {opened.task.name}")
+    read = read_answers(
+        labels, chosen, opened, rename=names, encoding=encoding, is_complete=complete
+    )
     answers = answers_in(read.rows, by=by)
     if add_class:
         opened.add_classes(add_class)
     told = opened.take(answers, strict=strict)
     told = replace(told, known=told.known + read.known)
     print(told_line(told, opened.state()))
+    if told.empty and opened.task.widget in SHAPE_WIDGETS and not complete:
+        print(
+            f"{told.empty:,} images have no shape, or those of a model alone; if people have "
+            "looked at all of them, add --complete"
+        )
     say_added(opened)
     problems = [*read.rows.problems, *told.problems]
     _refuse(problems, len(answers) + len(read.rows.problems))
@@ -251,7 +304,11 @@ def _write_labels(path: Path, labels: Mapping[str, Any]) -> None:
 def files_of(project: Path) -> dict[str, Path]:
     """What no output may overwrite: the project's own files, and its source."""
     files = ProjectFiles(expanded(project))
-    folders = (files.cache, *(of(1).parent for of in (files.picks, files.predictions, files.model)))
+    folders = (
+        files.cache,
+        files.masks,
+        *(of(1).parent for of in (files.picks, files.predictions, files.model)),
+    )
     own = (files.settings, files.rows, files.journal, *folders)
     found = {f"the project's {path.name}": path for path in own}
     if files.settings.is_file():

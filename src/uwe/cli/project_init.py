@@ -20,10 +20,10 @@ from uwe.embedder import default_backbone, side_of
 from uwe.errors import DataError, InputError, require_known
 from uwe.learners import NetworkOptions, check_model
 from uwe.project.files import ProjectFiles
-from uwe.project.settings import ProjectSettings, read_settings
+from uwe.project.settings import NO_MODEL, ProjectSettings, read_settings
 from uwe.strategies import find_strategy
 from uwe.tables import encoding_of, is_table, read_labels
-from uwe.tasks import task_names
+from uwe.tasks import SHAPE_WIDGETS, find_task, task_names
 
 if TYPE_CHECKING:
     from uwe.project import Answer, Project
@@ -40,12 +40,14 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
     "task": (
         str,
         "classification",
-        "What is labelled: classification, multilabel, regression, or the task of a plug-in.",
+        "What is labelled: classification, multilabel, regression, segmentation, detection, or the "
+        "task of a plug-in.",
     ),
     "classes": (
         str | None,
         None,
-        "Names of the classes, separated by commas. Default: those of the labels that there are.",
+        "Names of the classes, separated by commas; of masks in the order of the pixels' numbers. "
+        "Default: those of the labels that there are.",
     ),
     "task_option": (
         list[str] | None,
@@ -85,7 +87,8 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
         "that is fine-tuned; or MODULE:FACTORY. Default: "
         "sklearn:linear_model.LogisticRegression for features of --embed and for embeddings, which "
         "takes them as they are; sklearn:logistic for tables, sklearn:forest for regression; "
-        "resnet18 for images without --embed.",
+        "resnet18 for images without --embed. none trains no model: `uwe next --outputs` picks by "
+        "the outputs of yours; the default of segmentation and detection.",
     ),
     "model_option": (
         list[str] | None,
@@ -105,7 +108,8 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
         Share | None,
         None,
         "Share of each batch that is a random sample of the pool, such as 10% or 0; the accuracy "
-        "of the model is estimated from it. Default: 10%; that of a project that is there.",
+        "of the model is estimated from it. Default: 10%; that of a project that is there; 0 "
+        "without a model, and for segmentation and detection.",
     ),
     "update": (bool, False, "Take in the rows that the source of a project has gained since."),
 }
@@ -174,9 +178,10 @@ def _arguments(
     task_options = key_values(given.get("task_option") or [], flag="--task-option")
     network = {name: given[name] for name in vars(NetworkOptions()) if name in given}
     network = changed(NetworkOptions(**network))
-    learnt = _learnt(source, given, there, has_network=bool(network))
+    is_of_shapes = find_task(task, (), **task_options).widget in SHAPE_WIDGETS
+    learnt = _learnt(source, given, there, is_open=not network, is_of_shapes=is_of_shapes)
     parameters = learnt.options | key_values(given.get("model_option") or [], flag="--model-option")
-    check_model(learnt.model, parameters, network)
+    _check_model(learnt.model, parameters, network)
     return {
         **{name: given.get(name) for name in ("strategy", "audit", "label", "text", "encoding")},
         **answers,
@@ -193,6 +198,19 @@ def _arguments(
     }
 
 
+def _check_model(model: str, options: Mapping[str, Any], network: Mapping[str, Any]) -> None:
+    """Refuse a model that there is none of, and options of a project without a model.
+
+    Raises:
+        InputError: it is such a model, or there are such options.
+    """
+    if model != NO_MODEL:
+        check_model(model, options, network)
+    elif options or network:
+        name = next(iter([*options, *network]))
+        raise InputError(f"the project trains no model, so {name} is not used; give --model, too")
+
+
 def _made_lines(
     made: Project, project: Path, given: Mapping[str, Any], *, is_new: bool
 ) -> list[str]:
@@ -200,10 +218,13 @@ def _made_lines(
     state, settings = made.state(), made.settings
     there = "" if is_new else "is there already: "
     features = f"features: {settings.embed}, frozen; " if settings.embed else ""
+    model = f"model {settings.model}" if settings.has_model else "no model"
     line = (
         f"{project}: {there}{state.rows:,} {made.items.kind}, {state.labelled:,} labelled; "
-        f"{about_task(made)}; {features}model {settings.model}. 'uwe next {project} -k 50' gives "
-        f"the {'next' if state.batches else 'first'} batch."
+        f"{about_task(made)}; {features}{model}. 'uwe next {project} -k 50"
+        f"{'' if settings.has_model else ' --outputs FILE'}' gives the "
+        f"{'next' if state.batches else 'first'} batch"
+        f"{'' if settings.has_model else ' by the outputs of a model of yours'}."
     )
     return [line, *(notes_on(made, given) if is_new else [])]
 
@@ -216,7 +237,7 @@ def notes_on(made: Project, given: Mapping[str, Any]) -> list[str]:
         given: the options that it was made with.
     """
     settings = made.settings
-    is_slow = made.items.kind == "images" and not settings.embed
+    is_slow = made.items.kind == "images" and not settings.embed and settings.has_model
     wants_hint = is_slow and not given.get("model") and not given.get("embed")
     return [
         *([_faster(settings)] if wants_hint else []),
@@ -299,21 +320,41 @@ class _Learnt:
 
 
 def _learnt(
-    source: Path, given: Mapping[str, Any], there: ProjectSettings | None, *, has_network: bool
+    source: Path,
+    given: Mapping[str, Any],
+    there: ProjectSettings | None,
+    *,
+    is_open: bool,
+    is_of_shapes: bool,
 ) -> _Learnt:
     """What is given; what the project that is there has; or the default of the source.
 
     A folder of images is learnt from by the features of the pretrained network that is at hand,
-    unless a model or an option of networks is given.
+    unless a model or an option of networks is given. Boxes and masks are learnt by no model unless
+    one is given.
+
+    Args:
+        source: what is labelled.
+        given: the options that are given, by name.
+        there: the settings of the project that is there, or None.
+        is_open: whether no option of networks is given.
+        is_of_shapes: whether boxes or masks are drawn.
     """
     from uwe.project.sources import is_image_folder
 
     embed, size, model = (given.get(name) for name in ("embed", "image_size", "model"))
-    is_open = embed is None and model is None and not has_network
+    is_open = is_open and embed is None and model is None
     if is_open and there is not None:
         return _Learnt(
             there.embed, size or there.image_size, there.model, dict(there.model_options)
         )
+    if is_of_shapes:
+        if embed not in (None, _NO_FEATURES):
+            raise InputError(
+                "--embed makes features of whole images, from which no boxes and masks are learnt; "
+                "leave it out"
+            )
+        return _Learnt(None, size, model or NO_MODEL, {})
     if is_open and is_image_folder(source):
         embed = default_backbone()
     if embed == _NO_FEATURES:

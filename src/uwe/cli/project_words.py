@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from uwe.errors import InputError
 from uwe.project.estimates import estimate_lines
+from uwe.project.outputs import last_outputs
 from uwe.tables import LabelRows
+from uwe.tasks import SHAPE_WIDGETS
 
 if TYPE_CHECKING:
     from uwe.project import Answer, Project, ProjectFiles, State, Told
@@ -26,6 +28,9 @@ __all__ = [
     "status_lines",
     "told_line",
 ]
+
+
+_NO_MODEL = "none; 'uwe next --outputs' picks by the outputs of yours"
 
 
 def answers_in(rows: LabelRows, *, by: str) -> list[Answer]:
@@ -91,17 +96,27 @@ def say_batch(opened: Project, project: Path, batch: Batch, k: int, output: Path
         print(f"{rows} {_picked_by(opened, picks)}{_audited(picks)}.")
     files = [*batch.files, *([] if output is None else [output])]
     print("See: " + ", ".join(map(str, files)))
+    if opened.task.widget in SHAPE_WIDGETS:
+        print(
+            f"'uwe label {project}' shows them; 'uwe export {project} --what to-label --format "
+            "cvat -o FILE' sends them to a tool that draws."
+        )
+        return
     has_all = output is not None and output.suffix != ".txt"
     for table in [output] if has_all else [file for file in batch.files if file.suffix == ".csv"]:
         print(f"Fill the column label, then: uwe tell {project} {table}")
 
 
 def _picked_by(opened: Project, picks: Picks) -> str:
-    trained_on = opened.state().trained_on
-    if trained_on is None:
-        return "drawn at random, as no model is trained yet"
+    own, trained_on = last_outputs(opened.events()), opened.state().trained_on
     why = picks.reason or picks.told
     told = f" ({why})" if why else ""
+    if own is not None:
+        return f"picked by {picks.strategy}{told}, with the outputs in {own.path}"
+    if not opened.settings.has_model:
+        return "drawn at random, as there are no outputs; --outputs FILE picks by those of a model"
+    if trained_on is None:
+        return "drawn at random, as no model is trained yet"
     return f"picked by {picks.strategy}{told}, with a model trained on {trained_on:,} labels"
 
 
@@ -154,7 +169,7 @@ def status_lines(opened: Project, state: State) -> list[tuple[str, str]]:
         ("labelled", f"{state.labelled:,}" + _of_classes(state)),
         ("given out", f"{state.outstanding:,} without a label, {state.batches:,} batches in all"),
         ("skipped", f"{state.skipped:,}"),
-        ("model", f"{settings.model}, {model}"),
+        ("model", f"{settings.model}, {model}" if settings.has_model else _NO_MODEL),
         ("strategy", settings.strategy),
     ]
     if state.unasked:

@@ -28,7 +28,7 @@ from uwe.selecting.files import (
     pool_rows,
     task_of_pool,
 )
-from uwe.selecting.sheet import Item, Text, Values, contact_sheet, thumbnails
+from uwe.selecting.sheet import Draws, Item, Text, Values, contact_sheet, thumbnails
 from uwe.selecting.tables import (
     check_further,
     check_ids,
@@ -42,6 +42,7 @@ from uwe.tables import encoding_of, matched, read_ids, read_labels_by_id, shown_
 from uwe.tasks import Task, task_names
 
 if TYPE_CHECKING:
+    from uwe.dense import Reduction
     from uwe.pool_files import PoolFile
     from uwe.selecting.offer import Offer
     from uwe.strategies import Wishes
@@ -80,6 +81,7 @@ def select_command(
     reduce: str | None = None,
     place_option: Annotated[list[str] | None, Parameter(negative=())] = None,
     image_list: Path | None = None,
+    classes: str | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
     wishes: WishFlags = _NO_WISHES,
 ) -> None:
@@ -159,6 +161,9 @@ def select_command(
     image_list
         Which images detections are of, so that images without any are in the pool: annotations in
         COCO's form (.json), or a file of ids.
+    classes
+        Names of the classes of maps in the order of their numbers, separated by commas, for the
+        contact sheet.
     force
         Overwrite output files that exist.
     """
@@ -171,7 +176,7 @@ def select_command(
     sources |= wishes.sources()
     wishes.check()
     _check_outputs({"-o": output, "--html": html, "--assign": assign}, sources, images, force=force)
-    _check_shown(html, images, text)
+    _check_shown(html, images, text, classes)
     check_further(columns or [])
     short = {"uncertainty": uncertainty, "selection": selection, "normalise": normalise}
     named = {**short, **key_values(option or [])}
@@ -235,7 +240,10 @@ def select_command(
         )
     say_notes(picks.notes)
     rows = pick_rows(picks, ids, more)
-    items = None if html is None else _items(rows, source, images, texts)
+    draws = None
+    if images is not None and (classes or source.container.weighted):
+        draws = _draws(expanded(pool), image_list, reduced_by, classes)
+    items = None if html is None else _items(rows, source, images, texts, draws)
     table = None
     if assign is not None:
         table = (assign, encoded_columns(assign, assignment(picks, ids, given["features"])))
@@ -351,14 +359,26 @@ def _items(
     source: PoolFile,
     images: Path | None,
     texts: Sequence[Any] | None,
+    draws: Draws | None,
 ) -> Mapping[str, Item]:
     """What the contact sheet shows of each pick."""
     if images is not None:
-        return thumbnails(rows, expanded(images))
+        return thumbnails(rows, expanded(images), draws)
     if texts is not None:
         return {row["id"]: Text(_as_text(texts[row["idx"]])) for row in rows}
     values = source.plain_rows([row["idx"] for row in rows])
     return {row["id"]: Values(of) for row, of in zip(rows, values, strict=False) if of}
+
+
+def _draws(
+    pool: Path, image_list: Path | None, reduction: Reduction | None, classes: str | None
+) -> Draws | None:
+    """What is drawn over the images of a pool that places became."""
+    from uwe.selecting.drawing import draws_of
+
+    names = [] if classes is None else [name.strip() for name in classes.split(",")]
+    listed = None if image_list is None else expanded(image_list)
+    return draws_of(pool, images=listed, reduction=reduction, classes=names)
 
 
 def _as_text(value: Any) -> str:
@@ -387,7 +407,9 @@ def _check_outputs(
             check_output(path, force=force, sources=sources, images=images)
 
 
-def _check_shown(html: Path | None, images: Path | None, text: str | None) -> None:
+def _check_shown(
+    html: Path | None, images: Path | None, text: str | None, classes: str | None
+) -> None:
     """Refuse what the contact sheet cannot show."""
     for flag, value in (("--images", images), ("--text", text)):
         if value is not None and html is None:
@@ -396,6 +418,10 @@ def _check_shown(html: Path | None, images: Path | None, text: str | None) -> No
         raise InputError(
             f"the contact sheet shows images or texts, but --images {images} and --text {text} are "
             "given; leave one out"
+        )
+    if classes is not None and images is None:
+        raise InputError(
+            f"--classes {classes} names what is drawn over images; give --images FOLDER, too"
         )
     if images is not None and not expanded(images).is_dir():
         raise InputError(f"there is no folder {images}; --images must name one")

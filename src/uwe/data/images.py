@@ -30,6 +30,7 @@ __all__ = [
     "is_image",
     "kind_of",
     "size_of_image",
+    "upright_size",
 ]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
@@ -57,6 +58,8 @@ _PIXELS_A_BYTE = 200  # photographs have fewer than 100, even at the lowest qual
 _DARKEST = 16  # of 256; what is darker everywhere looks black
 _NUMBERED = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")  # modes of Pillow
 _LARGEST_CLASS = 255
+_ORIENTATION = 0x0112  # of EXIF
+_TURNED = range(5, 9)  # values of it that exchange width and height
 _I_OF_16_BITS = ("PNG", "PPM")  # where mode I holds 0..65535
 
 
@@ -148,6 +151,17 @@ def header_of_image(encoded: bytes | Path, name: str) -> Header:
 def size_of_image(encoded: bytes | Path, name: str) -> tuple[int, int]:
     """Width and height; the arguments and errors are those of `header_of_image`."""
     return header_of_image(encoded, name).size
+
+
+def upright_size(encoded: bytes | Path, name: str) -> tuple[int, int]:
+    """Width and height of the decoded image, which is turned as a camera says.
+
+    The arguments and errors are those of `header_of_image`.
+    """
+    width, height = size_of_image(encoded, name)
+    with _opened(encoded, name) as image:
+        is_turned = image.getexif().get(_ORIENTATION, 1) in _TURNED
+    return (height, width) if is_turned else (width, height)
 
 
 def is_image(path: Path) -> bool:

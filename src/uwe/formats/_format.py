@@ -10,11 +10,13 @@ from uwe.formats.export import Export
 from uwe.formats.peek import Peek
 from uwe.formats.reading import Destination
 from uwe.tables import LabelRows
+from uwe.tasks import SHAPE_WIDGETS
 
-__all__ = ["EVERY_TASK", "IMAGES", "NAMED_CLASSES", "Format"]
+__all__ = ["ANY_LABELS", "EVERY_TASK", "IMAGES", "NAMED_CLASSES", "Format"]
 
 EVERY_TASK = frozenset({"choice", "choices", "number"})
 NAMED_CLASSES = frozenset({"choice", "choices"})
+ANY_LABELS = EVERY_TASK | SHAPE_WIDGETS
 IMAGES = frozenset({"images"})
 
 
@@ -27,11 +29,11 @@ class Format:
         about: one line for people.
         recognises: whether a file or folder is of this format, by its content.
         read: the answers in a file or folder, for a project.
-        encode: the bytes of a file; None where the format is a folder.
-        fill: writes into a new, empty folder; None where the format is a file.
+        encode: the bytes of a file; None where the format is a folder, or is only read.
+        fill: writes into a new, empty folder; None where the format is a file, or is only read.
         suffixes: of its files; the first is the usual one.
         widgets: how people are asked in the tasks that it holds: ``choice``, ``choices``,
-            ``number``.
+            ``number``, ``boxes``, ``mask``.
         kinds: of the items that it holds; empty where it holds every kind.
         shows_items: whether it holds the items, and so needs the source.
         holds_people: whether it says who answered; otherwise it holds the label that counts.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from uwe.errors import DataError, InputError, require_known
-from uwe.formats import argilla, hub_datasets, image_folder, image_lists, prodigy, tables
+from uwe.formats import argilla, box_files, hub_datasets, image_folder, image_lists, prodigy, tables
 from uwe.formats._format import Format
 from uwe.formats.label_studio import documents as label_studio
 from uwe.formats.peek import Peek, require_there
@@ -23,6 +23,8 @@ _OF_TOOLS = (
     image_lists.COCO,
     image_lists.CVAT,
     label_studio.FORMAT,
+    box_files.YOLO,
+    box_files.VOC,
 )
 """Formats of other tools, which are recognised by their content."""
 
@@ -57,8 +59,12 @@ def format_of_suffix(path: Path) -> Format:
     raise InputError(f"{path} does not say its format; give --format, one of {', '.join(FORMATS)}")
 
 
-def recognised(path: Path) -> Format:
+def recognised(path: Path, widget: str | None = None) -> Format:
     """The format that a file or folder is of: by its content, and of tables by the suffix.
+
+    Args:
+        path: of the file or folder.
+        widget: of the task whose labels are wanted; of several formats, those that hold them count.
 
     Raises:
         DataError: there is nothing, or it is damaged.
@@ -70,6 +76,8 @@ def recognised(path: Path) -> Format:
         claims = [each for each in _OF_TOOLS if each.recognises(peek)]
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(claims) > 1 and widget is not None:
+        claims = [each for each in claims if widget in each.widgets] or claims
     if len(claims) > 1:
         names = " or ".join(each.name for each in claims)
         raise InputError(f"{path} may be {names}; say which with --format {claims[0].name}")

@@ -16,6 +16,7 @@ from uwe.tasks import Task
 if TYPE_CHECKING:
     from uwe.project import Items, Project, ProjectFiles, ProjectSettings
     from uwe.project.ids import Ids
+    from uwe.project.shapes import GivenShapes
 
 __all__ = ["Entry", "Export", "Said", "export_of", "recorded_export"]
 
@@ -55,6 +56,7 @@ class Entry:
         label: that counts, as people write it; None where there is none.
         said: in the order of answering; a settled label last.
         batch: number of the batch in which the item was given out, from 1; None if it was not.
+        given: the boxes or the mask that a model gave it, where it is to be labelled; or None.
     """
 
     row: int
@@ -62,6 +64,7 @@ class Entry:
     label: Any
     said: tuple[Said, ...] = ()
     batch: int | None = None
+    given: GivenShapes | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Export:
         items: the pool, in the order of its rows; None where only the labels are at hand.
         everything: whether the items about which nothing was said are there, too.
         copies: whether folders hold the images themselves, and not links to them.
+        to_label: whether it is about the items that wait for a label, in the order of picking.
     """
 
     name: str
@@ -85,6 +89,7 @@ class Export:
     items: Items | None = field(default=None, repr=False)
     everything: bool = False
     copies: bool = False
+    to_label: bool = False
 
     @property
     def labelled(self) -> list[Entry]:
@@ -157,12 +162,14 @@ class Export:
         return self.pool.learn(Path(), None)
 
 
-def export_of(project: Project, *, everything: bool = False) -> Export:
+def export_of(project: Project, *, everything: bool = False, to_label: bool = False) -> Export:
     """What a project says about its items.
 
     Args:
         project: that is open.
         everything: also the items about which nothing was said.
+        to_label: the items that were given out and have no label, and nothing else; with the boxes
+            or masks of a model.
 
     >>> import tempfile
     >>> import numpy as np
@@ -173,8 +180,33 @@ def export_of(project: Project, *, everything: bool = False) -> Export:
     [('0', 'crow', 'ann'), ('2', 'rook', 'ann')]
     """
     events = project.events()
+    if to_label:
+        return _waiting(project, events)
     return _exported(project.files, project.settings, project.task, project.ids, events,
                      project.items, everything=everything)  # fmt: skip
+
+
+def _waiting(project: Project, events: Sequence[Event]) -> Export:
+    """The items that wait for a label, in the order of picking."""
+    from uwe.project.given import given_in
+
+    left = set(project.pool(events).outstanding.tolist())
+    asked = [
+        (row, event.cycle + 1)
+        for event in events
+        if isinstance(event, Queried)
+        for row in event.rows
+        if row in left
+    ]
+    given = given_in(project.files, sorted({batch for _, batch in asked}), project.task)
+    entries = (
+        Entry(row, project.ids[row], None, batch=batch, given=given.get(row))
+        for row, batch in asked
+    )
+    settings = project.settings
+    source = Path(settings.source) if settings.source else None
+    return Export(project.files.folder.stem, project.task, tuple(entries), source, project.items,
+                  everything=True, to_label=True)  # fmt: skip
 
 
 def recorded_export(files: ProjectFiles, *, everything: bool = False) -> Export:
@@ -185,10 +217,12 @@ def recorded_export(files: ProjectFiles, *, everything: bool = False) -> Export:
     """
     from uwe.project.manifest import read_manifest
     from uwe.project.settings import read_settings
+    from uwe.project.shapes import with_masks
 
     settings, ids = read_settings(files.settings), read_manifest(files.rows).ids
     events = journal.read(files.journal)
-    return _exported(files, settings, settings.make_task(), ids, events, None,
+    task = with_masks(settings.make_task(), files.masks)
+    return _exported(files, settings, task, ids, events, None,
                      everything=everything)  # fmt: skip
 
 

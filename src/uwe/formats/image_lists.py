@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr
 
 from uwe.data.images import size_of_image
-from uwe.errors import DataError, InputError
+from uwe.errors import DataError
+from uwe.formats import coco_shapes, cvat_shapes
 from uwe.formats._format import IMAGES, NAMED_CLASSES, Format
+from uwe.formats.coco_parts import key_of, parts_in, text_of_part
 from uwe.formats.export import Entry, Export
 from uwe.formats.json_text import json_bytes, read_json
 from uwe.formats.peek import Peek
-from uwe.formats.reading import Destination, Found, Unreadable, as_object, as_text, rows_of
+from uwe.formats.reading import Destination, Found, Unreadable, rows_of
+from uwe.formats.xml_text import quoted, xml_text
 from uwe.tables import LabelRows, shown_id
+from uwe.tasks import SHAPE_WIDGETS
 
 __all__ = ["COCO", "CVAT"]
 
 _XML_IN_ZIP = "annotations.xml"
 _LARGEST_XML = 2**30
-_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _SHAPES = ("box", "polygon", "polyline", "points", "cuboid", "mask", "ellipse", "skeleton")
 
 
@@ -36,15 +37,21 @@ class Listed:
         name: path of the image, as the file has it.
         classes: that apply to the whole image.
         is_labelled: whether an image without a class was labelled so.
+        shapes: the names and attributes of the elements that are shapes.
+        size: width and height, as the file has them; None where it does not.
     """
 
     name: str
     classes: tuple[str, ...]
     is_labelled: bool = False
+    shapes: tuple[tuple[str, Mapping[str, str]], ...] = ()
+    size: tuple[int, int] | None = None
 
 
 def _coco_bytes(export: Export) -> bytes:
     """The images as COCO: each class of an image is a box around all of it."""
+    if export.task.widget in SHAPE_WIDGETS:
+        return coco_shapes.encoded(export)
     categories = {name: at for at, name in enumerate(export.task.classes, start=1)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -77,14 +84,16 @@ def _coco_bytes(export: Export) -> bytes:
 
 def _cvat_bytes(export: Export) -> bytes:
     """The images as "CVAT for images 1.1": each class of an image is a tag."""
+    if export.task.widget in SHAPE_WIDGETS:
+        return cvat_shapes.encoded(export)
     labels = "".join(
-        f"<label><name>{_xml(name)}</name><type>tag</type><attributes></attributes></label>"
+        f"<label><name>{xml_text(name)}</name><type>tag</type><attributes></attributes></label>"
         for name in export.task.classes
     )
     images = "".join(_cvat_image(export, at, entry) for at, entry in enumerate(export.entries))
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n'
-        f"<meta><task><name>{_xml(export.name)}</name><size>{len(export.entries)}</size>"
+        f"<meta><task><name>{xml_text(export.name)}</name><size>{len(export.entries)}</size>"
         f"<mode>annotation</mode><labels>{labels}</labels></task></meta>\n{images}</annotations>\n"
     ).encode()
 
@@ -93,10 +102,10 @@ def _cvat_image(export: Export, number: int, entry: Entry) -> str:
     width, height = size_of_image(export.image(entry), entry.id)
     labelled = "" if entry.label is None else ' labelled="true"'
     tags = "".join(
-        f'\n<tag label={_quoted(name)} source="manual"></tag>' for name in _classes(entry)
+        f'\n<tag label={quoted(name)} source="manual"></tag>' for name in _classes(entry)
     )
     return (
-        f'<image id="{number}" name={_quoted(entry.id)} width="{width}" height="{height}"'
+        f'<image id="{number}" name={quoted(entry.id)} width="{width}" height="{height}"'
         f"{labelled}>{tags}\n</image>\n"
     )
 
@@ -105,27 +114,6 @@ def _classes(entry: Entry) -> Sequence[str]:
     if entry.label is None:
         return ()
     return (entry.label,) if isinstance(entry.label, str) else entry.label
-
-
-def _xml(text: str) -> str:
-    return escape(_checked(text))
-
-
-def _quoted(text: str) -> str:
-    return quoteattr(_checked(text))
-
-
-def _checked(text: str) -> str:
-    """A text that XML can hold.
-
-    Raises:
-        InputError: it holds a control character.
-    """
-    if _NO_XML.search(text):
-        raise InputError(
-            f"{shown_id(text)} holds a character that XML cannot; choose another format"
-        )
-    return text
 
 
 def _is_coco(peek: Peek) -> bool:
@@ -146,7 +134,9 @@ def _is_cvat(peek: Peek) -> bool:
                 return _XML_IN_ZIP in archive.namelist()
         except (zipfile.BadZipFile, OSError):
             return False
-    return peek.head.startswith(b"<") and (b"<annotations" in peek.head or peek.suffix == ".xml")
+    if not peek.head.startswith(b"<") or b"<annotation>" in peek.head:  # of Pascal VOC
+        return False
+    return b"<annotations" in peek.head or peek.suffix == ".xml"
 
 
 def _read_coco(path: Path, into: Destination) -> LabelRows:
@@ -158,6 +148,8 @@ def _read_coco(path: Path, into: Destination) -> LabelRows:
     document = read_json(path)
     if not isinstance(document, dict):
         raise DataError(f"{path} is no COCO file; it must be an object with images")
+    if into.task.widget in SHAPE_WIDGETS:
+        return coco_shapes.rows_in(path, document, into)
     try:
         listed = list(_coco_images(document))
     except Unreadable as error:
@@ -167,47 +159,25 @@ def _read_coco(path: Path, into: Destination) -> LabelRows:
 
 def _coco_images(document: Mapping[str, Any]) -> Iterator[Listed]:
     names: dict[Any, str] = {}
-    for category in _parts(document, "categories"):
-        names[_key(category, "id", "a category")] = _text(category, "name", "a category")
+    for category in parts_in(document, "categories"):
+        names[key_of(category, "id", "a category")] = text_of_part(category, "name", "a category")
     classes: dict[Any, list[str]] = {}
-    for at, annotation in enumerate(_parts(document, "annotations"), start=1):
+    for at, annotation in enumerate(parts_in(document, "annotations"), start=1):
         what = f"annotation {at}"
-        kind = _key(annotation, "category_id", what)
+        kind = key_of(annotation, "category_id", what)
         if kind not in names:
             raise Unreadable(f"{what} is of category {kind!r:.40}, which is not listed")
-        of = classes.setdefault(_key(annotation, "image_id", what), [])
+        of = classes.setdefault(key_of(annotation, "image_id", what), [])
         of += [names[kind]] if names[kind] not in of else []
-    images = list(_parts(document, "images"))
-    known = {_key(image, "id", "an image") for image in images}
+    images = list(parts_in(document, "images"))
+    known = {key_of(image, "id", "an image") for image in images}
     if lost := [key for key in classes if key not in known]:
         raise Unreadable(f"an annotation is of image {lost[0]!r}, which is not listed")
     for image in images:
-        of = classes.get(_key(image, "id", "an image"), [])
+        of = classes.get(key_of(image, "id", "an image"), [])
         yield Listed(
-            _text(image, "file_name", "an image"), tuple(of), image.get("labelled") is True
+            text_of_part(image, "file_name", "an image"), tuple(of), image.get("labelled") is True
         )
-
-
-def _parts(document: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
-    parts = document.get(name, [])
-    if not isinstance(parts, list):
-        raise Unreadable(f"{name} must be a list")
-    for at, part in enumerate(parts, start=1):
-        yield as_object(part, f"entry {at} of {name}")
-
-
-def _key(part: Mapping[str, Any], name: str, what: str) -> int | str:
-    value = part.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise Unreadable(f"{what} has {value!r:.40} as {name}; give a whole number")
-    return value
-
-
-def _text(part: Mapping[str, Any], name: str, what: str) -> str:
-    text = as_text(part.get(name), f"{name} of {what}")
-    if text is None:
-        raise Unreadable(f"{what} has no {name}")
-    return text
 
 
 def _read_cvat(path: Path, into: Destination) -> LabelRows:
@@ -216,8 +186,10 @@ def _read_cvat(path: Path, into: Destination) -> LabelRows:
     Raises:
         DataError: it is none, or is not safe to read.
     """
-    reader = _CvatReader(path)
+    reader = CvatReader(path)
     reader.read(_xml_bytes(path))
+    if into.task.widget in SHAPE_WIDGETS:
+        return cvat_shapes.rows_in(path, reader.listed, into)
     if reader.has_shapes and not any(each.classes for each in reader.listed):
         raise DataError(
             f"{path} holds shapes, but no tags of whole images; label images with tags in CVAT"
@@ -243,7 +215,7 @@ def _xml_bytes(path: Path) -> bytes:
 
 
 @dataclass
-class _CvatReader:
+class CvatReader:
     """Collects the images of a file as its elements pass by; nothing is built of the tree."""
 
     path: Path
@@ -252,6 +224,7 @@ class _CvatReader:
     is_root: bool = True
     image: Mapping[str, str] | None = None
     tags: list[str] = field(default_factory=list)
+    shapes: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
 
     def read(self, content: bytes) -> None:
         parser = expat.ParserCreate()
@@ -277,18 +250,28 @@ class _CvatReader:
         if name == "image":
             if not attributes.get("name"):
                 raise DataError(f"{self.path}: image {len(self.listed) + 1} has no name")
-            self.image, self.tags = attributes, []
+            self.image, self.tags, self.shapes = attributes, [], []
         elif name == "tag" and self.image is not None and attributes.get("source") != "auto":
             self.tags.append(attributes.get("label", ""))
         elif name in _SHAPES:
             self.has_shapes = True
+            self.shapes.append((name, dict(attributes)))
 
     def _end(self, name: str) -> None:
         if name == "image" and self.image is not None:
             labelled = self.image.get("labelled") == "true"
             classes = tuple(dict.fromkeys(self.tags))
-            self.listed.append(Listed(self.image["name"], classes, labelled))
+            shapes, size = tuple(self.shapes), _size_in(self.image)
+            self.listed.append(Listed(self.image["name"], classes, labelled, shapes, size))
             self.image = None
+
+
+def _size_in(image: Mapping[str, str]) -> tuple[int, int] | None:
+    """Width and height of an image element; None where they are no numbers."""
+    try:
+        return int(image["width"]), int(image["height"])
+    except (KeyError, ValueError):
+        return None
 
 
 def _rows(path: Path, into: Destination, listed: Sequence[Listed]) -> LabelRows:
@@ -316,23 +299,23 @@ def _label(into: Destination, image: Listed) -> Any:
 
 COCO = Format(
     "coco",
-    "JSON of COCO, each class a box around the whole image",
+    "JSON of COCO: boxes, masks, or each class a box around the whole image",
     _is_coco,
     _read_coco,
     encode=_coco_bytes,
     suffixes=(".json",),
-    widgets=NAMED_CLASSES,
+    widgets=NAMED_CLASSES | SHAPE_WIDGETS,
     kinds=IMAGES,
     holds_people=False,
 )
 CVAT = Format(
     "cvat",
-    'XML of "CVAT for images 1.1", each class a tag of the image',
+    'XML of "CVAT for images 1.1": boxes, masks, or each class a tag of the image',
     _is_cvat,
     _read_cvat,
     encode=_cvat_bytes,
     suffixes=(".xml",),
-    widgets=NAMED_CLASSES,
+    widgets=NAMED_CLASSES | SHAPE_WIDGETS,
     kinds=IMAGES,
     holds_people=False,
 )

@@ -71,6 +71,8 @@ class Destination:
         source: the folder or file of the items, or None.
         items: the pool.
         encoding: of a text table; None: recognised.
+        is_complete: whether every image of the file was looked at: one without a shape has none,
+            and shapes of a model that nobody changed are answers.
     """
 
     task: Task
@@ -78,13 +80,16 @@ class Destination:
     source: Path | None = None
     items: Items | None = field(default=None, repr=False)
     encoding: str | None = None
+    is_complete: bool = False
 
     @classmethod
-    def of(cls, project: Project, encoding: str | None = None) -> Destination:
+    def of(
+        cls, project: Project, encoding: str | None = None, *, is_complete: bool = False
+    ) -> Destination:
         """The destination that a project is."""
         source = project.settings.source
         root = Path(source) if source else None
-        return cls(project.task, project.ids, root, project.items, encoding)
+        return cls(project.task, project.ids, root, project.items, encoding, is_complete)
 
     def id_of(self, found: Found) -> str:
         """The id of the item that a record is about.

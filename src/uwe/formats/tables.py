@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from uwe.formats._format import Format
+from uwe.formats._format import ANY_LABELS, Format
 from uwe.formats.export import Entry, Export, Said
 from uwe.formats.json_text import json_lines_bytes
 from uwe.formats.peek import Peek
 from uwe.formats.reading import Destination
+from uwe.project.shapes import label_in_json
 from uwe.tables import LabelRows, is_table, readable_labels
 from uwe.tables.csv_text import csv_text, say_formulas
+from uwe.tasks import SHAPE_WIDGETS, Mask
 
 __all__ = ["CSV", "JSON_LINES", "PARQUET", "written_label"]
 
@@ -33,7 +35,7 @@ _KINDS: Mapping[str, str] = {
 }
 """The columns in their order, and their Arrow types; that of ``label`` depends on the task."""
 
-_LABELS = {"choice": "string", "number": "float64"}
+_LABELS = {"choice": "string", "number": "float64", "boxes": "string", "mask": "string"}
 _NO_WORDS = Said("", None)
 
 
@@ -57,9 +59,12 @@ def _parquet_bytes(export: Export) -> bytes:
     import pyarrow.parquet as parquet
 
     label = _LABELS.get(export.task.widget)
+    is_shapes = export.task.widget in SHAPE_WIDGETS
     of = {name: getattr(arrow, kind)() for name, kind in _KINDS.items()}
     of["label"] = arrow.list_(arrow.string()) if label is None else getattr(arrow, label)()
     rows = _rows(export)
+    if is_shapes:
+        rows = [{**row, "label": written_label(row["label"]) or None} for row in rows]
     columns = {name: arrow.array([row[name] for row in rows], of[name]) for name in _KINDS}
     sink = io.BytesIO()
     parquet.write_table(arrow.table(columns), sink)
@@ -96,11 +101,20 @@ def written_label(label: Any) -> str:
     """
     if label is None:
         return ""
+    if is_drawn(label):
+        return json.dumps(label_in_json(label))
     if not isinstance(label, Sequence) or isinstance(label, str):
         return str(label)
     if not label or any(sign in name for name in label for sign in _SEPARATORS):
         return json.dumps(list(label), ensure_ascii=False)
     return "|".join(label)
+
+
+def is_drawn(label: Any) -> bool:
+    """Whether a label is boxes or a mask; a list without an entry is neither."""
+    if isinstance(label, Mask | Mapping):
+        return True
+    return isinstance(label, list) and bool(label) and isinstance(label[0], Mapping)
 
 
 def _ends_in(peek: Peek, *suffixes: str) -> bool:
@@ -115,7 +129,7 @@ def _rows(export: Export) -> list[dict[str, Any]]:
 def _row(entry: Entry, said: Said) -> dict[str, Any]:
     return {
         "id": entry.id,
-        "label": said.label,
+        "label": label_in_json(said.label),
         "by": said.by or None,
         "seconds": said.seconds,
         "note": said.note or None,
@@ -142,6 +156,7 @@ CSV = Format(
     _read,
     encode=_csv_bytes,
     suffixes=(".csv",),
+    widgets=ANY_LABELS,
     shows_items=False,
 )
 JSON_LINES = Format(
@@ -151,6 +166,7 @@ JSON_LINES = Format(
     _read,
     encode=_json_lines_bytes,
     suffixes=(".jsonl", ".ndjson"),
+    widgets=ANY_LABELS,
     shows_items=False,
 )
 PARQUET = Format(
@@ -160,5 +176,6 @@ PARQUET = Format(
     _read,
     encode=_parquet_bytes,
     suffixes=(".parquet",),
+    widgets=ANY_LABELS,
     shows_items=False,
 )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from uwe.errors import InputError
 from uwe.formats._format import Format
 from uwe.formats.reading import Destination
+from uwe.formats.tables import is_drawn
+from uwe.project.outlines import Outlines
 from uwe.tables import LabelRow, LabelRows
 from uwe.tasks.targets import as_name, names_in
 
@@ -40,6 +42,7 @@ def read_answers(
     *,
     rename: Mapping[str, str] | None = None,
     encoding: str | None = None,
+    is_complete: bool = False,
 ) -> Read:
     """The answers of a file, for a project.
 
@@ -49,6 +52,7 @@ def read_answers(
         project: that is open.
         rename: classes of the file that have another name in the project.
         encoding: of a text table; None: recognised.
+        is_complete: of boxes and masks, whether every image of the file was looked at.
 
     Raises:
         DataError: the file cannot be read.
@@ -59,12 +63,23 @@ def read_answers(
             f"{path} is of the format {format.name}, which cannot hold the labels of "
             f"{project.task.name}"
         )
-    rows = renamed(format.read(path, Destination.of(project, encoding)), rename or {})
+    into = Destination.of(project, encoding, is_complete=is_complete)
+    rows = renamed(format.read(path, into), rename or {})
+    if project.task.widget == "mask":
+        rows = replace(rows, rows=tuple(_beside(path, row) for row in rows))
     if format.holds_people:
         return Read(rows)
     labels = project.labels()
     fresh = tuple(row for row in rows if not _is_known(project, row, labels))
     return Read(replace(rows, rows=fresh), len(rows) - len(fresh))
+
+
+def _beside(path: Path, row: LabelRow) -> LabelRow:
+    """A row whose label is the path of a mask, which is beside the table unless it is absolute."""
+    label = row.label
+    if not isinstance(label, str) or not label.strip() or label.lstrip().startswith("{"):
+        return row
+    return replace(row, label=str(path.parent / label))
 
 
 def renamed(rows: LabelRows, names: Mapping[str, str]) -> LabelRows:
@@ -86,6 +101,11 @@ def _renamed(rows: Iterable[LabelRow], names: Mapping[str, str]) -> Iterable[Lab
 
 def _renamed_label(label: Any, names: Mapping[str, str]) -> Any:
     """A label with other names of classes; one that is none stays as it is, to be refused."""
+    if isinstance(label, Outlines):
+        return label.renamed(names)
+    if is_drawn(label) and isinstance(label, list):
+        return [{**each, "class": names.get(each.get("class"), each.get("class"))}
+                for each in label]  # fmt: skip
     try:
         if not isinstance(label, list | tuple) and as_name(label) in names:
             return names[as_name(label)]
@@ -103,6 +123,7 @@ def _is_known(project: Project, row: LabelRow, labels: Mapping[str, Any]) -> boo
         return False
     encode = project.task.targets.encode
     try:
-        return bool(encode(row.label) == encode(labels[row.id]))
+        label = project.prepared(project.ids.require(row.id), row.label)
+        return bool(encode(label) == encode(labels[row.id]))
     except InputError:
         return False

@@ -77,6 +77,10 @@ def _fitted(export: Export, format: Format) -> Export:
         )
     if not format.holds_people and not export.everything:
         export = replace(export, entries=tuple(export.labelled))
+    if not export.entries and export.to_label:
+        raise InputError(
+            f"nothing of {export.name} waits for a label; 'uwe next' gives out further rows"
+        )
     if not export.entries:
         raise InputError(
             f"{export.name} has no label{' and no skipped row' if format.holds_people else ''}, so "
@@ -87,11 +91,13 @@ def _fitted(export: Export, format: Format) -> Export:
 
 
 def require_name(format: Format, path: Path) -> None:
-    """Refuse a file whose suffix is that of another format.
+    """Refuse a file whose suffix is that of another format, and a format that is only read.
 
     Raises:
         InputError: it is.
     """
+    if format.encode is None and format.fill is None:
+        raise InputError(f"{format.name} is read, and not written; choose coco or cvat")
     if format.encode is not None and path.suffix.lower() not in format.suffixes:
         raise InputError(
             f"{format.name} is written as {' or '.join(format.suffixes)}, so {path} must end in "

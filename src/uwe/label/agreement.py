@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from uwe._optional import optional
+from uwe.errors import InputError
 from uwe.tasks import Task
 
 __all__ = ["Answers", "Measure", "agreement_of"]
@@ -65,6 +66,11 @@ def agreement_of(answers: Answers, task: Task) -> list[Measure]:
     >>> raw.name, raw.value, raw.rows
     ('raw agreement', 0.5, 2)
     """
+    if task.widget not in _MEASURES:
+        raise InputError(
+            f"agreement is measured of classes and numbers, not of {task.name}; compare the files "
+            "of 'uwe export'"
+        )
     shared = {row: dict(its) for row, its in answers.items() if len(its) > 1}
     return list(_MEASURES[task.widget](shared, task))
 

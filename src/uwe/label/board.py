@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
-
 from uwe.journal import Event, Queried, Standing, Trained
 from uwe.label.acts import Acts
 from uwe.project.audit import asked_for_audit
-from uwe.tasks import Task
+from uwe.project.state import classes_in
+from uwe.tasks import Masks, Task
 
 __all__ = ["Board"]
 
@@ -82,8 +81,9 @@ class Board:
         return self.n - len(self._touched)
 
     def by_class(self, task: Task) -> dict[str, int]:
-        """Labelled rows of each class; empty where there are no classes."""
-        return {name: self._counts[at] for at, name in enumerate(task.classes)}
+        """Labelled rows of each class; empty where there are no classes, and for masks."""
+        counted = [] if isinstance(task.targets, Masks) else task.classes
+        return {name: self._counts[at] for at, name in enumerate(counted)}
 
     def batch_of(self, row: int) -> Queried | None:
         """The event that asked about a row, or None."""
@@ -118,16 +118,8 @@ class Board:
         if now is not None:
             self.labels[row] = now
         if before != now:
-            self._counts.subtract(_classes_of(before))
-            self._counts.update(_classes_of(now))
-
-
-def _classes_of(value: Any) -> list[int]:
-    """The class numbers of a label; none of a number."""
-    if value is None or isinstance(value, float):
-        return []
-    found: list[int] = np.atleast_1d(value).tolist()
-    return found
+            self._counts.subtract(classes_in(before))
+            self._counts.update(classes_in(now))
 
 
 def _put(rows: set[int], row: int, is_in: bool) -> None:

@@ -20,11 +20,15 @@ class Prediction:
         confidence: its probability; of several classes, that of the least sure one; None of a
             number.
         ranked: classes with their probabilities, the most probable first.
+        legend: name and CSS colour of each class that is drawn; empty where nothing is.
+        drawn: a digest of what is drawn over the image; empty where nothing is.
     """
 
     label: Any
     confidence: float | None
     ranked: tuple[tuple[str, float], ...] = ()
+    legend: tuple[tuple[str, str], ...] = ()
+    drawn: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -116,10 +117,18 @@ def rule_of(name: str, task: Task) -> Callable[[Sequence[Any]], Any]:
     """
     fitting = [each for each, (_, widgets) in RULES.items() if task.widget in widgets]
     rule, widgets = RULES[require_known(name, RULES, "rule")]
+    if not fitting:
+        raise InputError(f"no rule settles {task.name}; a person decides at the page")
     if task.widget not in widgets:
         raise InputError(f"{name} is no rule for {task.name}; choose one of {', '.join(fitting)}")
     return lambda values: rule(values, task)
 
 
 def _votes(values: Sequence[Any]) -> Counter[Any]:
-    return Counter(tuple(value) if isinstance(value, list) else value for value in values)
+    return Counter(_hashable(value) for value in values)
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return json.dumps(value, sort_keys=True)
+    return tuple(value) if isinstance(value, list) else value

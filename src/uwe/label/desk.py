@@ -27,6 +27,7 @@ from uwe.label.undoing import undoing
 from uwe.project import Project
 from uwe.project.estimates import estimate_lines
 from uwe.project.picking import require_count
+from uwe.project.pictures import Picture
 
 __all__ = ["Desk"]
 
@@ -270,6 +271,17 @@ class Desk:
                 self._claims.take(row, by)
             return [self._cards.of(row, by) for row in chosen]
 
+    def drawn_picture(self, by: str, row: int) -> Picture | None:
+        """The image of a row with the boxes or the mask of a model; None where none are shown.
+
+        Raises:
+            DataError: the image cannot be read.
+            RunError: the file of a mask is missing or was changed.
+        """
+        with self._at_desk(by):
+            self._reception.require_row(row)
+            return self._cards.drawn_picture(row)
+
     def progress(self, by: str) -> Progress:
         """How far the labelling has come."""
         with self._at_desk(by):
@@ -358,7 +370,8 @@ class Desk:
             saved: dict[str, Saved] = {}
             new: dict[str, tuple[int, Saying]] = {}
             for text, said in sayings.items():
-                ticket, saying = self._reception.read(text, by), self._reception.in_json(said)
+                ticket = self._reception.read(text, by)
+                saying = self._reception.in_json(ticket.row, said)
                 known = self._reception.known(ticket, by, saying)
                 if known is None:
                     new[text] = ticket.row, saying

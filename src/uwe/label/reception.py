@@ -93,7 +93,7 @@ class Reception:
             raise Late(f"the item {name} {what}; take the next one")
         return None
 
-    def in_json(self, saying: Saying) -> Saying:
+    def in_json(self, row: int, saying: Saying) -> Saying:
         """What is said, with its label in JSON.
 
         Raises:
@@ -101,15 +101,16 @@ class Reception:
         """
         if saying.reason is not None:
             return saying
-        return replace(saying, value=self.value(saying.value))
+        return replace(saying, value=self.value(row, saying.value))
 
-    def value(self, label: Any) -> Any:
-        """A label in JSON.
+    def value(self, row: int, label: Any) -> Any:
+        """A label of a row in JSON.
 
         Raises:
             InputError: it is none of the task.
         """
-        value = self._project.task.targets.encode(label)
+        prepared = self._project.prepared(row, label)
+        value = self._project.task.targets.encode(prepared)
         if value is None:
             raise InputError("there is no label; give one, or skip the item")
         return value

@@ -59,7 +59,7 @@ class Review:
     def settle(self, by: str, row: int, label: Any) -> Saved:
         """Write the label that a person decided; nothing where it stands already."""
         self._reception.require_row(row)
-        value, standing = self._reception.value(label), self._board.standing
+        value, standing = self._reception.value(row, label), self._board.standing
         if standing.settled.get(row) == (value, by):
             return replace(saved_by(self._board.acts.last[row, by]), is_new=False)
         self._reception.require_unsettled(row)

@@ -8,11 +8,14 @@ from typing import Any
 from uwe.label.acts import Said
 from uwe.label.board import Board
 from uwe.label.cards import Card, Past, Prediction
+from uwe.label.drawing import GivenAtDesk
 from uwe.label.predicted import Model
 from uwe.label.reasons import Reasons
 from uwe.label.shares import in_share
 from uwe.label.tickets import Tickets
 from uwe.project import Project
+from uwe.project.pictures import Picture
+from uwe.project.shapes import has_shapes, label_in_json
 
 __all__ = ["Cards"]
 
@@ -37,6 +40,7 @@ class Cards:
         self._is_shown = is_shown
         self._blind = blind
         self._reasons = Reasons(project.files, project.ids)
+        self._given = GivenAtDesk(project) if has_shapes(project.task) else None
         self._model: tuple[int, Model] | None = None
         self._said: dict[tuple[int, str], Any] = {}  # by the model, of the card that a person has
 
@@ -77,7 +81,12 @@ class Cards:
         return self._tickets.of(by, row, self._board.acts.basis(row, by))
 
     def is_blind(self, row: int) -> bool:
-        """Whether a row is answered without the prediction; rows that measure the model are."""
+        """Whether a row is answered without the prediction; rows that measure the model are.
+
+        Boxes and masks are always shown: the page cannot draw others.
+        """
+        if self._given is not None:
+            return False
         seed = self._project.settings.seed
         return row in self._board.audit or in_share(row, self._blind, seed=seed, role="blind")
 
@@ -107,17 +116,32 @@ class Cards:
 
     def prediction(self, row: int) -> Prediction | None:
         """What the last model says of a row, or None."""
+        if self._given is not None:
+            return self._given.prediction(row, self._board.batch_of(row))
         model = self.model
         return None if model is None else model.prediction(row)
 
     def predicted(self, row: int) -> Any:
         """The most probable label of a row in JSON, or None."""
+        if self._given is not None:
+            return self._given.value(row, self._board.batch_of(row))
         model = self.model
         return None if model is None else model.value(row)
 
     def written(self, value: Any) -> Any:
-        """A label as people write it; None of None."""
-        return None if value is None else self._project.task.targets.decode(value)
+        """A label as people write it, in the types of JSON; None of None."""
+        return None if value is None else label_in_json(self._project.task.targets.decode(value))
+
+    def drawn_picture(self, row: int) -> Picture | None:
+        """The image of a row with the boxes or the mask of a model; None where none are shown.
+
+        Raises:
+            DataError: the image cannot be read.
+            RunError: the file of the mask is missing or was changed.
+        """
+        if self._given is None or not self._is_shown:
+            return None
+        return self._given.picture(row, self._board.batch_of(row))
 
     @property
     def model(self) -> Model | None:

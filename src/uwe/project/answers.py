@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,8 @@ from uwe.tables import shown_id
 from uwe.tasks import Task
 
 __all__ = ["NAMELESS", "Answer", "Told", "events_of", "person"]
+
+_SHOWN = 80  # letters of a label
 
 NAMELESS = "annotator"
 """Who answers where no name is given."""
@@ -131,6 +133,7 @@ def events_of(
     ids: Ids,
     task: Task,
     strict: bool,
+    prepare: Callable[[int, Any], Any] | None = None,
 ) -> tuple[list[Event], Told]:
     """The events that answers become, and what became of each.
 
@@ -143,6 +146,7 @@ def events_of(
         ids: of the pool.
         task: says which labels there are.
         strict: refuse answers about items that were never given out.
+        prepare: gives the label of a row as the task's targets take it; None: as it is.
     """
     known = _Known(
         {row: event.id for event in events if isinstance(event, Queried) for row in event.rows},
@@ -151,7 +155,8 @@ def events_of(
         settled_by_row(events),
     )
     problems: list[str] = []
-    readable = list(_understood(answers, ids, task, known.asked if strict else None, problems))
+    allowed = known.asked if strict else None
+    readable = list(_understood(answers, ids, task, allowed, problems, prepare or _as_it_is))
     empty = len(answers) - len(problems) - len(readable)
     understood = list(_without_contradictions(readable, problems))
     fresh = [read for read in _once(understood) if not known.holds(read)]
@@ -177,6 +182,7 @@ def _understood(
     task: Task,
     asked: Mapping[int, int] | None,
     problems: list[str],
+    prepare: Callable[[int, Any], Any],
 ) -> Iterator[_Read]:
     """The answers that have a label; those that are not understood are problems.
 
@@ -186,10 +192,11 @@ def _understood(
         task: says which labels there are.
         asked: rows of which alone answers are taken; None: all rows.
         problems: gets a line for each answer that is not understood.
+        prepare: gives the label of a row as the targets take it.
     """
     for answer in answers:
         try:
-            read = _read(answer, ids, task)
+            read = _read(answer, ids, task, prepare)
             if read is not None and asked is not None and read.row not in asked:
                 raise InputError(
                     f"the item {shown_id(answer.id)} was never given out; leave --strict out to "
@@ -215,7 +222,12 @@ def person(name: str) -> str:
     return name.strip()
 
 
-def _read(answer: Answer, ids: Ids, task: Task) -> _Read | None:
+def _as_it_is(row: int, label: Any) -> Any:
+    del row
+    return label
+
+
+def _read(answer: Answer, ids: Ids, task: Task, prepare: Callable[[int, Any], Any]) -> _Read | None:
     """The row and the value of an answer; None where there is no label.
 
     Raises:
@@ -228,7 +240,7 @@ def _read(answer: Answer, ids: Ids, task: Task) -> _Read | None:
     if answer.skip:
         return _Read(row, None, answer)
     try:
-        value = task.targets.encode(answer.label)
+        value = task.targets.encode(prepare(row, answer.label))
     except InputError as error:
         raise InputError(f"item {shown_id(answer.id)}: {error}") from error
     return None if value is None else _Read(row, value, answer)
@@ -252,7 +264,8 @@ def _without_contradictions(reads: Sequence[_Read], problems: list[str]) -> Iter
 
 
 def _shown(answer: Answer) -> str:
-    return "a skip" if answer.skip else repr(answer.label)
+    label = repr(answer.label)
+    return "a skip" if answer.skip else label if len(label) <= _SHOWN else f"{label[:_SHOWN]}…"
 
 
 def _once(reads: Sequence[_Read]) -> Iterator[_Read]:

@@ -21,7 +21,9 @@ from uwe.pool_files import open_pool
 from uwe.project.images import check_images, unreadable
 from uwe.project.items import Items
 from uwe.project.settings import ProjectSettings
+from uwe.project.shapes import has_shapes
 from uwe.project.sources import open_items
+from uwe.tasks import find_task
 
 __all__ = ["embedded", "items_of"]
 
@@ -38,7 +40,14 @@ def items_of(settings: ProjectSettings) -> Items:
     """
     source, text, size = Path(settings.source), settings.text, settings.image_size
     encoding = settings.encoding
-    items = open_items(source, label=settings.label, text=text, image_size=size, encoding=encoding)
+    items = open_items(
+        source,
+        label=settings.label,
+        text=text,
+        image_size=size,
+        encoding=encoding,
+        is_whole=has_shapes(find_task(settings.task, (), **settings.task_options)),
+    )
     if settings.embed is None:
         return items.read_by(settings.model)
     return embedded(items, source, settings.embed, text=text, image_size=size, encoding=encoding)

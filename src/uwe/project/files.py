@@ -11,7 +11,8 @@ from uwe.errors import InputError
 __all__ = ["ProjectFiles"]
 
 _OWN = re.compile(
-    r"(?:project|rows|annotators|estimates)\.json|journal\.jsonl|round-[0-9]+\.(?:csv|html)"
+    r"(?:project|rows|annotators|estimates)\.json|journal\.jsonl|round-[0-9]+\.(?:csv|html|json)"
+    r"|[0-9]+-[0-9a-f]{32}\.png"
     r"|\.[a-z]+\.owner"
     r"|training-[0-9]+\.safetensors|(?:images|embedding)-.+\.(?:npy|safetensors)"
 )
@@ -96,6 +97,15 @@ class ProjectFiles:
     def sheet(self, batch: int) -> Path:
         """The contact sheet of a batch."""
         return self.folder / "picks" / f"round-{batch}.html"
+
+    def given(self, batch: int) -> Path:
+        """The boxes or masks that a model of the owner gives the rows of a batch."""
+        return self.folder / "picks" / f"round-{batch}.json"
+
+    @property
+    def masks(self) -> Path:
+        """The masks of answers and of models, a file each."""
+        return self.folder / "masks"
 
     def predictions(self, training: int) -> Path:
         """What the model of a training says of every row."""

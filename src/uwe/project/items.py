@@ -47,6 +47,8 @@ class Items:
         check: raises where the items cannot be learnt from, as far as can be told quickly.
         sample: gives a few rows as ``learn`` does, without writing anything; None where ``learn``
             writes nothing.
+        size: width and height of the image of a row in pixels; None where the row has none.
+        learnt_size: width and height of what ``learn`` gives of it; None where that is no image.
         texts: gives the texts themselves, ``[n]``, where ``learn`` gives features of them; None
             for other items.
         notes: what people should know of the source, such as files that are left out.
@@ -68,6 +70,8 @@ class Items:
     check: Callable[[], None] = field(default=lambda: None)
     sample: Callable[[], Any] | None = None
     picture: Callable[[int], Picture | None] = field(default=lambda row: _no_picture(row))
+    size: Callable[[int], tuple[int, int] | None] = field(default=lambda row: _no_size(row))
+    learnt_size: Callable[[int], tuple[int, int] | None] = field(default=lambda row: _no_size(row))
     texts: Callable[[], Any] | None = None
     notes: tuple[str, ...] = ()
     broken: Callable[[Path], Mapping[int, str]] = field(default=lambda _: {})
@@ -106,6 +110,8 @@ class Items:
             learn=lambda folder, progress: _taken(self.learn(folder, progress), at),
             preview=lambda row: self.preview(int(at[row])),
             picture=lambda row: self.picture(int(at[row])),
+            size=lambda row: self.size(int(at[row])),
+            learnt_size=lambda row: self.learnt_size(int(at[row])),
             column=lambda name: _at(self.column(name), at),
             typed=lambda name: self.typed(name).take(at),
             labels=lambda: _labels_of(self.labels(), at),
@@ -153,6 +159,11 @@ def _no_typed_column(name: str) -> Any:
         f"the source has no columns, so there is no column {name!r}; --columns-from gives it those "
         "of a table"
     )
+
+
+def _no_size(row: int) -> tuple[int, int] | None:
+    del row
+    return None
 
 
 def _no_picture(row: int) -> Picture | None:

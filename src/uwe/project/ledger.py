@@ -26,6 +26,7 @@ from uwe.project.manifest import (
     write_manifest,
 )
 from uwe.project.settings import ProjectSettings, read_settings, write_settings
+from uwe.project.shapes import MaskFiles, Shapes, with_masks
 from uwe.tasks import Task, are_labels
 
 __all__ = ["Ledger"]
@@ -55,7 +56,7 @@ class Ledger:
     ) -> None:
         self.files = files
         self.settings = settings
-        self.task = task
+        self.task = with_masks(task, files.masks)
         self._source = source
         self._seen: dict[Path, tuple[int, int]] = {}
         self.change = self._compared()
@@ -103,6 +104,11 @@ class Ledger:
         settle = self.task.targets.settle
         known = self.events() if events is None else events
         return journal.replay(known, len(self.ids), settle=settle, answers=self.settings.answers)
+
+    @property
+    def shapes(self) -> Shapes:
+        """Looks at boxes and masks before they become answers."""
+        return Shapes(self.task, self.items, MaskFiles(self.files.masks))
 
     @contextmanager
     def telling(self) -> Iterator[list[Event]]:
@@ -193,7 +199,7 @@ class Ledger:
             self._note(self.files.settings)
             self.settings = read_settings(self.files.settings)
             if self.settings.classes != self.task.classes:
-                self.task = self.settings.make_task()
+                self.task = with_masks(self.settings.make_task(), self.files.masks)
         if self._seen[self.files.rows] != _stamp(self.files.rows):
             if len(read_manifest(self.files.rows).ids) != len(self.ids):
                 raise RunError(

@@ -16,7 +16,7 @@ from uwe._json import json_value, same_json
 from uwe._types import Progress
 from uwe.data.label_columns import joined_names, number_in
 from uwe.data.labels import odd_classes
-from uwe.errors import InputError
+from uwe.errors import DataError, InputError
 from uwe.learners import make_learner
 from uwe.project.answers import Answer, events_of
 from uwe.project.broken import broken_note, skips_of
@@ -25,6 +25,7 @@ from uwe.project.items import Items
 from uwe.project.locks import waited
 from uwe.project.manifest import Manifest, taken_in, write_manifest
 from uwe.project.settings import ProjectSettings, read_settings, write_settings
+from uwe.project.shapes import MaskFiles, Shapes, has_shapes
 from uwe.tables import as_ids
 from uwe.tables.frames import index_of
 from uwe.tasks import Flags, Task, find_task, is_missing
@@ -81,26 +82,42 @@ def create(
     from uwe.learners import require_passes  # loads torch
 
     _require_free(files.folder)
-    items.check()
-    require_passes(learner_of(learner, settings, files, items, task), passes)
+    if settings.has_model:
+        items.check()
+        require_passes(learner_of(learner, settings, files, items, task), passes)
     manifest = taken_in(items)
-    events, told = events_of(initial, [], ids=manifest.ids, task=task, strict=False)
-    if told.problems:
-        raise InputError(told.problems[0])
-    broken = items.broken(files.cache)
+    broken = items.broken(files.cache) if settings.has_model else _without_size(items)
     if broken:
         log.info("%s", broken_note(broken, manifest.ids), extra={"screen": True})
     with _undone_on_failure(files), waited(files.tell_lock):
         if files.settings.is_file():
             raise InputError(f"{files.folder} holds another project; choose another folder")
         remove_unfinished(files.folder, files.owns)
-        if items.sample is not None and settings.embed is None:  # names an image that is broken
+        shapes = Shapes(task, items, MaskFiles(files.masks))
+        events, told = events_of(
+            initial, [], ids=manifest.ids, task=task, strict=False, prepare=shapes.prepared
+        )
+        if told.problems:
+            raise InputError(told.problems[0])
+        is_learnt = settings.has_model and settings.embed is None
+        if is_learnt and items.sample is not None:  # names an image that is broken
             items.learn(files.cache, progress)
         files.journal.unlink(missing_ok=True)  # of a process that was killed
         write_manifest(files.rows, manifest)
         journal.create(files.journal, [*events, *skips_of(broken)])
         write_settings(files.settings, settings)
     return manifest
+
+
+def _without_size(items: Items) -> dict[int, str]:
+    """Why images cannot be opened, by row, as their headers tell."""
+    found: dict[int, str] = {}
+    for row in range(len(items)) if items.kind == "images" else ():
+        try:
+            items.size(row)
+        except DataError as error:
+            found[row] = str(error)
+    return found
 
 
 def learner_of(
@@ -174,8 +191,14 @@ def with_classes(settings: ProjectSettings, initial: Sequence[Answer]) -> Projec
         InputError: the task has classes, and there are none.
     """
     task = find_task(settings.task, (), **settings.task_options)
-    if settings.classes or "c" not in " ".join(task.outputs.values()).split():
+    has_classes = has_shapes(task) or "c" in " ".join(task.outputs.values()).split()
+    if settings.classes or not has_classes:
         return settings
+    if has_shapes(task):
+        raise InputError(
+            f"{task.name} needs the names of its classes, such as --classes car,person; of masks "
+            "in the order of the pixels' numbers, from 0"
+        )
     if isinstance(task.targets, Flags):
         found = {name for answer in initial for name in names_in(answer.label) or ()}
     else:
@@ -248,7 +271,7 @@ def _require_free(folder: Path) -> None:
 
 def _own_names(files: ProjectFiles) -> set[str]:
     """Names of what may be there before the settings are."""
-    own = (files.rows, files.journal, files.cache, files.tell_lock)
+    own = (files.rows, files.journal, files.cache, files.masks, files.tell_lock)
     return {*(path.name for path in own), f".{files.journal.name}.lock"}
 
 

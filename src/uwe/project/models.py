@@ -68,7 +68,7 @@ class Models:
         events = self.ledger.events()
         pool = self.ledger.pool(events)
         require_left(pool)
-        if not len(pool.labelled):
+        if not len(pool.labelled) or not self.ledger.settings.has_model:
             return
         if not self.is_stale(events) and not self._is_unjudged(events):
             return
@@ -109,6 +109,8 @@ class Models:
 
     def is_stale(self, events: Sequence[Event]) -> bool:
         """Whether the last model has not seen the labels, rows or classes that there are."""
+        if not self.ledger.settings.has_model:
+            return False
         scope = scope_of(len(self.ledger.ids), self.ledger.task)
         return is_stale(events, self.ledger.pool, scope)
 
@@ -121,6 +123,11 @@ class Models:
         from uwe.project.trainer import Trainer  # loads torch
 
         ledger, files = self.ledger, self.ledger.files
+        if not ledger.settings.has_model:
+            raise InputError(
+                f"{files.folder} trains no model; 'uwe next {files.folder} --outputs FILE' picks "
+                "by the outputs of yours"
+            )
         events = ledger.events()
         pool = ledger.pool(events)
         if not len(pool.labelled):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +21,18 @@ from uwe.journal import Event, Queried
 from uwe.pool import Pool
 from uwe.project.audit import NO_AUDIT, AuditShare, audit_order, next_audit, quota
 from uwe.project.files import ProjectFiles
+from uwe.project.given import drawn_preview, drawn_shapes, write_given
 from uwe.project.items import Items
 from uwe.project.ledger import Ledger
+from uwe.project.outputs import LEAST_SCORE, OwnOutputs
+from uwe.project.shapes import GivenShapes, MaskFiles, Shapes, has_shapes, scale_of
 from uwe.project.training import last_training, scope_of
+from uwe.selecting.items import Item
 from uwe.selecting.sheet import contact_sheet
 from uwe.selecting.tables import pick_rows, picks_csv
 from uwe.strategies import Picks, Question, Strategy, Wishes, random, wished
 from uwe.tables import open_table
-from uwe.tasks import Task
+from uwe.tasks import Masks, Task
 
 if TYPE_CHECKING:
     from uwe.predictions import Predictions
@@ -48,6 +52,7 @@ __all__ = [
 log = logging.getLogger("uwe")
 
 _TRIES = 5
+_NOTHING: Mapping[int, GivenShapes] = {}
 _NO_MODEL = ": no model of the project knows its rows yet; label a first batch without this wish"
 _OTHER_MODEL = " of this project's model; leave the wish out, or use another model"
 _PAUSED = "wishes are not for a random sample of the pool, so the audit pauses in this batch"
@@ -88,6 +93,8 @@ class Picker:
         seed: of the project.
         progress: callback.
         wishes: for the picks, also for those that are drawn at random; or None.
+        own: outputs of a model of the owner, by which rows are picked; or None.
+        least: the smallest score of a box that people see.
         audit: share of each batch that is a random sample of the pool.
     """
 
@@ -98,12 +105,15 @@ class Picker:
     seed: int
     progress: Progress | None = None
     wishes: Wishes | None = None
+    own: OwnOutputs | None = None
+    least: float = LEAST_SCORE
     audit: float = 0.0
 
     @property
     def is_paused(self) -> bool:
-        """Whether wishes keep rows of the audit out of this batch."""
-        return self.audit > 0 and self.wishes is not None and not self.wishes.are_none
+        """Whether wishes or outputs of the owner keep rows of the audit out of this batch."""
+        has_wishes = self.wishes is not None and not self.wishes.are_none
+        return self.audit > 0 and (has_wishes or self.own is not None)
 
     def require_possible(self, pool: Pool, k: int) -> None:
         """Refuse, before a model is trained, wishes that no model could meet.
@@ -135,6 +145,8 @@ class Picker:
             RunError: the predictions of the last model cannot be read.
         """
         k = min(k, _left_over(pool))
+        if self.own is not None:
+            return self._by_own(self.own, events, pool, k), NO_AUDIT
         predictions = self._predictions(events)
         share = self._share(events, pool, k, has_model=predictions is not None)
         if predictions is not None:
@@ -145,6 +157,46 @@ class Picker:
             picks = self._drawn(pool, k, derive_seed(self.seed, batches_of(events), "query"))
         notes = (*picks.notes, _PAUSED) if self.is_paused else picks.notes
         return replace(picks, notes=notes), share
+
+    def _by_own(self, own: OwnOutputs, events: Sequence[Event], pool: Pool, k: int) -> Picks:
+        """The strategy's picks by outputs of the owner."""
+        picks = own.picks(
+            k,
+            pool,
+            self.task,
+            self.strategy,
+            seed=derive_seed(self.seed, batches_of(events), "query"),
+            wishes=self.wishes or Wishes(),
+            progress=self.progress,
+        )
+        notes = (*own.notes, *picks.notes, *((_PAUSED,) if self.is_paused else ()))
+        return replace(picks, notes=notes)
+
+    def given(self, events: Sequence[Event], rows: Sequence[int]) -> dict[int, GivenShapes]:
+        """The boxes or masks that a model gives some rows; nothing of other tasks."""
+        if not has_shapes(self.task):
+            return {}
+        shapes = Shapes(self.task, self.items, MaskFiles(self.files.masks))
+        said = self.own.given if self.own is not None else self._by_model(events)
+        found = {row: shapes.given(row, said(row), least=self.least) for row in rows}
+        return {row: each for row, each in found.items() if each is not None}
+
+    def _by_model(self, events: Sequence[Event]) -> Callable[[int], Any]:
+        """What the last model of the project says of a row; None without one."""
+        predictions = self._predictions(events)
+        name = next(iter(self.task.outputs))
+        if predictions is None or name not in predictions.fields:
+            return lambda row: None  # noqa: ARG005
+        return lambda row: self._in_image(row, predictions.field(name)[row].cpu().numpy())
+
+    def _in_image(self, row: int, said: Any) -> Any:
+        """Detections in pixels of the image, where another size of it is learnt from."""
+        size, learnt = self.items.size(row), self.items.learnt_size(row)
+        if isinstance(self.task.targets, Masks) or size is None or learnt is None:
+            return said
+        found = np.asarray(said, dtype=np.float64).copy()
+        found[:, :4] *= scale_of(learnt, size)
+        return found
 
     def _share(self, events: Sequence[Event], pool: Pool, k: int, *, has_model: bool) -> AuditShare:
         """What the batch takes from the audit's permutation; all of it while there is no model."""
@@ -209,14 +261,33 @@ class Picker:
         question = Question(Predictions(rows=len(pool)), pool, seed, task=self.task)
         return wished(random(), wishes).query(question, k)
 
-    def write(self, batch: int, picks: Picks) -> tuple[Path, ...]:
-        """Write the table and the contact sheet of a batch; a table has an empty column label."""
+    def write(
+        self, batch: int, picks: Picks, given: Mapping[int, GivenShapes] = _NOTHING
+    ) -> tuple[Path, ...]:
+        """Write the table and the contact sheet of a batch; a table has an empty column label.
+
+        Args:
+            batch: its number, from 1.
+            picks: of the batch.
+            given: the boxes or masks that a model gives the rows, which the sheet shows.
+        """
         rows = pick_rows(picks, self.items.ids)
-        shown = {self.items.ids[row]: self.items.preview(row) for row in picks}
+        shown = {self.items.ids[row]: self._shown(row, given.get(row)) for row in picks}
+        if given:
+            write_given(self.files.given(batch), given)
         table, sheet = self.files.picks(batch), self.files.sheet(batch)
         write_text(table, picks_csv([{**row, "label": None} for row in rows]))
         write_bytes(sheet, contact_sheet(rows, picks, shown).encode())
         return table, sheet
+
+    def _shown(self, row: int, given: GivenShapes | None) -> Item:
+        """The preview of a row, with the boxes or the mask of a model over it."""
+        item, size = self.items.preview(row), self.items.size(row)
+        if given is None or size is None:
+            return item
+        return drawn_preview(
+            item, drawn_shapes(given, self.task, MaskFiles(self.files.masks), size)
+        )
 
 
 def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
@@ -253,8 +324,10 @@ def new_batch(ledger: Ledger, picker: Picker, k: int) -> Batch:
             **({"choice": picks.facts} if picks.facts else {}),
             **_wished_facts(picker.wishes, picks),
             **share.facts,
+            **({} if picker.own is None else picker.own.facts),
         }
-        written = picker.write(number + 1, picks)
+        given = picker.given(events, picks.rows.tolist())
+        written = picker.write(number + 1, picks, given)
         query = Queried(number, tuple(picks.rows.tolist()), json_value(facts))
         with ledger.telling() as now:
             if not np.isin(picks.rows, ledger.pool(now).touched).any():
@@ -305,17 +378,19 @@ def require_wishes(wishes: object) -> None:
         )
 
 
-def again_without(wishes: Wishes | None, batch: Batch) -> Batch:
-    """The open rows of an earlier batch, for which nothing may be wished.
+def again_without(wishes: Wishes | None, batch: Batch, *, outputs: object | None = None) -> Batch:
+    """The open rows of an earlier batch, for which nothing may be wished, nor outputs be given.
 
     Raises:
-        InputError: something is wished.
+        InputError: something is wished, or outputs are given.
     """
-    if wishes is None or wishes.are_none:
+    has_wishes = wishes is not None and not wishes.are_none
+    if not has_wishes and outputs is None:
         return batch
     left = len(batch.picks)
+    what = "wishes" if has_wishes else "outputs"
     raise InputError(
-        f"wishes are for a new batch, but {left:,} {'row' if left == 1 else 'rows'} of earlier "
+        f"{what} are for a new batch, but {left:,} {'row' if left == 1 else 'rows'} of earlier "
         "batches have no label yet; label them first, or more=True gives further ones"
     )
 

@@ -7,12 +7,13 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from uwe.data.images import as_image, decode_image, header_of_image
 from uwe.errors import DataError
 from uwe.selecting.items import Image, Item
 
-__all__ = ["Picture", "large_picture", "picture_in"]
+__all__ = ["Picture", "as_picture", "large_picture", "picture_in"]
 
 _SIDE = 2048  # pixels of the longer side of a picture that is converted, at most
 _LARGEST_SIDE = 4096  # of a picture that is sent as it is
@@ -42,6 +43,11 @@ class Picture:
     body: bytes
     media: str
 
+    @property
+    def url(self) -> str:
+        """The image as a data URL."""
+        return f"data:{self.media};base64,{base64.b64encode(self.body).decode()}"
+
 
 def large_picture(path: Path) -> Picture:
     """An image in a format that every browser shows.
@@ -60,9 +66,20 @@ def large_picture(path: Path) -> Picture:
             return Picture(body, media)
     image = as_image(decode_image(path, "RGB", path.name))
     image.thumbnail((_SIDE, _SIDE))
+    return as_picture(image, lossless=False)
+
+
+def as_picture(image: Any, *, lossless: bool) -> Picture:
+    """An image of Pillow, encoded.
+
+    Args:
+        image: in RGB.
+        lossless: whether it becomes a PNG; otherwise a JPEG.
+    """
+    kind = "PNG" if lossless else "JPEG"
     encoded = io.BytesIO()
-    image.save(encoded, "JPEG", quality=_QUALITY)
-    return Picture(encoded.getvalue(), _MEDIA["JPEG"])
+    image.save(encoded, kind, **({} if lossless else {"quality": _QUALITY}))
+    return Picture(encoded.getvalue(), _MEDIA[kind])
 
 
 def _bytes_of(path: Path) -> bytes:

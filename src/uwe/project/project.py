@@ -33,6 +33,7 @@ from uwe.project.making import (
     with_classes,
 )
 from uwe.project.models import Models
+from uwe.project.outputs import LEAST_SCORE, OwnOutputs, last_outputs, read_own_outputs
 from uwe.project.picking import (
     Batch,
     Picker,
@@ -42,7 +43,8 @@ from uwe.project.picking import (
     require_wishes,
     still_open,
 )
-from uwe.project.settings import ProjectSettings, read_settings
+from uwe.project.settings import NO_MODEL, ProjectSettings, read_settings
+from uwe.project.shapes import has_shapes
 from uwe.project.sources import handed_over
 from uwe.project.state import State, labels_in, state_of
 from uwe.strategies import Picks, Strategy, Wishes, as_strategy
@@ -57,7 +59,8 @@ __all__ = ["Project"]
 log = logging.getLogger("uwe")
 
 _DEFAULT = "auto"  # strategy of a new project
-_AUDIT = 0.1  # of a new project
+_MODEL = "sklearn:logistic"  # of a new project, unless its labels are boxes or masks
+_AUDIT = 0.1  # of a new project whose model can be judged
 _MORE = ("label", "text", "embed", "image_size", "encoding", "model_options", "network", "options",
          "task_options")  # fmt: skip
 """The fields of the settings that are given by keyword alone."""
@@ -74,7 +77,9 @@ class Project:
         pool: rows of numbers ``[n, d]``, a list of texts, a `Dataset`, or the path of a folder of
             images, a table, or a pool with embeddings.
         learner: the name of a model, a classifier or regressor of scikit-learn, a function that
-            makes a network, or an object with fit and predict.
+            makes a network, or an object with fit and predict; ``none`` trains no model, and
+            `batch` picks by outputs that are given. By default ``sklearn:logistic``, and ``none``
+            where boxes or masks are drawn.
         strategy: a name or a value; None: that of the project that is there, or ``auto``.
         task: a name or a value.
         classes: names of the classes, for a task that is given by name.
@@ -83,7 +88,8 @@ class Project:
         seed: of every draw, from 1 to 2³² - 1.
         answers_per_row: how many people must answer a row before its label counts.
         audit: share of each batch that is a random sample of the pool, from which the accuracy of
-            the model is estimated; None: that of the project that is there, or 0.1.
+            the model is estimated; None: that of the project that is there, or 0.1; 0 without a
+            model, and for boxes and masks.
         more: further fields of `ProjectSettings`: ``label``, ``text``, ``embed``, ``image_size``,
             ``encoding``, ``model_options``, ``network``, ``options``, ``task_options``.
 
@@ -108,7 +114,7 @@ class Project:
         self,
         folder: str | Path,
         pool: Any,
-        learner: Any = "sklearn:logistic",
+        learner: Any = None,
         *,
         strategy: str | Strategy | None = None,
         task: str | Task = "classification",
@@ -129,6 +135,10 @@ class Project:
         if strategy is None:
             strategy, options = _recorded(files, options)
         strategy = strategy if isinstance(strategy, str) else as_strategy(strategy)
+        is_of_shapes = has_shapes(as_task(task))
+        if learner is None:
+            learner = NO_MODEL if is_of_shapes else _MODEL
+        is_judged = not is_of_shapes and learner != NO_MODEL
         settings = ProjectSettings(
             source=str(expanded(pool).resolve()) if is_path else "",
             task=task if isinstance(task, str) else task.name,
@@ -139,7 +149,7 @@ class Project:
             options=_options_of(strategy, options),
             seed=seed,
             answers=answers_per_row,
-            audit=_audit_of(files) if audit is None else audit,
+            audit=_audit_of(files, is_judged=is_judged) if audit is None else audit,
             **more,
         )
         items = items_of(settings) if is_path else handed_over(pool).read_by(settings.model)
@@ -154,6 +164,8 @@ class Project:
             settings = require_same(files, settings)
         made = settings.make_task() if isinstance(task, str) else task
         settings = replace(settings, rule=made.targets.rule)
+        if is_of_shapes and items.kind != "images":
+            raise InputError(f"{made.name} is of images, and the pool holds {items.kind}")
         if is_new:
             passes = _strategy_of(strategy, settings, made).needs.passes
             create(files, settings, items, made, learner, passes=passes, initial=initial,
@@ -205,7 +217,14 @@ class Project:
 
     def _require_known(self, answers: Sequence[Answer]) -> None:
         """Refuse labels that the project did not get when it was made."""
-        new, told = events_of(answers, self.events(), ids=self.ids, task=self.task, strict=False)
+        new, told = events_of(
+            answers,
+            self.events(),
+            ids=self.ids,
+            task=self.task,
+            strict=False,
+            prepare=self.prepared,
+        )
         if new or told.problems:
             raise InputError(
                 f"{self.files.folder} is a project already, and labels are given that it does not "
@@ -293,20 +312,50 @@ class Project:
         """
         return self.batch(k, more=more, wishes=wishes).picks
 
-    def batch(self, k: int, *, more: bool = False, wishes: Wishes | None = None) -> Batch:
-        """As `ask`, with the files that show the rows, and whether the rows are new."""
+    def batch(
+        self,
+        k: int,
+        *,
+        more: bool = False,
+        wishes: Wishes | None = None,
+        outputs: str | Path | None = None,
+        images: str | Path | None = None,
+        least_score: float = LEAST_SCORE,
+    ) -> Batch:
+        """As `ask`, with the files that show the rows, and whether the rows are new.
+
+        Args:
+            k: how many rows, as in `ask`.
+            more: as in `ask`.
+            wishes: as in `ask`.
+            outputs: results of COCO, a folder of maps, or a pool with ids: the outputs of a model
+                of yours, by which the rows are picked. Rows without outputs are not picked. They
+                are refused while an earlier batch is open. A project without a model picks by the
+                outputs that it got last, while their file is as it was.
+            images: annotations of COCO or a list of ids, which say which images a detector has
+                seen; those without an object are known by it.
+            least_score: the smallest score of a box of these outputs that people see.
+
+        Raises:
+            InputError: as `ask`; or the outputs are not of this project's rows.
+            DataError: the outputs cannot be read.
+        """
         require_count(k)
         require_wishes(wishes)
+        if not 0 <= least_score <= 1:
+            raise InputError(f"the least score must be from 0 to 1, not {least_score!r}")
         if (again := self._still_open(more)) is not None:
-            return again_without(wishes, again)
+            return again_without(wishes, again, outputs=outputs)
         picker = self._picker() if wishes is None else replace(self._picker(), wishes=wishes)
+        picker = replace(picker, own=self._own(outputs, images), least=least_score)
         if wishes is not None:
             picker.require_possible(self.pool(), k)
-        self._models.bring_up_to_date()  # without the lock: another process that asks need not wait
+        if picker.own is None:
+            self._models.bring_up_to_date()  # without the lock: others who ask need not wait
         with waited(self.files.ask_lock):
             again = self._still_open(more)
             if again is not None:
-                return again_without(wishes, again)
+                return again_without(wishes, again, outputs=outputs)
             return new_batch(self._ledger, picker, k)
 
     def tell(
@@ -354,11 +403,26 @@ class Project:
             InputError: ``whole``, and an answer is not understood.
         """
         with self._ledger.telling() as events:
-            new, told = events_of(answers, events, ids=self.ids, task=self.task, strict=strict)
+            new, told = events_of(
+                answers,
+                events,
+                ids=self.ids,
+                task=self.task,
+                strict=strict,
+                prepare=self.prepared,
+            )
             if whole and told.problems:
                 raise InputError(told.problems[0])
             journal.append(self.files.journal, *new)
         return told
+
+    def prepared(self, row: int, label: Any) -> Any:
+        """The label of a row as the task's targets take it; the pixels of a mask are written.
+
+        Raises:
+            InputError: a box or a mask does not fit the image.
+        """
+        return self._ledger.shapes.prepared(row, label)
 
     def skip(
         self, rows: Sequence[int] | Sequence[str], reason: str = "", *, by: str = NAMELESS
@@ -389,7 +453,8 @@ class Project:
         settled = self._ledger.rows_of(rows)
         _require_aligned(self.ids.named(rows), answers)
         with self._ledger.telling():
-            values = tuple(self.task.targets.encode(answer) for answer in answers)
+            given = map(self.prepared, settled, answers)
+            values = tuple(self.task.targets.encode(answer) for answer in given)
             if None in values:
                 raise InputError(
                     f"item {self.ids[settled[values.index(None)]]!r} has no label; give one"
@@ -469,6 +534,29 @@ class Project:
         events = self.events()
         return still_open(self.files, events, self.pool(events), self._strategy.name)
 
+    def _own(self, outputs: str | Path | None, images: str | Path | None) -> OwnOutputs | None:
+        """The outputs that are given; without any, the last ones of a project without a model."""
+        if outputs is not None:
+            return self._opened(expanded(outputs), None if images is None else expanded(images))
+        known = None if self.settings.has_model else last_outputs(self.events())
+        if known is None:
+            return None
+        if not known.path.exists():
+            log.warning("%s is gone: the rows are drawn at random", known.path)
+            return None
+        own = self._opened(known.path, known.images)
+        if own.digest != known.digest:
+            raise InputError(
+                f"{known.path} was changed since the last batch was picked by it; give --outputs "
+                f"{known.path} to pick by what it says now"
+            )
+        return own
+
+    def _opened(self, path: Path, images: Path | None) -> OwnOutputs:
+        return read_own_outputs(
+            path, self.ids, self.task, self._strategy, images=images, progress=self._progress
+        )
+
     def _picker(self) -> Picker:
         return Picker(self.files, self.items, self.task, self._strategy, self.settings.seed,
                       self._progress, audit=self.settings.audit)  # fmt: skip
@@ -487,9 +575,11 @@ def _recorded(files: ProjectFiles, options: Mapping[str, Any]) -> tuple[str, Map
     return there.strategy, options or there.options
 
 
-def _audit_of(files: ProjectFiles) -> float:
+def _audit_of(files: ProjectFiles, *, is_judged: bool) -> float:
     """The share of the audit of the project that is there, or that of a new one."""
-    return read_settings(files.settings).audit if files.settings.is_file() else _AUDIT
+    if files.settings.is_file():
+        return read_settings(files.settings).audit
+    return _AUDIT if is_judged else 0.0
 
 
 def _options_of(strategy: str | Strategy, options: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -16,7 +16,10 @@ from uwe.errors import InputError, RunError
 from uwe.project.audit import as_share
 from uwe.tasks import Task, find_task
 
-__all__ = ["ProjectSettings", "read_settings", "write_settings"]
+__all__ = ["NO_MODEL", "ProjectSettings", "read_settings", "write_settings"]
+
+NO_MODEL = "none"
+"""The model of a project that trains none: people bring the outputs of their own."""
 
 _FORMAT = 1
 _MAPPINGS = ("task_options", "model_options", "network", "options")
@@ -31,7 +34,7 @@ class ProjectSettings:
         task: name of the task.
         classes: names of the classes, in the order of their numbers.
         task_options: options of the task.
-        model: name of the model; of a value of Python, its name.
+        model: name of the model; of a value of Python, its name; `NO_MODEL` for none.
         model_options: options of the model.
         network: options of a network that differ from the defaults.
         strategy: name of the strategy.
@@ -78,6 +81,11 @@ class ProjectSettings:
                 value = getattr(self, name)
                 raise InputError(f"{name} must be a mapping from names to values, not {value!r}")
             require_recordable(getattr(self, name), name)
+
+    @property
+    def has_model(self) -> bool:
+        """Whether the project trains a model."""
+        return self.model != NO_MODEL
 
     def make_task(self) -> Task:
         """The task.

@@ -38,6 +38,7 @@ from uwe.tasks import is_missing
 __all__ = ["handed_over", "is_image_folder", "open_items"]
 
 _SHOWN_NUMBERS = 12
+_IMAGE_AXES = 3
 
 
 def open_items(
@@ -47,6 +48,7 @@ def open_items(
     text: str | None = None,
     image_size: int | None = None,
     encoding: str | None = None,
+    is_whole: bool = False,
 ) -> Items:
     """Open what is to be labelled.
 
@@ -56,6 +58,7 @@ def open_items(
         text: the column of texts of a table; None for a table of numbers.
         image_size: side of the square images that are learnt from; None for their own size.
         encoding: of a text table; None: recognised.
+        is_whole: whether images stay whole: ``image_size`` is then their shorter side.
 
     Raises:
         InputError: an option does not fit the source.
@@ -71,7 +74,7 @@ def open_items(
         for option, value in (("--text", text), ("--label", label)):
             if value is not None:
                 raise InputError(f"{source} is a folder of images, so {option} is not used")
-        return images_in(source, image_size)
+        return images_in(source, image_size, is_whole=is_whole)
     if image_size is not None:
         raise InputError(f"--image-size is for images, and {source} is none; leave it out")
     if is_table(source) or (source.is_dir() and not any(source.glob("*.npy"))):
@@ -110,6 +113,8 @@ def handed_over(pool: Any) -> Items:
         no_column,
         preparation=preparation,
         block=BLOCK if ids is None else 1,
+        size=lambda row: _size(x[row]),
+        learnt_size=lambda row: _size(x[row]),
         texts=(lambda: x) if has_objects(x) else None,
     )
 
@@ -261,6 +266,12 @@ def _ready(give: Callable[[], Any]) -> Callable[[Path, Progress | None], Any]:
 
 def _learnt(x: Any) -> Any:
     return tf_idf(x.tolist()) if has_objects(x) else x
+
+
+def _size(row: Any) -> tuple[int, int] | None:
+    """Width and height of an image ``[h, w, channels]``; None of any other row."""
+    shape: tuple[int, ...] = getattr(row, "shape", ())
+    return (int(shape[1]), int(shape[0])) if len(shape) == _IMAGE_AXES else None
 
 
 def _shown(row: Any) -> Item:

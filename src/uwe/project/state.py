@@ -17,9 +17,9 @@ from uwe.project.ids import Ids
 from uwe.project.manifest import read_manifest
 from uwe.project.settings import read_settings
 from uwe.project.training import last_training
-from uwe.tasks import Task
+from uwe.tasks import Masks, Task
 
-__all__ = ["State", "labels_in", "recorded_labels", "state_of"]
+__all__ = ["State", "classes_in", "labels_in", "recorded_labels", "state_of"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class State:
         disagreements: rows that people answered differently.
         batches: how many batches were given out.
         by_person: rows that each person answered.
-        by_class: labelled rows of each class; empty where there are no classes.
+        by_class: labelled rows of each class, of boxes those with one of it; empty where there are
+            no classes, and for masks.
         trained_on: labels that the last model was trained on; None without a model.
         is_stale: whether labels, rows or classes changed since.
     """
@@ -84,10 +85,24 @@ def _differ(answers: Sequence[Any]) -> bool:
 
 
 def _by_class(pool: Pool, task: Task) -> dict[str, int]:
-    if not task.classes:
+    if not task.classes or isinstance(task.targets, Masks):
         return {}
-    counts = Counter(each for value in pool.values for each in np.atleast_1d(value).tolist())
+    counts = Counter(each for value in pool.values for each in classes_in(value))
     return {name: counts[at] for at, name in enumerate(task.classes)}
+
+
+def classes_in(value: Any) -> list[int]:
+    """The class numbers of a label in JSON; none of a number and of a mask.
+
+    >>> classes_in(2), classes_in([0, 2]), classes_in({"boxes": [[0, 0, 1, 1]], "classes": [1]})
+    ([2], [0, 2], [1])
+    """
+    if value is None or isinstance(value, float):
+        return []
+    if isinstance(value, Mapping):
+        return sorted(set(value.get("classes", ())))
+    found: list[int] = np.atleast_1d(value).tolist()
+    return found
 
 
 def labels_in(pool: Pool, ids: Ids, task: Task) -> dict[str, Any]:

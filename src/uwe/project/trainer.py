@@ -24,6 +24,7 @@ from uwe.pool import Pool
 from uwe.predictions import PASSES, Predictions
 from uwe.project.files import ProjectFiles
 from uwe.project.items import Items
+from uwe.project.shapes import fitted_targets
 from uwe.project.threads import on_few_threads
 from uwe.project.training import scope_of
 from uwe.runs.digests import digest_of, digests_of, require_recorded
@@ -78,7 +79,7 @@ class Trainer:
         with on_few_threads(self.learner, rows):
             model = self.learner.fit(
                 rows,
-                self.task.targets.array(pool.values),
+                fitted_targets(self.task, self.items, pool.labelled, pool.values),
                 task=self.task,
                 seed=derive_seed(self.seed, number, "train"),
                 progress=self.progress,

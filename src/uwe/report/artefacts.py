@@ -32,6 +32,7 @@ __all__ = [
     "costs",
     "data_of",
     "events_of",
+    "last_row",
     "pool_predicted",
     "pool_tensor",
     "test_logits",
@@ -123,6 +124,21 @@ def costs(run: EvidentRun, columns: Sequence[str]) -> dict[str, list[float]]:
     }
 
 
+def last_row(run: EvidentRun, columns: Sequence[str]) -> dict[str, float]:
+    """The cells of the last row of a run's table; those that are missing or empty are left out.
+
+    Raises:
+        DataError: a cell is not a number; file and line are named.
+    """
+    read = _cells_of_other if run.record is None else _cells
+    lines, columns_read = read(run.table, columns)
+    return {
+        name: _number(run.table, lines[-1], name, of[-1])
+        for name, of in columns_read.items()
+        if of and of[-1]
+    }
+
+
 def _cells(table: Path, columns: Sequence[str]) -> tuple[Sequence[int], dict[str, list[str]]]:
     """Lines and cells of a table of ours, whose dialect is known."""
     try:
@@ -165,6 +181,8 @@ def data_of(evidence: Evidence, data_dir: Path | None) -> tuple[Dataset | None, 
             f"dataset {made.get('dataset')} was not found on this machine; pass --data-dir",
         )
     made["labels"] = made.get("label_file")  # as `load_dataset` calls it
+    if made.get("ignore") is not None:
+        made["task_options"] = {**(made.get("task_options") or {}), "ignore": made["ignore"]}
     options = [key for key in _loading_options() if made.get(key) is not None]
     try:
         data = load_dataset(made["dataset"], **{key: made[key] for key in options}).answerable()

@@ -100,18 +100,26 @@ class Figure:
 
 @dataclass(frozen=True)
 class Picture:
-    """A small image as a data address, empty for an item that is no image, and its lines."""
+    """A small image as a data address, empty for an item that is no image, and its lines.
+
+    Attributes:
+        source: the address.
+        lines: about the item.
+        views: titles and addresses of several pictures of the item, in the place of ``source``.
+    """
 
     source: str
     lines: tuple[str, ...]
+    views: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures under a title."""
+    """Pictures under a title, and the names and CSS colours of what is drawn over them."""
 
     title: str
     pictures: tuple[Picture, ...]
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 Block: TypeAlias = Text | DataTable | Figure | Gallery

@@ -75,9 +75,21 @@ class Unit:
         return f"{self.metric.label} in {'percent' if self.is_percent else self.metric.unit}"
 
     @property
+    def averaged(self) -> str:
+        """The mean of the metric, which may be a mean itself.
+
+        >>> from uwe.tasks import classification, segmentation
+        >>> Unit(classification().headline, 2).averaged, Unit(segmentation().headline, 2).averaged
+        ('mean accuracy', 'mean IoU')
+        """
+        label = self.metric.label
+        return label if label.startswith("mean ") else f"mean {label}"
+
+    @property
     def heading(self) -> str:
-        """The metric at the beginning of a title."""
-        return self.metric.label[:1].upper() + self.metric.label[1:]
+        """The metric at the beginning of a title; an abbreviation such as mAP stays as it is."""
+        label = self.metric.label
+        return label if label[1:2].isupper() else label[:1].upper() + label[1:]
 
     @property
     def direction(self) -> str:

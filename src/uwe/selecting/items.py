@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any, TypeAlias
 
@@ -20,9 +20,11 @@ class Image:
 
     Attributes:
         source: a data URL, or any address that a browser can load.
+        classes: names by number of the classes whose boxes or pixels are drawn over it.
     """
 
     source: str
+    classes: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

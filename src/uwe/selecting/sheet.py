@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path, PurePosixPath
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uwe._unicode import composed
 from uwe.data.image_files import find_images
@@ -19,10 +19,27 @@ from uwe.selecting.items import Image, Item, Text, Values, item_html, value_text
 from uwe.strategies import Picks
 from uwe.tables import PICK_COLUMNS
 
-__all__ = ["Image", "Item", "Text", "Values", "contact_sheet", "thumbnail", "thumbnails"]
+if TYPE_CHECKING:
+    from uwe.selecting.overlays import Drawn
+
+__all__ = [
+    "Draws",
+    "Image",
+    "Item",
+    "Text",
+    "Values",
+    "as_address",
+    "contact_sheet",
+    "thumbnail",
+    "thumbnails",
+]
+
+Draws: TypeAlias = "Callable[[str, tuple[int, int]], Drawn | None]"
+"""What is drawn over the image of an id, whose width and height are given; None for nothing."""
 
 _SIDE = 360  # pixels of a thumbnail's longer side, at most
 _QUALITY = 85
+_NEAREST = 0  # as Pillow numbers its filters
 _DRAWN = {"random": "at random", "audit": "at random from the whole pool, for the audit"}
 """By the column how: what is said of a pick."""
 
@@ -50,14 +67,23 @@ def contact_sheet(
     return page.substitute(
         title=escape(title),
         about=escape(_about(picks)),
+        legend=_legend((items or {}).values()),
         cards="\n".join(_card(row, ranks, (items or {}).get(row["id"])) for row in rows),
     )
 
 
-def thumbnails(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Image]:
+def thumbnails(
+    rows: Sequence[Mapping[str, Any]], folder: Path, draws: Draws | None = None
+) -> dict[str, Image]:
     """The images that the picks' ids name, small, as data URLs.
 
-    An id is a path below ``folder``, with its suffix or without.
+    An id is a path below ``folder``, with its suffix or without, or the number that is the name of
+    a file.
+
+    Args:
+        rows: of `pick_rows`.
+        folder: of the images.
+        draws: gives the boxes or the mask that is drawn over an image.
 
     Raises:
         DataError: an id leads out of the folder, or an image is missing or cannot be decoded.
@@ -65,9 +91,25 @@ def thumbnails(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Ima
     paths = {row["id"]: _at(row["id"], folder) for row in rows}
     by_name = _by_name(folder) if None in paths.values() else {}
     return {
-        name: Image(thumbnail(path or _found(name, folder, by_name)))
+        name: _small(name, path or _found(name, folder, by_name), draws)
         for name, path in paths.items()
     }
+
+
+def _small(name: str, path: Path, draws: Draws | None) -> Image:
+    small, size = _shrunk(path)
+    drawn = None if draws is None else draws(name, size)
+    if drawn is None:
+        return Image(as_address(small))
+    from uwe.selecting.overlays import classes_drawn, overlaid
+
+    return Image(as_address(overlaid(_enlarged(small), drawn), subsampling=0), classes_drawn(drawn))
+
+
+def _enlarged(image: Any) -> Any:
+    """The image, if it is small several times as large, so that lines and letters fit on it."""
+    times = max(1, _SIDE // max(image.size))
+    return image.resize((image.width * times, image.height * times), _NEAREST)
 
 
 def _about(picks: Picks) -> str:
@@ -98,13 +140,19 @@ def _at(name: str, folder: Path) -> Path | None:
 
 
 def _by_name(folder: Path) -> dict[str, list[Path]]:
-    """The images by what people see of their ids, with the suffix and without."""
+    """The images by what people see of their ids, with the suffix and without.
+
+    An image whose name is a number is also found by the number, as ``000012.jpg`` of COCO by 12.
+    """
     found: dict[str, list[Path]] = {}
+    numbered: dict[str, list[Path]] = {}
     for file in find_images(folder).files:
         name = file.relative_to(folder)
         for each in dict.fromkeys([name.as_posix(), name.with_suffix("").as_posix()]):
             found.setdefault(composed(each), []).append(file)
-    return found
+        if file.stem.isascii() and file.stem.isdigit():
+            numbered.setdefault(str(int(file.stem)), []).append(file)
+    return numbered | found
 
 
 def _found(name: str, folder: Path, by_name: Mapping[str, Sequence[Path]]) -> Path:
@@ -128,11 +176,43 @@ def thumbnail(path: Path) -> str:
     Raises:
         DataError: it cannot be decoded.
     """
-    small = as_image(decode_image(path, "RGB", str(path)))
-    small.thumbnail((_SIDE, _SIDE))
+    return as_address(_shrunk(path)[0])
+
+
+def _shrunk(path: Path) -> tuple[Any, tuple[int, int]]:
+    """A small copy of an image, and its own width and height."""
+    image = as_image(decode_image(path, "RGB", str(path)))
+    size = image.size
+    image.thumbnail((_SIDE, _SIDE))
+    return image, size
+
+
+def as_address(image: Any, **options: int) -> str:
+    """An image of Pillow as a data URL of a JPEG.
+
+    Args:
+        image: in RGB or grey.
+        options: of Pillow's JPEG writer, such as ``subsampling=0``, which keeps thin lines sharp.
+    """
     encoded = io.BytesIO()
-    small.save(encoded, "JPEG", quality=_QUALITY)
+    image.save(encoded, "JPEG", quality=_QUALITY, **options)
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()
+
+
+def _legend(items: Iterable[Item]) -> str:
+    """The colours of all classes that are drawn over the images."""
+    classes: dict[int, str] = {}
+    for each in items:
+        classes |= each.classes if isinstance(each, Image) else {}
+    if not classes:
+        return ""
+    from uwe.selecting.overlays import legend_of
+
+    keys = "".join(
+        f'<li><i style="background:{colour}"></i>{escape(name)}</li>'
+        for name, colour in legend_of(classes)
+    )
+    return f'<ul class="legend" aria-label="Classes">{keys}</ul>'
 
 
 def _card(row: Mapping[str, Any], ranks: Mapping[int, int], item: Item | None) -> str:

@@ -18,7 +18,7 @@ from uwe.tasks._table import (
     task_names,
     task_options,
 )
-from uwe.tasks._task import Array, Metric, TargetKind, Task, is_missing
+from uwe.tasks._task import SHAPE_WIDGETS, Array, Metric, TargetKind, Task, is_missing
 from uwe.tasks.boxes import Boxes, BoxTargets
 from uwe.tasks.classification import classification
 from uwe.tasks.detection import detection
@@ -29,6 +29,7 @@ from uwe.tasks.segmentation import segmentation
 from uwe.tasks.targets import Classes, Flags, Reals, are_labels
 
 __all__ = [
+    "SHAPE_WIDGETS",
     "Array",
     "BoxTargets",
     "Boxes",

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
     from uwe.predictions import Predictions
 
-__all__ = ["Array", "Loss", "MeanLoss", "Metric", "TargetKind", "Task"]
+__all__ = ["SHAPE_WIDGETS", "Array", "Loss", "MeanLoss", "Metric", "TargetKind", "Task"]
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Loss: TypeAlias = "Callable[..., torch.Tensor]"
 MeanLoss: TypeAlias = "Callable[[Predictions, Array], float | None]"
+
+SHAPE_WIDGETS = frozenset({"mask", "boxes"})
+"""The widgets of tasks whose labels are drawn on images."""
 
 _PERCENT = 100.0
 

@@ -106,7 +106,8 @@ class BoxTargets:
 
         Args:
             value: `Boxes`, or a list of ``{"class": name, "xyxy": [left, top, right, bottom]}``,
-                with ``xywh`` (left, top, width, height) in the place of ``xyxy`` if that is known.
+                with ``xywh`` (left, top, width, height) in the place of ``xyxy`` if that is known,
+                and ``"crowd": True`` where a box holds a crowd.
 
         Raises:
             InputError: a class is unknown, or a box is none.
@@ -126,14 +127,16 @@ class BoxTargets:
         return Boxes(
             np.array([corners for corners, _ in listed], dtype=np.float64),
             np.array([number for _, number in listed], dtype=np.int64),
+            np.array([each.get("crowd") is True for each in value], dtype=np.bool_),
         ).as_json()
 
     def decode(self, value: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Boxes as people write them, as a list of ``{"class": name, "xyxy": [...]}``."""
         boxes = Boxes.from_json(value)
+        columns = boxes.classes.tolist(), boxes.corners.tolist(), boxes.crowd.tolist()
         return [
-            {"class": self.names[number], "xyxy": corners}
-            for number, corners in zip(boxes.classes.tolist(), boxes.corners.tolist(), strict=True)
+            {"class": self.names[number], "xyxy": corners, **({"crowd": True} if crowd else {})}
+            for number, corners, crowd in zip(*columns, strict=True)
         ]
 
     def array(self, values: Sequence[Any]) -> Array:

@@ -320,7 +320,7 @@ def are_labels(targets: TargetKind, values: Sequence[Any]) -> bool:
     """
     try:
         found = targets.values(targets.checked(targets.array(values)))
-    except (TypeError, ValueError, IndexError, OverflowError, InputError):
+    except (TypeError, ValueError, LookupError, OverflowError, InputError):
         return False
     return all(map(_is_same, values, found))
 

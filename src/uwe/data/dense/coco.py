@@ -22,7 +22,7 @@ from uwe.data.dense.rows import GivenBoxes, GivenMask
 from uwe.data.request import Request
 from uwe.errors import DataError, text_of
 
-__all__ = ["COCO_BOXES", "COCO_MASKS", "CocoFile", "parse_coco", "rasterised"]
+__all__ = ["COCO_BOXES", "COCO_MASKS", "CocoFile", "area_of", "parse_coco", "rasterised"]
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -161,15 +161,24 @@ def rasterised(
     >>> rasterised([square], (3, 2), {7: 4}, "a.json").tolist()
     [[4, 4, 0], [0, 0, 0]]
     """
-    drawn = [(_shape(each, size, name), classes[each["category_id"]]) for each in annotations]
+    drawn = [(area_of(each, size, name), classes[each["category_id"]]) for each in annotations]
     pixels = np.zeros((size[1], size[0]), dtype=np.uint8)
     for shape, number in sorted(drawn, key=lambda each: -int(each[0].sum())):
         pixels[shape > 0] = number
     return pixels
 
 
-def _shape(annotation: Json, size: tuple[int, int], name: str) -> Any:
-    """The pixels of one object, uint8 ``[h, w]``."""
+def area_of(annotation: Json, size: tuple[int, int], name: str) -> Any:
+    """The pixels of one object, uint8 ``[h, w]``.
+
+    Args:
+        annotation: with ``segmentation`` as polygons, or as RLE, compressed or not.
+        size: width and height.
+        name: for errors.
+
+    Raises:
+        DataError: the segmentation is none.
+    """
     coco: Any = optional("pycocotools.mask", "masks of COCO", extra="detection")
     width, height = size
     given = annotation.get("segmentation")

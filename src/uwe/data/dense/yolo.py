@@ -15,7 +15,7 @@ from uwe.data.dense.rows import GivenBoxes
 from uwe.data.request import Request
 from uwe.errors import DataError, text_of
 
-__all__ = ["YOLO", "parse_yolo"]
+__all__ = ["YOLO", "names_in_yaml", "parse_yolo"]
 
 _FOLDERS = ("labels", "annotations")
 _NO_LABELS = ("classes", "readme", "notes", "labels", "train", "test", "val", "valid")
@@ -122,7 +122,7 @@ def _class_names(places: Sequence[Place]) -> tuple[str, ...] | None:
     if (named := class_names(places)) is not None:
         return named[1]
     file = _described(places[0])
-    return None if file is None else _names_in(file)
+    return None if file is None else names_in_yaml(file)
 
 
 def _described(place: Place) -> Path | None:
@@ -130,7 +130,7 @@ def _described(place: Place) -> Path | None:
     return next((at / name for at in folders for name in _NAMES if (at / name).is_file()), None)
 
 
-def _names_in(file: Path) -> tuple[str, ...] | None:
+def names_in_yaml(file: Path) -> tuple[str, ...] | None:
     """The names that ``data.yaml`` gives: a list, or a mapping from the numbers 0, 1, …."""
     import yaml
 

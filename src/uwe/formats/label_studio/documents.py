@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from uwe.formats._format import Format
+from uwe.data.images import upright_size
+from uwe.formats._format import ANY_LABELS, Format
+from uwe.formats.drawn import DrawnPart, parts_given, parts_of
 from uwe.formats.export import Entry, Export, Said
 from uwe.formats.json_text import json_bytes, read_json
 from uwe.formats.label_studio.annotations import (
@@ -21,11 +23,14 @@ from uwe.formats.label_studio.annotations import (
     words_in,
 )
 from uwe.formats.label_studio.labelling import Controls, own_controls
-from uwe.formats.label_studio.results import result_of
+from uwe.formats.label_studio.results import label_in, result_of
+from uwe.formats.label_studio.scored_labels import MODEL
+from uwe.formats.label_studio.shapes import DrawnLabel, drawn_label
 from uwe.formats.peek import Peek
 from uwe.formats.reading import Destination, Found, Unreadable, as_list, as_object, rows_of
+from uwe.project.outlines import Outlines
 from uwe.tables import LabelRows
-from uwe.tasks import Task
+from uwe.tasks import SHAPE_WIDGETS, Task
 
 __all__ = ["FORMAT", "encode", "read"]
 
@@ -120,6 +125,8 @@ def _of_short(record: _JSON, task: Task) -> Iterator[Found]:
 
 def _short_label(value: Any, task: Task) -> Any:
     """A label as JSON_MIN has it: a name, ``{"choices": [...]}`` or ``[{"number": 2.5}]``."""
+    if task.widget in SHAPE_WIDGETS:
+        return _short_shapes(value, task)
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping):
         value = value[0]
     if isinstance(value, Mapping):
@@ -127,6 +134,19 @@ def _short_label(value: Any, task: Task) -> Any:
     if value is None and task.widget == "choices":
         return []
     return value
+
+
+def _short_shapes(value: Any, task: Task) -> Outlines:
+    """The shapes as JSON_MIN has them: values that say the size of the image."""
+    listed = [each for each in value if isinstance(each, Mapping)] if value else []
+    kinds = ("rectanglelabels", "brushlabels", "polygonlabels")
+    result = [
+        {**each, "type": next((kind for kind in kinds if kind in each), ""), "value": each}
+        for each in listed
+    ]
+    found = label_in(result, task)
+    assert isinstance(found, Outlines)
+    return found
 
 
 def _names(data: _JSON) -> tuple[tuple[str, ...], str | None]:
@@ -149,33 +169,60 @@ def _names(data: _JSON) -> tuple[tuple[str, ...], str | None]:
 def encode(export: Export) -> bytes:
     """Tasks with annotations, as Label Studio imports them.
 
-    An image is a JPEG of at most 800 pixels inside the file. Label Studio makes the person who
-    imports the author of every annotation; `uwe tell` reads who answered.
+    An image is a JPEG of at most 800 pixels inside the file; with boxes and masks, the image
+    itself. Label Studio makes the person who imports the author of every annotation; `uwe tell`
+    reads who answered.
     """
     controls = own_controls(export.task, export.kind)
     return json_bytes([_task(export, entry, controls) for entry in export.entries])
 
 
 def _task(export: Export, entry: Entry, controls: Controls) -> dict[str, Any]:
+    given = _given(export, entry, controls)
     return {
         "data": {ID: entry.id, controls.data: _content(export, entry)},
-        "annotations": [_annotation(said, controls) for said in entry.said],
-        "predictions": [],
+        "annotations": [_annotation(export, entry, said, controls) for said in entry.said],
+        "predictions": [] if given is None else [given],
     }
 
 
+def _given(export: Export, entry: Entry, controls: Controls) -> dict[str, Any] | None:
+    """The boxes or the mask of a model as a prediction; None without any."""
+    if entry.given is None:
+        return None
+    label = _drawn(export, entry, parts_given(export.task, entry.given))
+    score = min(entry.given.scores, default=None)
+    return {
+        "model_version": MODEL,
+        **({} if score is None else {"score": score}),
+        "result": result_of(label, controls),
+    }
+
+
+def _drawn(export: Export, entry: Entry, parts: Sequence[DrawnPart]) -> DrawnLabel:
+    from uwe.formats.label_studio.pictures import sent_picture
+
+    size = upright_size(export.image(entry), entry.id)
+    return drawn_label(parts, size, sent_picture(export.pool, entry.row))
+
+
 def _content(export: Export, entry: Entry) -> Any:
-    from uwe.formats.label_studio.pictures import data_url
+    from uwe.formats.label_studio.pictures import data_url, sent_picture
     from uwe.formats.label_studio.sending import content_of
 
+    if export.task.widget in SHAPE_WIDGETS:  # masks need the size of the picture
+        return sent_picture(export.pool, entry.row).url
     if export.kind == "images":
         return data_url(export.pool, entry.row)
     return content_of(export.pool.preview(entry.row))
 
 
-def _annotation(said: Said, controls: Controls) -> dict[str, Any]:
+def _annotation(export: Export, entry: Entry, said: Said, controls: Controls) -> dict[str, Any]:
+    label = said.label
+    if label is not None and export.task.widget in SHAPE_WIDGETS:
+        label = _drawn(export, entry, parts_of(export.task, label))
     return {
-        "result": [] if said.skip else result_of(said.label, controls),
+        "result": [] if said.skip else result_of(label, controls),
         "was_cancelled": said.skip,
         **({} if said.settled is None else {"ground_truth": True, SETTLED: said.settled}),
         **({} if said.seconds is None else {"lead_time": said.seconds}),
@@ -191,4 +238,5 @@ FORMAT = Format(
     read,
     encode=encode,
     suffixes=(".json",),
+    widgets=ANY_LABELS,
 )

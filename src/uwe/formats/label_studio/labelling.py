@@ -1,7 +1,8 @@
 """The labelling configuration of Label Studio: which control gives the label of an item.
 
-A configuration is XML. A control (``Choices`` or ``Number``) gives the label, and an object
-(``Image``, ``Text`` or ``Table``) shows the item, which a task has under a name of its own:
+A configuration is XML. A control gives the label: ``Choices``, ``Number``, ``RectangleLabels`` or
+``BrushLabels``. An object (``Image``, ``Text`` or ``Table``) shows the item, which a task has under
+a name of its own:
 ``value="$image"`` shows ``data["image"]``.
 """
 
@@ -13,7 +14,8 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 from uwe.errors import InputError
-from uwe.tasks import Task
+from uwe.project.outlines import drawn_names
+from uwe.tasks import SHAPE_WIDGETS, Task
 
 __all__ = [
     "Controls",
@@ -37,7 +39,7 @@ class Controls:
         label: name of the control that gives the label.
         item: name of the object that shows the item.
         data: what a task calls the content of the item.
-        kind: ``choices`` or ``number``, as in results.
+        kind: the type of results, such as ``choices`` or ``rectanglelabels``.
     """
 
     label: str
@@ -55,18 +57,22 @@ class _Widget:
         kind: of its results.
         choice: the attribute ``choice``, or None.
         more: further attributes.
+        option: the tag of a class inside the control.
     """
 
     tag: str
     kind: str
     choice: str | None
     more: str
+    option: str = "Choice"
 
 
 _WIDGETS: Mapping[str, _Widget] = {
     "choice": _Widget("Choices", "choices", "single", ' required="true"'),
     "choices": _Widget("Choices", "choices", "multiple", ""),
     "number": _Widget("Number", "number", None, ' required="true" step="any"'),
+    "boxes": _Widget("RectangleLabels", "rectanglelabels", None, "", "Label"),
+    "mask": _Widget("BrushLabels", "brushlabels", None, "", "Label"),
 }
 """By the widget of a task. Of several classes none may apply, so that nothing is required."""
 
@@ -101,7 +107,7 @@ def own_controls(task: Task, kind: str) -> Controls:
 
 
 def kind_of(task: Task) -> str:
-    """The type of the results that hold a task's labels: ``choices`` or ``number``.
+    """The type of the results that hold a task's labels, such as ``choices``.
 
     Raises:
         InputError: Label Studio has no control for the task.
@@ -131,23 +137,27 @@ def configuration(task: Task, kind: str, classes: Sequence[str] | None = None) -
     </View>
     """
     widget, shown = _widget(task), _ITEMS[kind]
-    names = task.classes if classes is None else classes
+    names = _names(task) if classes is None else classes
     choice = "" if widget.choice is None else f' choice="{widget.choice}"'
     control = f'<{widget.tag} name="{_LABEL}" toName="{_ITEM}"{choice}{widget.more}'
     lines = [
         "<View>",
         f'  <{shown.tag} name="{_ITEM}" value="${shown.data}"{shown.more}/>',
-        *_control(widget.tag, control, names),
+        *_control(widget, control, names),
         "</View>",
     ]
     return "\n".join(lines)
 
 
-def _control(tag: str, opening: str, names: Sequence[str]) -> list[str]:
+def _names(task: Task) -> Sequence[str]:
+    return drawn_names(task) if task.widget in SHAPE_WIDGETS else task.classes
+
+
+def _control(widget: _Widget, opening: str, names: Sequence[str]) -> list[str]:
     if not names:
         return [f"  {opening}/>"]
-    choices = [f"    <Choice value={quoteattr(name)}/>" for name in names]
-    return [f"  {opening}>", *choices, f"  </{tag}>"]
+    choices = [f"    <{widget.option} value={quoteattr(name)}/>" for name in names]
+    return [f"  {opening}>", *choices, f"  </{widget.tag}>"]
 
 
 def has_fewer_classes(xml: str, task: Task, kind: str) -> bool:
@@ -158,7 +168,8 @@ def has_fewer_classes(xml: str, task: Task, kind: str) -> bool:
     >>> has_fewer_classes(configuration(two, "texts"), three, "texts")
     True
     """
-    earlier = (task.classes[:count] for count in range(1, len(task.classes)))
+    more = _names(task)[len(task.classes) :]
+    earlier = ((*task.classes[:count], *more) for count in range(1, len(task.classes)))
     return any(xml.strip() == configuration(task, kind, classes) for classes in earlier)
 
 
@@ -211,13 +222,15 @@ def _parsed(xml: str, where: str) -> ElementTree.Element:
 def _widget(task: Task) -> _Widget:
     if task.widget not in _WIDGETS:
         raise InputError(
-            f"Label Studio is asked for one class, several classes or a number, and {task.name} "
+            f"Label Studio is asked for classes, a number, boxes or masks, and {task.name} "
             f"needs {task.widget!r}; label with another tool"
         )
     return _WIDGETS[task.widget]
 
 
 def _fits(control: ElementTree.Element, widget: _Widget, task: Task) -> bool:
+    if widget.option == "Label":
+        return set(_labels(control)) == set(_names(task))
     if widget.choice is None:
         return True
     return _choice(control) == widget.choice and set(_choices(control)) == set(task.classes)
@@ -232,6 +245,10 @@ def _choices(control: ElementTree.Element) -> list[str]:
     return [each.get("alias") or each.get("value") or "" for each in control.iter("Choice")]
 
 
+def _labels(control: ElementTree.Element) -> list[str]:
+    return [each.get("alias") or each.get("value") or "" for each in control.iter("Label")]
+
+
 def _other(
     root: ElementTree.Element,
     found: Sequence[ElementTree.Element],
@@ -241,6 +258,8 @@ def _other(
 ) -> str:
     """What a configuration has, and what is needed."""
     needed = f"<{widget.tag}>"
+    if widget.option == "Label":
+        needed = f"<{widget.tag}> of {_listed(_names(task))}"
     if widget.choice is not None:
         needed = f'<{widget.tag} choice="{widget.choice}"> of {_listed(task.classes)}'
     has = "; ".join(_described(each) for each in found) or _tags(root)
@@ -252,7 +271,8 @@ def _other(
 
 def _described(control: ElementTree.Element) -> str:
     if control.tag != "Choices":
-        return f"<{control.tag}>"
+        of = f" of {_listed(labels)}" if (labels := _labels(control)) else ""
+        return f"<{control.tag}>{of}"
     return f'<Choices choice="{_choice(control)}"> of {_listed(_choices(control))}'
 
 

@@ -14,7 +14,7 @@ from uwe.project import Items
 from uwe.project.digests import digest
 from uwe.project.pictures import Picture, picture_in
 
-__all__ = ["data_url", "picture_file"]
+__all__ = ["data_url", "picture_file", "sent_picture"]
 
 _SUFFIXES: Mapping[str, str] = {
     "image/png": ".png",
@@ -32,17 +32,18 @@ def picture_file(items: Items, row: int) -> Upload:
 
     Of an image that cannot be read it is a picture that says so, and people skip it.
     """
-    picture = _picture(items, row)
+    picture = sent_picture(items, row)
     return Upload(f"uwe{digest(picture.body)}{_SUFFIXES[picture.media]}", picture.body)
 
 
 def data_url(items: Items, row: int) -> str:
     """The image of a row as a data URL, a JPEG of at most 800 pixels a side."""
-    body = _as_jpeg(_picture(items, row), items.ids[row])
+    body = _as_jpeg(sent_picture(items, row), items.ids[row])
     return "data:image/jpeg;base64," + base64.b64encode(body).decode()
 
 
-def _picture(items: Items, row: int) -> Picture:
+def sent_picture(items: Items, row: int) -> Picture:
+    """The image of a row as it is sent; of one that cannot be read, a picture that says so."""
     try:
         found = items.picture(row) or picture_in(items.preview(row))
     except DataError:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from uwe.formats.label_studio.labelling import Controls, kind_of
-from uwe.tasks import Task
+from uwe.formats.label_studio.shapes import DrawnLabel, outlines_in, shape_results
+from uwe.tasks import SHAPE_WIDGETS, Task
 
 __all__ = ["label_in", "note_in", "result_of"]
 
@@ -15,12 +16,14 @@ def result_of(label: Any, controls: Controls) -> list[dict[str, Any]]:
     """A label as a result; no class at all is an empty one.
 
     Args:
-        label: as people write it.
+        label: as people write it; of boxes and masks, what is drawn.
         controls: of the labelling configuration.
 
     >>> result_of("crow", Controls("label", "item", "text", "choices"))[0]["value"]
     {'choices': ['crow']}
     """
+    if isinstance(label, DrawnLabel):
+        return shape_results(label, controls)
     if controls.kind == "choices" and not label:
         return []
     value = [label] if controls.kind == "choices" and isinstance(label, str) else label
@@ -51,6 +54,8 @@ def label_in(result: Sequence[Mapping[str, Any]], task: Task, name: str | None =
     >>> label_in(given, classification(["crow", "rook"]))
     'crow'
     """
+    if task.widget in SHAPE_WIDGETS:
+        return outlines_in(result, name)
     kind = kind_of(task)
     found = [each for each in result if each.get("type") == kind]
     names = {control for each in found if isinstance(control := each.get("from_name"), str)}

@@ -9,10 +9,16 @@ from typing import Any
 import numpy as np
 
 from uwe.errors import RunError
+from uwe.formats.drawn import parts_given
 from uwe.formats.label_studio.labelling import Controls
+from uwe.formats.label_studio.pictures import sent_picture
 from uwe.formats.label_studio.results import result_of
+from uwe.formats.label_studio.shapes import drawn_label
+from uwe.journal import Queried
 from uwe.project import Project
+from uwe.project.given import given_in
 from uwe.project.training import last_training, scope_of
+from uwe.tasks import SHAPE_WIDGETS
 
 __all__ = ["MODEL", "ScoredLabel", "hidden_prediction", "prediction_of", "scored_labels"]
 
@@ -28,7 +34,7 @@ class ScoredLabel:
     """The label that a model gives a row.
 
     Attributes:
-        label: the most probable one, as people write it.
+        label: the most probable one, as people write it; boxes and masks as they are drawn.
         score: share of the pool of which the model is less certain: 0 for the row that it is least
             certain of. Label Studio gives out the task of the lowest score first.
     """
@@ -43,6 +49,8 @@ def scored_labels(project: Project, rows: Sequence[int]) -> Mapping[int, ScoredL
     Raises:
         RunError: its predictions are missing or damaged.
     """
+    if project.task.widget in SHAPE_WIDGETS:
+        return _drawn_labels(project, rows)
     from uwe.project.trainer import outputs_of  # loads torch
 
     task = project.task
@@ -58,6 +66,23 @@ def scored_labels(project: Project, rows: Sequence[int]) -> Mapping[int, ScoredL
             if last_training(project.events()) == last:
                 raise  # else another process has trained, and removed the earlier predictions
     raise RunError(f"other processes trained the project {_TRIES} times over; try again")
+
+
+def _drawn_labels(project: Project, rows: Sequence[int]) -> dict[int, ScoredLabel]:
+    """The boxes or masks that a model gave the rows, those that were picked first before others."""
+    events = project.events()
+    asked = [row for event in events if isinstance(event, Queried) for row in event.rows]
+    place = {row: at for at, row in enumerate(asked)}
+    batches = [event.cycle + 1 for event in events if isinstance(event, Queried)]
+    given, items = given_in(project.files, batches, project.task), project.items
+    found: dict[int, ScoredLabel] = {}
+    for row in rows:
+        size = items.size(row) if row in given else None
+        if size is not None:
+            parts = parts_given(project.task, given[row])
+            label = drawn_label(parts, size, sent_picture(items, row))
+            found[row] = ScoredLabel(label, round(place[row] / len(asked), _DIGITS))
+    return found
 
 
 def _scored(project: Project, predictions: Any, rows: Sequence[int]) -> dict[int, ScoredLabel]:

@@ -194,7 +194,7 @@ class Sync:
 
     def _train(self) -> bool:
         """Train if labels have changed; another process that trains is not waited for."""
-        if not len(self.project.pool().labelled):
+        if not len(self.project.pool().labelled) or not self.project.settings.has_model:
             return False
         try:
             return self.project.train()

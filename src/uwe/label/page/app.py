@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from uwe.label.page.guidelines import guidelines_html
 from uwe.label.page.keys import RESERVED, class_keys
 from uwe.label.page.options import PageOptions, written
 from uwe.project.pictures import picture_in
+from uwe.project.shapes import has_shapes
 from uwe.report.charts.colours import themes
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ def make_app(desk: Desk, project: Project, doors: Doors, options: PageOptions) -
         "/progress": page.progress,
         "/items/{row:int}": page.picture,
         "/items/{row:int}/small": page.small_picture,
+        "/items/{row:int}/drawn": page.drawn_picture,
     }
     routes = [
         Route("/static/{name}", page.static, methods=["GET"]),
@@ -197,7 +200,8 @@ class _Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        made.filters["written"] = written
+        nothing = "no object" if self._is_drawn else "none of them"
+        made.filters["written"] = partial(written, nothing=nothing)
         return made
 
     def _html(self, template: str, status: int = 200, **values: Any) -> Response:
@@ -221,11 +225,17 @@ class _Page:
             widget=self._project.task.widget,
             unit=self._options.unit,
             bounds=self._options.bounds,
+            is_drawn=self._is_drawn,
+            folder=shlex.quote(str(self._project.files.folder)),
         )
+
+    @property
+    def _is_drawn(self) -> bool:
+        return has_shapes(self._project.task)
 
     def _setup(self, who: str) -> dict[str, Any]:
         task = self._project.task
-        names = list(task.classes)
+        names = [] if self._is_drawn else list(task.classes)  # nobody draws with a key
         keys = class_keys(names, RESERVED | _TAKEN.get(task.widget, frozenset()))
         return {
             "project": self._doors.project,
@@ -236,6 +246,7 @@ class _Page:
             "bounds": self._options.bounds,
             "unit": self._options.unit,
             "kind": self._project.items.kind,
+            "is_drawn": self._is_drawn,
             "has_guidelines": bool(self._options.guidelines.strip()),
         }
 
@@ -276,13 +287,17 @@ class _Page:
         del who
         return self._image(request, self._small)
 
-    def _image(self, request: Request, give: Callable[[int], Any]) -> Response:
+    def drawn_picture(self, who: str, request: Request) -> Response:
+        """The image of a row with the boxes or the mask of a model over it."""
+        return self._image(request, partial(self._desk.drawn_picture, who), self._options.show)
+
+    def _image(self, request: Request, give: Callable[[int], Any], kind: str = "") -> Response:
         from starlette.responses import PlainTextResponse, Response
 
         row = request.path_params["row"]
         if not 0 <= row < len(self._project.items):
             return PlainTextResponse(f"there is no item {row}", 404)
-        tag = self._tag(row)
+        tag = self._tag(row, kind + request.url.query)
         keeping = {"cache-control": "private, no-cache", "etag": tag}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=keeping)
@@ -294,11 +309,11 @@ class _Page:
             return PlainTextResponse(f"item {row} is no image", 404)
         return Response(picture.body, media_type=picture.media, headers=keeping)
 
-    def _tag(self, row: int) -> str:
+    def _tag(self, row: int, kind: str) -> str:
         """What tells an image from that of another project, which has the same address."""
         items, secret = self._project.items, self._desk.people.secret
         stamp = items.stamps.get(items.ids[row], ())
-        return f'"{_digest(repr((secret, row, items.ids[row], list(stamp))).encode())}"'
+        return f'"{_digest(repr((secret, row, items.ids[row], list(stamp), kind)).encode())}"'
 
     async def static(self, request: Request) -> Response:
         """A file of the page."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from uwe._json import json_value
 from uwe.errors import DataError
+from uwe.project.shapes import label_words
 from uwe.selecting.items import Image, Text, Values, value_text
 
 if TYPE_CHECKING:
@@ -42,8 +43,12 @@ def as_json(card: Card, items: Items, *, hides_predictions: bool = False) -> dic
             "label": json_value(prediction.label),
             "confidence": prediction.confidence,
             "ranked": [[name, share] for name, share in prediction.ranked],
+            "legend": [list(each) for each in prediction.legend],
+            "drawn": prediction.drawn,
+            "told": label_words(prediction.label),
         },
         "answer": json_value(card.answer),
+        "answer_told": label_words(card.answer),
         "skipped": card.skipped,
         "note": card.note,
         "flagged": card.flagged,
@@ -76,7 +81,7 @@ def _why(card: Card, items: Items, *, blind: bool) -> dict[str, Any]:
         has_image = items.kind == "images" and row is not None
         neighbour = {
             "id": why.neighbour,
-            "label": why.neighbour_label,
+            "label": label_words(why.neighbour_label) or why.neighbour_label,
             "row": row if has_image else None,
         }
     return {

@@ -6,20 +6,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from uwe.errors import InputError
+from uwe.project.shapes import label_words
 from uwe.tasks import Task
 
 __all__ = ["PageOptions", "written"]
 
 
-def written(label: Any) -> str:
+def written(label: Any, nothing: str = "none of them") -> str:
     """A label as the page shows it; every digit of a number that a person typed.
+
+    Args:
+        label: as people write it.
+        nothing: what is said of an empty list.
 
     >>> written(12345678.5), written(["crow", "jay"]), written([])
     ('12345678.5', 'crow, jay', 'none of them')
+    >>> written([{"class": "rbc", "xyxy": [0, 0, 1, 1]}])
+    '1 box: 1 rbc'
     """
+    if (drawn := label_words(label)) is not None:
+        return drawn
     if isinstance(label, int | float):
         return f"{label:.15g}"
-    return label if isinstance(label, str) else ", ".join(label) or "none of them"
+    return label if isinstance(label, str) else ", ".join(label) or nothing
 
 
 @dataclass(frozen=True)

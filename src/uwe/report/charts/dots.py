@@ -28,7 +28,7 @@ def draw_dots(dots: Sequence[Dot], *, title: str, x_label: str, zero: float | No
     low, high = min(values, default=0.0), max(values, default=1.0)
     margin = 0.05 * (high - low or abs(high) or 1.0)
     low, high = low - margin, high + margin
-    left = 12 + width_of([dot[0] for dot in dots])
+    left = 20 + width_of([dot[0] for dot in dots])
     height = _TOP + _ROW * len(dots) + _BOTTOM
 
     def x(value: float) -> float:

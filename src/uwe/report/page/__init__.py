@@ -150,14 +150,27 @@ def _cell(column: Column, value: Cell, shown: str) -> str:
 
 
 def _gallery(gallery: Gallery) -> str:
+    keys = "".join(
+        f'<span class="class"><i style="background:{colour}"></i>{escape(name)}</span>'
+        for name, colour in gallery.legend
+    )
+    legend = f'<div class="legend">{keys}</div>' if keys else ""
+    wide = " views" if any(picture.views for picture in gallery.pictures) else ""
     return (
-        f"<h3>{escape(gallery.title)}</h3>"
-        f'<div class="gallery">{"".join(map(_picture, gallery.pictures))}</div>'
+        f"<h3>{escape(gallery.title)}</h3>{legend}"
+        f'<div class="gallery{wide}">{"".join(map(_picture, gallery.pictures))}</div>'
     )
 
 
 def _picture(picture: Picture) -> str:
     lines = "<br>".join(map(escape, picture.lines))
+    if picture.views:
+        views = "".join(
+            f'<div><img src="{source}" alt="{escape(f"{picture.lines[0]}, {title}")}">'
+            f"<small>{escape(title)}</small></div>"
+            for title, source in picture.views
+        )
+        return f'<figure><div class="pair">{views}</div><figcaption>{lines}</figcaption></figure>'
     if not picture.source:
         return f"<figure><figcaption>{lines}</figcaption></figure>"
     alt = escape(picture.lines[0])

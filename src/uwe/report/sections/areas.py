@@ -26,7 +26,8 @@ def area_section(comparison: Comparison) -> Section:
     blocks: list[Block] = [
         Text(
             f"The area under a run's curve by the trapezoid rule over {_SCALES[evidence.scale]}, "
-            f"divided by its width: it reads as a mean {unit.told} over the budgets"
+            f"divided by its width: it reads as a {unit.averaged}"
+            f"{unit.told.removeprefix(unit.metric.label)} over the budgets"
             f"{'' if unit.metric.higher_is_better else ', and a smaller one is better'}. "
             f"Intervals are {percent(comparison.level)} Student intervals of the mean over seeds."
         ),
@@ -56,7 +57,7 @@ def _areas(comparison: Comparison) -> Figure:
         *interval_columns(unit),
     )
     rows = tuple((evidence.methods[at], *row_of(comparison.areas[at])) for at in places)
-    x_label = unit.titled(f"area: mean {unit.metric.label} over the budgets") + unit.direction
+    x_label = unit.titled(f"area: {unit.averaged} over the budgets") + unit.direction
     chart = draw_dots(dots, title="Mean areas with intervals", x_label=x_label)
     return Figure("Area of each strategy", chart, DataTable("areas", "Areas", columns, rows))
 

@@ -21,12 +21,14 @@ __all__ = ["curve_section"]
 def curve_section(comparison: Comparison) -> Section:
     """Mean of the metric against labels, with an interval of the mean."""
     evidence = comparison.evidence
+    metric = evidence.metric
+    least, most = (metric.scale * bound for bound in metric.bounds)
     series = [
         Series(
             name,
             [each.mean for each in curve],
-            [each.low for each in curve],
-            [each.high for each in curve],
+            [max(each.low, least) for each in curve],
+            [min(each.high, most) for each in curve],
             colour_of(evidence, at),
         )
         for at, (name, curve) in enumerate(zip(evidence.methods, comparison.curves, strict=True))
@@ -44,7 +46,7 @@ def curve_section(comparison: Comparison) -> Section:
         f"Test {evidence.unit.told}{evidence.unit.direction}: the mean over "
         f"{seeds_told(evidence)} with the {percent(comparison.level)} Student interval of that "
         "mean (n stands in the table). The interval is of one mean: two strategies may differ "
-        "though theirs overlap, because they share their seeds."
+        "though theirs overlap, because they share their seeds. Bands end where the metric does."
     )
     return Section(
         "Learning curves",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,11 +11,12 @@ import numpy.typing as npt
 from uwe._types import FloatArray
 from uwe.data import Dataset
 from uwe.report.answers import answers_in, queries_in
-from uwe.report.artefacts import costs, events_of, test_logits, test_predicted
-from uwe.report.charts import draw_heat
+from uwe.report.artefacts import costs, events_of, last_row, test_logits, test_predicted
 from uwe.report.comparison import Comparison
 from uwe.report.document import Block, Cell, Column, DataTable, Figure, Section, Text
 from uwe.report.evidence import Evidence
+from uwe.report.sections.classes import by_class
+from uwe.report.sections.parts import PARTS, parts_section
 from uwe.report.sections.words import none_if_nan
 from uwe.report.units import Unit
 from uwe.statistics import Measures, class_f1, measure
@@ -40,7 +40,7 @@ def measure_sections(comparison: Comparison, data: Dataset | None, why: str) -> 
     """
     evidence = comparison.evidence
     beside = _BESIDE.get(evidence.task.name, _from_tables)
-    return [beside(comparison, data, why), _queried_section(evidence, data)]
+    return [beside(comparison, data, why), _queried_section(evidence, data, why)]
 
 
 def _from_logits(comparison: Comparison, data: Dataset | None, why: str) -> Section:
@@ -60,7 +60,6 @@ def _from_logits(comparison: Comparison, data: Dataset | None, why: str) -> Sect
 
 def _from_tables(comparison: Comparison, data: Dataset | None, why: str) -> Section:
     """The metrics in the runs' tables; F1 of each class where classes may apply together."""
-    del why
     evidence = comparison.evidence
     title = f"Beside {evidence.metric.label}"
     found = {at: each for at in comparison.order if (each := _last_values(evidence, at))}
@@ -71,7 +70,8 @@ def _from_tables(comparison: Comparison, data: Dataset | None, why: str) -> Sect
         "over runs."
     )
     table = _metric_table(evidence, found)
-    return Section(title, [Text(told), table, *_f1_by_class(comparison, data)])
+    of_classes = [*_f1_by_class(comparison, data), *_metrics_of_classes(comparison, data, why)]
+    return Section(title, [Text(told), table, *of_classes])
 
 
 def _last_values(evidence: Evidence, at: int) -> list[dict[str, float]]:
@@ -118,6 +118,35 @@ def _metric_column(metric: Metric, found: Mapping[int, list[dict[str, float]]]) 
     return Column(metric.name, unit.titled(metric.label), unit.digits)
 
 
+def _metrics_of_classes(comparison: Comparison, data: Dataset | None, why: str) -> list[Block]:
+    """The metrics that the task has once for each class, at the last budget."""
+    evidence = comparison.evidence
+    if data is None:
+        given = f"The metrics of each class are left out, as the names are not at hand: {why}."
+        return [Text(given)] if evidence.task.widget in _WITH_CLASSES else []
+    common = {metric.name for metric in evidence.task.metrics}
+    metrics = [metric for metric in data.task.metrics if metric.name not in common]
+    found = {at: _means_of(evidence, at, metrics) for at in comparison.order} if metrics else {}
+    there = {evidence.methods[at]: its for at, its in found.items() if not np.isnan(its).all()}
+    if not there:
+        return []
+    empty = DataTable("per_class_metrics", "By class, %", (), ())
+    names = [metric.label for metric in metrics]
+    return [by_class(empty, list(there), list(there.values()), names, most=1.0)]
+
+
+_WITH_CLASSES = ("mask", "boxes")
+"""Widgets of tasks with metrics that come with the names of classes."""
+
+
+def _means_of(evidence: Evidence, at: int, metrics: Sequence[Metric]) -> FloatArray:
+    """Means over the runs of a strategy at the last budget; NaN where no run has a number."""
+    columns = [metric.test_column for metric in metrics]
+    read = [last_row(run, columns) for run in evidence.runs() if run.place == at]
+    values = [[each[name] for each in read if name in each] for name in columns]
+    return np.array([np.mean(each) if each else np.nan for each in values])
+
+
 def _mean_of(metric: Metric, runs: Sequence[Mapping[str, float]]) -> Cell:
     values = [run[metric.name] for run in runs if metric.name in run]
     return float(np.mean(values)) if values else None
@@ -142,7 +171,7 @@ def _f1_by_class(comparison: Comparison, data: Dataset | None) -> list[Block]:
     if not f1:
         return []
     empty = DataTable("per_class_f1", "F1 of each class, %", (), ())
-    return [_by_class(empty, list(f1), list(f1.values()), data.classes, most=1.0)]
+    return [by_class(empty, list(f1), list(f1.values()), data.classes, most=1.0)]
 
 
 _BESIDE: Mapping[str, Callable[[Comparison, Dataset | None, str], Section]] = {
@@ -185,7 +214,7 @@ def _section(comparison: Comparison, found: dict[int, list[Measures]], data: Dat
         "any recalibration."
     )
     table = DataTable("measures", "Beside accuracy", _COLUMNS, rows)
-    figure = _by_class(
+    figure = by_class(
         DataTable("per_class_accuracy", "Accuracy of each class, %", (), ()),
         names, recall, data.classes, most=1.0,
     )  # fmt: skip
@@ -204,7 +233,7 @@ class _Queried(NamedTuple):
     counts: Counts
 
 
-def _queried_section(evidence: Evidence, data: Dataset | None) -> Section:
+def _queried_section(evidence: Evidence, data: Dataset | None, why: str) -> Section:
     """What was answered about the queried rows, cycle 0 left out."""
     found = {
         evidence.methods[at]: values
@@ -213,6 +242,8 @@ def _queried_section(evidence: Evidence, data: Dataset | None) -> Section:
     }
     if evidence.task.widget == "number":
         return _numbers_section(evidence, found)
+    if evidence.task.widget in PARTS:
+        return parts_section(PARTS[evidence.task.widget], found, data, why)
     return _classes_section({name: _counted(its) for name, its in found.items()}, data)
 
 
@@ -278,7 +309,7 @@ def _imbalance(counts: Mapping[str, _Queried]) -> DataTable:
 
 def _shares(counts: Mapping[str, _Queried], classes: tuple[str, ...]) -> Figure:
     shares = [each / rows for rows, each in counts.values()]
-    return _by_class(
+    return by_class(
         DataTable("queried_classes", "Classes of what was queried, %", (), ()),
         list(counts), shares, classes, most=float(np.max(shares)),
     )  # fmt: skip
@@ -303,21 +334,3 @@ def _counted(labels: Sequence[Any]) -> _Queried:
         each for label in labels for each in (label if isinstance(label, list | tuple) else [label])
     ]
     return _Queried(len(labels), np.bincount(np.array(classes, dtype=np.int64)))
-
-
-def _by_class(
-    empty: DataTable,
-    rows: Sequence[str],
-    values: Sequence[FloatArray],
-    classes: Sequence[str],
-    *,
-    most: float,
-) -> Figure:
-    """Shares by strategy and class, as a heat map and as the table behind it in percent."""
-    chart = draw_heat(classes, rows, np.transpose(values).tolist(), title=empty.title, most=most)
-    columns = (Column("strategy", "strategy"), *(Column(each, each, 1) for each in classes))
-    cells = tuple(
-        (row, *(none_if_nan(100 * value) for value in its.tolist()))
-        for row, its in zip(rows, values, strict=True)
-    )
-    return Figure(empty.title, chart, replace(empty, columns=columns, rows=cells))

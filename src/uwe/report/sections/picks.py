@@ -17,16 +17,19 @@ from uwe.report.answers import answers_in, candidates, queries_in
 from uwe.report.artefacts import Array, events_of, pool_predicted, pool_tensor
 from uwe.report.charts import draw_scatter
 from uwe.report.document import Block, Column, DataTable, Figure, Gallery, Picture, Section, Text
+from uwe.report.drawn import is_drawn, pixels_of, views_of
 from uwe.report.evidence import Evidence
 from uwe.report.pictures import as_address, is_picture
 from uwe.report.sections.words import label_told
 from uwe.runs import Record
+from uwe.selecting.overlays import legend_of
 from uwe.tasks import Task
 
 __all__ = ["pick_sections", "principal_components"]
 
 
 _CYCLES, _PICKS, _MARKS, _POINTS = 6, 10, 12, 700
+_CYCLES_DRAWN, _PICKS_DRAWN = 4, 6
 _VALUES, _LETTERS, _COLOURS, _STEPS = 6, 120, 10, 5
 _ROWS_AT_ONCE = 4096
 
@@ -148,13 +151,16 @@ def _one_thread() -> AbstractContextManager[Any]:
 
 
 def _section(run: _Run) -> Section:
+    drawn = is_drawn(run.task)
+    most = _PICKS_DRAWN if drawn else _PICKS
     told = (
-        f"The run of seed {run.seed}. Up to {_PICKS} picks of a cycle, in the order of picking, "
+        f"The run of seed {run.seed}. Up to {most} picks of a cycle, in the order of picking, "
         "with their uncertainty by the model that decided the query, and the share of the "
         "unlabelled rows of which that model was more certain."
     )
-    shown = _spread(run.cycles, _CYCLES)
-    blocks: list[Block] = [Text(told), *(_sheet(run, cycle) for cycle in shown), *_map(run)]
+    shown = _spread(run.cycles, _CYCLES_DRAWN if drawn else _CYCLES)
+    sheet = _drawn_sheet if drawn else _sheet
+    blocks: list[Block] = [Text(told), *(sheet(run, cycle) for cycle in shown), *_map(run)]
     return Section(f"What {run.method} picked", blocks, folded=True)
 
 
@@ -183,6 +189,46 @@ def _sheet(run: _Run, cycle: int) -> Gallery:
         for row in rows
     )
     return Gallery(f"Cycle {cycle}, from {len(left):,} unlabelled rows", pictures)
+
+
+def _drawn_sheet(run: _Run, cycle: int) -> Gallery:
+    """Picks with the answer and the prediction drawn over the image."""
+    rows = run.queries[cycle][:_PICKS_DRAWN]
+    uncertainty = pool_tensor(run.record, cycle, "uncertainty")
+    outputs = pool_tensor(run.record, cycle, next(iter(run.task.outputs)))
+    left = candidates(run.queries, cycle, len(run.data.train))
+    pictures: list[Picture] = []
+    classes: dict[int, str] = {}
+    for row in rows:
+        output = None if outputs is None else outputs[row]
+        views = views_of(run.task, run.data.train.x[row], run.answers.get(row), output)
+        told = _drawn_facts(run, row, output)
+        facts = (*told, *_certainty(row, uncertainty, left), _reason(run))
+        name = f"id {run.data.ids[row]}"
+        pictures.append(Picture("", (name, *facts), tuple((e.what, e.source) for e in views)))
+        for view in views:
+            classes |= view.classes
+    title = f"Cycle {cycle}, from {len(left):,} unlabelled rows"
+    return Gallery(title, tuple(pictures), tuple(legend_of(classes)))
+
+
+def _drawn_facts(run: _Run, row: int, output: Array | None) -> tuple[str, ...]:
+    answer = run.answers.get(row)
+    if answer is None or run.task.widget != "mask":
+        return (run.answer_told(row),)
+    return _pixels_told(pixels_of(run.task, answer), output, run.task)
+
+
+def _pixels_told(truth: Array | None, output: Array | None, task: Task) -> tuple[str, ...]:
+    """How many pixels are predicted as they were answered."""
+    if truth is None:
+        return ("the mask is not at hand",)
+    if output is None or truth.shape != output.shape:
+        return ()
+    counted = truth != getattr(task.targets, "ignore", None)
+    if not counted.any():
+        return ("every pixel is ignored",)
+    return (f"{100 * float(np.mean((truth == output)[counted])):.0f} % of pixels right",)
 
 
 def _picture(run: _Run, row: int, facts: tuple[str, ...]) -> Picture:
@@ -241,7 +287,7 @@ def _map(run: _Run) -> list[Block]:
         [(*places[row].tolist(), str(c)) for c, row in picked],
         title=f"Map of the pool: {run.method}",
     )
-    kind = "label" if run.task.widget == "number" else "class"
+    kind = _KINDS.get(run.task.widget, "class")
     columns = (
         Column("row", "row"),
         Column(kind, kind),
@@ -252,14 +298,29 @@ def _map(run: _Run) -> list[Block]:
     rows = tuple((int(row), run.answer_told(row), c, *places[row].tolist()) for c, row in picked)
     title = (
         "Map of the pool: first two principal components of the features that decided cycle "
-        f"{cycle}; {len(background)} rows coloured by the {kind} that was answered or else "
-        f"predicted, the first {_MARKS} picks of each cycle by its number"
+        f"{cycle}; {len(background)} rows{_coloured_by(run.task, kind)}, the first {_MARKS} picks "
+        "of each cycle by its number"
     )
     return [Figure(title, chart, DataTable(f"map_{run.method}", title, columns, rows), legend)]
 
 
+_KINDS = {"number": "label", "mask": "mask", "boxes": "objects"}
+"""By the widget of a task, what a label is called; a class where it is not named."""
+
+_UNCOLOURED = ("mask", "boxes")
+"""Widgets of labels that are no one class."""
+
+
+def _coloured_by(task: Task, kind: str) -> str:
+    if task.widget in _UNCOLOURED:
+        return ""
+    return f" coloured by the {kind} that was answered or else predicted"
+
+
 def _labels(run: _Run, cycle: int, rows: Sequence[int]) -> list[Any]:
     """The answer about each row, or else what the model of ``cycle`` predicts; None without."""
+    if run.task.widget in _UNCOLOURED:
+        return [None] * len(rows)
     predicted = pool_predicted(run.record, cycle, run.task)
     said: list[Any] = [None] * len(rows)
     if predicted is not None:
@@ -278,8 +339,11 @@ def _first(label: Any) -> int | None:
 def _colours(task: Task, labels: Sequence[Any]) -> tuple[list[str], tuple[tuple[str, str], ...]]:
     """The class of each label's colour, and what the colours mean.
 
-    Of several classes the first one counts; numbers are coloured by fifths of them.
+    Of several classes the first one counts; numbers are coloured by fifths of them; masks and
+    boxes are not coloured.
     """
+    if task.widget in _UNCOLOURED:
+        return ["base"] * len(labels), ()
     if task.widget != "number":
         firsts = [_first(each) for each in labels]
         names = tuple((name, f"k{at}") for at, name in enumerate(task.classes[:_COLOURS]))

@@ -70,7 +70,7 @@ def _labels(target: Target | None) -> tuple[Cell, ...]:
 def _note(comparison: Comparison) -> str:
     unit = comparison.evidence.unit
     told = (
-        f"area: mean {unit.metric.label}{unit.direction} over {comparison.evidence.scale} budgets, "
+        f"area: {unit.averaged}{unit.direction} over {comparison.evidence.scale} budgets, "
         "± half its "
         f"{percent(comparison.level)} interval; better, worse: than how many others, by Holm"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,12 +76,26 @@ def label_told(task: Task, value: Any) -> str:
     """
     if value is None:
         return "not labelled"
+    if task.widget in _TOLD:
+        return _TOLD[task.widget](task, value)
     decoded = task.targets.decode(value)
     if isinstance(decoded, int | float):
         return Unit.of(task.headline, np.array([decoded])).value(decoded)
     if isinstance(decoded, list | tuple):
         return ", ".join(map(str, decoded)) or "no class"
     return str(decoded)
+
+
+def _boxes_told(task: Task, value: Any) -> str:
+    counts = Counter(value["classes"])
+    return ", ".join(f"{counts[at]} {task.classes[at]}" for at in sorted(counts)) or "no object"
+
+
+_TOLD: Mapping[str, Callable[[Task, Any], str]] = {
+    "mask": lambda _, value: str(value["mask"]) or "a mask",
+    "boxes": _boxes_told,
+}
+"""By the widget of a task, how labels are told that cannot be written out."""
 
 
 def interval_columns(unit: Unit) -> tuple[Column, ...]:

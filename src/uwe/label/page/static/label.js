@@ -15,7 +15,8 @@ const made = (tag, properties = {}, ...children) => {
   return element;
 };
 const pause = (milliseconds) => new Promise((go) => setTimeout(go, milliseconds));
-const written = (label) => (Array.isArray(label) ? label.join(", ") || "none of them" : String(label));
+const noneTold = setup.is_drawn ? "no object" : "none of them";
+const written = (label) => (Array.isArray(label) ? label.join(", ") || noneTold : String(label));
 const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 const isMany = setup.classes.length > 12;
 
@@ -76,7 +77,7 @@ const release = () => sessionStorage.removeItem(HELD);
 // Keys: what each command does is below; here is what it is called, and its key.
 
 const COMMANDS = {
-  keep: { key: "Enter", told: setup.widget === "choice" ? "Keep the prediction" : "Save the answer" },
+  keep: { key: "Enter", told: setup.is_drawn ? "Right as it is" : setup.widget === "choice" ? "Keep the prediction" : "Save the answer" },
   undo: { key: "Backspace", told: "Undo" },
   skip: { key: " ", told: "Skip" },
   flag: { key: "!", told: "Flag" },
@@ -84,7 +85,8 @@ const COMMANDS = {
   alike: { key: "#", told: "Look-alikes" },
   reveal: { key: ".", told: "Show the prediction" },
   search: { key: "/", told: "Find a class" },
-  none: { key: "0", told: "None of the classes" },
+  none: { key: "0", told: setup.is_drawn ? "No object in this image" : "None of the classes" },
+  drawn: { key: "d", told: setup.widget === "boxes" ? "Show or hide the boxes" : "Show or hide the mask" },
   guide: { key: "g", told: "Guidelines" },
   keys: { key: "?", told: "Keys" },
   zoomIn: { key: "+", told: "Zoom in" },
@@ -119,10 +121,11 @@ const keysOf = (name) => {
 };
 const isUsed = (command) =>
   ({
-    alike: setup.widget !== "number",
+    alike: setup.widget !== "number" && !setup.is_drawn,
+    drawn: setup.is_drawn,
     reveal: setup.show === "asked",
     search: isMany,
-    none: setup.widget === "choices",
+    none: setup.widget === "choices" || setup.widget === "boxes",
     guide: setup.has_guidelines,
     zoomIn: setup.kind === "images",
     zoomOut: setup.kind === "images",
@@ -155,6 +158,7 @@ let began = 0; // when the item was shown, less the time in which the page was h
 let hiddenAt = null;
 let isRevealed = false;
 let isFlagged = false;
+let isDrawn = true; // whether boxes or a mask are shown, where there are any
 let chosen = new Set();
 let isDealing = false;
 const images = new Map(); // by row: the element, loaded before it is needed
@@ -163,13 +167,19 @@ const current = () => queue[0] || null;
 const seconds = () => Math.max(0, Math.round(performance.now() - began) / 1000);
 const isGrid = () => $("grid").open;
 
+// The address of an image, with what a model drew over it or without.
+const addressOf = (card, withShapes) => (withShapes ? `/items/${card.row}/drawn?${card.prediction.drawn}` : `/items/${card.row}`);
+const hasShapes = (card) => Boolean(card?.prediction?.drawn) && isRevealed && isDrawn;
+const altOf = (card, withShapes) => (withShapes ? `${card.item.alt}, with what the model says: ${toldOf(card)}` : card.item.alt);
+const toldOf = (card) => card.prediction.told ?? noneTold;
+
 const preload = (card) => {
   if (card.item.kind !== "image") return null;
   if (!images.has(card.row)) {
     const image = made("img", { alt: card.item.alt, draggable: false, decoding: "async" });
     image.addEventListener("load", () => image.classList.toggle("tiny", Math.max(image.naturalWidth, image.naturalHeight) < TINY));
     image.addEventListener("error", () => broken(card, image));
-    image.src = `/items/${card.row}`;
+    image.src = addressOf(card, setup.show === "yes" && Boolean(card.prediction?.drawn));
     images.set(card.row, image);
     if (images.size > 24) images.delete(images.keys().next().value);
   }
@@ -252,6 +262,7 @@ const show = () => {
     $("wrong").textContent = "";
   }
   if ($("search")) $("search").value = "";
+  isDrawn = true;
   showItem(card);
   showBefore(card);
   showWhy(card);
@@ -278,6 +289,28 @@ const showItem = (card) => {
   );
 };
 
+// The image with the boxes or the mask of the model, or without.
+const drawShapes = () => {
+  const card = current();
+  const image = $("item").querySelector("img");
+  if (!setup.is_drawn) return;
+  const isThere = Boolean(card?.prediction?.drawn) && isRevealed;
+  $("drawn").hidden = !isThere;
+  $("drawn").setAttribute("aria-pressed", String(isDrawn));
+  const shown = hasShapes(card) ? card.prediction.legend : [];
+  $("legend").replaceChildren(
+    ...shown.map(([name, colour]) => {
+      const swatch = made("span", { className: "swatch", ariaHidden: "true" });
+      swatch.style.background = colour;
+      return made("li", {}, swatch, name);
+    }),
+  );
+  if (!card || !image) return;
+  const address = addressOf(card, hasShapes(card));
+  if (image.getAttribute("src") !== address) image.src = address;
+  image.alt = altOf(card, hasShapes(card));
+};
+
 const valuesOf = (item) => {
   const table = made("table", { className: "values" });
   for (const [name, value] of item.values) {
@@ -289,7 +322,7 @@ const valuesOf = (item) => {
 };
 
 const showBefore = (card) => {
-  const had = card.skipped !== null ? `You skipped this item (${card.skipped}).` : card.answer !== null ? `You answered: ${written(card.answer)}.` : "";
+  const had = card.skipped !== null ? `You skipped this item (${card.skipped}).` : card.answer !== null ? `You answered: ${card.answer_told ?? written(card.answer)}.` : "";
   $("before").hidden = !had;
   $("before").textContent = had && `${had} A new answer replaces that.`;
 };
@@ -312,6 +345,7 @@ const showWhy = (card) => {
 // What is answered with: the prediction, the classes, the state of the buttons.
 
 const draw = () => {
+  drawShapes();
   drawGuess();
   drawChoices();
   const flag = document.querySelector('[data-command="flag"]');
@@ -323,6 +357,12 @@ const drawGuess = () => {
   const card = current();
   const parts = [];
   if (card?.prediction && isRevealed) {
+    if (setup.is_drawn) {
+      const right = made("span", { className: "says" }, made("strong", { textContent: "Right as it is" }), ` ${toldOf(card)}`);
+      $("guess").replaceChildren(made("button", { type: "button", className: "main", onclick: run.keep }, right, keyShown("keep")));
+      $("guess").hidden = false;
+      return;
+    }
     const { label, confidence } = card.prediction;
     const unit = setup.widget === "number" && setup.unit ? ` ${setup.unit}` : "";
     const number = typeof label === "number" ? String(Math.round(label * 1e4) / 1e4) : written(label);
@@ -332,6 +372,8 @@ const drawGuess = () => {
     else parts.push(made("button", { type: "button", className: "main", onclick: run.keep }, says, keyShown("keep")));
   } else if (card?.prediction && setup.show === "asked") {
     parts.push(made("button", { type: "button", onclick: run.reveal }, made("span", { className: "says", textContent: "Show the prediction" }), keyShown("reveal")));
+  } else if (card && setup.is_drawn) {
+    parts.push(made("span", { className: "soft", textContent: "No model says anything of this image: draw it in another tool, or skip it." }));
   } else if (card?.blind) {
     parts.push(made("span", { className: "soft", textContent: "Without a prediction: decide on your own." }));
   }
@@ -440,7 +482,8 @@ const answer = async (label) => {
   const card = current();
   if (!card || isBusy) return;
   if (isGrid()) return void (await answerAlike(label));
-  go(await act("/answer", { ...facts(card), label }, written(label)), [card.ticket]);
+  const told = label === card.prediction?.label ? (card.prediction.told ?? written(label)) : written(label);
+  go(await act("/answer", { ...facts(card), label }, told), [card.ticket]);
 };
 
 const skip = async (reason) => {
@@ -468,9 +511,15 @@ const run = {
     if (setup.widget === "number" && $("number").value.trim()) return void sendNumber();
     if (isGrid()) return void ($("grid-count").textContent = "Choose a class for the chosen items."); // the prediction is of one
     if (isRevealed && card.prediction) return void answer(card.prediction.label);
+    if (setup.is_drawn) return void notice(card.prediction ? "What the model says is hidden. Show it first." : "No model says anything of this image. Draw it in another tool, or skip it.");
     notice(card.prediction ? "The prediction is hidden. Show it first, or choose." : "There is no prediction to keep for this item. Choose an answer.");
   },
   none: () => answer([]),
+  drawn: () => {
+    if (!current()?.prediction?.drawn || !isRevealed) return;
+    isDrawn = !isDrawn;
+    draw();
+  },
   undo: async () => {
     if (isGrid()) $("grid").close();
     const once = `${Date.now()}-${Math.random()}`; // sent again after a lost reply, it undoes nothing more

@@ -1,0 +1,459 @@
+"""Outputs of a model of the owner, by which a project picks in the place of a model of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from uwe._files import file_digest
+from uwe._types import Progress, Rows
+from uwe.errors import DataError, InputError
+from uwe.journal import Event, Queried
+from uwe.pool import Pool
+from uwe.project.digests import digest
+from uwe.project.ids import Ids
+from uwe.project.shapes import has_shapes
+from uwe.strategies import Picks, Question, Strategy, Wishes, wished
+from uwe.tasks import Task
+
+if TYPE_CHECKING:
+    from uwe.pool_files import PoolFile
+
+__all__ = ["LEAST_SCORE", "LastOutputs", "OwnOutputs", "last_outputs", "read_own_outputs"]
+
+LEAST_SCORE = 0.5
+"""The smallest score of a box that people see, unless they say so."""
+
+_FACT = "outputs"
+_ARRAYS = ("probs", "logits", "mc_probs", "mean", "variance", "std", "mc_mean", "mc_variance")
+
+
+@dataclass(frozen=True)
+class OwnOutputs:
+    """What a model of the owner says of rows of a project.
+
+    Attributes:
+        path: of the file or folder.
+        digest: of its content; of a folder, of the names, sizes and times of its files.
+        rows: of the project that have outputs, rising.
+        arrays: features, uncertainty and whatever else is known, by name, one entry for each of
+            ``rows``.
+        given: the boxes or the mask of a row, as `Shapes.given` takes them; None where the outputs
+            have none.
+        notes: what people should know of the outputs.
+        images: which say what images there are, or None.
+    """
+
+    path: Path
+    digest: str
+    rows: Rows
+    arrays: Mapping[str, Any] = field(repr=False)
+    given: Callable[[int], Any] = field(default=lambda row: None, repr=False)  # noqa: ARG005
+    notes: tuple[str, ...] = ()
+    images: Path | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the journal records."""
+        told = {"path": str(self.path), "digest": self.digest, "rows": len(self.rows)}
+        images = {} if self.images is None else {"images": str(self.images)}
+        return {_FACT: told | images}
+
+    def picks(
+        self,
+        k: int,
+        pool: Pool,
+        task: Task,
+        strategy: Strategy,
+        *,
+        seed: int,
+        wishes: Wishes,
+        progress: Progress | None = None,
+    ) -> Picks:
+        """The strategy's picks among the rows that have outputs and are not given out.
+
+        Args:
+            k: how many rows; if fewer are left, those.
+            pool: of the project.
+            task: what is labelled.
+            strategy: picks.
+            seed: of every draw.
+            wishes: for the picks.
+            progress: callback.
+
+        Raises:
+            InputError: no row with outputs is left, the outputs lack what the strategy needs, or a
+                wish cannot be met.
+        """
+        if not wishes.are_none and len(self.rows) < len(pool):
+            raise InputError(
+                f"wishes need outputs of all {len(pool):,} rows, and {self.path} has those of "
+                f"{len(self.rows):,}; leave the wishes out"
+            )
+        left = len(np.setdiff1d(self.rows, pool.touched))
+        if not left:
+            raise InputError(
+                f"no row with outputs in {self.path} is left: all {len(self.rows):,} were given "
+                "out, labelled or skipped"
+            )
+        pick = _by_shapes if has_shapes(task) else _by_arrays
+        part = _part(pool, self.rows)
+        found = pick(self, min(k, left), part, task, strategy, seed, wishes, progress)
+        return _mapped(found, self.rows, len(pool))
+
+
+def read_own_outputs(
+    path: Path,
+    ids: Ids,
+    task: Task,
+    strategy: Strategy,
+    *,
+    images: Path | None = None,
+    progress: Progress | None = None,
+) -> OwnOutputs:
+    """Read what a model of the owner says of the rows of a project.
+
+    Args:
+        path: results of COCO, a folder of maps, or a pool with ids and features or uncertainties.
+        ids: of the project.
+        task: what is labelled.
+        strategy: that picks; the uncertainty of a place is the measure of it.
+        images: annotations of COCO or a list of ids, which say which images a detector has seen.
+        progress: callback.
+
+    Raises:
+        InputError: no id of the outputs is one of the project.
+        DataError: they cannot be read.
+    """
+    if not path.exists():
+        raise DataError(
+            f"{path} does not exist; outputs are a file of results, or a folder of maps"
+        )
+    read = _of_pool
+    if has_shapes(task) and path.is_dir():
+        read = _of_maps
+    elif has_shapes(task) and path.suffix.lower() == ".json":
+        read = _of_detections
+    return read(path, ids, task, strategy, images, progress)
+
+
+@dataclass(frozen=True)
+class LastOutputs:
+    """The outputs by which the last batch was picked.
+
+    Attributes:
+        path: of them.
+        digest: of their content.
+        images: which say what images there are, or None.
+    """
+
+    path: Path
+    digest: str
+    images: Path | None = None
+
+
+def last_outputs(events: Sequence[Event]) -> LastOutputs | None:
+    """The outputs by which the last batch was picked; None without any."""
+    last = next((event for event in reversed(events) if isinstance(event, Queried)), None)
+    told = {} if last is None else last.facts.get(_FACT)
+    if not isinstance(told, Mapping) or not {"path", "digest"} <= set(told):
+        return None
+    images = told.get("images")
+    return LastOutputs(
+        Path(str(told["path"])), str(told["digest"]), None if images is None else Path(str(images))
+    )
+
+
+def _of_pool(
+    path: Path,
+    ids: Ids,
+    task: Task,
+    strategy: Strategy,
+    images: Path | None,
+    progress: Progress | None,
+) -> OwnOutputs:
+    from uwe.pool_files import open_pool
+
+    del strategy, progress
+    _refuse_images(path, images)
+    pool = open_pool(path)
+    wanted = ("features", "uncertainty", *(() if has_shapes(task) else _ARRAYS))
+    arrays = {name: array for name in wanted if (array := pool.read(name)) is not None}
+    if not arrays:
+        raise DataError(
+            f"{path} holds neither features nor an uncertainty; its keys are {pool.shown()}"
+        )
+    return _matched(path, _ids_of(pool, arrays), ids, arrays)
+
+
+def _ids_of(pool: PoolFile, arrays: Mapping[str, Any]) -> list[str]:
+    name, array = next(iter(arrays.items()))
+    return pool.ids(array.shape[1 if name.startswith("mc_") else 0])
+
+
+def _of_maps(
+    path: Path,
+    ids: Ids,
+    task: Task,
+    strategy: Strategy,
+    images: Path | None,
+    progress: Progress | None,
+) -> OwnOutputs:
+    from uwe.pool_files import open_maps, places
+
+    _refuse_images(path, images)
+    maps = open_maps(path)
+    pool = places(path, measure=_measure(task, strategy), progress=progress)
+    arrays = {"features": pool.features, "uncertainty": pool.uncertainty}
+    found = _matched(path, maps.ids, ids, arrays, pool.notes)
+    names = _names_by_row(maps.ids, ids)
+    return replace(found, given=lambda row: maps.predicted(names[row]) if row in names else None)
+
+
+def _of_detections(
+    path: Path,
+    ids: Ids,
+    task: Task,
+    strategy: Strategy,
+    images: Path | None,
+    progress: Progress | None,
+) -> OwnOutputs:
+    from uwe.dense import Reduction
+    from uwe.pool_files import open_detections
+    from uwe.pool_files.dense_outputs import open_outputs
+
+    detections = open_detections(path, images)
+    numbers, notes = _classes_of(path, detections.names, task.classes)
+    pool = open_outputs(path, Reduction(measure=_measure(task, strategy)), images, progress)
+    arrays = {"features": pool.read("features"), "uncertainty": pool.read("uncertainty")}
+    found = _matched(path, detections.ids, ids, arrays, notes)
+    names = _names_by_row(detections.ids, ids)
+
+    def given(row: int) -> Any:
+        if row not in names:
+            return None
+        its = detections.by_image[names[row]]
+        return np.column_stack([its.corners, its.scores, numbers[its.classes]])
+
+    return replace(found, given=given, images=None if images is None else images.resolve())
+
+
+def _classes_of(
+    path: Path, names: Sequence[str], classes: Sequence[str]
+) -> tuple[Rows, tuple[str, ...]]:
+    """The project's class number of each category of detections, and what is said of it.
+
+    Categories are known by their names; without names their numbers count the classes from 1, or
+    from 0 where there is a 0.
+
+    Raises:
+        InputError: a category is none of the classes.
+    """
+    if set(names) <= set(classes):
+        return np.array([classes.index(name) for name in names], dtype=np.int64), ()
+    if not all(name.isdigit() for name in names):
+        lost = next(name for name in names if name not in classes)
+        raise InputError(
+            f"{path} has the category {lost!r}, and the classes are {', '.join(classes)}; name "
+            "them alike"
+        )
+    first = 0 if "0" in names else 1
+    numbers = np.array([int(name) - first for name in names], dtype=np.int64)
+    if len(numbers) and numbers.max() >= len(classes):
+        raise InputError(
+            f"{path} has the category {numbers.max() + first}, and there are {len(classes)} "
+            "classes; --image-list takes annotations of COCO that name the categories"
+        )
+    told = ", ".join(f"{name} {classes[at]}" for name, at in zip(names, numbers, strict=True))
+    return numbers, (f"categories of {path} are taken by their numbers: {told}",)
+
+
+def _refuse_images(path: Path, images: Path | None) -> None:
+    if images is not None:
+        raise InputError(f"--image-list is for detections in a .json; {path} is none")
+
+
+def _measure(task: Task, strategy: Strategy) -> str:
+    """The measure of a place: that of the strategy, or the task's default."""
+    name = strategy.measure_name
+    return name if name in task.measures else task.default_measure
+
+
+def _matched(
+    path: Path,
+    names: Sequence[str],
+    ids: Ids,
+    arrays: Mapping[str, Any],
+    notes: tuple[str, ...] = (),
+) -> OwnOutputs:
+    """The outputs of the rows that names of outputs are about, in the order of the rows.
+
+    Raises:
+        InputError: none of the names is about a row.
+    """
+    at = {row: place for place, row in enumerate(_rows_of(names, ids)) if row is not None}
+    if not at:
+        raise InputError(
+            f"none of the {len(names):,} ids in {path}, such as {names[0]!r}, is one of the "
+            f"project, such as {ids[0]!r}; give the outputs the ids of the project"
+        )
+    rows = np.array(sorted(at), dtype=np.int64)
+    order = np.array([at[row] for row in rows.tolist()], dtype=np.int64)
+    taken = {
+        name: array[:, order] if name.startswith("mc_") else array[order]
+        for name, array in arrays.items()
+    }
+    told = (*notes, *_about(path, names, ids, len(at)))
+    return OwnOutputs(path.resolve(), _digest(path), rows, taken, notes=told)
+
+
+def _about(path: Path, names: Sequence[str], ids: Ids, known: int) -> list[str]:
+    """What is said where names and rows do not agree."""
+    lost, lacking = len(names) - known, len(ids) - known
+    notes = []
+    if lost:
+        first = next(
+            name for name, row in zip(names, _rows_of(names, ids), strict=True) if row is None
+        )
+        are = "id is" if lost == 1 else "ids are"
+        notes.append(f"{lost:,} {are} not of the project, such as {first!r}, and left out")
+    if lacking:
+        have = "row has" if lacking == 1 else "rows have"
+        notes.append(f"{lacking:,} {have} no outputs in {path} and cannot be picked")
+    return notes
+
+
+def _names_by_row(names: Sequence[str], ids: Ids) -> dict[int, str]:
+    rows = _rows_of(names, ids)
+    return {row: name for name, row in zip(names, rows, strict=True) if row is not None}
+
+
+def _rows_of(names: Sequence[str], ids: Ids) -> list[int | None]:
+    """The row of each name: an id; or the path, the file name or its stem, that one row alone has.
+
+    A name that may mean the same row as another one means none. Names that are numbers are also
+    the numbers in names of files, as ``000012.jpg`` of COCO.
+    """
+    found = [ids.row_of(name) for name in names]
+    if all(row is not None for row in found):
+        return found
+    by_alias: dict[str, list[int]] = {}
+    for row in range(len(ids)):
+        for alias in _aliases(ids[row]):
+            by_alias.setdefault(alias, []).append(row)
+    sole = {alias: rows[0] for alias, rows in by_alias.items() if len(rows) == 1}
+    rows = [
+        row if row is not None else next((sole[a] for a in _aliases(name) if a in sole), None)
+        for row, name in zip(found, names, strict=True)
+    ]
+    repeated = {row for row, count in Counter(rows).items() if count > 1}
+    return [None if row in repeated else row for row in rows]
+
+
+def _aliases(name: str) -> list[str]:
+    """Other names of an item, the most exact first."""
+    path = PurePosixPath(name)
+    found = [name, path.with_suffix("").as_posix() if path.suffix else name, path.name, path.stem]
+    numbers = [path.stem.lstrip("0") or "0"] if path.stem.isdigit() else []
+    return list(dict.fromkeys([*found, *numbers]))
+
+
+def _digest(path: Path) -> str:
+    if path.is_file():
+        return file_digest(path)
+    files = sorted(each for each in path.iterdir() if each.is_file())
+    stamps = [(each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in files]
+    return digest(repr(stamps).encode())
+
+
+def _part(pool: Pool, rows: Rows) -> Pool:
+    """The pool of some of its rows; what their labels are is not looked at."""
+
+    def at(of: Rows) -> list[int]:
+        there: list[int] = np.searchsorted(rows, np.intersect1d(rows, of)).tolist()
+        return there
+
+    return Pool.of(
+        len(rows),
+        cycles=dict.fromkeys(at(pool.asked), 0),
+        values=dict.fromkeys(at(pool.labelled)),
+        skipped=at(pool.skipped),
+    )
+
+
+def _by_shapes(
+    own: OwnOutputs,
+    k: int,
+    pool: Pool,
+    task: Task,
+    strategy: Strategy,
+    seed: int,
+    wishes: Wishes,
+    progress: Progress | None,
+) -> Picks:
+    """Picks by embeddings that are weighted place by place, and by uncertainties."""
+    import torch
+
+    from uwe.predictions import Predictions
+    from uwe.selecting.reasons import explained
+
+    arrays = {name: torch.as_tensor(array) for name, array in own.arrays.items()}
+    features, scores = arrays.get("features"), arrays.get("uncertainty")
+    outputs = {} if scores is None else dict.fromkeys(task.measures, scores.double())
+    if features is not None:
+        features = features if features.dtype == torch.float64 else features.float()
+        outputs |= {f"weighted_{name}": features for name in task.measures}
+    predictions = Predictions(outputs=outputs, features=features, rows=len(pool))
+    lacking = sorted(strategy.needs.fields - predictions.fields)
+    if lacking:
+        raise InputError(
+            f"strategy {strategy.name} needs {' and '.join(lacking)}, which {own.path} does not "
+            "say; its outputs are features and an uncertainty"
+        )
+    question = Question(predictions, pool, seed, progress, task=task, has_labels=False)
+    picks = wished(strategy, wishes).query(question, k)
+    picks = replace(picks, strategy=picks.strategy or strategy.name)
+    return explained(picks, strategy, question, progress=progress)
+
+
+def _by_arrays(
+    own: OwnOutputs,
+    k: int,
+    pool: Pool,
+    task: Task,
+    strategy: Strategy,
+    seed: int,
+    wishes: Wishes,
+    progress: Progress | None,
+) -> Picks:
+    """Picks as those of `uwe.select`."""
+    from uwe.selecting.arrays import picked
+    from uwe.selecting.offer import offered
+
+    arrays = dict(own.arrays)
+    blocked = np.setdiff1d(pool.touched, pool.labelled)
+    offer = offered(
+        arrays.pop("features", None),
+        uncertainty=arrays.pop("uncertainty", None),
+        arrays=arrays,
+        labelled=pool.labelled if len(pool.labelled) else None,
+        exclude=blocked if len(blocked) else None,
+        task=task,
+        rows=len(pool),
+    )
+    return picked(offer, k, strategy=strategy, seed=seed, progress=progress, wishes=wishes)
+
+
+def _mapped(picks: Picks, rows: Rows, n: int) -> Picks:
+    """Picks of a part of a pool as rows of the pool."""
+    nearest = picks.nearest
+    if nearest is not None:
+        nearest = np.where(nearest >= 0, rows[nearest], -1)
+    is_whole = len(rows) == n
+    assigned = None if picks.assigned is None or not is_whole else rows[picks.assigned]
+    return replace(picks, rows=rows[picks.rows], nearest=nearest, assigned=assigned, n=n)
