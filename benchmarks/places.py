@@ -1,5 +1,7 @@
 """`uwe.places` over a folder of maps, beside loading and summing them: time and memory.
 
+Seconds of the processor are those of all threads; they tell more where the machine is shared.
+
 python -m benchmarks.places [--maps 1000] [--height 180] [--width 240] [--classes 11]
 """
 
@@ -9,6 +11,7 @@ import argparse
 import json
 import multiprocessing
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,7 +20,7 @@ import numpy as np
 from benchmarks.machine import machine, peak_mb
 from benchmarks.timing import timed
 
-_TURNS = 3
+_TURNS = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,26 +47,35 @@ def _write(folder: Path, n: int, shape: tuple[int, ...]) -> None:
 def _measured(folder: Path) -> dict[str, object]:
     """Best seconds of each work in turns, each in a process of its own, and its peak memory."""
     works: dict[str, Callable[[Path], object]] = {"load_and_sum": _load_and_sum, "places": _places}
-    taken: dict[str, list[tuple[float, float, float]]] = {name: [] for name in works}
+    taken: dict[str, list[dict[str, float]]] = {name: [] for name in works}
     for _ in range(_TURNS):
         for name, work in works.items():
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 taken[name].append(pool.apply(_alone, (work, folder)))
-    seconds = {name: min(each[0] for each in of) for name, of in taken.items()}
+    best = {
+        kind: {name: min(each[kind] for each in of) for name, of in taken.items()}
+        for kind in ("seconds", "processor_seconds")
+    }
     return {
-        "seconds": {name: round(of, 3) for name, of in seconds.items()},
-        "rate_of_loading": round(seconds["load_and_sum"] / seconds["places"], 3),
-        "memory_before_mb": {name: round(of[0][1]) for name, of in taken.items()},
-        "peak_mb": {name: round(max(each[2] for each in of)) for name, of in taken.items()},
+        **{kind: {name: round(of, 3) for name, of in by.items()} for kind, by in best.items()},
+        "rate_of_loading": round(best["seconds"]["load_and_sum"] / best["seconds"]["places"], 3),
+        "memory_before_mb": {name: round(of[0]["before_mb"]) for name, of in taken.items()},
+        "peak_mb": {name: round(max(each["peak_mb"] for each in of)) for name, of in taken.items()},
     }
 
 
-def _alone(work: Callable[[Path], object], folder: Path) -> tuple[float, float, float]:
+def _alone(work: Callable[[Path], object], folder: Path) -> dict[str, float]:
     import uwe
 
     uwe.places([np.full((2, 2, 2), 0.5)])  # what is imported at the first use
-    before = peak_mb()
-    return timed(lambda: work(folder)), before, peak_mb()
+    before, processor = peak_mb(), time.process_time()
+    seconds = timed(lambda: work(folder))
+    return {
+        "seconds": seconds,
+        "processor_seconds": time.process_time() - processor,
+        "before_mb": before,
+        "peak_mb": peak_mb(),
+    }
 
 
 def _load_and_sum(folder: Path) -> object:

@@ -224,6 +224,35 @@ def test_dense_models_are_listed_and_refused_for_classes() -> None:
         check_model("unet", {}, {}, task=classification(2))
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [
+        ("segmentation", "unet"),
+        ("segmentation", "segformer"),
+        ("detection", "centernet"),
+        ("detection", "yolos"),
+    ],
+)
+def test_every_model_trains_and_predicts_in_both_precisions(
+    kind: str, model: str, precision: str, tmp_path: Any
+) -> None:
+    """One epoch gives finite outputs in float32, and a saved model gives the same."""
+    if model in ("segformer", "yolos"):
+        pytest.importorskip("transformers")
+        pytest.importorskip("scipy")
+    data = dataset(kind, pool=4, test=3)
+    made = learner(model, data, {"least_steps": 1}, epochs=1, precision=precision)
+    trained = made.fit(data.train.x, data.train.y, task=data.task, seed=1)
+    said = made.predict_wanted(trained, data.test.x, wanted={"gradient"})
+    assert said.first_not_finite() is None
+    assert {said.field(name).dtype for name in said.fields - {"predicted"}} == {torch.float32}
+    made.save(trained, tmp_path / "model.safetensors")
+    again = made.predict(made.load(tmp_path / "model.safetensors"), data.test.x)
+    for name in again.fields:
+        assert torch.equal(again.field(name), said.field(name)), name
+
+
 class Logits(nn.Module):
     """A segmentation network of one's own that returns logits alone, at half the resolution."""
 

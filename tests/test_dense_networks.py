@@ -139,15 +139,15 @@ class TestOfTheHub:
 
         torch.manual_seed(0)
         model = Yolos(
-            channels=3, classes=2, shape=(32, 48), num_hidden_layers=1, hidden_size=24,
+            channels=3, classes=2, shape=(30, 40), num_hidden_layers=1, hidden_size=24,
             intermediate_size=24, num_detection_tokens=5,
         )  # fmt: skip
         truth = Truth(torch.tensor([[[4.0, 4.0, 20.0, 20.0]]] * 2), torch.tensor([[1], [-1]]))
-        model.loss(torch.randn(2, 3, 32, 48), truth).backward()  # type: ignore[no-untyped-call]
-        found = model.eval().found(torch.randn(2, 3, 32, 48))
+        model.loss(torch.randn(2, 3, 30, 40), truth).backward()  # type: ignore[no-untyped-call]
+        found = model.eval().found(torch.randn(2, 3, 30, 40))
         assert found.corners.shape == (2, 5, 4)
         assert found.features.shape == (2, 5, 24)
         assert (found.scores.diff(dim=1) <= 0).all()
-        limit = torch.tensor([48.0, 32.0, 48.0, 32.0])
+        limit = torch.tensor([40.0, 30.0, 40.0, 30.0])
         assert ((found.corners >= 0) & (found.corners <= limit)).all()
         torch.testing.assert_close(found.probs[..., :-1].amax(-1), found.scores)

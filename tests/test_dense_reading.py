@@ -88,5 +88,6 @@ def test_an_image_without_an_object_has_a_place() -> None:
     """Where no score reaches 0.1, the most probable place stands for the image."""
     made = found_outputs(objects([0.05, 0.04], [[8.0], [2.0]]), {"gradient"})
     assert made["features"].tolist() == [[8.0]]
-    assert made["objectness"].tolist() == pytest.approx([0.1])
+    bits = -(0.05 * math.log2(0.05) + 0.95 * math.log2(0.95))
+    assert made["objectness"].tolist() == pytest.approx([bits])
     assert made["gradient"].tolist()[0] == pytest.approx([0.4, 0.0, -0.4])

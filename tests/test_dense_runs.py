@@ -70,6 +70,7 @@ def test_a_strategy_runs_to_its_budget(kind: str, strategy: str, tmp_path: Path)
         pytest.importorskip("sklearn")
     [result] = uwe.run(experiment(kind, tmp_path, strategy), dataset=dataset(kind))
     assert result.labels.tolist() == list(BUDGETS)
+    assert "_ne2_" in result.table.name  # a network's runs are named by their epochs
     assert result.metric.name == ("miou" if kind == "segmentation" else "map50")
     assert all(0 <= value <= 1 for value in result.values)
 
@@ -151,6 +152,18 @@ def test_the_measure_of_uwe_is_that_of_its_places(tmp_path: Path) -> None:
     assert prepared.strategy.needs.fields == {"margin", "weighted_margin"}
     assert prepared.strategy.measure_name == "margin"
     assert prepared.strategy.is_measured
+
+
+def test_objectness_weighs_the_places_of_a_detector(tmp_path: Path) -> None:
+    """With objectness, its own weighted embedding is read, and the run ends."""
+    asked = experiment("detection", tmp_path, options={"uncertainty": "objectness"})
+    [prepared] = prepare([asked], dataset=dataset("detection"))
+    assert prepared.strategy.needs.fields == {"objectness", "weighted_objectness"}
+    [result] = uwe.run(prepared)
+    assert result.labels.tolist() == list(BUDGETS)
+    masks = experiment("segmentation", tmp_path, options={"uncertainty": "objectness"})
+    with pytest.raises(InputError, match="segmentation has no measure 'objectness'"):
+        prepare([masks], dataset=dataset("segmentation"))
 
 
 def test_full_train_measures_every_epoch(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_the_page_works_from_top_to_bottom(
         for command, _ in steps(text):
             commands += 1
             assert main(shlex.split(command)[1:]) == 0, capsys.readouterr().err
-    assert commands == 17
+    assert commands == 19
     assert {"picks.csv", "picks.jsonl", "picks.txt", "picks.html", "questions.safetensors"} <= {
         path.name for path in tmp_path.iterdir()
     }

@@ -68,7 +68,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, config in configurations.items():
         getattr(transformers, name)(config).save_pretrained(folder / name)
         processor = {
-            "image_processor_type": f"{name.partition('For')[0]}ImageProcessor",
+            "image_processor_type": f"{name.rpartition('For')[0]}ImageProcessor",
             "size": {"height": 32, "width": 32},
         }
         (folder / name / "preprocessor_config.json").write_text(json.dumps(processor))

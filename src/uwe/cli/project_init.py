@@ -56,7 +56,11 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
     ),
     "labels": (Path | None, None, "File of ids and labels that there are already."),
     "label": (str | None, None, "Column of labels of a table. Default: label."),
-    "text": (str | None, None, "Column of texts of a table; they become TF-IDF features."),
+    "text": (
+        str | None,
+        None,
+        "Column of texts of a table; they become TF-IDF features, except for --model hf:NAME.",
+    ),
     "embed": (
         str | None,
         None,
@@ -79,7 +83,8 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
     "model": (
         str | None,
         None,
-        "A name of `uwe list models`; sklearn:CLASS; or MODULE:FACTORY. Default: "
+        "A name of `uwe list models`; sklearn:CLASS; hf:NAME, a model of Hugging Face transformers "
+        "that is fine-tuned; or MODULE:FACTORY. Default: "
         "sklearn:linear_model.LogisticRegression for features of --embed and for embeddings, which "
         "takes them as they are; sklearn:logistic for tables, sklearn:forest for regression; "
         "resnet18 for images without --embed. none trains no model: `uwe next --outputs` picks by "
@@ -88,7 +93,8 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
     "model_option": (
         list[str] | None,
         None,
-        "NAME=VALUE, a parameter of the scikit-learn class or of your factory.",
+        "NAME=VALUE, a parameter of the scikit-learn class or of your factory, or an option of a "
+        "pretrained model, such as frozen=true.",
     ),
     "strategy": (
         str | None,
@@ -353,8 +359,8 @@ def _learnt(
         embed = default_backbone()
     if embed == _NO_FEATURES:
         embed = None
-    if embed is not None and size is None and is_image_folder(source):
-        size = side_of(embed)
+    if size is None and is_image_folder(source):
+        size = side_of(embed or model or "")
     if model is not None:
         return _Learnt(embed, size, model, {})
     return _Learnt(embed, size, *_default_model(source, given.get("task"), embed))

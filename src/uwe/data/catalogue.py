@@ -52,6 +52,7 @@ def load_dataset(
     test_size: int | None = None,
     progress: Progress | None = None,
     encoding: str | None = None,
+    text_rows: str = "tf-idf",
     boxes: str | None = None,
 ) -> Dataset:
     """Load a data set. Images are decoded at the first call and memory-mapped later.
@@ -62,7 +63,7 @@ def load_dataset(
         data_dir: folder of the files; they are looked for in ``data_dir/name``, then in
             ``data_dir``.
         label: column of labels of a table; ``label`` if it is None.
-        text: column of texts of a table, which become TF-IDF features.
+        text: column of texts of a table.
         labels: a file of ids and labels, for a table with ids or a folder of images.
         task: ``classification``, ``multilabel`` or ``regression``, for tables; ``segmentation`` or
             ``detection`` for ``folder`` and ``hub:NAME``; None: guessed where the labels of a table
@@ -76,6 +77,8 @@ def load_dataset(
         test_size: keep only the first test rows, likewise.
         progress: callback while images are decoded.
         encoding: of text tables, such as ``cp1252``; None: recognised.
+        text_rows: what a column of texts becomes: ``tf-idf`` features, or ``texts`` as they are,
+            for a model that reads them.
         boxes: what four numbers of a box mean in COCO files and columns: ``xywh`` (left, top,
             width, height) or ``xyxy`` (left, top, right, bottom); None: ``xywh``.
 
@@ -104,7 +107,7 @@ def load_dataset(
         task_options=dict(task_options or {}),
         boxes=boxes,
     )
-    load = _resolved(request, label, text, task, task_options, encoding)
+    load = _resolved(request, label, text, task, task_options, encoding, text_rows)
     try:
         return load().limited(pool_size, test_size)
     except OSError as error:
@@ -176,6 +179,7 @@ def _resolved(
     task: str | None,
     task_options: Mapping[str, Any] | None,
     encoding: str | None,
+    text_rows: str = "tf-idf",
 ) -> Callable[[], Dataset]:
     """What loads the data set; its name and options are checked."""
     name = request.name
@@ -203,6 +207,7 @@ def _resolved(
             task=task,
             task_options=task_options,
             encoding=encoding,
+            text_rows=text_rows,
         )
     if encoding is not None and request.labels is None:
         raise InputError(

@@ -55,12 +55,13 @@ def load_labelled_rows(
     task: str | None = None,
     task_options: Mapping[str, Any] | None = None,
     encoding: str | None = None,
+    text_rows: str = "tf-idf",
 ) -> Dataset:
-    """A data set of rows of numbers, or of texts as TF-IDF.
+    """A data set of rows of numbers, or of texts.
 
     Every column of numbers except the label and ``ids`` is a feature. A text column becomes sparse
-    TF-IDF with sublinear counts; its words and their frequencies are those of the pool. Rows
-    without a label stay in the pool.
+    TF-IDF with sublinear counts, whose words and their frequencies are those of the pool; or its
+    texts are the rows. Rows without a label stay in the pool.
 
     Args:
         name: a table of `uwe.tables.open_table`, a folder of shards with splits or without, or
@@ -75,6 +76,7 @@ def load_labelled_rows(
         task: name of the task; None: guessed where the labels leave no doubt.
         task_options: options of the task.
         encoding: of text tables; None: recognised.
+        text_rows: ``tf-idf``, or ``texts``: as they are.
 
     Raises:
         InputError: a name or an option does not fit.
@@ -111,7 +113,7 @@ def load_labelled_rows(
         names = None if names is None else [names[row] for row in np.flatnonzero(~is_test)]
         notes = (*notes, _note(path.name, is_test))
     if text:
-        rows = _tf_idf(rows)
+        rows = _TEXT_ROWS[require_known(text_rows, _TEXT_ROWS, "kind of text rows")](rows)
     return Dataset.from_rows(
         stem_of(path),
         (rows[0], targets[0]),
@@ -291,3 +293,7 @@ def _tf_idf(rows: Sequence[Any]) -> list[Any]:
         return [vectorizer.fit_transform(rows[0]), *map(vectorizer.transform, rows[1:])]
     except ValueError as error:
         raise DataError(f"the texts hold no words: {error}") from error
+
+
+_TEXT_ROWS: Mapping[str, Callable[[Sequence[Any]], list[Any]]] = {"tf-idf": _tf_idf, "texts": list}
+"""What the texts of a column become."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MEASURES", "Reduced", "Reduction"]
 
 _AXES = ("hwc", "chw")
-_BLOCK = 2**14  # places whose products are summed in the type of the features
+_BLOCK = 2**16  # places whose products are summed in the type of the features
 _MAP, _OBJECTS, _SCORES = 3, 2, 1  # axes of a map, of the scores of objects, of one score each
 
 

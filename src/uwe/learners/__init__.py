@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from uwe.learners.catalogue import (
         check_model,
         describe_model,
+        epochs_for,
         make_learner,
         model_file_name,
         model_kind,
         model_name,
         model_names,
+        takes_texts,
     )
     from uwe.learners.dense import DenseLearner
     from uwe.learners.devices import (
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from uwe.learners.recipes import RECIPES, Training, recipe_for
     from uwe.learners.sklearn import SklearnLearner
     from uwe.learners.torch import TorchLearner
+    from uwe.learners.trained import trains_network
     from uwe.learners.warm_start import shrink_and_perturb
 
 __all__ = [
@@ -69,6 +72,7 @@ __all__ = [
     "check_device_name",
     "check_model",
     "describe_model",
+    "epochs_for",
     "fitted_batch",
     "give_back_memory",
     "has_bf16",
@@ -86,6 +90,8 @@ __all__ = [
     "resolve_device",
     "resolve_precision",
     "shrink_and_perturb",
+    "takes_texts",
+    "trains_network",
 ]
 
 __getattr__, __dir__ = lazily(
@@ -95,11 +101,13 @@ __getattr__, __dir__ = lazily(
         "catalogue": [
             "check_model",
             "describe_model",
+            "epochs_for",
             "make_learner",
             "model_file_name",
             "model_kind",
             "model_name",
             "model_names",
+            "takes_texts",
         ],
         "dense": ["DenseLearner"],
         "devices": [
@@ -132,6 +140,7 @@ __getattr__, __dir__ = lazily(
         "recipes": ["RECIPES", "Training", "recipe_for"],
         "sklearn": ["SklearnLearner"],
         "torch": ["TorchLearner"],
+        "trained": ["trains_network"],
         "warm_start": ["shrink_and_perturb"],
     },
 )

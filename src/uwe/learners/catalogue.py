@@ -14,6 +14,16 @@ from uwe.errors import InputError, require_known
 from uwe.learners.dense.recipes import dense_training, split_options
 from uwe.learners.devices import PRECISIONS, check_device_name
 from uwe.learners.estimators import PREFIX, check_estimator_name, estimator_names
+from uwe.learners.fine_tuning import (
+    EPOCHS,
+    PRETRAINED,
+    USES,
+    check_pretrained,
+    describe_pretrained,
+    is_pretrained,
+    takes_texts,
+    tuning_of,
+)
 from uwe.learners.making import (
     add_working_folder,
     built_in_spec,
@@ -38,6 +48,7 @@ from uwe.learners.network_options import (
     is_accepted,
     with_defaults,
 )
+from uwe.learners.pretrained import make_pretrained
 from uwe.learners.recipes import RECIPES, recipe_for
 from uwe.models.dense_spec import DenseSpec, dense_names, dense_task, describe_dense
 from uwe.models.factory import is_learner, name_of
@@ -52,11 +63,13 @@ if TYPE_CHECKING:
 __all__ = [
     "check_model",
     "describe_model",
+    "epochs_for",
     "make_learner",
     "model_file_name",
     "model_kind",
     "model_name",
     "model_names",
+    "takes_texts",
 ]
 
 
@@ -69,12 +82,15 @@ class _Kind:
         has_options: whether it takes options of its own.
         check: checks name, options and, if it is known, the task, without the data.
         make: the learner of (model, dataset, options, network options).
+        epochs: epochs of a training unless they are given, by the recipe's name; None for a model
+            that is not trained in epochs.
     """
 
     uses: frozenset[str]
     has_options: bool
     check: Callable[[Any, Mapping[str, Any], Mapping[str, Any], Task | None], None]
     make: Callable[[Any, Dataset, Mapping[str, Any], Mapping[str, Any]], Learner]
+    epochs: Callable[[str], int] | None = None
 
 
 def make_learner(
@@ -151,8 +167,27 @@ def check_model(
     kind.check(model, options, values, task)
 
 
+def epochs_for(model: Any, *, recipe: str, given: int | None) -> int:
+    """Epochs of every training; 1 for a model that is not trained in epochs.
+
+    Args:
+        model: a name or a value.
+        recipe: name of the recipe.
+        given: the epochs that are asked for, or None.
+
+    >>> epochs_for("resnet18", recipe="fast", given=None)
+    25
+    """
+    usual = _KINDS[model_kind(model)].epochs
+    if usual is None:
+        return 1
+    return usual(recipe) if given is None else given
+
+
 def model_kind(model: Any) -> str:
-    """The kind of a model: network, dense, sklearn, factory, plugin, callable or object.
+    """The kind of a model: network, dense, pretrained, sklearn, factory, plugin or callable.
+
+    Any other value of Python is an object.
 
     Raises:
         InputError: there is no such model.
@@ -164,6 +199,8 @@ def model_kind(model: Any) -> str:
         return _kind_of_value(model)
     if model.startswith(PREFIX):
         return "sklearn"
+    if is_pretrained(model):
+        return "pretrained"
     if ":" in model:
         return "factory"
     if model in network_names():
@@ -205,9 +242,8 @@ def model_names() -> list[str]:
     >>> model_names()[0]
     'small'
     """
-    return list(
-        dict.fromkeys([*network_names(), *dense_names(), *registered(), *estimator_names()])
-    )
+    names = [*network_names(), *dense_names(), *PRETRAINED, *registered(), *estimator_names()]
+    return list(dict.fromkeys(names))
 
 
 def describe_model(name: str) -> str:
@@ -219,6 +255,8 @@ def describe_model(name: str) -> str:
     if name in network_names():
         _require_sole(name)
         return describe_network(name)
+    if name in PRETRAINED:
+        return describe_pretrained(name)
     if name in dense_names():
         _require_sole(name)
         return describe_dense(name)
@@ -324,18 +362,43 @@ def _check_estimator(
     check_estimator_name(model, options, task=None if task is None else task.name)
 
 
+def _check_pretrained_model(
+    model: str, options: Mapping[str, Any], network: Mapping[str, Any], task: Task | None
+) -> None:
+    given = with_defaults(network)
+    require_known(given["precision"], PRECISIONS, "precision")
+    check_device_name(given["device"])
+    check_pretrained(model)
+    tuning_of(model, options)
+    if task is not None and task.loss is None:
+        raise InputError(
+            f"task {task.name} has no training loss, so model {model} does not train for it; "
+            "choose a learner of your own"
+        )
+
+
 def _check_nothing(
     model: Any, options: Mapping[str, Any], network: Mapping[str, Any], task: Task | None
 ) -> None:
     del model, options, network, task
 
 
+def _of_recipe(recipe: str) -> int:
+    return RECIPES[recipe].epochs
+
+
+def _of_pretrained(recipe: str) -> int:
+    del recipe
+    return EPOCHS
+
+
 _KINDS: dict[str, _Kind] = {
-    "network": _Kind(OF_BUILT_IN, False, _check_built_in, make_built_in),
-    "dense": _Kind(OF_DENSE, True, _check_dense, make_dense),
+    "network": _Kind(OF_BUILT_IN, False, _check_built_in, make_built_in, _of_recipe),
+    "pretrained": _Kind(USES, True, _check_pretrained_model, make_pretrained, _of_pretrained),
+    "dense": _Kind(OF_DENSE, True, _check_dense, make_dense, _of_recipe),
     "sklearn": _Kind(frozenset(), True, _check_estimator, make_sklearn),
-    "factory": _Kind(OF_ANY_NETWORK, True, _check_path, make_from_path),
-    "callable": _Kind(OF_ANY_NETWORK, True, _check_network_values, make_from_callable),
+    "factory": _Kind(OF_ANY_NETWORK, True, _check_path, make_from_path, _of_recipe),
+    "callable": _Kind(OF_ANY_NETWORK, True, _check_network_values, make_from_callable, _of_recipe),
     "plugin": _Kind(frozenset(), True, _check_nothing, make_plugin),
     "object": _Kind(frozenset(), False, _check_nothing, make_object),
 }

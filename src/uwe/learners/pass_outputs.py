@@ -19,14 +19,23 @@ class PassOutputs:
         self.rows = 0
         self._whole: list[torch.Tensor] = []
 
-    def add(self, logits: torch.Tensor, features: torch.Tensor, mc_logits: torch.Tensor) -> None:
-        """Keep the outputs of the next rows."""
+    def add(
+        self,
+        logits: torch.Tensor,
+        features: torch.Tensor,
+        mc_logits: torch.Tensor,
+        at: torch.Tensor | None = None,
+    ) -> None:
+        """Keep the outputs of the next rows, or of the rows ``at``, int64 ``[b]`` on the CPU."""
         parts = (logits, features, mc_logits.transpose(0, 1))
         if not self._whole:
             self._whole = [self._space(part.shape[1:]) for part in parts]
         end = self.rows + len(logits)
         for whole, part in zip(self._whole, parts, strict=True):
-            whole[self.rows : end].copy_(part, non_blocking=True)
+            if at is None:
+                whole[self.rows : end].copy_(part, non_blocking=True)
+            else:
+                whole[at] = part.cpu()
         self.rows = end
 
     def predictions(self, output: str, scale: Scale) -> Predictions:

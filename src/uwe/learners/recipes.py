@@ -23,15 +23,17 @@ class Training:
     Attributes:
         epochs: passes over the labelled rows.
         batch: rows in a batch.
-        optimizer: ``sgd`` (Nesterov momentum) or ``adam``.
+        optimizer: ``sgd`` (Nesterov momentum), ``adam``, or ``adamw``, which spares biases and
+            norms the weight decay.
         learning_rate: the largest.
         momentum: of ``sgd``.
-        weight_decay: of ``sgd``.
+        weight_decay: of ``sgd`` and ``adamw``.
         schedule: ``halved`` at shares of the epochs, or ``one_cycle``: up and down to zero.
         halve_at: of ``halved``: shares of the epochs after which the rate is halved.
         warm_up: of ``one_cycle``: share of the steps in which the rate rises.
         smoothing: share of a label that is spread over all classes.
         crop: share of the data set's padding from which training crops are taken.
+        clip: the largest norm that the gradient of a step may have; None: any.
     """
 
     epochs: int = 100
@@ -45,6 +47,7 @@ class Training:
     warm_up: float = 0.0
     smoothing: float = 0.0
     crop: float = 1.0
+    clip: float | None = None
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -165,6 +168,18 @@ def _adam(weights: list[torch.nn.Parameter], training: Training) -> torch.optim.
     return torch.optim.Adam(weights, lr=training.learning_rate, weight_decay=training.weight_decay)
 
 
+def _adamw(weights: list[torch.nn.Parameter], training: Training) -> torch.optim.Optimizer:
+    import torch
+
+    matrices = [weight for weight in weights if weight.ndim > 1]
+    others = [weight for weight in weights if weight.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": training.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([each for each in groups if each["params"]], lr=training.learning_rate)
+
+
 _LOWEST = 0.1
 _FAST_BATCH = 64
 
@@ -176,6 +191,7 @@ _SCHEDULES: dict[str, Callable[[Training, float], float]] = {
 _OPTIMIZERS: dict[str, Callable[[list[torch.nn.Parameter], Training], torch.optim.Optimizer]] = {
     "sgd": _sgd,
     "adam": _adam,
+    "adamw": _adamw,
 }
 
 RECIPES: dict[str, Recipe] = {"paper": Recipe(100, _paper), "fast": Recipe(25, _fast)}

@@ -36,7 +36,7 @@ from uwe.models import FALLBACK_RATE, Classifier, ModelSize, Network, NetworkSpe
 from uwe.predictions import Predictions
 from uwe.tasks import Task
 
-__all__ = ["TorchLearner"]
+__all__ = ["TorchLearner", "right_of"]
 
 _IMAGE_AXES = 4
 _SCALE = "scale of the labels"
@@ -90,7 +90,7 @@ class TorchLearner:
         return {
             **self.spec.record(self.size),
             "epochs": self.training.epochs,
-            "recipe": _listed(asdict(self.training)),
+            "recipe": _listed(_told(asdict(self.training))),
             "preparation": _listed(asdict(self.preparation)),
             "precision": self.precision,
             "compiled": self.compiled,
@@ -126,8 +126,8 @@ class TorchLearner:
             seed: seed of weights, order, augmentation and dropout.
             progress: callback that receives an `Epoch` after every epoch.
         """
-        self._check_task(task)
-        return self._trained(self.fresh(seed=seed), x, y, task, seed, progress)
+        self.check_task(task)
+        return self.trained(self.fresh(seed=seed), x, y, task, seed, progress)
 
     def fit_from(
         self,
@@ -141,10 +141,10 @@ class TorchLearner:
         progress: Progress | None = None,
     ) -> Network:
         """Train on from the weights of ``start``, shrunk and perturbed; as `fit`."""
-        self._check_task(task)
+        self.check_task(task)
         model = self.restore(start.state_dict())
-        shrink_and_perturb(model, seed=perturb_seed)
-        return self._trained(model, x, y, task, seed, progress)
+        shrink_and_perturb(model.drawn, seed=perturb_seed)
+        return self.trained(model, x, y, task, seed, progress)
 
     def predict(self, model: Network, x: Any, *, progress: Progress | None = None) -> Predictions:
         """The output and the features of every row of ``x``, in one pass, on the CPU.
@@ -245,7 +245,12 @@ class TorchLearner:
             f"{self.device}; choose a smaller --model or --image-size, or fewer --jobs"
         )
 
-    def _check_task(self, task: Task) -> None:
+    def check_task(self, task: Task) -> None:
+        """Refuse a task that the network does not learn.
+
+        Raises:
+            InputError: it has no loss, or other outputs or classes than the network.
+        """
         if task.loss is None:
             raise InputError(
                 f"task {task.name} has no training loss, so networks do not train for it; choose a "
@@ -261,11 +266,12 @@ class TorchLearner:
                 f"model {self.name} has {self.spec.classes} classes, but the data has {task.width}"
             )
 
-    def _trained(
+    def trained(
         self, model: Network, x: Any, y: Targets, task: Task, seed: int, progress: Progress | None
     ) -> Network:
+        """Train ``model`` itself, from the weights that it has, and return it; as `fit`."""
         model.scale = scale_of(y)
-        optimizer = optimizer_of(self.training, model)
+        optimizer = self.optimizer(model)
         rng = generator(seed)
         epochs = self.training.epochs
         with seeded(seed, self.device), deterministic(self.device):
@@ -288,19 +294,23 @@ class TorchLearner:
         model.train()
         loss_sum = torch.zeros((), device=self.device)
         right = torch.zeros((), dtype=torch.int64, device=self.device)
-        hits = _RIGHT.get(self.output)
+        hits = right_of(self.output)
         index = shuffled(len(y), self.training.batch, rng)
         for step, (rows, batch) in enumerate(zip(index, self._batches(x, index), strict=True)):
             for group in optimizer.param_groups:
                 group["lr"] = self.training.rate(epoch + step / len(index))
             labels = scaled_labels(y[rows], model.scale).to(self.device)
-            loss, out = self._step(model, optimizer, self._augmented(batch, rng), labels, task)
+            loss, out = self.step(model, optimizer, self._augmented(batch, rng), labels, task)
             loss_sum += in_unit(loss, out, labels, model.scale, task) * len(rows)
             right += 0 if hits is None else hits(out, labels)
         n = trained_rows(len(y))
         return float(loss_sum) / n, None if hits is None else int(right) / n
 
-    def _step(
+    def optimizer(self, model: Network) -> torch.optim.Optimizer:
+        """The recipe's optimizer over the weights that are trained."""
+        return optimizer_of(self.training, model)
+
+    def step(
         self,
         model: Network,
         optimizer: torch.optim.Optimizer,
@@ -308,12 +318,15 @@ class TorchLearner:
         labels: torch.Tensor,
         task: Task,
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        """One step of the optimizer; the loss and the outputs of the batch."""
         assert task.loss is not None
-        with self._autocast():
+        with self.autocast():
             logits, _ = model(batch)
         loss = task.loss(logits, labels, smoothing=self.training.smoothing)
         optimizer.zero_grad(set_to_none=False)
         loss.backward()  # type: ignore[no-untyped-call]
+        if self.training.clip is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), self.training.clip)
         optimizer.step()
         return loss.detach(), logits.detach()
 
@@ -325,7 +338,7 @@ class TorchLearner:
         outputs = PassOutputs(n, self.device)
         with _for_a_pass(model, folds=not self.compiled) as network, deterministic(self.device):
             for batch in self._batches(x, steps_in(n, self.inference_batch)):
-                with self._autocast():
+                with self.autocast():
                     out = network.predict(self._normalised(batch), passes=passes, rng=rng)
                 outputs.add(*out)
                 if progress is not None:
@@ -349,8 +362,14 @@ class TorchLearner:
         preparation = self.training.prepared(self.preparation)
         return augmented(normalised(batch, preparation), preparation, rng)
 
-    def _autocast(self) -> torch.autocast:
+    def autocast(self) -> torch.autocast:
+        """Half precision of the body, where the learner uses it."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+
+def right_of(output: str) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None:
+    """Counts the rows of a batch that are predicted right; None where that is not measured."""
+    return _RIGHT.get(output)
 
 
 @contextmanager
@@ -383,6 +402,11 @@ def _unshared(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         result[name] = value.detach().clone() if place in seen else value
         seen.add(place)
     return result
+
+
+def _told(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe without what is None, as records from before such a field existed have it."""
+    return {name: value for name, value in recipe.items() if value is not None}
 
 
 def _listed(values: dict[str, Any]) -> dict[str, Any]:

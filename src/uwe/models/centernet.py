@@ -155,8 +155,10 @@ def heatmaps(
         ``[b, count, h, w]``.
 
     >>> peaks, sizes = torch.tensor([[[1, 0]]]), torch.ones(1, 1, 2)
-    >>> heatmaps(peaks, sizes, torch.tensor([[0]]), 2, (1, 3)).round(decimals=2).tolist()
-    [[[[0.14, 1.0, 0.14]], [[0.0, 0.0, 0.0]]]]
+    >>> heatmaps(peaks, sizes, torch.tensor([[0]]), 2, (1, 3))[0]
+    tensor([[[0.1353, 1.0000, 0.1353]],
+    <BLANKLINE>
+            [[0.0000, 0.0000, 0.0000]]])
     """
     height, width = shape
     deviation = (_NARROW * sizes).clamp(min=_NARROWEST)

@@ -7,7 +7,7 @@ from torch import nn
 
 from uwe._types import Logits
 
-__all__ = ["FALLBACK_RATE", "Classifier", "Head", "LinearHead", "Network"]
+__all__ = ["FALLBACK_RATE", "Classifier", "FineTuned", "Head", "LinearHead", "Network"]
 
 FALLBACK_RATE = 0.2
 """The rate of dropout passes through a model that was trained without dropout."""
@@ -23,6 +23,11 @@ class Network(nn.Module):
 
     body: nn.Module
     scale: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def drawn(self) -> nn.Module:
+        """The part whose weights are drawn before a training; the rest is pretrained."""
+        return self
 
     def predict(
         self, x: torch.Tensor, *, passes: int, rng: torch.Generator
@@ -104,6 +109,15 @@ class Classifier(Network):
         """What the body gives, in the precision of the weights even where autocast is on."""
         hidden: torch.Tensor = self.body(x)
         return hidden.to(self.head.linear.weight.dtype)
+
+
+class FineTuned(Classifier):
+    """A classifier with a pretrained body; a warm start shrinks and perturbs its head alone."""
+
+    @property
+    def drawn(self) -> nn.Module:
+        """The head."""
+        return self.head
 
 
 def _full_precision(like: torch.Tensor) -> torch.autocast:

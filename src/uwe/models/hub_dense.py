@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from uwe._optional import optional
 from uwe.errors import InputError, told_of
@@ -15,6 +16,8 @@ from uwe.models.maps import Found, Maps, Truth
 __all__ = ["Segformer", "Yolos"]
 
 _EXTRA = "vit"
+_LEAST, _PLACE = 32, 4  # of SegFormer: the least side of an image, and the side of a place
+_PATCH = 16  # of YOLOS
 _TINY_YOLOS = {
     "hidden_size": 192,
     "num_hidden_layers": 12,
@@ -50,8 +53,11 @@ class Segformer(nn.Module):
     def forward(self, x: torch.Tensor) -> Maps:
         """Map images ``[b, channels, h, w]`` to maps of a quarter of the resolution."""
         self._given.clear()
-        logits = self.body(pixel_values=x.contiguous()).logits
-        return Maps(logits, self._given.pop())
+        height, width = x.shape[2:]
+        whole = functional.pad(x, (0, max(0, _LEAST - width), 0, max(0, _LEAST - height)))
+        logits = self.body(pixel_values=whole.contiguous()).logits
+        rows, columns = -(-height // _PLACE), -(-width // _PLACE)
+        return Maps(logits[:, :, :rows, :columns], self._given.pop()[:, :, :rows, :columns])
 
     def _note(self, _module: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
         self._given.append(given[0])
@@ -81,20 +87,20 @@ class Yolos(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
-        given = {"image_size": list(shape), **_TINY_YOLOS, **options}
+        whole = [side + -side % _PATCH for side in shape]
+        given = {"image_size": whole, **_TINY_YOLOS, **options}
         self.body = _of_hub("Yolos", "ForObjectDetection", weights, classes, channels, given)
 
     def loss(self, images: torch.Tensor, truth: Truth) -> torch.Tensor:
         """The loss of ``transformers``: classes and boxes after the best matching."""
-        height, width = images.shape[2:]
-        scale = torch.tensor([width, height, width, height], device=images.device)
+        images, scale = _in_patches(images)
         labels = []
         for corners, classes in zip(truth.corners, truth.classes, strict=True):
             there = classes >= 0
             low, high = (corners[there] / scale).split(2, -1)
             boxes = torch.cat([(low + high) / 2, high - low], -1)
             labels.append({"class_labels": classes[there], "boxes": boxes})
-        out = self.body(pixel_values=images.contiguous())
+        out = self.body(pixel_values=images)
         # the matching reads costs as numpy arrays, which have no bfloat16
         said = out.logits.float(), labels, images.device, out.pred_boxes.float()
         loss: torch.Tensor = self.body.loss_function(*said, self.body.config)[0]
@@ -102,15 +108,16 @@ class Yolos(nn.Module):
 
     def found(self, images: torch.Tensor) -> Found:
         """One object for each token, the most probable first."""
-        out = self.body(pixel_values=images.contiguous())
+        size = torch.tensor([*images.shape[:1:-1]] * 2, device=images.device)
+        images, scale = _in_patches(images)
+        out = self.body(pixel_values=images)
         probs = out.logits.float().softmax(-1)
         scores, classes = probs[..., :-1].max(-1)
         scores, order = scores.sort(dim=1, descending=True, stable=True)
         features = out.last_hidden_state[:, -out.logits.shape[1] :].float()
-        height, width = images.shape[2:]
-        middle, size = out.pred_boxes.float().split(2, -1)
-        scale = torch.tensor([width, height, width, height], device=images.device)
-        corners = torch.cat([middle - size / 2, middle + size / 2], -1).clamp(0, 1) * scale
+        middle, sides = out.pred_boxes.float().split(2, -1)
+        corners = torch.cat([middle - sides / 2, middle + sides / 2], -1) * scale
+        corners = corners.clamp(min=0).minimum(size)
         return Found(
             _taken(corners, order),
             scores,
@@ -118,6 +125,13 @@ class Yolos(nn.Module):
             _taken(probs, order),
             _taken(features, order),
         )
+
+
+def _in_patches(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images filled up to whole patches, and what boxes from 0 to 1 are multiplied by."""
+    height, width = images.shape[2:]
+    whole = functional.pad(images, (0, -width % _PATCH, 0, -height % _PATCH)).contiguous()
+    return whole, torch.tensor([*whole.shape[:1:-1]] * 2, device=images.device)
 
 
 def _taken(values: torch.Tensor, order: torch.Tensor) -> torch.Tensor:

@@ -157,7 +157,11 @@ def open_maps(folder: Path) -> Maps:
 
 @contextmanager
 def _threads() -> Iterator[ThreadPoolExecutor]:
-    """Threads in which torch uses one thread each: teams that share cores wait for each other."""
+    """Threads in which torch uses one thread each: teams that share cores wait for each other.
+
+    While they work, torch uses one thread in the calling thread, too, because the number that its
+    matrix products take is one for the whole process.
+    """
     import torch
 
     before = torch.get_num_threads()
@@ -171,11 +175,12 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
         for _ in range(_WORKERS):
             pool.submit(begin)
         ready.wait()
-        torch.set_num_threads(before)  # of this thread, and of threads to come
+        torch.set_num_threads(1)
         try:
             yield pool
         finally:
             pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(before)
 
 
 def is_map(file: Path) -> bool:

@@ -49,7 +49,7 @@ def items_of(settings: ProjectSettings) -> Items:
         is_whole=has_shapes(find_task(settings.task, (), **settings.task_options)),
     )
     if settings.embed is None:
-        return items
+        return items.read_by(settings.model)
     return embedded(items, source, settings.embed, text=text, image_size=size, encoding=encoding)
 
 

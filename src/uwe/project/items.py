@@ -15,6 +15,7 @@ import numpy as np
 from uwe._types import Progress, Rows
 from uwe.data import UNPREPARED, Preparation
 from uwe.errors import InputError
+from uwe.learners import takes_texts
 from uwe.project.digests import chosen
 from uwe.project.ids import Ids, RowNumbers
 from uwe.project.pictures import Picture
@@ -48,6 +49,8 @@ class Items:
             writes nothing.
         size: width and height of the image of a row in pixels; None where the row has none.
         learnt_size: width and height of what ``learn`` gives of it; None where that is no image.
+        texts: gives the texts themselves, ``[n]``, where ``learn`` gives features of them; None
+            for other items.
         notes: what people should know of the source, such as files that are left out.
         broken: gives, by row, why an item cannot be learnt from, as far as the folder of what
             ``learn`` made knows; ``learn`` gives zeros for it, and the row must be skipped.
@@ -69,11 +72,19 @@ class Items:
     picture: Callable[[int], Picture | None] = field(default=lambda row: _no_picture(row))
     size: Callable[[int], tuple[int, int] | None] = field(default=lambda row: _no_size(row))
     learnt_size: Callable[[int], tuple[int, int] | None] = field(default=lambda row: _no_size(row))
+    texts: Callable[[], Any] | None = None
     notes: tuple[str, ...] = ()
     broken: Callable[[Path], Mapping[int, str]] = field(default=lambda _: {})
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def read_by(self, model: str) -> Items:
+        """The items as ``model`` learns from them: one that reads texts gets the texts."""
+        give = self.texts
+        if give is None or not takes_texts(model):
+            return self
+        return replace(self, learn=lambda *_: give())
 
     def only(self, ids: Ids) -> Items:
         """The rows of ``ids``, in that order; all of them must be there."""

@@ -152,7 +152,7 @@ class Project:
             audit=_audit_of(files, is_judged=is_judged) if audit is None else audit,
             **more,
         )
-        items = items_of(settings) if is_path else handed_over(pool)
+        items = items_of(settings) if is_path else handed_over(pool).read_by(settings.model)
         initial = []
         is_new = not files.settings.is_file()
         if is_new:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -114,14 +115,16 @@ def handed_over(pool: Any) -> Items:
         block=BLOCK if ids is None else 1,
         size=lambda row: _size(x[row]),
         learnt_size=lambda row: _size(x[row]),
+        texts=(lambda: x) if has_objects(x) else None,
     )
 
 
 def _texts(table: Table, text: str, label: str | None) -> Items:
     texts = [_text(table, text, row, value) for row, value in enumerate(table.values(text))]
-    return _of_table(
+    found = _of_table(
         "texts", table, label, _ready(lambda: tf_idf(texts)), lambda row: Text(texts[row])
     )
+    return replace(found, texts=lambda: _as_texts(texts))
 
 
 def _numbers(table: Table, label: str | None) -> Items:

@@ -19,7 +19,7 @@ from uwe._types import Progress, Stage
 from uwe.data import Dataset, Split, rows_of
 from uwe.errors import DataError
 from uwe.journal import Event, Trained
-from uwe.learners import Keeps, Learner, Measured, Stochastic, require_passes
+from uwe.learners import Chooses, Keeps, Learner, Measured, Stochastic, require_passes
 from uwe.pool import Pool
 from uwe.predictions import PASSES, Predictions
 from uwe.project.files import ProjectFiles
@@ -119,6 +119,9 @@ class Trainer:
             if self.progress is not None:
                 self.progress(replace(stage, name="pool pass"))
 
+        if not passes and isinstance(learner, Chooses):
+            wanted = self.strategy.needs.fields
+            return learner.predict_wanted(model, x, wanted=wanted, progress=note)
         if not passes:
             return learner.predict(model, x, progress=note)
         assert isinstance(learner, Stochastic)

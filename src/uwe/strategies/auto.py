@@ -30,7 +30,9 @@ _TENTHS_BELOW = 10
 @strategy_factory
 def auto(
     *,
-    uncertainty: Literal["entropy", "bvsb", "least_confident", "margin", "standard_deviation"]
+    uncertainty: Literal[
+        "entropy", "bvsb", "least_confident", "margin", "standard_deviation", "objectness"
+    ]
     | Measure
     | None = None,
     many: int = 32,

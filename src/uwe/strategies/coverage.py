@@ -50,7 +50,9 @@ def maxherding(
 @strategy_factory
 def uherding(
     *,
-    uncertainty: Literal["entropy", "bvsb", "least_confident", "margin", "standard_deviation"]
+    uncertainty: Literal[
+        "entropy", "bvsb", "least_confident", "margin", "standard_deviation", "objectness"
+    ]
     | Measure
     | None = None,
     normalise: Literal["unit", "none", "standard"] = "unit",

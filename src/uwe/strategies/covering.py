@@ -53,7 +53,9 @@ def coreset(*, normalise: Literal["none", "unit", "standard"] = "none") -> Strat
 @added_options("normalise", "weighting", "power", "temperature")
 def uwe(
     *,
-    uncertainty: Literal["entropy", "bvsb", "least_confident", "margin", "standard_deviation"]
+    uncertainty: Literal[
+        "entropy", "bvsb", "least_confident", "margin", "standard_deviation", "objectness"
+    ]
     | Measure
     | None = None,
     selection: Literal[
@@ -68,9 +70,10 @@ def uwe(
 
     Args:
         uncertainty: the weight's measure: a measure of the task, such as ``entropy``, ``bvsb``,
-            ``least_confident``, ``margin`` or ``standard_deviation``; or a function of your own,
-            whose attribute ``needs``, if any, says what it reads. Default: the task's first measure
-            (entropy; mean binary entropy; standard deviation).
+            ``least_confident``, ``margin``, ``standard_deviation`` or ``objectness`` (of a
+            detector); or a function of your own, whose attribute ``needs``, if any, says what it
+            reads. Default: the task's first measure (entropy; mean binary entropy; standard
+            deviation).
         selection: ``k_center`` among the unlabelled rows, ``k_center_anchored`` with the labelled
             rows as first centres, ``k_means_pp`` (D² sampling), or ``k_means_pp_anchored``.
         normalise: what is done to the features before they are weighted: ``none``, ``unit`` (rows

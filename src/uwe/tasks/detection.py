@@ -15,6 +15,8 @@ from uwe.tasks._names import named
 from uwe.tasks._task import Array, Metric, Task
 from uwe.tasks.boxes import Boxes, BoxTargets
 from uwe.tasks.place_outputs import (
+    OBJECT_OUTPUTS,
+    OBJECTNESS,
     PLACE_OUTPUTS,
     no_loss,
     place_gradient,
@@ -51,7 +53,7 @@ def detection(classes: Sequence[str] | int = ()) -> Task:
         name="detection",
         classes=names,
         targets=BoxTargets(names),
-        outputs={_OUTPUT: "n k 6", **PLACE_OUTPUTS, "objectness": "n"},
+        outputs={_OUTPUT: "n k 6", **PLACE_OUTPUTS, **OBJECT_OUTPUTS},
         metrics=(
             Metric("map50", "mAP at IoU 0.5", _Mean(len(names), LENIENT)),
             Metric("map", "mAP (COCO, IoU 0.50 to 0.95)", _Mean(len(names), EACH_OVERLAP)),
@@ -64,7 +66,7 @@ def detection(classes: Sequence[str] | int = ()) -> Task:
                 for number, name in enumerate(names)
             ),
         ),
-        measures=dict(place_measures("objectness")),
+        measures=dict(place_measures(OBJECTNESS)),
         mean_loss=no_loss,
         predicted=_predicted,
         gradient=place_gradient,

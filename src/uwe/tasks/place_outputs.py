@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from uwe.tasks._task import Array
 
 __all__ = [
+    "OBJECTNESS",
+    "OBJECT_OUTPUTS",
     "PLACE_OUTPUTS",
     "PlaceEmbedding",
     "PlaceMeasure",
@@ -27,6 +29,8 @@ __all__ = [
 
 _WEIGHTED = "weighted_"
 _GRADIENT = "gradient"
+OBJECTNESS = "objectness"
+"""The measure of places that a detector alone has."""
 
 PLACE_OUTPUTS: Mapping[str, str] = {
     **dict.fromkeys(PLACE_MEASURES, "n"),
@@ -38,6 +42,10 @@ PLACE_OUTPUTS: Mapping[str, str] = {
 The mean over places of each measure; the mean over places of ``u_p · f_p``, u being the measure and
 f the features of a place; and the gradient of the last layer, the mean over places.
 """
+
+
+OBJECT_OUTPUTS: Mapping[str, str] = {OBJECTNESS: "n", _WEIGHTED + OBJECTNESS: "n d"}
+"""What a detector gives beside `PLACE_OUTPUTS`: how unsure it is that an object is there."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ def weighted_places(measure: str) -> PlaceEmbedding:
     Formula: ``z = mean over p of u_p · f_p``.
 
     Args:
-        measure: ``entropy``, ``margin`` or ``least_confident``.
+        measure: ``entropy``, ``margin`` or ``least_confident``; of a detector ``objectness``, too.
 
     Raises:
         InputError: the measure is unknown.
@@ -115,7 +123,8 @@ def weighted_places(measure: str) -> PlaceEmbedding:
     >>> weighted_places("margin").reads
     frozenset({'weighted_margin'})
     """
-    return PlaceEmbedding(_WEIGHTED + require_known(measure, PLACE_MEASURES, "uncertainty"))
+    known = (*PLACE_MEASURES, OBJECTNESS)
+    return PlaceEmbedding(_WEIGHTED + require_known(measure, known, "uncertainty"))
 
 
 def place_measures(*others: str) -> dict[str, PlaceMeasure]:

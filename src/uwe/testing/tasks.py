@@ -14,7 +14,7 @@ import torch
 from uwe.errors import InputError
 from uwe.predictions import Predictions
 from uwe.tasks import Boxes, Mask, Metric, Task, as_task
-from uwe.tasks.place_outputs import PLACE_OUTPUTS
+from uwe.tasks.place_outputs import OBJECT_OUTPUTS, PLACE_OUTPUTS
 from uwe.testing.claims import claim, claim_refusal
 
 __all__ = ["TaskContract", "check_task"]
@@ -273,7 +273,7 @@ def _of_places(n: int) -> dict[str, torch.Tensor]:
     """What a model says of each image beside its masks or boxes."""
     given = torch.linspace(0.0, 1.0, n)
     vectors = torch.outer(given, torch.tensor([1.0, 2.0]))
-    axes = {**PLACE_OUTPUTS, "objectness": "n"}
+    axes = {**PLACE_OUTPUTS, **OBJECT_OUTPUTS}
     return {name: given if of == "n" else vectors for name, of in axes.items()}
 
 

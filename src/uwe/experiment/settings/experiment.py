@@ -18,8 +18,7 @@ from uwe.experiment.settings.parts import (
     RunOptions,
     as_options,
 )
-from uwe.learners import NetworkOptions, model_kind, model_name
-from uwe.learners.recipes import RECIPES
+from uwe.learners import NetworkOptions, epochs_for, model_name
 from uwe.runs.budgets import BUDGETS, as_budgets, budget_id
 from uwe.strategies import Strategy, as_strategy
 
@@ -147,21 +146,14 @@ class Experiment:
         return budget_id(self.budgets)
 
 
-def _trains_network(experiment: Experiment) -> bool:
-    """Whether the options of networks apply to the experiment's model."""
-    return model_kind(experiment.learner.model) in ("network", "factory", "callable")
-
-
 def epochs_of(experiment: Experiment) -> int:
     """Epochs of every training; 1 for a model that is no network.
 
     >>> epochs_of(Experiment("digits", recipe="fast"))
     25
     """
-    if not _trains_network(experiment):
-        return 1
     network = experiment.network
-    return RECIPES[network.recipe].epochs if network.epochs is None else network.epochs
+    return epochs_for(experiment.learner.model, recipe=network.recipe, given=network.epochs)
 
 
 def settings_of(experiment: Experiment, *, cycle0: bool, network: bool) -> dict[str, Any]:

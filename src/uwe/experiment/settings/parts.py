@@ -58,6 +58,10 @@ class DataOptions:
         flags=("--task-option",),
         repeated=True,
     )
+    text: str | None = setting(
+        None,
+        "Column of texts of a table; they become TF-IDF features, except for --model hf:NAME.",
+    )
     ignore: int | None = setting(
         None,
         "Value of the pixels of masks that count nowhere; an option of the task segmentation.",
@@ -69,7 +73,6 @@ class DataOptions:
         "What four numbers of a box mean in COCO files and in columns: left, top, width, height, "
         "or left, top, right, bottom. Default: xywh.",
     )
-    text: str | None = setting(None, "Column of texts of a table; they become TF-IDF features.")
     encoding: str | None = setting(
         None, "Encoding of text tables, such as cp1252. Default: recognised."
     )
@@ -112,11 +115,13 @@ class LearnerOptions:
     model: Any = setting(
         "resnet18",
         "A name of `uwe list models`; sklearn:CLASS, such as sklearn:logistic or sklearn:svm.SVC; "
-        "or MODULE:FACTORY, which makes a torch module of your own.",
+        "hf:NAME, a model of Hugging Face transformers that is fine-tuned; or MODULE:FACTORY, "
+        "which makes a torch module of your own.",
     )
     model_options: Mapping[str, Any] = setting(
         {},
-        "NAME=VALUE, a parameter of the scikit-learn class or of your factory.",
+        "NAME=VALUE, a parameter of the scikit-learn class or of your factory, or an option of a "
+        "pretrained model, such as frozen=true.",
         flags=("--model-option",),
         repeated=True,
     )

@@ -104,10 +104,14 @@ class Segmenting:
         maps: Maps = network(images)
         masks, weights = targets
         logits = maps.resized(*masks.shape[1:]).float()
+        counted = (masks != IGNORED).sum().clamp(min=1)
+        if logits.is_cuda:  # there, the loss of maps does not give the same bits every time
+            logits = logits.permute(0, 2, 3, 1).reshape(-1, logits.shape[1])
+            masks = masks.reshape(-1)
         lost = functional.cross_entropy(
             logits, masks, weight=weights, ignore_index=IGNORED, reduction="sum"
         )
-        return lost / (masks != IGNORED).sum().clamp(min=1)
+        return lost / counted
 
     def said(self, network: nn.Module, images: torch.Tensor) -> Maps:
         """Maps of the batch."""
@@ -168,8 +172,8 @@ def class_weights(masks: Array, classes: int, balance: float) -> torch.Tensor:
         classes: how many there are.
         balance: 0, all pixels count alike, to 1, all classes do.
 
-    >>> class_weights(np.array([[[0, 0, 0, 1]]]), 3, 1.0).round(decimals=2).tolist()
-    [0.67, 2.0, 1.0]
+    >>> class_weights(np.array([[[0, 0, 0, 1]]]), 3, 1.0)
+    tensor([0.6667, 2.0000, 1.0000])
     """
     counts = np.bincount(masks[masks >= 0].ravel(), minlength=classes).astype(np.float64)
     there = counts > 0

@@ -7,7 +7,7 @@ from collections.abc import Set
 import torch
 from torch.nn import functional
 
-from uwe.dense import PLACE_MEASURES, place_uncertainty
+from uwe.dense import PLACE_MEASURES, objectness_uncertainty, place_uncertainty
 from uwe.dense.gradient import gradient_over_places
 from uwe.models.maps import Found, Maps
 
@@ -69,7 +69,7 @@ def found_outputs(found: Found, wanted: Set[str]) -> Outputs:
     there[:, 0] = 1.0
     made: Outputs = {"detections": _listed(found)}
     doubts = {name: place_uncertainty(found.probs, name) for name in PLACE_MEASURES}
-    doubts["objectness"] = 1 - (2 * found.probs[..., -1] - 1).abs()
+    doubts["objectness"] = objectness_uncertainty(found.scores[..., None])
     for name, doubt in doubts.items():
         made[name] = _mean(doubt[..., None], there)[:, 0]
         made[_WEIGHTED + name] = _mean(doubt[..., None] * found.features, there)

@@ -1,0 +1,1 @@
+"""Classifiers of texts that are fine-tuned: tokens, batches of like length, and the learner."""
