@@ -329,6 +329,24 @@ def test_masks_of_maps_are_kept_and_shown(pictures: Path, tmp_path: Path) -> Non
     assert project.files.owns(project.files.given(1).name)
 
 
+def test_maps_of_logits_are_read_as_such(pictures: Path, tmp_path: Path) -> None:
+    """Logits are refused as probabilities, and the option is kept for the next batch."""
+    project = of_masks(pictures)
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    rng = np.random.default_rng(0)
+    for at in range(12):
+        np.save(maps / f"{at:06d}.npy", 5 * rng.normal(size=(6, 8, 3)))
+    with pytest.raises((InputError, DataError), match="000000"):
+        project.batch(2, outputs=maps)
+    project.batch(2, outputs=maps, places={"given": "logits"})
+    project.batch(2, more=True)
+    queries = [each for each in project.events() if isinstance(each, Queried)]
+    assert [each.facts["outputs"]["places"] for each in queries] == [{"given": "logits"}] * 2
+    with pytest.raises(InputError, match="unknown place option 'gives'"):
+        project.batch(2, more=True, outputs=maps, places={"gives": "logits"})
+
+
 def detections_of(path: Path, n: int = 4) -> Path:
     results = []
     for image in range(n):
@@ -374,7 +392,8 @@ def test_the_command_line_makes_asks_and_tells(
     [
         (["--outputs", "gone.json"], "gone.json does not exist"),
         (["--least-score", "2"], "--least-score must be from 0 to 1, not 2"),
-        (["--image-list", "a.json"], "--image-list is for detections of --outputs"),
+        (["--place-option", "given=logits"], "--place-option is for --outputs"),
+        (["--image-list", "a.json"], "--image-list is for --outputs"),
     ],
 )
 def test_wrong_options_of_next_are_one_line(

@@ -14,6 +14,7 @@ from uwe.cli.speaking import shown
 from uwe.errors import InputError
 from uwe.formats.tables import written_label
 from uwe.project.files import ProjectFiles
+from uwe.project.settings import read_settings
 from uwe.tables.csv_text import csv_text, say_formulas
 
 if TYPE_CHECKING:
@@ -46,7 +47,14 @@ def predict_command(
     if output.suffix.lower() != ".csv":
         raise InputError(f"predictions are written as .csv, so {output} must end in .csv")
     output = check_output(output, force=force, sources=files_of(project))
-    ProjectFiles(expanded(project)).require()
+    files = ProjectFiles(expanded(project))
+    files.require()
+    task = read_settings(files.settings).make_task()
+    if task.widget == "mask":
+        raise InputError(
+            f"a table holds no masks, so those of {task.name} are not written; 'uwe export "
+            "--what to-label' writes those of a batch"
+        )
 
     from uwe.project import Project
 

@@ -13,8 +13,9 @@ from rich.table import Table
 
 from uwe._files import expanded, write_bytes, write_text
 from uwe.cli.display import wide_console
-from uwe.cli.options import Count, Number, Output, Switch
+from uwe.cli.options import Count, Number, Output, Switch, key_values
 from uwe.cli.outputs import check_output
+from uwe.cli.place_flags import place_options
 from uwe.cli.project_words import (
     answers_in,
     audit_lines,
@@ -58,6 +59,7 @@ def next_command(
     output: Output | None = None,
     outputs: Path | None = None,
     image_list: Path | None = None,
+    place_option: Annotated[list[str] | None, Parameter(negative=())] = None,
     least_score: Number = LEAST_SCORE,
     with_: Annotated[list[str] | None, Parameter(name="--with", negative=())] = None,
     force: Switch = False,
@@ -82,6 +84,9 @@ def next_command(
     image_list
         Which images a detector has seen, for results of COCO: its annotations (.json), which also
         name the categories, or a list of ids.
+    place_option
+        NAME=VALUE, how maps and detections of --outputs become rows, as in `uwe select`, such as
+        given=logits or reduce=top; may be given several times.
     least_score
         Smallest score of a box of these outputs that people see, from 0 to 1.
     with_
@@ -102,8 +107,10 @@ def next_command(
         raise InputError(f"--least-score must be from 0 to 1, not {least_score:g}")
     if outputs is not None and not expanded(outputs).exists():
         raise DataError(f"{outputs} does not exist; --outputs is a file of results or a folder")
-    if image_list is not None and outputs is None:
-        raise InputError("--image-list is for detections of --outputs; give --outputs, too")
+    for flag, value in (("--image-list", image_list), ("--place-option", place_option)):
+        if value is not None and outputs is None:
+            raise InputError(f"{flag} is for --outputs; give --outputs, too")
+    places = place_options(None, None, key_values(place_option or [], flag="--place-option"))
     if with_ and output is None:
         raise InputError("--with is for the file of --output; give -o FILE, too")
 
@@ -124,6 +131,7 @@ def next_command(
             wishes=_wishes(opened, wishes, more=more),
             outputs=outputs,
             images=image_list,
+            places=places,
             least_score=least_score,
         )
         if output is not None:

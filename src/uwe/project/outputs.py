@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from uwe._files import file_digest
 from uwe._types import Progress, Rows
-from uwe.errors import DataError, InputError
+from uwe.errors import DataError, InputError, require_known
 from uwe.journal import Event, Queried
 from uwe.pool import Pool
 from uwe.project.digests import digest
@@ -22,15 +22,63 @@ from uwe.strategies import Picks, Question, Strategy, Wishes, wished
 from uwe.tasks import Task
 
 if TYPE_CHECKING:
+    from uwe.dense import Reduction
     from uwe.pool_files import PoolFile
 
-__all__ = ["LEAST_SCORE", "LastOutputs", "OwnOutputs", "last_outputs", "read_own_outputs"]
+__all__ = [
+    "LEAST_SCORE",
+    "HowRead",
+    "LastOutputs",
+    "OwnOutputs",
+    "last_outputs",
+    "read_own_outputs",
+]
 
 LEAST_SCORE = 0.5
 """The smallest score of a box that people see, unless they say so."""
 
 _FACT = "outputs"
 _ARRAYS = ("probs", "logits", "mc_probs", "mean", "variance", "std", "mc_mean", "mc_variance")
+
+
+@dataclass(frozen=True)
+class HowRead:
+    """How outputs are read.
+
+    Attributes:
+        images: of detections, annotations of COCO or a list of ids, which say which images there
+            are; or None.
+        places: options of `uwe.dense.Reduction`, such as ``given`` and ``reduce``.
+    """
+
+    images: Path | None = None
+    places: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the journal records; nothing of the defaults."""
+        images = {} if self.images is None else {"images": str(self.images)}
+        return images | ({"places": dict(self.places)} if self.places else {})
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> HowRead:
+        """What `record` gave."""
+        images, places = record.get("images"), record.get("places")
+        return cls(
+            None if images is None else Path(str(images)),
+            dict(places) if isinstance(places, Mapping) else {},
+        )
+
+    def refuse(self, path: Path) -> None:
+        """Refuse options of places for a pool, which has none.
+
+        Raises:
+            InputError: there are such options.
+        """
+        if self.images is not None:
+            raise InputError(f"--image-list is for detections in a .json; {path} is none")
+        if self.places:
+            raise InputError(f"--place-option is for maps and detections; {path} is a pool already")
 
 
 @dataclass(frozen=True)
@@ -46,7 +94,7 @@ class OwnOutputs:
         given: the boxes or the mask of a row, as `Shapes.given` takes them; None where the outputs
             have none.
         notes: what people should know of the outputs.
-        images: which say what images there are, or None.
+        how: they were read.
     """
 
     path: Path
@@ -55,14 +103,13 @@ class OwnOutputs:
     arrays: Mapping[str, Any] = field(repr=False)
     given: Callable[[int], Any] = field(default=lambda row: None, repr=False)  # noqa: ARG005
     notes: tuple[str, ...] = ()
-    images: Path | None = None
+    how: HowRead = field(default_factory=HowRead)
 
     @property
     def facts(self) -> dict[str, Any]:
         """What the journal records."""
         told = {"path": str(self.path), "digest": self.digest, "rows": len(self.rows)}
-        images = {} if self.images is None else {"images": str(self.images)}
-        return {_FACT: told | images}
+        return {_FACT: told | self.how.record}
 
     def picks(
         self,
@@ -113,7 +160,7 @@ def read_own_outputs(
     task: Task,
     strategy: Strategy,
     *,
-    images: Path | None = None,
+    how: HowRead | None = None,
     progress: Progress | None = None,
 ) -> OwnOutputs:
     """Read what a model of the owner says of the rows of a project.
@@ -123,7 +170,7 @@ def read_own_outputs(
         ids: of the project.
         task: what is labelled.
         strategy: that picks; the uncertainty of a place is the measure of it.
-        images: annotations of COCO or a list of ids, which say which images a detector has seen.
+        how: they are read.
         progress: callback.
 
     Raises:
@@ -139,7 +186,8 @@ def read_own_outputs(
         read = _of_maps
     elif has_shapes(task) and path.suffix.lower() == ".json":
         read = _of_detections
-    return read(path, ids, task, strategy, images, progress)
+    how = how or HowRead()
+    return replace(read(path, ids, task, strategy, how, progress), how=how)
 
 
 @dataclass(frozen=True)
@@ -149,12 +197,12 @@ class LastOutputs:
     Attributes:
         path: of them.
         digest: of their content.
-        images: which say what images there are, or None.
+        how: they were read.
     """
 
     path: Path
     digest: str
-    images: Path | None = None
+    how: HowRead
 
 
 def last_outputs(events: Sequence[Event]) -> LastOutputs | None:
@@ -163,10 +211,7 @@ def last_outputs(events: Sequence[Event]) -> LastOutputs | None:
     told = {} if last is None else last.facts.get(_FACT)
     if not isinstance(told, Mapping) or not {"path", "digest"} <= set(told):
         return None
-    images = told.get("images")
-    return LastOutputs(
-        Path(str(told["path"])), str(told["digest"]), None if images is None else Path(str(images))
-    )
+    return LastOutputs(Path(str(told["path"])), str(told["digest"]), HowRead.of(told))
 
 
 def _of_pool(
@@ -174,13 +219,13 @@ def _of_pool(
     ids: Ids,
     task: Task,
     strategy: Strategy,
-    images: Path | None,
+    how: HowRead,
     progress: Progress | None,
 ) -> OwnOutputs:
     from uwe.pool_files import open_pool
 
     del strategy, progress
-    _refuse_images(path, images)
+    how.refuse(path)
     pool = open_pool(path)
     wanted = ("features", "uncertainty", *(() if has_shapes(task) else _ARRAYS))
     arrays = {name: array for name in wanted if (array := pool.read(name)) is not None}
@@ -201,18 +246,20 @@ def _of_maps(
     ids: Ids,
     task: Task,
     strategy: Strategy,
-    images: Path | None,
+    how: HowRead,
     progress: Progress | None,
 ) -> OwnOutputs:
-    from uwe.pool_files import open_maps, places
+    from uwe.pool_files import open_maps
 
-    _refuse_images(path, images)
-    maps = open_maps(path)
-    pool = places(path, measure=_measure(task, strategy), progress=progress)
-    arrays = {"features": pool.features, "uncertainty": pool.uncertainty}
-    found = _matched(path, maps.ids, ids, arrays, pool.notes)
+    maps, reduction = open_maps(path), _reduction(task, strategy, how)
+    found = _matched(path, maps.ids, ids, _arrays(path, reduction, how, progress))
     names = _names_by_row(maps.ids, ids)
-    return replace(found, given=lambda row: maps.predicted(names[row]) if row in names else None)
+    return replace(
+        found,
+        given=lambda row: (
+            maps.predicted(names[row], reduction.given, reduction.axes) if row in names else None
+        ),
+    )
 
 
 def _of_detections(
@@ -220,17 +267,14 @@ def _of_detections(
     ids: Ids,
     task: Task,
     strategy: Strategy,
-    images: Path | None,
+    how: HowRead,
     progress: Progress | None,
 ) -> OwnOutputs:
-    from uwe.dense import Reduction
     from uwe.pool_files import open_detections
-    from uwe.pool_files.dense_outputs import open_outputs
 
-    detections = open_detections(path, images)
+    detections = open_detections(path, how.images)
     numbers, notes = _classes_of(path, detections.names, task.classes)
-    pool = open_outputs(path, Reduction(measure=_measure(task, strategy)), images, progress)
-    arrays = {"features": pool.read("features"), "uncertainty": pool.read("uncertainty")}
+    arrays = _arrays(path, _reduction(task, strategy, how), how, progress)
     found = _matched(path, detections.ids, ids, arrays, notes)
     names = _names_by_row(detections.ids, ids)
 
@@ -240,7 +284,26 @@ def _of_detections(
         its = detections.by_image[names[row]]
         return np.column_stack([its.corners, its.scores, numbers[its.classes]])
 
-    return replace(found, given=given, images=None if images is None else images.resolve())
+    return replace(found, given=given)
+
+
+def _reduction(task: Task, strategy: Strategy, how: HowRead) -> Reduction:
+    """How places become a row: by the strategy's measure, unless another is given."""
+    from uwe.dense import Reduction
+
+    for name in how.places:
+        require_known(name, [each.name for each in fields(Reduction)], "place option")
+    return Reduction(**{"measure": _measure(task, strategy), **how.places})
+
+
+def _arrays(
+    path: Path, reduction: Reduction, how: HowRead, progress: Progress | None
+) -> dict[str, Any]:
+    """Features and uncertainty of each image."""
+    from uwe.pool_files.dense_outputs import open_outputs
+
+    pool = open_outputs(path, reduction, how.images, progress)
+    return {name: pool.read(name) for name in ("features", "uncertainty")}
 
 
 def _classes_of(
@@ -271,11 +334,6 @@ def _classes_of(
         )
     told = ", ".join(f"{name} {classes[at]}" for name, at in zip(names, numbers, strict=True))
     return numbers, (f"categories of {path} are taken by their numbers: {told}",)
-
-
-def _refuse_images(path: Path, images: Path | None) -> None:
-    if images is not None:
-        raise InputError(f"--image-list is for detections in a .json; {path} is none")
 
 
 def _measure(task: Task, strategy: Strategy) -> str:

@@ -33,7 +33,7 @@ from uwe.project.making import (
     with_classes,
 )
 from uwe.project.models import Models
-from uwe.project.outputs import LEAST_SCORE, OwnOutputs, last_outputs, read_own_outputs
+from uwe.project.outputs import LEAST_SCORE, HowRead, OwnOutputs, last_outputs, read_own_outputs
 from uwe.project.picking import (
     Batch,
     Picker,
@@ -320,6 +320,7 @@ class Project:
         wishes: Wishes | None = None,
         outputs: str | Path | None = None,
         images: str | Path | None = None,
+        places: Mapping[str, Any] | None = None,
         least_score: float = LEAST_SCORE,
     ) -> Batch:
         """As `ask`, with the files that show the rows, and whether the rows are new.
@@ -334,6 +335,8 @@ class Project:
                 outputs that it got last, while their file is as it was.
             images: annotations of COCO or a list of ids, which say which images a detector has
                 seen; those without an object are known by it.
+            places: how maps and detections become rows: options of `uwe.dense.Reduction`, such as
+                ``{"given": "logits"}``.
             least_score: the smallest score of a box of these outputs that people see.
 
         Raises:
@@ -347,7 +350,7 @@ class Project:
         if (again := self._still_open(more)) is not None:
             return again_without(wishes, again, outputs=outputs)
         picker = self._picker() if wishes is None else replace(self._picker(), wishes=wishes)
-        picker = replace(picker, own=self._own(outputs, images), least=least_score)
+        picker = replace(picker, own=self._own(outputs, images, places), least=least_score)
         if wishes is not None:
             picker.require_possible(self.pool(), k)
         if picker.own is None:
@@ -534,17 +537,23 @@ class Project:
         events = self.events()
         return still_open(self.files, events, self.pool(events), self._strategy.name)
 
-    def _own(self, outputs: str | Path | None, images: str | Path | None) -> OwnOutputs | None:
+    def _own(
+        self,
+        outputs: str | Path | None,
+        images: str | Path | None,
+        places: Mapping[str, Any] | None,
+    ) -> OwnOutputs | None:
         """The outputs that are given; without any, the last ones of a project without a model."""
         if outputs is not None:
-            return self._opened(expanded(outputs), None if images is None else expanded(images))
+            seen = None if images is None else expanded(images).resolve()
+            return self._opened(expanded(outputs), HowRead(seen, dict(places or {})))
         known = None if self.settings.has_model else last_outputs(self.events())
         if known is None:
             return None
         if not known.path.exists():
             log.warning("%s is gone: the rows are drawn at random", known.path)
             return None
-        own = self._opened(known.path, known.images)
+        own = self._opened(known.path, known.how)
         if own.digest != known.digest:
             raise InputError(
                 f"{known.path} was changed since the last batch was picked by it; give --outputs "
@@ -552,9 +561,9 @@ class Project:
             )
         return own
 
-    def _opened(self, path: Path, images: Path | None) -> OwnOutputs:
+    def _opened(self, path: Path, how: HowRead) -> OwnOutputs:
         return read_own_outputs(
-            path, self.ids, self.task, self._strategy, images=images, progress=self._progress
+            path, self.ids, self.task, self._strategy, how=how, progress=self._progress
         )
 
     def _picker(self) -> Picker:
