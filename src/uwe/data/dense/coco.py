@@ -99,7 +99,10 @@ def _entry(name: str, value: Any) -> Json:
 def _number(name: str, what: str, entry: Json, key: str) -> int:
     value = entry.get(key)
     if not is_integral(value):
-        raise DataError(f"{name}: {key} of a {what} is {value!r:.40}; it must be a whole number")
+        article = "an" if what[0] in "ai" else "a"
+        raise DataError(
+            f"{name}: {key} of {article} {what} is {value!r:.40}; it must be a whole number"
+        )
     return int(value)
 
 
@@ -195,12 +198,16 @@ def area_of(annotation: Json, size: tuple[int, int], name: str) -> Any:
             decoded = coco.decode(runs)
     except DataError:
         raise
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise DataError(
             f"{where} has no segmentation that can be read ({text_of(error, longest=80)}); it must "
             "be polygons or RLE"
         ) from error
     return decoded
+
+
+_UNREADABLE = (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError,
+               OverflowError)  # fmt: skip
 
 
 def _polygons(given: Any) -> list[list[float]]:
@@ -368,7 +375,7 @@ def _boxes(coco: CocoFile, entry: int, classes: Mapping[int, int], request: Requ
         np.array(numbers, dtype=np.float64).reshape(-1, 4),
         request.boxes or _DEFAULT_FORM,
         np.array([classes[each["category_id"]] for each in annotations], dtype=np.int64),
-        np.array([bool(each.get("iscrowd", 0)) for each in annotations], dtype=np.bool_),
+        np.array([_is_crowd(each, coco.name) for each in annotations], dtype=np.bool_),
         _size(coco.images[entry]),
     )
 
@@ -381,6 +388,16 @@ def _box(annotation: Json, name: str) -> list[float]:
             "four numbers"
         )
     return [float(number) for number in given]
+
+
+def _is_crowd(annotation: Json, name: str) -> bool:
+    given = annotation.get("iscrowd") or 0
+    if given not in (0, 1):
+        raise DataError(
+            f"{name}: annotation {annotation.get('id')!r} has the iscrowd {given!r:.40}; it must "
+            "be 0 or 1"
+        )
+    return bool(given)
 
 
 def _is_finite(value: Any) -> bool:
