@@ -106,7 +106,11 @@ class MaskEntries:
             source, has_pixels, f"a pixel that is not {self.ignore}, the ignored value"
         )
         classes = source.classes or self._numbered(counts, request.name)
-        notes = () if source.classes else _gaps(request.name, np.flatnonzero(counts), len(classes))
+        notes = (
+            ()
+            if source.classes
+            else _gaps(request.name, np.flatnonzero(counts).tolist(), len(classes))
+        )
         return _about(part, source, classes, segmentation(classes).targets, told, notes)
 
     def dataset(
