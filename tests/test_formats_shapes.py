@@ -190,6 +190,24 @@ def test_label_studio_gets_predictions_and_gives_annotations(
     assert in_json(other) == in_json(project)
 
 
+def test_an_image_that_label_studio_had_in_another_form_is_refused(
+    pictures: Path, tmp_path: Path
+) -> None:
+    """A smaller copy of the image is scaled; one that was turned would put boxes elsewhere."""
+    project = project_of(pictures, tmp_path / "p.uwe", "detection")
+    value = {"x": 50, "y": 50, "width": 25, "height": 10, "rectanglelabels": ["rbc"]}
+    result = {"from_name": "label", "to_name": "image", "type": "rectanglelabels", "value": value}
+    path = tmp_path / "tasks.json"
+    for size in ((30, 40), (20, 15)):
+        shown = {**result, "original_width": size[0], "original_height": size[1]}
+        annotation = {"id": 1, "completed_by": 3, "result": [shown]}
+        path.write_text(json.dumps([{"data": {"uwe_id": "d.png"}, "annotations": [annotation]}]))
+        problems = told(project, path, "label-studio").problems
+        assert bool(problems) == (size == (30, 40))
+        assert all("30x40 pixels, and it is 40x30, of another form" in each for each in problems)
+    assert project.labels() == {"d.png": [box("rbc", 20, 15, 30, 18)]}
+
+
 @pytest.mark.parametrize("task", LABELS)
 def test_a_sync_sends_shapes_and_takes_them_back(pictures: Path, tmp_path: Path, task: str) -> None:
     """Predictions go out once, annotations come in, and a second round changes nothing."""

@@ -106,6 +106,16 @@ def test_detections_without_a_list_of_images(
     assert "1 of 4 images have no place that counts, such as 6: features 0, uncertainty 0" in told
 
 
+def test_results_may_name_images_by_number_or_by_file(folder: Path) -> None:
+    """With annotations, the id of an image and its file name are the same image."""
+    wanted = open_detections(Path("results.json"), Path("coco.json"))
+    with_results(*({**each, "image_id": f"{each['image_id']}.jpg"} for each in RESULTS))()
+    found = open_detections(Path("results.json"), Path("coco.json"))
+    assert found.ids == wanted.ids
+    for name in found.ids:
+        assert found.by_image[name].scores.tolist() == wanted.by_image[name].scores.tolist()
+
+
 def test_the_class_of_a_detection_is_its_category(folder: Path) -> None:
     """`class_mean` and `background` read the category, which the score does not tell."""
     pool = open_pool(Path("results.json"), reduction=Reduction(reduce="class_mean"))

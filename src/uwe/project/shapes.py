@@ -233,31 +233,28 @@ class Shapes:
         boxes = Boxes.from_json(encoded)
         self.task.targets.checked([boxes])
         size = self.items.size(row)
-        for at, box in enumerate(boxes.corners):
-            self._require_box(boxes, at, box, size)
-        corners = boxes.corners if size is None else boxes.corners.clip(0.0, [*size, *size])
-        return replace(boxes, corners=corners.round(_DIGITS))
+        leaves = np.zeros(len(boxes), np.bool_)
+        cut = boxes.corners
+        if size is not None:
+            cut = cut.clip(0.0, [*size, *size])
+            leaves = (abs(cut - boxes.corners) > _ROUNDED).any(1)
+        cut = cut.round(_DIGITS)
+        has_area = (cut[:, 2:] > cut[:, :2]).all(1) & np.isfinite(cut).all(1)
+        if (wrong := leaves | ~has_area).any():
+            at = int(wrong.argmax())
+            raise InputError(self._wrong_box(boxes, at, size if leaves[at] else None))
+        return replace(boxes, corners=cut)
 
-    def _require_box(self, boxes: Boxes, at: int, box: Any, size: tuple[int, int] | None) -> None:
-        """Refuse a box without an area, and one that leaves its image.
-
-        Raises:
-            InputError: it is such a box.
-        """
-        left, top, right, bottom = box.tolist()
+    def _wrong_box(self, boxes: Boxes, at: int, left: Size | None) -> str:
+        """Why a box is refused: it leaves an image of the size ``left``, or has no area."""
         what = f"box {at + 1} ({self.task.classes[boxes.classes[at]]})"
-        shown = f"[{left:g}, {top:g}, {right:g}, {bottom:g}]"
-        if not np.isfinite(box).all() or right <= left or bottom <= top:
-            raise InputError(f"{what} has no area: {shown}; remove it")
-        if size is None:
-            return
-        width, height = size
-        over = max(-left, -top, right - width, bottom - height)
-        if over > _ROUNDED:
-            raise InputError(
-                f"{what} leaves the image of {width}x{height} pixels: {shown}; a box is left, top, "
-                "right, bottom (xyxy) or left, top, width, height (xywh)"
-            )
+        shown = f"[{', '.join(f'{each:g}' for each in boxes.corners[at].tolist())}]"
+        if left is None:
+            return f"{what} has no area: {shown}; remove it"
+        return (
+            f"{what} leaves the image of {left[0]}x{left[1]} pixels: {shown}; a box is left, top, "
+            "right, bottom (xyxy) or left, top, width, height (xywh)"
+        )
 
     def _mask(self, row: int, label: Any) -> Mask:
         if isinstance(label, Mapping):
