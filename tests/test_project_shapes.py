@@ -24,9 +24,9 @@ from uwe.label.agreement import agreement_of
 from uwe.label.conflicts import rule_of
 from uwe.project import Project
 from uwe.project.files import ProjectFiles
+from uwe.project.fitting import fitted_targets
 from uwe.project.given import given_in
 from uwe.project.outlines import Outlines, Shape, base_of, of_polygons, of_runs
-from uwe.project.shapes import fitted_targets
 from uwe.tasks import Boxes, Mask, detection, segmentation
 
 CLASSES = ["rbc", "wbc"]
@@ -182,7 +182,8 @@ def test_a_box_that_rounding_put_outside_is_cut(pictures: Path) -> None:
         (np.zeros((30, 40)), "a mask must be class numbers"),
         (np.zeros((30, 40, 3), np.uint8), "a mask must be class numbers"),
         ("gone.png", "gone.png"),
-        ({"mask": "9-00.png", "digest": "00"}, "no mask of"),
+        ({"mask": "9-00.png", "digest": "00"}, "project has no mask '9-00.png'"),
+        ({"mask": f"2-{'0' * 32}.png", "digest": "0" * 32}, "project has no mask '2-0"),
     ],
 )
 def test_masks_that_cannot_be_are_refused(pictures: Path, label: Any, words: str) -> None:
@@ -349,6 +350,23 @@ def test_maps_of_logits_are_read_as_such(pictures: Path, tmp_path: Path) -> None
     assert [each.facts["outputs"]["places"] for each in queries] == [{"given": "logits"}] * 2
     with pytest.raises(InputError, match="unknown place option 'gives'"):
         project.batch(2, more=True, outputs=maps, places={"gives": "logits"})
+
+
+def test_maps_of_a_photo_that_was_not_turned_are_refused(tmp_path: Path) -> None:
+    """A model that ignores the camera's orientation says something of other pixels."""
+    folder = photos(tmp_path / "photos", 3, size=(40, 30))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 30), (9, 9, 9)).save(folder / "000000.png", exif=exif)
+    maps = maps_of(tmp_path / "maps", 1)
+    wrong = np.load(maps / "000000.npy")
+    if wrong.shape[0] > wrong.shape[1]:
+        wrong = wrong.swapaxes(0, 1)
+    np.save(maps / "000000.npy", wrong)
+    with pytest.raises(InputError, match=r"map of 000000.png is .*, turned as the camera says"):
+        of_masks(folder).batch(1, outputs=maps)
+    np.save(maps / "000000.npy", wrong.swapaxes(0, 1))
+    assert of_masks(folder, "q.uwe").batch(1, outputs=maps).picks.rows.tolist() == [0]
 
 
 def detections_of(path: Path, n: int = 4) -> Path:

@@ -20,6 +20,7 @@ __all__ = [
     "Shape",
     "base_of",
     "drawn_names",
+    "is_alike",
     "name_of",
     "of_polygons",
     "of_runs",
@@ -96,7 +97,7 @@ class Outlines:
             raise InputError(
                 f"the file says that the image is {said} pixels, and it is {true}; export it again"
             )
-        if size is not None and own is not None and not _is_alike(own, size):
+        if size is not None and own is not None and not is_alike(own, size):
             raise InputError(
                 f"the file says that the image is {own[0]}x{own[1]} pixels, and it is "
                 f"{size[0]}x{size[1]}, of another form; turn it back, and export it again"
@@ -148,12 +149,12 @@ class Outlines:
         return sorted(found, key=lambda each: -int(each[1].sum())) if self.largest_first else found
 
 
-def _is_alike(size: Size, other: Size) -> bool:
+def is_alike(size: Size, other: Size) -> bool:
     """Whether two sizes may be of one image, which was scaled and rounded to whole pixels.
 
     Sides of 1 pixel are those of a file that has shares of the image.
 
-    >>> _is_alike((1000, 667), (3000, 2000)), _is_alike((30, 40), (40, 30))
+    >>> is_alike((1000, 667), (3000, 2000)), is_alike((30, 40), (40, 30))
     (True, False)
     """
     if min(size) == 1 or min(other) == 1:
