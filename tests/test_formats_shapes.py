@@ -15,7 +15,7 @@ from PIL import Image
 
 from fake_label_studio import TOKEN, FakeLabelStudio, running
 from uwe.cli import main
-from uwe.errors import InputError
+from uwe.errors import DataError, InputError
 from uwe.formats import export_of, find_format, read_answers, recognised, write
 from uwe.formats.label_studio import Client, Sync, checked_address, studio_project
 from uwe.formats.label_studio.brush import packed, unpacked
@@ -340,6 +340,19 @@ def test_voc_and_yolo_are_told(pictures: Path, tmp_path: Path) -> None:
     assert told(project, yolo, "yolo", by="ann").problems == ()
     assert project.labels() == {"b.jpg": [box("rbc", 15, 12, 25, 18)], "deep/c.png": []}
     assert told(project, yolo, "yolo", by="ann").new == 0
+
+
+def test_yolo_needs_names_of_its_classes(pictures: Path, tmp_path: Path) -> None:
+    """Numbers alone may count other classes than the project's; data.yaml two folders up serves."""
+    project = project_of(pictures, tmp_path / "p.uwe", "detection", classes=["rbc", "wbc"])
+    folder = tmp_path / "set" / "labels" / "train"
+    folder.mkdir(parents=True)
+    (folder / "b.txt").write_text("0 0.5 0.5 0.25 0.2\n")
+    with pytest.raises(DataError, match=r"nothing names the classes of .*; write classes.txt"):
+        told(project, folder, "yolo")
+    (tmp_path / "set" / "data.yaml").write_text("names: [wbc, rbc]\n")
+    assert told(project, folder, "yolo").new == 1
+    assert project.labels() == {"b.jpg": [box("wbc", 15, 12, 25, 18)]}
 
 
 def coco_with(image: Mapping[str, Any], annotation: Mapping[str, Any], name: str = "rbc") -> str:

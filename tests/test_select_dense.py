@@ -143,6 +143,9 @@ REFUSED: dict[str, tuple[Callable[[], Any], list[str], str]] = {
         "result 0 is of the category 2, which coco.json does not name",
     ),
     "score": (with_results(result(5, 1, 1.5)), [], "result 0 has the score 1.5, which is not"),
+    "no image": (
+        with_results(result(5, 1, 0.5) | {"image_id": None}), [], "result 0 has the image_id None",
+    ),
     "width": (with_results(result(5, 1, 0.5, (0, 0, -1, 2))), [], "whose width or height is below"),
     "box": (with_results(result(5, 1, 0.5, (0, 0, 1))), [], "has the bbox [0, 0, 1], not x, y"),
     "lacking": (with_results({"image_id": 1}), [], "result 0 has no category_id; it has image_id"),

@@ -187,6 +187,10 @@ def _result(path: Path, at: int, value: Any) -> _Result:
         raise DataError(f"{said} has the score {_shown(score)}, which is not from 0 to 1")
     if not is_integral(category):
         raise DataError(f"{said} has the category_id {_shown(category)}, not a whole number")
+    if value["image_id"] in (None, ""):
+        raise DataError(
+            f"{said} has the image_id {_shown(value['image_id'])}; give that of its image"
+        )
     (image,) = as_ids([value["image_id"]], said)
     return _Result(image, int(category), tuple(map(float, box)), float(score))
 
@@ -211,7 +215,9 @@ def _images(path: Path | None, results: Sequence[_Result]) -> _Images:
     if any("id" not in each for each in listed):
         raise DataError(f"{path}: an image has no id")
     numbers = as_ids([each["id"] for each in listed], f"{path}: images")
-    ids = [str(each.get("file_name", number)) for each, number in zip(listed, numbers, strict=True)]
+    ids = [
+        str(each.get("file_name") or number) for each, number in zip(listed, numbers, strict=True)
+    ]
     checked_ids(numbers, f"{path}: id of images")
     checked_ids(ids, f"{path}: file_name of images")
     sizes = {

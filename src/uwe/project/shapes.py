@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from uwe._files import expanded, make_folder, write_bytes
 from uwe._optional import optional
-from uwe._types import BoolArray
 from uwe.data.images import decode_mask
 from uwe.errors import DataError, InputError, RunError
 from uwe.project.fitting import stretched
@@ -238,11 +237,8 @@ class Shapes:
         boxes = Boxes.from_json(encoded)
         self.task.targets.checked([boxes])
         size = self.items.size(row)
-        leaves: BoolArray = np.zeros(len(boxes), np.bool_)
-        cut = boxes.corners
-        if size is not None:
-            cut = cut.clip(0.0, [*size, *size])
-            leaves = (abs(cut - boxes.corners) > _ROUNDED).any(1)
+        cut = boxes.corners if size is None else boxes.corners.clip(0.0, [*size, *size])
+        leaves = np.any(abs(cut - boxes.corners) > _ROUNDED, axis=1)
         cut = cut.round(_DIGITS)
         has_area = (cut[:, 2:] > cut[:, :2]).all(1) & np.isfinite(cut).all(1)
         if (wrong := leaves | ~has_area).any():
