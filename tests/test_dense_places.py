@@ -167,6 +167,32 @@ def test_types_of_numbers(kind: Any) -> None:
     np.testing.assert_allclose(pool.features, [HAND_WORKED["mean"][0]], rtol=1e-3)
 
 
+def test_features_of_16_bits_keep_the_weights_of_a_large_map() -> None:
+    """Weights below the smallest number of 16 bits count, and sums beyond the largest one hold."""
+    probs = np.full((300, 400, 2), (0.9999, 0.0001))
+    features = np.full((300, 400, 3), 2.0)
+    wide, narrow = (uwe.places([(probs, features.astype(kind))]) for kind in ("f4", "f2"))
+    assert (wide.features > 0).all()
+    np.testing.assert_allclose(narrow.features, wide.features, rtol=1e-5)
+    summed = uwe.places([(probs * 0 + 0.5, features.astype("f2"))], reduce="sum")
+    np.testing.assert_allclose(summed.features, 300 * 400 * 2.0)
+
+
+def test_maps_whose_axes_are_in_another_order_are_said() -> None:
+    """Probabilities are refused with the right axes; of logits a note tells them."""
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), (20, 30))
+    first = np.moveaxis(probs, -1, 0)
+    for outputs, axes, wanted in ((first, "hwc", "chw"), (probs, "chw", "hwc")):
+        with pytest.raises(DataError, match=f"its 3 numbers of another axis do.*axes={wanted}"):
+            uwe.places([outputs], axes=axes)
+        [note] = uwe.places([np.log(outputs)], axes=axes, given="logits").notes
+        assert (
+            f"far fewer rows or columns; if their axes are in another order, say axes={wanted}"
+            in note
+        )
+    assert uwe.places([np.log(first)], axes="chw", given="logits").notes == ()
+
+
 def test_equal_places_count_in_their_order() -> None:
     """Of places of equal uncertainty, the first ones are the most uncertain."""
     probs = np.full((5, 2), 0.5)

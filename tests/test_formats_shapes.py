@@ -15,7 +15,7 @@ from PIL import Image
 
 from fake_label_studio import TOKEN, FakeLabelStudio, running
 from uwe.cli import main
-from uwe.errors import InputError
+from uwe.errors import DataError, InputError
 from uwe.formats import export_of, find_format, read_answers, recognised, write
 from uwe.formats.label_studio import Client, Sync, checked_address, studio_project
 from uwe.formats.label_studio.brush import packed, unpacked
@@ -190,6 +190,24 @@ def test_label_studio_gets_predictions_and_gives_annotations(
     assert in_json(other) == in_json(project)
 
 
+def test_an_image_that_label_studio_had_in_another_form_is_refused(
+    pictures: Path, tmp_path: Path
+) -> None:
+    """A smaller copy of the image is scaled; one that was turned would put boxes elsewhere."""
+    project = project_of(pictures, tmp_path / "p.uwe", "detection")
+    value = {"x": 50, "y": 50, "width": 25, "height": 10, "rectanglelabels": ["rbc"]}
+    result = {"from_name": "label", "to_name": "image", "type": "rectanglelabels", "value": value}
+    path = tmp_path / "tasks.json"
+    for size in ((30, 40), (20, 15)):
+        shown = {**result, "original_width": size[0], "original_height": size[1]}
+        annotation = {"id": 1, "completed_by": 3, "result": [shown]}
+        path.write_text(json.dumps([{"data": {"uwe_id": "d.png"}, "annotations": [annotation]}]))
+        problems = told(project, path, "label-studio").problems
+        assert bool(problems) == (size == (30, 40))
+        assert all("30x40 pixels, and it is 40x30, of another form" in each for each in problems)
+    assert project.labels() == {"d.png": [box("rbc", 20, 15, 30, 18)]}
+
+
 @pytest.mark.parametrize("task", LABELS)
 def test_a_sync_sends_shapes_and_takes_them_back(pictures: Path, tmp_path: Path, task: str) -> None:
     """Predictions go out once, annotations come in, and a second round changes nothing."""
@@ -322,6 +340,19 @@ def test_voc_and_yolo_are_told(pictures: Path, tmp_path: Path) -> None:
     assert told(project, yolo, "yolo", by="ann").problems == ()
     assert project.labels() == {"b.jpg": [box("rbc", 15, 12, 25, 18)], "deep/c.png": []}
     assert told(project, yolo, "yolo", by="ann").new == 0
+
+
+def test_yolo_needs_names_of_its_classes(pictures: Path, tmp_path: Path) -> None:
+    """Numbers alone may count other classes than the project's; data.yaml two folders up serves."""
+    project = project_of(pictures, tmp_path / "p.uwe", "detection", classes=["rbc", "wbc"])
+    folder = tmp_path / "set" / "labels" / "train"
+    folder.mkdir(parents=True)
+    (folder / "b.txt").write_text("0 0.5 0.5 0.25 0.2\n")
+    with pytest.raises(DataError, match=r"nothing names the classes of .*; write classes.txt"):
+        told(project, folder, "yolo")
+    (tmp_path / "set" / "data.yaml").write_text("names: [wbc, rbc]\n")
+    assert told(project, folder, "yolo").new == 1
+    assert project.labels() == {"b.jpg": [box("wbc", 15, 12, 25, 18)]}
 
 
 def coco_with(image: Mapping[str, Any], annotation: Mapping[str, Any], name: str = "rbc") -> str:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import uwe
 from uwe import journal
 from uwe.cli import main
 from uwe.errors import DataError, InputError, RunError
@@ -23,9 +24,9 @@ from uwe.label.agreement import agreement_of
 from uwe.label.conflicts import rule_of
 from uwe.project import Project
 from uwe.project.files import ProjectFiles
+from uwe.project.fitting import fitted_targets
 from uwe.project.given import given_in
 from uwe.project.outlines import Outlines, Shape, base_of, of_polygons, of_runs
-from uwe.project.shapes import fitted_targets
 from uwe.tasks import Boxes, Mask, detection, segmentation
 
 CLASSES = ["rbc", "wbc"]
@@ -146,6 +147,9 @@ def test_a_mask_that_was_changed_is_refused(pictures: Path) -> None:
         ([box("rbc", 0, 0, 41.5, 10)], "leaves the image of 40x30 pixels: .0, 0, 41.5, 10."),
         ([box("rbc", 3, 3, 3, 9)], "has no area"),
         ([box("rbc", 9, 3, 3, 9)], "has no area"),
+        ([box("rbc", 40.2, 3, 40.9, 9)], "has no area"),
+        ([box("rbc", 3, 3, 3.00001, 9)], "has no area"),
+        ([box("rbc", 3, 3, float("nan"), 9)], "four numbers"),
         ([box("owl", 0, 0, 1, 1)], "unknown class 'owl'"),
         ([{"class": "rbc"}], "needs xyxy or xywh"),
         ("[not json", "must be JSON"),
@@ -178,7 +182,8 @@ def test_a_box_that_rounding_put_outside_is_cut(pictures: Path) -> None:
         (np.zeros((30, 40)), "a mask must be class numbers"),
         (np.zeros((30, 40, 3), np.uint8), "a mask must be class numbers"),
         ("gone.png", "gone.png"),
-        ({"mask": "9-00.png", "digest": "00"}, "no mask of"),
+        ({"mask": "9-00.png", "digest": "00"}, "project has no mask '9-00.png'"),
+        ({"mask": f"2-{'0' * 32}.png", "digest": "0" * 32}, "project has no mask '2-0"),
     ],
 )
 def test_masks_that_cannot_be_are_refused(pictures: Path, label: Any, words: str) -> None:
@@ -347,6 +352,23 @@ def test_maps_of_logits_are_read_as_such(pictures: Path, tmp_path: Path) -> None
         project.batch(2, more=True, outputs=maps, places={"gives": "logits"})
 
 
+def test_maps_of_a_photo_that_was_not_turned_are_refused(tmp_path: Path) -> None:
+    """A model that ignores the camera's orientation says something of other pixels."""
+    folder = photos(tmp_path / "photos", 3, size=(40, 30))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 30), (9, 9, 9)).save(folder / "000000.png", exif=exif)
+    maps = maps_of(tmp_path / "maps", 1)
+    wrong = np.load(maps / "000000.npy")
+    if wrong.shape[0] > wrong.shape[1]:
+        wrong = wrong.swapaxes(0, 1)
+    np.save(maps / "000000.npy", wrong)
+    with pytest.raises(InputError, match=r"map of 000000.png is .*, turned as the camera says"):
+        of_masks(folder).batch(1, outputs=maps)
+    np.save(maps / "000000.npy", wrong.swapaxes(0, 1))
+    assert of_masks(folder, "q.uwe").batch(1, outputs=maps).picks.rows.tolist() == [0]
+
+
 def detections_of(path: Path, n: int = 4) -> Path:
     results = []
     for image in range(n):
@@ -370,6 +392,90 @@ def test_boxes_of_results_are_kept(pictures: Path, tmp_path: Path) -> None:
     more = project.batch(1, more=True, least_score=0.1)
     [its] = [given_in(project.files, [2], project.task)[row] for row in more.picks]
     assert len(its.scores) == 3
+
+
+def results_of(path: Path, *results: tuple[Any, Any, list[float]]) -> Path:
+    keys = ("image_id", "category_id", "bbox")
+    listed = [{**dict(zip(keys, each, strict=True)), "score": 0.9} for each in results]
+    path.write_text(json.dumps(listed))
+    return path
+
+
+def annotations_of(path: Path, size: tuple[int, int], **names: str) -> Path:
+    """Annotations of two images whose numbers are not those of their files."""
+    images = [
+        {"id": 5 + at, "file_name": f"{at:06d}.png", "width": size[0], "height": size[1]}
+        for at in range(2)
+    ]
+    categories = [{"id": int(key[1:]), "name": name} for key, name in names.items()]
+    path.write_text(json.dumps({"images": images, "categories": categories}))
+    return path
+
+
+def test_corners_that_are_given_as_sizes_are_refused(pictures: Path, tmp_path: Path) -> None:
+    """The images of the project tell that boxes leave them, also without annotations."""
+    results = results_of(tmp_path / "r.json", (1, 1, [20, 15, 35, 28]), (2, 1, [22, 15, 35, 28]))
+    with pytest.raises(DataError, match="2 of 2 boxes leave their image, such as one of 1; bbox"):
+        of_boxes(pictures).batch(1, outputs=results)
+
+
+def test_boxes_in_pixels_of_another_image_are_refused(pictures: Path, tmp_path: Path) -> None:
+    """Annotations whose images have another size than the project's are about other pixels."""
+    results = results_of(tmp_path / "r.json", (5, 1, [1, 2, 3, 4]))
+    wrong = annotations_of(tmp_path / "coco.json", SIZE[::-1], n1="rbc")
+    project = of_boxes(pictures)
+    with pytest.raises(DataError, match=r"000000.png is 30x40 pixels, and it is 40x30"):
+        project.batch(1, outputs=results, images=wrong)
+    right = annotations_of(tmp_path / "coco.json", SIZE, n1="rbc")
+    assert project.batch(1, outputs=results, images=right).picks.rows.tolist() == [0]
+
+
+def test_categories_without_a_detection_need_no_class(pictures: Path, tmp_path: Path) -> None:
+    """A parent category that no box has is left out; a box of an unknown one is refused."""
+    listed = annotations_of(tmp_path / "coco.json", SIZE, n0="cells", n7="wbc", n9="rbc")
+    results = results_of(tmp_path / "r.json", (5, 9, [1, 2, 3, 4]), (6, 7, [1, 2, 3, 4]))
+    project = of_boxes(pictures)
+    project.batch(2, outputs=results, images=listed)
+    given = given_in(project.files, [1], project.task)
+    assert {row: each.value["classes"] for row, each in given.items()} == {0: [0], 1: [1]}
+    results_of(results, (5, 0, [1, 2, 3, 4]))
+    with pytest.raises(InputError, match="has the category 'cells', and the classes are rbc, wbc"):
+        project.batch(1, more=True, outputs=results, images=listed)
+
+
+def test_numbers_that_are_matched_with_files_are_said(pictures: Path, tmp_path: Path) -> None:
+    """The number of an image may be another than that of its file, so a note shows the match."""
+    results = results_of(tmp_path / "r.json", (1, 1, [1, 2, 3, 4]))
+    notes = of_boxes(pictures).batch(1, outputs=results).picks.notes
+    assert any("numbers in names of files: 1 is '000001.png'" in note for note in notes)
+    results_of(results, ("000001.png", 1, [1, 2, 3, 4]))
+    notes = of_boxes(pictures, "q.uwe").batch(1, outputs=results).picks.notes
+    assert not any("numbers in names" in note for note in notes)
+
+
+def test_a_broken_image_does_not_stop_outputs(tmp_path: Path) -> None:
+    """Its row is skipped, and results that are about it are no reason to stop."""
+    folder = photos(tmp_path / "photos", 3)
+    (folder / "000001.png").write_bytes(b"none")
+    project = of_boxes(folder)
+    results = results_of(tmp_path / "r.json", (1, 1, [1, 2, 3, 4]), (2, 1, [1, 2, 3, 4]))
+    assert project.batch(1, outputs=results).picks.rows.tolist() == [2]
+
+
+def test_a_pool_that_is_not_weighted_is_weighted_once(pictures: Path, tmp_path: Path) -> None:
+    """`uwe` multiplies features of whole images by their uncertainty, as it does at each place."""
+    rng = np.random.default_rng(3)
+    ids, features = [f"{at:06d}.png" for at in range(12)], rng.normal(size=(12, 4))
+    weights = rng.random(12)
+    np.savez(tmp_path / "pool.npz", features=features, uncertainty=weights, ids=ids)
+    project = of_boxes(pictures, strategy="uwe")
+    wanted = uwe.select(features * weights[:, None], 5, strategy="coreset")
+    picks = project.batch(5, outputs=tmp_path / "pool.npz").picks
+    assert picks.rows.tolist() == wanted.rows.tolist()
+    assert picks.rows.tolist() != uwe.select(features, 5, strategy="coreset").rows.tolist()
+    np.savez(tmp_path / "bare.npz", features=features, ids=ids)
+    with pytest.raises(InputError, match=r"strategy uwe needs .*weighted_entropy"):
+        of_boxes(pictures, "q.uwe", strategy="uwe").batch(5, outputs=tmp_path / "bare.npz")
 
 
 def test_the_command_line_makes_asks_and_tells(

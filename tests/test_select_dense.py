@@ -106,6 +106,16 @@ def test_detections_without_a_list_of_images(
     assert "1 of 4 images have no place that counts, such as 6: features 0, uncertainty 0" in told
 
 
+def test_results_may_name_images_by_number_or_by_file(folder: Path) -> None:
+    """With annotations, the id of an image and its file name are the same image."""
+    wanted = open_detections(Path("results.json"), Path("coco.json"))
+    with_results(*({**each, "image_id": f"{each['image_id']}.jpg"} for each in RESULTS))()
+    found = open_detections(Path("results.json"), Path("coco.json"))
+    assert found.ids == wanted.ids
+    for name in found.ids:
+        assert found.by_image[name].scores.tolist() == wanted.by_image[name].scores.tolist()
+
+
 def test_the_class_of_a_detection_is_its_category(folder: Path) -> None:
     """`class_mean` and `background` read the category, which the score does not tell."""
     pool = open_pool(Path("results.json"), reduction=Reduction(reduce="class_mean"))
@@ -133,6 +143,9 @@ REFUSED: dict[str, tuple[Callable[[], Any], list[str], str]] = {
         "result 0 is of the category 2, which coco.json does not name",
     ),
     "score": (with_results(result(5, 1, 1.5)), [], "result 0 has the score 1.5, which is not"),
+    "no image": (
+        with_results(result(5, 1, 0.5) | {"image_id": None}), [], "result 0 has the image_id None",
+    ),
     "width": (with_results(result(5, 1, 0.5, (0, 0, -1, 2))), [], "whose width or height is below"),
     "box": (with_results(result(5, 1, 0.5, (0, 0, 1))), [], "has the bbox [0, 0, 1], not x, y"),
     "lacking": (with_results({"image_id": 1}), [], "result 0 has no category_id; it has image_id"),

@@ -13,17 +13,25 @@ from uwe._arrays import as_floating, as_tensor
 from uwe._types import FloatArray, is_integral, is_real
 from uwe.dense.cells import cell_means
 from uwe.dense.measures import PLACE_MEASURES, objectness_uncertainty, place_uncertainty
-from uwe.dense.scores import CONVERSIONS, GIVEN, looks_like_probabilities, require_finite
+from uwe.dense.scores import (
+    CONVERSIONS,
+    GIVEN,
+    looks_like_probabilities,
+    require_finite,
+    wide,
+)
 from uwe.dense.weights import REDUCTIONS
 from uwe.errors import InputError, require_known
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["MEASURES", "Reduced", "Reduction"]
+__all__ = ["AXES", "MEASURES", "Reduced", "Reduction"]
 
-_AXES = ("hwc", "chw")
+AXES = ("hwc", "chw")
+"""The orders of the axes of maps; the first is the default."""
 _BLOCK = 2**16  # places whose products are summed in the type of the features
+_FAR_FEWER = 4  # times
 _MAP, _OBJECTS, _SCORES = 3, 2, 1  # axes of a map, of the scores of objects, of one score each
 
 
@@ -61,6 +69,8 @@ class Reduced:
         count: places that count.
         classes: columns of the outputs; None where nothing tells them.
         is_odd: whether the outputs are given as logits and look like probabilities.
+        is_turned: whether a map has the shape of one whose axes are in another order: far fewer
+            rows than columns and classes, or far fewer columns than rows and classes.
     """
 
     features: FloatArray | None
@@ -68,6 +78,7 @@ class Reduced:
     count: int
     classes: int | None
     is_odd: bool = False
+    is_turned: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +134,7 @@ class Reduction:
         require_known(self.given, GIVEN, "form of outputs")
         require_known(self.measure, _MEASURES, "measure")
         require_known(self.reduce, REDUCTIONS, "reduction")
-        require_known(self.axes, _AXES, "order of axes")
+        require_known(self.axes, AXES, "order of axes")
         if not is_real(self.top) or not 0 < self.top <= 1:
             raise InputError(f"top must be above 0 and at most 1, not {self.top!r}")
         if not is_real(self.empty) or not 0 <= self.empty < float("inf"):
@@ -196,7 +207,9 @@ class Reduction:
             return self._empty(scores, beside, is_odd=odd)
         weighted = u * REDUCTIONS[self.reduce](u, predicted, self.top)
         total = float(weighted.double().sum())
-        return Reduced(_summed(weighted, f), total, len(u), scores.shape[-1], odd)
+        return Reduced(
+            _summed(weighted, f), total, len(u), scores.shape[-1], odd, _is_turned(scores)
+        )
 
     @property
     def _reads_classes(self) -> bool:
@@ -244,13 +257,23 @@ class Reduction:
             )
 
 
+def _is_turned(scores: torch.Tensor) -> bool:
+    if scores.ndim != _MAP:
+        return False
+    few, many = sorted(scores.shape[:2])
+    return few * _FAR_FEWER <= min(many, scores.shape[-1])
+
+
 def _summed(weights: torch.Tensor, features: torch.Tensor) -> FloatArray:
-    """``Σ w_p f_p``: products of blocks in the type of the features, their sum in float64."""
+    """``Σ w_p f_p``: products of blocks in the type of the features, their sum in float64.
+
+    Features of 16 bits are widened: the weight of a place of a large map would be 0 in them.
+    """
     import torch
 
-    weights = weights.to(features)
+    weights = weights.to(wide(features[:0]))
     blocks = [slice(start, start + _BLOCK) for start in range(0, len(weights), _BLOCK)]
-    total = torch.stack([weights[rows] @ features[rows] for rows in blocks]).double().sum(0)
+    total = torch.stack([weights[rows] @ wide(features[rows]) for rows in blocks]).double().sum(0)
     return np.array(total.cpu().numpy())  # a small tensor that stays leaves holes in the memory
 
 

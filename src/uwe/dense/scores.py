@@ -10,11 +10,21 @@ from uwe.errors import DataError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["CONVERSIONS", "GIVEN", "looks_like_probabilities", "place_told", "require_finite"]
+__all__ = [
+    "CONVERSIONS",
+    "GIVEN",
+    "looks_like_probabilities",
+    "place_told",
+    "require_finite",
+    "wide",
+]
 
 GIVEN = ("probs", "logits")
 _FEW_BITS = 2  # bytes of float16 and bfloat16
 _SUM_OFF, _SUM_OFF_IN_16_BITS = 1e-3, 1e-2
+_MAP = 3  # axes of a map
+_OTHER_AXES = ("chw", "hwc")
+"""The axes that were meant where the first or the second axis of a map holds the classes."""
 _OUTSIDE, _OUTSIDE_IN_16_BITS = 1e-6, 1e-3
 
 
@@ -31,10 +41,20 @@ def _probs_of_classes(name: str, given: torch.Tensor) -> torch.Tensor:
         total = float(scores[at].double().sum())
         raise DataError(
             f"{name} is given as probabilities, but {place_told(at)} sums to {total:.4g}, not 1; "
-            "say given=logits for outputs before the softmax, or measure=objectness for scores of "
-            "classes that do not exclude each other"
+            f"{_advice(scores, _sum_off(given))}"
         )
     return scores
+
+
+def _advice(scores: torch.Tensor, off: float) -> str:
+    """What to do about scores ``[..., c]`` whose last axis does not sum to 1."""
+    for axis, axes in enumerate(_OTHER_AXES if scores.ndim == _MAP else ()):
+        if bool(((scores.sum(axis) - 1).abs() <= off).all()):
+            return f"its {scores.shape[axis]} numbers of another axis do, so say axes={axes}"
+    return (
+        "say given=logits for outputs before the softmax, or measure=objectness for scores of "
+        "classes that do not exclude each other"
+    )
 
 
 def _probs_of_each(name: str, given: torch.Tensor) -> torch.Tensor:
@@ -47,13 +67,13 @@ def _probs_of_each(name: str, given: torch.Tensor) -> torch.Tensor:
             f"{name} is given as probabilities, but holds {low if low < -slack else high:.4g}; say "
             "given=logits for outputs before the softmax"
         )
-    floats = _wide(given)
+    floats = wide(given)
     return floats.clamp(0, 1) if low < 0 or high > 1 else floats
 
 
 def _softmax(name: str, given: torch.Tensor) -> torch.Tensor:
     """Formula: ``exp(x - max x) / Σ exp(x - max x)``, faster than torch's over few classes."""
-    floats = _wide(given)
+    floats = wide(given)
     if not bool(floats.sum().isfinite()):
         require_finite(name, floats)
     if floats.shape[-1] == 1:
@@ -64,7 +84,7 @@ def _softmax(name: str, given: torch.Tensor) -> torch.Tensor:
 
 
 def _sigmoid(name: str, given: torch.Tensor) -> torch.Tensor:
-    floats = _wide(given)
+    floats = wide(given)
     require_finite(name, floats)
     return floats.sigmoid()
 
@@ -85,7 +105,7 @@ def looks_like_probabilities(given: torch.Tensor) -> bool:
     low, high = (float(each) for each in given.aminmax())
     if not 0 <= low <= high <= 1:
         return False
-    return bool(((_wide(given).sum(-1) - 1).abs() <= _sum_off(given)).all())
+    return bool(((wide(given).sum(-1) - 1).abs() <= _sum_off(given)).all())
 
 
 def require_finite(name: str, values: torch.Tensor) -> None:
@@ -115,7 +135,8 @@ def _of_two(second: torch.Tensor) -> torch.Tensor:
     return torch.cat([1 - second, second], -1)
 
 
-def _wide(given: torch.Tensor) -> torch.Tensor:
+def wide(given: torch.Tensor) -> torch.Tensor:
+    """Floating numbers of 16 bits in float32; others as they are."""
     return given.float() if given.element_size() <= _FEW_BITS else given
 
 

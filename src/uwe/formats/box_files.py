@@ -52,7 +52,12 @@ def _read_yolo(path: Path, into: Destination) -> LabelRows:
     """
     if not path.is_dir():
         raise DataError(f"{path} is no folder; give the folder with the .txt files of YOLO")
-    names = _class_names(path) or into.task.classes
+    names = _class_names(path)
+    if not names:
+        raise DataError(
+            f"nothing names the classes of {path}; write {_NAMES} into it, a name a line in the "
+            f"order of the numbers, such as {', '.join(into.task.classes)}"
+        )
 
     def read(file: Path) -> Outlines:
         classes, boxes = parse_yolo(_text(file), file.name)
@@ -118,8 +123,8 @@ def _image_of(path: Path, file: Path, by_stem: Mapping[str, Sequence[str]]) -> s
 
 
 def _class_names(path: Path) -> Sequence[str] | None:
-    """The names that the folder, or the one above it, gives; None without any."""
-    for folder in (path, path.parent):
+    """The names that the folder, or one of the two above it, gives; None without any."""
+    for folder in (path, *path.absolute().parents[:2]):
         if (folder / _NAMES).is_file():
             return [line.strip() for line in _text(folder / _NAMES).splitlines() if line.strip()]
         for name in _YAML:

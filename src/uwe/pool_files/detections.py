@@ -15,7 +15,7 @@ from uwe._types import FloatArray, Labels, is_integral, is_real
 from uwe.errors import DataError, damaged
 from uwe.tables import as_ids, checked_ids, read_ids
 
-__all__ = ["Detected", "Detections", "open_detections"]
+__all__ = ["Detected", "Detections", "open_detections", "require_inside"]
 
 _NUMBERS = 4
 _SLACK = 1.0  # pixels that a box may leave its image by
@@ -48,11 +48,13 @@ class Detections:
         path: of the file.
         by_image: the objects of each image by its id, also of images without any.
         names: of the classes.
+        sizes: width and height of images by id, where annotations tell them.
     """
 
     path: Path
     by_image: Mapping[str, Detected]
     names: tuple[str, ...]
+    sizes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.by_image)
@@ -95,7 +97,8 @@ def open_detections(path: Path, images: Path | None = None) -> Detections:
     numbers = known.numbers(results)
     groups: dict[str, list[_Result]] = {name: [] for name in known.ids}
     for at, each in enumerate(results):
-        if each.image not in known.names:
+        image = known.id_of(each.image)
+        if image is None:
             raise DataError(
                 f"{path}: result {at} is of the image {each.image}, which {images} does not name"
             )
@@ -104,11 +107,11 @@ def open_detections(path: Path, images: Path | None = None) -> Detections:
                 f"{path}: result {at} is of the category {each.category}, which {images} does not "
                 "name"
             )
-        groups[known.names[each.image]].append(each)
+        groups[image].append(each)
     by_image = {name: _detected(of, numbers) for name, of in groups.items()}
-    _require_inside(path, by_image, known.sizes)
+    require_inside(path, by_image, known.sizes)
     names = tuple(known.categories.get(number, str(number)) for number in numbers)
-    return Detections(path, by_image, names)
+    return Detections(path, by_image, names, known.sizes)
 
 
 @dataclass(frozen=True)
@@ -135,9 +138,13 @@ class _Images:
     sizes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     categories: Mapping[int, str] = field(default_factory=dict)
 
-    @property
-    def ids(self) -> list[str]:
-        return list(self.names.values())
+    @cached_property
+    def ids(self) -> dict[str, None]:
+        return dict.fromkeys(self.names.values())
+
+    def id_of(self, image: str) -> str | None:
+        """The id of the image that a result names by its number, or by the id itself."""
+        return self.names.get(image, image if image in self.ids else None)
 
     def numbers(self, results: Iterable[_Result]) -> dict[int, int]:
         """The number of each category's class, in the order of the categories' own numbers."""
@@ -180,6 +187,10 @@ def _result(path: Path, at: int, value: Any) -> _Result:
         raise DataError(f"{said} has the score {_shown(score)}, which is not from 0 to 1")
     if not is_integral(category):
         raise DataError(f"{said} has the category_id {_shown(category)}, not a whole number")
+    if value["image_id"] in (None, ""):
+        raise DataError(
+            f"{said} has the image_id {_shown(value['image_id'])}; give that of its image"
+        )
     (image,) = as_ids([value["image_id"]], said)
     return _Result(image, int(category), tuple(map(float, box)), float(score))
 
@@ -204,7 +215,9 @@ def _images(path: Path | None, results: Sequence[_Result]) -> _Images:
     if any("id" not in each for each in listed):
         raise DataError(f"{path}: an image has no id")
     numbers = as_ids([each["id"] for each in listed], f"{path}: images")
-    ids = [str(each.get("file_name", number)) for each, number in zip(listed, numbers, strict=True)]
+    ids = [
+        str(each.get("file_name") or number) for each, number in zip(listed, numbers, strict=True)
+    ]
     checked_ids(numbers, f"{path}: id of images")
     checked_ids(ids, f"{path}: file_name of images")
     sizes = {
@@ -232,10 +245,19 @@ def _detected(found: Sequence[_Result], numbers: Mapping[int, int]) -> Detected:
     )
 
 
-def _require_inside(
+def require_inside(
     path: Path, by_image: Mapping[str, Detected], sizes: Mapping[str, tuple[float, float]]
 ) -> None:
-    """Refuse boxes that mostly leave their images, as corners do that are read as sizes."""
+    """Refuse boxes that mostly leave their images, as corners do that are read as sizes.
+
+    Args:
+        path: of the results.
+        by_image: the objects of each image by its id.
+        sizes: width and height of some of the images.
+
+    Raises:
+        DataError: more than half of the boxes of these images leave them by more than a pixel.
+    """
     outside, boxes, first = 0, 0, ""
     for name, size in sizes.items():
         leaves = np.any(by_image[name].corners[:, 2:] > np.array(size) + _SLACK, axis=1)

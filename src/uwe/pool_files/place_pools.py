@@ -15,6 +15,7 @@ from uwe._files import expanded, write_whole
 from uwe._tensors import header_of, write_header
 from uwe._types import FloatArray, IntArray, Progress, Stage
 from uwe.dense import Reduced, Reduction
+from uwe.dense.reduction import AXES
 from uwe.errors import DataError, InputError
 from uwe.pool_files import long_texts
 from uwe.pool_files.maps import open_maps
@@ -221,13 +222,22 @@ class _Row:
     features: npt.NDArray[np.float32] | None
     uncertainty: float
     count: int
+    classes: int | None
     is_odd: bool
+    is_turned: bool
 
     @classmethod
     def of(cls, reduced: Reduced) -> _Row:
         with np.errstate(over="ignore"):  # said by `_gathered`
             features = None if reduced.features is None else reduced.features.astype(np.float32)
-        return cls(features, reduced.uncertainty, reduced.count, reduced.is_odd)
+        return cls(
+            features,
+            reduced.uncertainty,
+            reduced.count,
+            reduced.classes,
+            reduced.is_odd,
+            reduced.is_turned,
+        )
 
 
 def _gathered(
@@ -264,6 +274,13 @@ def _notes(
         yield (
             "the outputs are given as logits, but all are from 0 to 1 and sum to 1; "
             "if they are probabilities, say given=probs"
+        )
+    if all(row.is_turned or not row.count for row in rows) and counts.any():
+        classes = next(row.classes for row in rows if row.count)
+        other = next(each for each in AXES if each != reduction.axes)
+        yield (
+            f"the maps have {classes} classes and far fewer rows or columns; if their axes are in "
+            f"another order, say axes={other}"
         )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "Shape",
     "base_of",
     "drawn_names",
+    "is_alike",
     "name_of",
     "of_polygons",
     "of_runs",
@@ -96,6 +97,11 @@ class Outlines:
             raise InputError(
                 f"the file says that the image is {said} pixels, and it is {true}; export it again"
             )
+        if size is not None and own is not None and not is_alike(own, size):
+            raise InputError(
+                f"the file says that the image is {own[0]}x{own[1]} pixels, and it is "
+                f"{size[0]}x{size[1]}, of another form; turn it back, and export it again"
+            )
         if isinstance(task.targets, Masks):
             return self._pixels(task, own)
         scale = (1.0, 1.0) if size is None or own is None else (size[0] / own[0], size[1] / own[1])
@@ -141,6 +147,22 @@ class Outlines:
                 )
             found.append((each.name, each.area(size)))
         return sorted(found, key=lambda each: -int(each[1].sum())) if self.largest_first else found
+
+
+def is_alike(size: Size, other: Size) -> bool:
+    """Whether two sizes may be of one image, which was scaled and rounded to whole pixels.
+
+    Sides of 1 pixel are those of a file that has shares of the image.
+
+    >>> is_alike((1000, 667), (3000, 2000)), is_alike((30, 40), (40, 30))
+    (True, False)
+    """
+    if min(size) == 1 or min(other) == 1:
+        return True
+    (width, height), (across, down) = size, other
+    return (width - 1) * (down - 1) <= (height + 1) * (across + 1) and (
+        (height - 1) * (across - 1) <= (width + 1) * (down + 1)
+    )
 
 
 def drawn_names(task: Task) -> tuple[str, ...]:

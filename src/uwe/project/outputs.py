@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -17,13 +18,16 @@ from uwe.journal import Event, Queried
 from uwe.pool import Pool
 from uwe.project.digests import digest
 from uwe.project.ids import Ids
+from uwe.project.matching import classes_of, names_by_row, note_on_numbers, notes_on, rows_of
 from uwe.project.shapes import has_shapes
 from uwe.strategies import Picks, Question, Strategy, Wishes, wished
 from uwe.tasks import Task
 
 if TYPE_CHECKING:
+    import torch
+
     from uwe.dense import Reduction
-    from uwe.pool_files import PoolFile
+    from uwe.pool_files import Detections, PoolFile
 
 __all__ = [
     "LEAST_SCORE",
@@ -37,7 +41,11 @@ __all__ = [
 LEAST_SCORE = 0.5
 """The smallest score of a box that people see, unless they say so."""
 
+SizeOf: TypeAlias = "Callable[[int], tuple[int, int] | None]"
+"""Gives width and height of the image of a row."""
+
 _FACT = "outputs"
+_LOOKED_AT = 1000  # images whose headers are read
 _ARRAYS = ("probs", "logits", "mc_probs", "mean", "variance", "std", "mc_mean", "mc_variance")
 
 
@@ -95,6 +103,7 @@ class OwnOutputs:
             have none.
         notes: what people should know of the outputs.
         how: they were read.
+        is_weighted: whether the features are weighted by the uncertainty of places already.
     """
 
     path: Path
@@ -104,6 +113,7 @@ class OwnOutputs:
     given: Callable[[int], Any] = field(default=lambda row: None, repr=False)  # noqa: ARG005
     notes: tuple[str, ...] = ()
     how: HowRead = field(default_factory=HowRead)
+    is_weighted: bool = True
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -161,6 +171,7 @@ def read_own_outputs(
     strategy: Strategy,
     *,
     how: HowRead | None = None,
+    size: SizeOf = lambda row: None,  # noqa: ARG005
     progress: Progress | None = None,
 ) -> OwnOutputs:
     """Read what a model of the owner says of the rows of a project.
@@ -171,21 +182,23 @@ def read_own_outputs(
         task: what is labelled.
         strategy: that picks; the uncertainty of a place is the measure of it.
         how: they are read.
+        size: gives width and height of the image of a row, which boxes must fit; None where they
+            are not known.
         progress: callback.
 
     Raises:
         InputError: no id of the outputs is one of the project.
-        DataError: they cannot be read.
+        DataError: they cannot be read, or most boxes leave their images.
     """
     if not path.exists():
         raise DataError(
             f"{path} does not exist; outputs are a file of results, or a folder of maps"
         )
-    read = _of_pool
+    read: _Read = _of_pool
     if has_shapes(task) and path.is_dir():
         read = _of_maps
     elif has_shapes(task) and path.suffix.lower() == ".json":
-        read = _of_detections
+        read = partial(_of_detections, size=size)
     how = how or HowRead()
     return replace(read(path, ids, task, strategy, how, progress), how=how)
 
@@ -214,6 +227,9 @@ def last_outputs(events: Sequence[Event]) -> LastOutputs | None:
     return LastOutputs(Path(str(told["path"])), str(told["digest"]), HowRead.of(told))
 
 
+_Read: TypeAlias = "Callable[[Path, Ids, Task, Strategy, HowRead, Progress | None], OwnOutputs]"
+
+
 def _of_pool(
     path: Path,
     ids: Ids,
@@ -233,7 +249,8 @@ def _of_pool(
         raise DataError(
             f"{path} holds neither features nor an uncertainty; its keys are {pool.shown()}"
         )
-    return _matched(path, _ids_of(pool, arrays), ids, arrays)
+    found = _matched(path, _ids_of(pool, arrays), ids, arrays)
+    return replace(found, is_weighted=pool.container.weighted)
 
 
 def _ids_of(pool: PoolFile, arrays: Mapping[str, Any]) -> list[str]:
@@ -253,7 +270,7 @@ def _of_maps(
 
     maps, reduction = open_maps(path), _reduction(task, strategy, how)
     found = _matched(path, maps.ids, ids, _arrays(path, reduction, how, progress))
-    names = _names_by_row(maps.ids, ids)
+    names = names_by_row(maps.ids, ids)
     return replace(
         found,
         given=lambda row: (
@@ -269,14 +286,20 @@ def _of_detections(
     strategy: Strategy,
     how: HowRead,
     progress: Progress | None,
+    *,
+    size: SizeOf,
 ) -> OwnOutputs:
     from uwe.pool_files import open_detections
 
     detections = open_detections(path, how.images)
-    numbers, notes = _classes_of(path, detections.names, task.classes)
+    used = {number for each in detections.by_image.values() for number in each.classes.tolist()}
+    numbers, notes = classes_of(path, detections.names, used, task.classes)
+    if how.images is None:
+        notes = (*notes, *note_on_numbers(path, detections.ids, ids))
     arrays = _arrays(path, _reduction(task, strategy, how), how, progress)
     found = _matched(path, detections.ids, ids, arrays, notes)
-    names = _names_by_row(detections.ids, ids)
+    names = names_by_row(detections.ids, ids)
+    _require_boxes_fit(detections, names, size, how.images)
 
     def given(row: int) -> Any:
         if row not in names:
@@ -285,6 +308,33 @@ def _of_detections(
         return np.column_stack([its.corners, its.scores, numbers[its.classes]])
 
     return replace(found, given=given)
+
+
+def _require_boxes_fit(
+    detections: Detections, names: Mapping[int, str], size: SizeOf, images: Path | None
+) -> None:
+    """Refuse boxes that are not in pixels of the images of the project, by some of the images.
+
+    Raises:
+        DataError: annotations give an image another size, or most boxes leave their images.
+    """
+    from uwe.pool_files.detections import require_inside
+
+    filled = [row for row, name in names.items() if len(detections.by_image[name])]
+    step = max(1, len(filled) // _LOOKED_AT)
+    sizes: dict[str, tuple[int, int]] = {}
+    for row in filled[::step]:
+        with suppress(DataError):  # a broken image is skipped
+            its = size(row)
+            sizes |= {} if its is None else {names[row]: its}
+    for name, its in sizes.items():
+        said = detections.sizes.get(name, its)
+        if said != its:
+            raise DataError(
+                f"{images} says that {name} is {said[0]:g}x{said[1]:g} pixels, and it is "
+                f"{its[0]}x{its[1]}; boxes must be in pixels of the upright image"
+            )
+    require_inside(detections.path, detections.by_image, sizes)
 
 
 def _reduction(task: Task, strategy: Strategy, how: HowRead) -> Reduction:
@@ -306,36 +356,6 @@ def _arrays(
     return {name: pool.read(name) for name in ("features", "uncertainty")}
 
 
-def _classes_of(
-    path: Path, names: Sequence[str], classes: Sequence[str]
-) -> tuple[Rows, tuple[str, ...]]:
-    """The project's class number of each category of detections, and what is said of it.
-
-    Categories are known by their names; without names their numbers count the classes from 1, or
-    from 0 where there is a 0.
-
-    Raises:
-        InputError: a category is none of the classes.
-    """
-    if set(names) <= set(classes):
-        return np.array([classes.index(name) for name in names], dtype=np.int64), ()
-    if not all(name.isdigit() for name in names):
-        lost = next(name for name in names if name not in classes)
-        raise InputError(
-            f"{path} has the category {lost!r}, and the classes are {', '.join(classes)}; name "
-            "them alike"
-        )
-    first = 0 if "0" in names else 1
-    numbers = np.array([int(name) - first for name in names], dtype=np.int64)
-    if len(numbers) and numbers.max() >= len(classes):
-        raise InputError(
-            f"{path} has the category {numbers.max() + first}, and there are {len(classes)} "
-            "classes; --image-list takes annotations of COCO that name the categories"
-        )
-    told = ", ".join(f"{name} {classes[at]}" for name, at in zip(names, numbers, strict=True))
-    return numbers, (f"categories of {path} are taken by their numbers: {told}",)
-
-
 def _measure(task: Task, strategy: Strategy) -> str:
     """The measure of a place: that of the strategy, or the task's default."""
     name = strategy.measure_name
@@ -354,7 +374,7 @@ def _matched(
     Raises:
         InputError: none of the names is about a row.
     """
-    at = {row: place for place, row in enumerate(_rows_of(names, ids)) if row is not None}
+    at = {row: place for place, row in enumerate(rows_of(names, ids)) if row is not None}
     if not at:
         raise InputError(
             f"none of the {len(names):,} ids in {path}, such as {names[0]!r}, is one of the "
@@ -366,59 +386,8 @@ def _matched(
         name: array[:, order] if name.startswith("mc_") else array[order]
         for name, array in arrays.items()
     }
-    told = (*notes, *_about(path, names, ids, len(at)))
+    told = (*notes, *notes_on(path, names, ids, len(at)))
     return OwnOutputs(path.resolve(), _digest(path), rows, taken, notes=told)
-
-
-def _about(path: Path, names: Sequence[str], ids: Ids, known: int) -> list[str]:
-    """What is said where names and rows do not agree."""
-    lost, lacking = len(names) - known, len(ids) - known
-    notes = []
-    if lost:
-        first = next(
-            name for name, row in zip(names, _rows_of(names, ids), strict=True) if row is None
-        )
-        are = "id is" if lost == 1 else "ids are"
-        notes.append(f"{lost:,} {are} not of the project, such as {first!r}, and left out")
-    if lacking:
-        have = "row has" if lacking == 1 else "rows have"
-        notes.append(f"{lacking:,} {have} no outputs in {path} and cannot be picked")
-    return notes
-
-
-def _names_by_row(names: Sequence[str], ids: Ids) -> dict[int, str]:
-    rows = _rows_of(names, ids)
-    return {row: name for name, row in zip(names, rows, strict=True) if row is not None}
-
-
-def _rows_of(names: Sequence[str], ids: Ids) -> list[int | None]:
-    """The row of each name: an id; or the path, the file name or its stem, that one row alone has.
-
-    A name that may mean the same row as another one means none. Names that are numbers are also
-    the numbers in names of files, as ``000012.jpg`` of COCO.
-    """
-    found = [ids.row_of(name) for name in names]
-    if all(row is not None for row in found):
-        return found
-    by_alias: dict[str, list[int]] = {}
-    for row in range(len(ids)):
-        for alias in _aliases(ids[row]):
-            by_alias.setdefault(alias, []).append(row)
-    sole = {alias: rows[0] for alias, rows in by_alias.items() if len(rows) == 1}
-    rows = [
-        row if row is not None else next((sole[a] for a in _aliases(name) if a in sole), None)
-        for row, name in zip(found, names, strict=True)
-    ]
-    repeated = {row for row, count in Counter(rows).items() if count > 1}
-    return [None if row in repeated else row for row in rows]
-
-
-def _aliases(name: str) -> list[str]:
-    """Other names of an item, the most exact first."""
-    path = PurePosixPath(name)
-    found = [name, path.with_suffix("").as_posix() if path.suffix else name, path.name, path.stem]
-    numbers = [path.stem.lstrip("0") or "0"] if path.stem.isdigit() else []
-    return list(dict.fromkeys([*found, *numbers]))
 
 
 def _digest(path: Path) -> str:
@@ -465,7 +434,8 @@ def _by_shapes(
     outputs = {} if scores is None else dict.fromkeys(task.measures, scores.double())
     if features is not None:
         features = features if features.dtype == torch.float64 else features.float()
-        outputs |= {f"weighted_{name}": features for name in task.measures}
+        weighted = _weighted(own, features, scores)
+        outputs |= {} if weighted is None else {f"weighted_{it}": weighted for it in task.measures}
     predictions = Predictions(outputs=outputs, features=features, rows=len(pool))
     lacking = sorted(strategy.needs.fields - predictions.fields)
     if lacking:
@@ -477,6 +447,15 @@ def _by_shapes(
     picks = wished(strategy, wishes).query(question, k)
     picks = replace(picks, strategy=picks.strategy or strategy.name)
     return explained(picks, strategy, question, progress=progress)
+
+
+def _weighted(
+    own: OwnOutputs, features: torch.Tensor, scores: torch.Tensor | None
+) -> torch.Tensor | None:
+    """The features of images, weighted; None where nothing weighs them."""
+    if own.is_weighted or scores is None:
+        return features if own.is_weighted else None
+    return features * scores.to(features)[:, None]
 
 
 def _by_arrays(

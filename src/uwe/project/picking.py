@@ -21,11 +21,12 @@ from uwe.journal import Event, Queried
 from uwe.pool import Pool
 from uwe.project.audit import NO_AUDIT, AuditShare, audit_order, next_audit, quota
 from uwe.project.files import ProjectFiles
+from uwe.project.fitting import scale_of
 from uwe.project.given import drawn_preview, drawn_shapes, write_given
 from uwe.project.items import Items
 from uwe.project.ledger import Ledger
 from uwe.project.outputs import LEAST_SCORE, OwnOutputs
-from uwe.project.shapes import GivenShapes, MaskFiles, Shapes, has_shapes, scale_of
+from uwe.project.shapes import GivenShapes, MaskFiles, Shapes, has_shapes
 from uwe.project.training import last_training, scope_of
 from uwe.selecting.items import Item
 from uwe.selecting.sheet import contact_sheet

@@ -563,7 +563,13 @@ class Project:
 
     def _opened(self, path: Path, how: HowRead) -> OwnOutputs:
         return read_own_outputs(
-            path, self.ids, self.task, self._strategy, how=how, progress=self._progress
+            path,
+            self.ids,
+            self.task,
+            self._strategy,
+            how=how,
+            size=self.items.size,
+            progress=self._progress,
         )
 
     def _picker(self) -> Picker:

@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from uwe._files import expanded, make_folder, write_bytes
 from uwe._optional import optional
-from uwe._types import FloatArray, Rows
 from uwe.data.images import decode_mask
 from uwe.errors import DataError, InputError, RunError
+from uwe.project.fitting import stretched
 from uwe.project.items import Items
-from uwe.project.outlines import Outlines
-from uwe.tasks import SHAPE_WIDGETS, Array, Boxes, BoxTargets, Mask, Masks, Task, is_missing
+from uwe.project.outlines import Outlines, is_alike
+from uwe.tasks import SHAPE_WIDGETS, Boxes, BoxTargets, Mask, Masks, Task, is_missing
 from uwe.tasks.masks import beyond_classes, mask_digest
 
 __all__ = [
@@ -29,11 +29,9 @@ __all__ = [
     "GivenShapes",
     "MaskFiles",
     "Shapes",
-    "fitted_targets",
     "has_shapes",
     "label_in_json",
     "label_words",
-    "scale_of",
     "with_masks",
 ]
 
@@ -80,6 +78,10 @@ class MaskFiles:
         if mask_digest(pixels) != mask.digest:
             raise RunError(f"{path} was changed since it was recorded; restore it from a copy")
         return pixels
+
+    def has(self, mask: Mask) -> bool:
+        """Whether there is a file of that name."""
+        return MASK_NAME.fullmatch(mask.name) is not None and (self.folder / mask.name).is_file()
 
     def write(self, row: int, pixels: Pixels) -> Mask:
         """Write the mask of a row, unless it is there already.
@@ -184,7 +186,8 @@ class Shapes:
                 `Outlines`. Labels of other tasks stay as they are.
 
         Raises:
-            InputError: a box or a mask does not fit the image, or a class is unknown.
+            InputError: a box or a mask does not fit the image, a class is unknown, or there is no
+                such file of the project.
         """
         if is_missing(label):
             return label
@@ -192,7 +195,7 @@ class Shapes:
             size = self.items.size(row)
             label = label.label(self.task, size)
             if isinstance(label, np.ndarray) and size is not None:
-                label = _stretched(label, size)
+                label = stretched(label, size)
         if isinstance(self.task.targets, BoxTargets):
             return self._boxes(row, _from_json(label))
         if isinstance(self.task.targets, Masks):
@@ -216,8 +219,9 @@ class Shapes:
         size = self.items.size(row)
         if isinstance(self.task.targets, Masks):
             pixels = np.asarray(said, dtype=np.uint8)
+            self._require_upright(row, pixels, size)
             self._require_classes(pixels)
-            mask = self.masks.write(row, pixels if size is None else _stretched(pixels, size))
+            mask = self.masks.write(row, pixels if size is None else stretched(pixels, size))
             return GivenShapes({"mask": mask.name, "digest": mask.digest})
         found = np.asarray(said, dtype=np.float64).reshape(-1, _DETECTION).copy()
         if size is not None:
@@ -233,40 +237,52 @@ class Shapes:
         boxes = Boxes.from_json(encoded)
         self.task.targets.checked([boxes])
         size = self.items.size(row)
-        for at, box in enumerate(boxes.corners):
-            self._require_box(boxes, at, box, size)
-        corners = boxes.corners if size is None else boxes.corners.clip(0.0, [*size, *size])
-        return replace(boxes, corners=corners.round(_DIGITS))
+        cut = boxes.corners if size is None else boxes.corners.clip(0.0, [*size, *size])
+        leaves = np.any(abs(cut - boxes.corners) > _ROUNDED, axis=1)
+        cut = cut.round(_DIGITS)
+        has_area = (cut[:, 2:] > cut[:, :2]).all(1) & np.isfinite(cut).all(1)
+        if (wrong := leaves | ~has_area).any():
+            at = int(wrong.argmax())
+            raise InputError(self._wrong_box(boxes, at, size if leaves[at] else None))
+        return replace(boxes, corners=cut)
 
-    def _require_box(self, boxes: Boxes, at: int, box: Any, size: tuple[int, int] | None) -> None:
-        """Refuse a box without an area, and one that leaves its image.
-
-        Raises:
-            InputError: it is such a box.
-        """
-        left, top, right, bottom = box.tolist()
+    def _wrong_box(self, boxes: Boxes, at: int, left: Size | None) -> str:
+        """Why a box is refused: it leaves an image of the size ``left``, or has no area."""
         what = f"box {at + 1} ({self.task.classes[boxes.classes[at]]})"
-        shown = f"[{left:g}, {top:g}, {right:g}, {bottom:g}]"
-        if not np.isfinite(box).all() or right <= left or bottom <= top:
-            raise InputError(f"{what} has no area: {shown}; remove it")
-        if size is None:
-            return
-        width, height = size
-        over = max(-left, -top, right - width, bottom - height)
-        if over > _ROUNDED:
-            raise InputError(
-                f"{what} leaves the image of {width}x{height} pixels: {shown}; a box is left, top, "
-                "right, bottom (xyxy) or left, top, width, height (xywh)"
-            )
+        shown = f"[{', '.join(f'{each:g}' for each in boxes.corners[at].tolist())}]"
+        if left is None:
+            return f"{what} has no area: {shown}; remove it"
+        return (
+            f"{what} leaves the image of {left[0]}x{left[1]} pixels: {shown}; a box is left, top, "
+            "right, bottom (xyxy) or left, top, width, height (xywh)"
+        )
 
     def _mask(self, row: int, label: Any) -> Mask:
         if isinstance(label, Mapping):
             mask = self.task.targets.array([label])[0]
+            if not self.masks.has(mask):
+                raise InputError(
+                    f"the project has no mask {mask.name!r}; give the path of a PNG of class "
+                    "numbers, or tell a file of COCO or CVAT"
+                )
             self._require_mask(row, self.masks.read(mask))
             return Mask(mask.name, mask.digest)
         pixels = _pixels_of(label)
         self._require_mask(row, pixels)
         return self.masks.write(row, pixels)
+
+    def _require_upright(self, row: int, pixels: Pixels, size: Size | None) -> None:
+        """Refuse a map of the form that the image would have if it were turned.
+
+        Raises:
+            InputError: it is such a map.
+        """
+        own = (pixels.shape[1], pixels.shape[0])
+        if size is not None and not is_alike(own, size) and is_alike(own, size[::-1]):
+            raise InputError(
+                f"the map of {self.items.ids[row]} is {own[0]}x{own[1]}, and the image, turned as "
+                f"the camera says, is {size[0]}x{size[1]}; give the model upright images"
+            )
 
     def _require_mask(self, row: int, pixels: Pixels) -> None:
         """Refuse a mask of another size than its image, and one with unknown classes.
@@ -297,63 +313,6 @@ class Shapes:
                 f"{classes} classes (0 to {classes - 1}); the task's option ignore names a value "
                 "that counts nowhere"
             )
-
-
-def fitted_targets(task: Task, items: Items, rows: Rows, values: Sequence[Any]) -> Array:
-    """The labels of rows as a learner takes them, at the size of the images that are learnt from.
-
-    Args:
-        task: what is learnt.
-        items: the pool.
-        rows: ``[l]``, labelled.
-        values: their labels in JSON.
-
-    Raises:
-        RunError: the file of a mask is missing or was changed.
-    """
-    targets = task.targets.array(values)
-    fit = _FITTED.get(task.widget)
-    if fit is None:
-        return targets
-    for at, row in enumerate(rows.tolist()):
-        sizes = items.size(row), items.learnt_size(row)
-        if sizes[0] is not None and sizes[1] is not None and sizes[0] != sizes[1]:
-            targets[at] = fit(task, targets[at], sizes[0], sizes[1])
-    return targets
-
-
-def _fitted_boxes(task: Task, boxes: Boxes, size: Size, learnt: Size) -> Boxes:
-    del task
-    return replace(boxes, corners=boxes.corners * scale_of(size, learnt))
-
-
-def _fitted_mask(task: Task, mask: Mask, size: Size, learnt: Size) -> Mask:
-    del size
-    assert isinstance(task.targets, Masks)
-    [pixels] = task.targets.read([mask])
-    return Mask.of(_stretched(pixels, learnt), mask.name)
-
-
-_FITTED: Mapping[str, Callable[[Task, Any, Size, Size], Any]] = {
-    "boxes": _fitted_boxes,
-    "mask": _fitted_mask,
-}
-"""By the widget of the task."""
-
-
-def scale_of(size: Size, other: Size) -> FloatArray:
-    """What corners of boxes are multiplied with that go from an image to one of another size."""
-    across, down = other[0] / size[0], other[1] / size[1]
-    return np.array([across, down, across, down])
-
-
-def _stretched(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """A mask in the size of its image, by the nearest pixel."""
-    if pixels.shape[::-1] == size:
-        return pixels
-    image = optional("PIL.Image", "masks")
-    resized = image.fromarray(pixels, "L").resize(size, image.Resampling.NEAREST)
-    return np.asarray(resized).astype(np.uint8)
 
 
 def _from_json(label: Any) -> Any:

@@ -23,8 +23,8 @@ from uwe.learners import Chooses, Keeps, Learner, Measured, Stochastic, require_
 from uwe.pool import Pool
 from uwe.predictions import PASSES, Predictions
 from uwe.project.files import ProjectFiles
+from uwe.project.fitting import fitted_targets
 from uwe.project.items import Items
-from uwe.project.shapes import fitted_targets
 from uwe.project.threads import on_few_threads
 from uwe.project.training import scope_of
 from uwe.runs.digests import digest_of, digests_of, require_recorded

@@ -127,7 +127,7 @@ class BoxTargets:
         return Boxes(
             np.array([corners for corners, _ in listed], dtype=np.float64),
             np.array([number for _, number in listed], dtype=np.int64),
-            np.array([each.get("crowd") is True for each in value], dtype=np.bool_),
+            np.array([bool(each.get("crowd")) for each in value], dtype=np.bool_),
         ).as_json()
 
     def decode(self, value: Mapping[str, Any]) -> list[dict[str, Any]]:
