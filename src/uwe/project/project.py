@@ -14,7 +14,7 @@ from uwe._files import expanded
 from uwe._types import Progress
 from uwe.errors import InputError, require_known
 from uwe.journal import Event, Settled, Skipped, Withdrawn
-from uwe.learners import model_name
+from uwe.learners import model_name, whole_name
 from uwe.pool import Pool
 from uwe.project.answers import NAMELESS, Answer, Told, events_of, person
 from uwe.project.embedding import items_of
@@ -138,6 +138,7 @@ class Project:
         is_of_shapes = has_shapes(as_task(task))
         if learner is None:
             learner = NO_MODEL if is_of_shapes else _MODEL
+        learner = whole_name(learner)
         is_judged = not is_of_shapes and learner != NO_MODEL
         settings = ProjectSettings(
             source=str(expanded(pool).resolve()) if is_path else "",
