@@ -338,6 +338,7 @@ def test_boxes_in_the_other_form_are_asked_about(tmp_path: Path) -> None:
         (coco([box(0, [0, 0, 1, 1], 5)]), "of the category 5, which is not listed"),
         (coco([box(0, [0, 0, 1])]), r"annotation 1 has the bbox \[0, 0, 1\]"),
         (coco([box(0, [0, 0, 1, float("nan")])]), "annotation 1 has the bbox"),
+        (coco([box(0, [0, 0, 1, 10**400])]), "annotation 1 has the bbox"),
         (coco([box(7, [0, 0, 1, 1])], n=9), r"lists the image '7\.png', which is not in .*1 of 9"),
         (coco([], names={1: "a", 2: "a"}), "lists the category 'a' 2 times"),
     ],
@@ -511,6 +512,7 @@ def test_masks_of_coco_have_a_background(tmp_path: Path) -> None:
     ("segmentation", "words"),
     [
         (None, "annotation 1 has no segmentation that can be read"),
+        ([[0, 0, 10**400, 0, 1, 1]], "annotation 1 has no segmentation that can be read"),
         ([[0, 0, 1, 1]], "a polygon has three points or more"),
         ({"size": [4, 6], "counts": [3]}, "runs add up to 3 pixels, not to 24"),
         ({"size": [2, 2], "counts": [4]}, "an RLE of 2x2 pixels, but its image is 6x4"),
@@ -595,6 +597,7 @@ def test_a_column_of_objects(tmp_path: Path, form: str) -> None:
             {"bbox": [[0.0, 0.0, 1.0]], "category": [0]},
             r"row 0 of .* has the bbox \[0.0, 0.0, 1.0\]",
         ),
+        ({"bbox": [[]], "category": [0]}, r"row 0 of .* has the bbox \[\]; it must be four"),
         ({"bbox": [[0.0, 0.0, 1.0, 1.0]], "category": [-1]}, "train/0 has the category -1"),
     ],
 )

@@ -181,9 +181,7 @@ def select_command(
     source = _opened(pool, names, _encoding_of_pool(pool, encoding, *lists), reduced_by, image_list)
     is_of_places = source.container.weighted
     if classes is not None and not is_of_places:
-        raise InputError(
-            f"--classes names the classes of maps, and {pool} holds rows; leave it out"
-        )
+        raise InputError(f"--classes names the classes of maps; {pool} holds rows, so leave it out")
     draws = None
     if images is not None and is_of_places:
         draws = drawn_over(expanded(pool), image_list, reduced_by, classes)
