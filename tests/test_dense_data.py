@@ -589,6 +589,18 @@ def test_a_column_of_objects(tmp_path: Path, form: str) -> None:
     assert len(dataset.train.y[1]) == 0
 
 
+def test_without_a_task_masks_and_boxes_are_no_classes(tmp_path: Path) -> None:
+    """The folders images and masks are not read as two classes; columns of objects need a task."""
+    for kind in ("images", "masks"):
+        write_image(tmp_path / "d" / "train" / kind / "0.png")
+    with pytest.raises(InputError, match=r"images and masks, .* give --task segmentation"):
+        load_dataset("folder", data_dir=tmp_path / "d")
+    columns = {"image": pictures(5), "objects": [{"bbox": [], "category": []}] * 5}
+    write_table(tmp_path / "t" / "train.parquet", columns)
+    with pytest.raises(DataError, match=r"no column of class labels; .* give --task segmentation"):
+        load_dataset("hub:t", data_dir=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("objects", "words"),
     [

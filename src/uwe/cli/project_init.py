@@ -93,8 +93,8 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
     "model_option": (
         list[str] | None,
         None,
-        "NAME=VALUE, a parameter of the scikit-learn class or of your factory, or an option of a "
-        "pretrained model, such as frozen=true.",
+        "NAME=VALUE, a parameter of the scikit-learn class or of your factory, or an option of the "
+        "model, such as frozen=true or width=32.",
     ),
     "strategy": (
         str | None,
