@@ -512,7 +512,6 @@ def test_masks_of_coco_have_a_background(tmp_path: Path) -> None:
     ("segmentation", "words"),
     [
         (None, "annotation 1 has no segmentation that can be read"),
-        ([[0, 0, 10**400, 0, 1, 1]], "annotation 1 has no segmentation that can be read"),
         ([[0, 0, 1, 1]], "a polygon has three points or more"),
         ({"size": [4, 6], "counts": [3]}, "runs add up to 3 pixels, not to 24"),
         ({"size": [2, 2], "counts": [4]}, "an RLE of 2x2 pixels, but its image is 6x4"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from uwe._types import is_finite, is_integral
+from uwe._types import is_integral, is_real
 from uwe.data.cache import load_cached
 from uwe.data.dataset import Dataset
 from uwe.data.dense.entries import about_labels, entries_of
@@ -33,6 +33,7 @@ from uwe.tasks.targets import as_name
 __all__ = ["load_dense_hub"]
 
 _MASK_NAMES = ("annotation", "mask", "label", "segmentation_mask", "masks", "labels")
+_NONE = object()  # no box; a box of a file may be None, or empty
 _OBJECT_NAMES = ("objects", "annotations", "annotation", "labels")
 _BOX_KEYS = ("bbox", "bboxes", "box", "boxes")
 _CLASS_KEYS = ("category", "categories", "label", "labels", "class", "category_id", "class_id")
@@ -165,13 +166,17 @@ def _objects(value: Any, where: str) -> _Objects | None:
             f"{where} has no objects with one bbox and one category each; its keys are "
             f"{', '.join(map(str, given)) or 'none'}"
         )
-    if wrong := [each for each in boxes if not _is_box(each)]:
-        raise DataError(f"{where} has the bbox {wrong[0]!r:.60}; it must be four numbers")
+    if (wrong := next((each for each in boxes if not _is_box(each)), _NONE)) is not _NONE:
+        raise DataError(f"{where} has the bbox {wrong!r:.60}; it must be four numbers")
     return _Objects(boxes, classes, crowd if isinstance(crowd, list) else [])
 
 
 def _is_box(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 4 and all(map(is_finite, value))
+    return isinstance(value, list) and len(value) == 4 and all(map(_is_finite, value))
+
+
+def _is_finite(value: Any) -> bool:
+    return is_real(value) and bool(np.isfinite(value))
 
 
 def _classes(
