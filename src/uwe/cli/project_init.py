@@ -199,10 +199,10 @@ def _arguments(
 
 
 def _check_model(model: str, options: Mapping[str, Any], network: Mapping[str, Any]) -> None:
-    """Refuse a model that there is none of, and options of a project without a model.
+    """Refuse an unknown model, and options of models for a project without one.
 
     Raises:
-        InputError: it is such a model, or there are such options.
+        InputError: the model is unknown, or there are such options.
     """
     if model != NO_MODEL:
         check_model(model, options, network)

@@ -110,7 +110,7 @@ class BoxTargets:
                 and ``"crowd": True`` where a box holds a crowd.
 
         Raises:
-            InputError: a class is unknown, or a box is none.
+            InputError: a class is unknown, or a box is malformed.
 
         >>> BoxTargets(("rbc", "wbc")).encode([{"class": "wbc", "xywh": [1, 2, 3, 4]}])
         {'boxes': [[1.0, 2.0, 4.0, 6.0]], 'classes': [1]}
