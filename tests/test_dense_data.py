@@ -411,6 +411,7 @@ def test_boxes_in_the_other_form_are_asked_about(tmp_path: Path) -> None:
         (coco([box(0, [0, 0, 1, 1], 5)]), "of the category 5, which is not listed"),
         (coco([box(0, [0, 0, 1])]), r"annotation 1 has the bbox \[0, 0, 1\]"),
         (coco([box(0, [0, 0, 1, float("nan")])]), "annotation 1 has the bbox"),
+        (coco([box(0, [0, 0, 1, 10**400])]), "annotation 1 has the bbox"),
         (coco([box(7, [0, 0, 1, 1])], n=9), r"lists the image '7\.png', which is not in .*1 of 9"),
         (coco([], names={1: "a", 2: "a"}), "lists the category 'a' 2 times"),
         (
@@ -675,6 +676,18 @@ def test_a_column_of_objects(tmp_path: Path, form: str) -> None:
     assert len(dataset.train.y[1]) == 0
 
 
+def test_without_a_task_masks_and_boxes_are_no_classes(tmp_path: Path) -> None:
+    """The folders images and masks are not read as two classes; columns of objects need a task."""
+    for kind in ("images", "masks"):
+        write_image(tmp_path / "d" / "train" / kind / "0.png")
+    with pytest.raises(InputError, match=r"images and masks, .* give --task segmentation"):
+        load_dataset("folder", data_dir=tmp_path / "d")
+    columns = {"image": pictures(5), "objects": [{"bbox": [], "category": []}] * 5}
+    write_table(tmp_path / "t" / "train.parquet", columns)
+    with pytest.raises(DataError, match=r"no column of class labels; .* give --task segmentation"):
+        load_dataset("hub:t", data_dir=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("objects", "words"),
     [
@@ -683,6 +696,7 @@ def test_a_column_of_objects(tmp_path: Path, form: str) -> None:
             {"bbox": [[0.0, 0.0, 1.0]], "category": [0]},
             r"row 0 of .* has the bbox \[0.0, 0.0, 1.0\]",
         ),
+        ({"bbox": [[]], "category": [0]}, r"row 0 of .* has the bbox \[\]; it must be four"),
         ({"bbox": [[0.0, 0.0, 1.0, 1.0]], "category": [-1]}, "train/0 has the category -1"),
         ({"bbox": [[0.0, 0.0, 1.0, 1.0]], "category": [2**40]}, "the classes are 0 to 9,999"),
         ({"bbox": [[0.0, 0.0, 1.0, 1.0]], "category": [[1]]}, r"row 0 of .* the category \[1\]"),

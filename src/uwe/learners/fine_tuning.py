@@ -137,8 +137,13 @@ def whole_name(model: Any) -> Any:
 
 
 def describe_pretrained(model: str) -> str:
-    """One line about a pretrained model."""
-    return PRETRAINED.get(model, "a model of Hugging Face transformers, fine-tuned")
+    """One line about a pretrained model.
+
+    >>> describe_pretrained("hf:NAME").partition(",")[0]
+    'encoder of Hugging Face transformers for texts or images'
+    """
+    of_hub = "encoder of Hugging Face transformers for texts or images, fine-tuned; needs the extra"
+    return PRETRAINED.get(model, f"{of_hub} 'vit'")
 
 
 def tuning_of(model: str, options: Mapping[str, Any], kind: str | None = None) -> FineTuning:

@@ -150,7 +150,7 @@ def class_overlaps(counts: IntArray) -> FloatArray:
 
 
 def mean_overlap(counts: IntArray) -> float | None:
-    """Mean IoU over the classes that are true or predicted somewhere; None where there is none.
+    """Mean IoU over the classes that are true or predicted somewhere; None without such a class.
 
     >>> mean_overlap(np.array([[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]))
     0.5

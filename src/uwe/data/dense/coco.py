@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from uwe._optional import optional
-from uwe._types import is_integral, is_real
+from uwe._types import is_finite, is_integral
 from uwe._unicode import composed
 from uwe.data.dense.annotations import Annotations, LazyTarget, Way
 from uwe.data.dense.layout import Place
@@ -158,7 +158,7 @@ def rasterised(
         name: for errors.
 
     Raises:
-        DataError: a segmentation is none.
+        DataError: a segmentation cannot be read.
 
     >>> square = {"category_id": 7, "segmentation": [[0, 0, 2, 0, 2, 1, 0, 1]]}
     >>> rasterised([square], (3, 2), {7: 4}, "a.json").tolist()
@@ -180,7 +180,7 @@ def area_of(annotation: Json, size: tuple[int, int], name: str) -> Any:
         name: for errors.
 
     Raises:
-        DataError: the segmentation is none.
+        DataError: the segmentation cannot be read.
     """
     coco: Any = optional("pycocotools.mask", "masks of COCO", extra="detection")
     width, height = size
@@ -214,7 +214,7 @@ def _polygons(given: Any) -> list[list[float]]:
     """Polygons of at least three points.
 
     Raises:
-        ValueError: they are none.
+        ValueError: a polygon has too few points, or is malformed.
     """
     polygons = [[float(number) for number in of] for of in given]
     fits = [len(of) >= 6 and len(of) % 2 == 0 and np.isfinite(of).all() for of in polygons]
@@ -401,7 +401,7 @@ def _is_crowd(annotation: Json, name: str) -> bool:
 
 
 def _is_finite(value: Any) -> bool:
-    return is_real(value) and bool(np.isfinite(value))
+    return is_finite(value)
 
 
 def _size(entry: Json) -> tuple[int, int]:

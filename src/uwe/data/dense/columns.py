@@ -34,6 +34,7 @@ from uwe.tasks.targets import as_name
 __all__ = ["load_dense_hub"]
 
 _MASK_NAMES = ("annotation", "mask", "label", "segmentation_mask", "masks", "labels")
+_NONE = object()  # no box; a box of a file may be None, or empty
 _OBJECT_NAMES = ("objects", "annotations", "annotation", "labels")
 _BOX_KEYS = ("bbox", "bboxes", "box", "boxes")
 _CLASS_KEYS = ("category", "categories", "label", "labels", "class", "category_id", "class_id")
@@ -166,7 +167,7 @@ def _objects(value: Any, where: str) -> _Objects | None:
             f"{where} has no objects with one bbox and one category each; its keys are "
             f"{', '.join(map(str, given)) or 'none'}"
         )
-    if wrong := next((each for each in boxes if not _is_box(each)), None):
+    if (wrong := next((each for each in boxes if not _is_box(each)), _NONE)) is not _NONE:
         raise DataError(f"{where} has the bbox {wrong!r:.60}; it must be four numbers")
     if unknown := [each for each in classes if not (isinstance(each, str) or is_real(each))]:
         raise DataError(
