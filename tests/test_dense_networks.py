@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import torch
 
+from uwe.errors import InputError
 from uwe.models.centernet import CentreNet, focal_loss, heatmaps
+from uwe.models.dense_spec import DenseSpec
 from uwe.models.maps import Maps, Truth
 from uwe.models.unet import UNet
 
@@ -23,6 +25,13 @@ def test_a_u_net_takes_images_of_any_size(size: tuple[int, int], stride: int, le
     assert maps.logits.shape == (2, 5, *places)
     assert maps.features.shape == (2, 8, *places)
     assert maps.resized(*size).shape == (2, 5, *size)
+
+
+def test_levels_whose_width_would_need_all_memory_are_refused() -> None:
+    """The width doubles at each level, so twenty of them are a mistake, and eight are the most."""
+    with pytest.raises(InputError, match="levels must be a whole number from 1 to 8, not 20"):
+        DenseSpec("unet", 2, (32, 32, 3), {"levels": 20})
+    assert DenseSpec("unet", 2, (32, 32, 3), {"levels": 8}).options == {"levels": 8}
 
 
 def test_the_logits_of_a_u_net_are_linear_in_its_features() -> None:

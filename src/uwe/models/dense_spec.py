@@ -88,6 +88,8 @@ _NETWORKS: Mapping[str, _Entry] = {
     ),
 }
 
+_MOST_LEVELS = 8
+
 DENSE_TASKS = tuple(dict.fromkeys(each.task for each in _NETWORKS.values()))
 """Tasks that these networks serve."""
 
@@ -255,6 +257,14 @@ def _require_count(name: str, value: object) -> None:
         raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")
 
 
+def _require_levels(name: str, value: object) -> None:
+    if not is_integral(value) or not 1 <= value <= _MOST_LEVELS:
+        raise InputError(
+            f"{name} must be a whole number from 1 to {_MOST_LEVELS}, not {value!r}; the width "
+            "doubles at each level"
+        )
+
+
 def _require_body(name: str, value: object) -> None:
     known = [each for each in model_names() if each.startswith("resnet")]
     require_known(str(value), known, f"{name} of a detector")
@@ -266,7 +276,8 @@ def _require_text(name: str, value: object) -> None:
 
 
 _CHECKS: Mapping[str, Callable[[str, object], None]] = {
-    **dict.fromkeys(("width", "levels", "stride", "neck"), _require_count),
+    **dict.fromkeys(("width", "stride", "neck"), _require_count),
+    "levels": _require_levels,
     "body": _require_body,
     "weights": _require_text,
 }
