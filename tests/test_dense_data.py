@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -226,6 +228,70 @@ def test_bad_masks_are_refused(tmp_path: Path, what: str, words: str) -> None:
     assert not list((tmp_path / "cache").glob("*/meta.json"))
 
 
+def grey_png(pixels: np.ndarray, bits: int) -> bytes:
+    """A PNG of grey pixels with fewer than 8 bits, which Pillow does not write."""
+    each = np.unpackbits(pixels[..., None], axis=-1)[..., -bits:].reshape(len(pixels), -1)
+    rows = b"".join(b"\0" + np.packbits(row).tobytes() for row in each)
+    header = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], bits, 0, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    chunks = (
+        struct.pack(">I", len(of)) + kind + of + struct.pack(">I", zlib.crc32(kind + of))
+        for kind, of in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_masks_of_few_bits_hold_the_numbers_that_were_written(tmp_path: Path, bits: int) -> None:
+    """A viewer brightens grey of 2 and of 4 bits; class numbers stay as they are."""
+    folder = with_masks(tmp_path / "d")
+    plain = pixels_of(load_masks(folder))
+    for row in range(10):
+        (folder / "masks" / f"{row}.png").write_bytes(grey_png(mask_of(row), bits))
+    dataset = load_masks(folder)
+    assert dataset.classes == ("0", "1", "2")
+    assert pixels_of(dataset) == plain
+
+
+def test_masks_are_turned_as_their_own_exif_says(tmp_path: Path) -> None:
+    """A photo and its mask with one orientation fit; a mask without it is told what to do."""
+    folder = with_masks(tmp_path / "d")
+    for kind in ("images", "masks"):
+        path = folder / kind / "3.png"
+        with images.open(path) as image:
+            turned, exif = image.transpose(images.Transpose.ROTATE_90), image.getexif()
+        exif[0x0112] = 6  # upright after a turn by 90 degrees to the right
+        turned.save(path, exif=exif)
+    assert pixels_of(load_masks(folder))[3] == mask_of(3).tolist()
+    turned.save(folder / "masks" / "3.png")
+    with pytest.raises(DataError, match=r"3\.png is 4x6 pixels, .* 6x4; make .*EXIF says, so turn"):
+        load_masks(folder)
+
+
+def test_numbers_that_do_not_occur_are_said(tmp_path: Path) -> None:
+    """Grey levels in the place of class numbers would become very many classes."""
+    folder = with_masks(tmp_path / "d")
+    assert not any("occur" in note for note in load_masks(folder).notes)
+    for row in range(10):
+        write_mask(folder / "masks" / f"{row}.png", mask_of(row) * 60)
+    notes = load_masks(folder).notes
+    assert any("of the class numbers 0 to 120 only 3 occur (0, 60, 120)" in note for note in notes)
+
+
+def test_test_images_of_which_nothing_counts_are_refused(tmp_path: Path) -> None:
+    """No metric is defined of ignored pixels alone, nor of images without a box."""
+    folder = with_masks(tmp_path / "d", 5)
+    write_mask(folder / "masks" / "4.png", np.full((HEIGHT, WIDTH), 9))
+    words = "none of the 1 labelled test images has a pixel that is not 9, the ignored value"
+    with pytest.raises(DataError, match=words):
+        load_masks(folder, task_options={"ignore": 9})
+    folder = with_coco(tmp_path / "b", coco([box(0, [0, 0, 1, 1])]))
+    with pytest.raises(
+        DataError, match="none of the 1 labelled test images has a box with an area"
+    ):
+        load_boxes(folder)
+
+
 def test_an_empty_validation_set_is_refused(tmp_path: Path) -> None:
     """A split without images, or without a labelled one, cannot measure anything."""
     with_masks(tmp_path / "d" / "train", 3)
@@ -260,6 +326,9 @@ def box(image: int, numbers: Sequence[float], category: int = 1, **more: Any) ->
     return {"image_id": image + 10, "category_id": category, "bbox": list(numbers), **more}
 
 
+TESTED = box(4, [0, 0, 1, 1])  # of the image that is held out
+
+
 def with_coco(folder: Path, found: Any, n: int = 5) -> Path:
     for row in range(n):
         write_image(folder / "images" / f"{row}.png", row)
@@ -270,7 +339,9 @@ def with_coco(folder: Path, found: Any, n: int = 5) -> Path:
 
 def test_boxes_of_coco(tmp_path: Path) -> None:
     """xywh becomes corners, an image without annotations has no object, a crowd stays marked."""
-    given = [box(0, [1, 1, 2, 3]), box(0, [0, 0, 6, 4], 2, iscrowd=1), box(2, [0, 0, 1, 1], 2)]
+    given = [
+        box(0, [1, 1, 2, 3]), box(0, [0, 0, 6, 4], 2, iscrowd=1), box(2, [0, 0, 1, 1], 2), TESTED,
+    ]  # fmt: skip
     dataset = load_boxes(with_coco(tmp_path / "d", coco(given)))
     assert dataset.classes == ("crow", "rook")
     first, second, third = dataset.train.y[:3]
@@ -286,7 +357,9 @@ def test_boxes_of_coco(tmp_path: Path) -> None:
 
 def test_categories_may_have_any_ids(tmp_path: Path) -> None:
     """They are classes in the order of their ids, and a note says so."""
-    found = coco([box(0, [0, 0, 1, 1], 90), box(1, [0, 0, 1, 1], 7)], names={90: "b", 7: "a"})
+    numbers = [0, 0, 1, 1]
+    given = [box(0, numbers, 90), box(1, numbers, 7), box(4, numbers, 7)]
+    found = coco(given, names={90: "b", 7: "a"})
     dataset = load_boxes(with_coco(tmp_path / "d", found))
     assert dataset.classes == ("a", "b")
     assert [boxes.classes.tolist() for boxes in dataset.train.y[:2]] == [[1], [0]]
@@ -299,7 +372,7 @@ def test_boxes_that_cannot_be_kept_are_said(tmp_path: Path) -> None:
     """Without area and outside are left out, partly outside is cut; notes count them."""
     given = [
         box(0, [1, 1, 0, 3]), box(0, [8, 1, 2, 2]), box(1, [4, 2, 5, 4]), box(1, [9, 9, 1, 1]),
-        box(1, [0, 0, 2, 2]), *(box(2, [0, 0, 1, 1]) for _ in range(6)),
+        box(1, [0, 0, 2, 2]), *(box(2, [0, 0, 1, 1]) for _ in range(6)), TESTED,
     ]  # fmt: skip
     dataset = load_boxes(with_coco(tmp_path / "d", coco(given)))
     assert len(dataset.train.y[0]) == 0
@@ -312,7 +385,7 @@ def test_boxes_that_cannot_be_kept_are_said(tmp_path: Path) -> None:
 
 def test_boxes_follow_the_size_of_the_images(tmp_path: Path) -> None:
     """Resized to half, coordinates are halved in both directions."""
-    found = coco([box(0, [2, 0, 4, 2])])
+    found = coco([box(0, [2, 0, 4, 2]), TESTED])
     dataset = load_boxes(with_coco(tmp_path / "d", found), image_size=2)
     assert dataset.train.x.shape[1:3] == (2, 3)
     assert dataset.train.y[0].corners.tolist() == [[1.0, 0.0, 3.0, 1.0]]
@@ -320,7 +393,7 @@ def test_boxes_follow_the_size_of_the_images(tmp_path: Path) -> None:
 
 def test_boxes_in_the_other_form_are_asked_about(tmp_path: Path) -> None:
     """Most boxes leave the image as xywh: the error counts both, and --boxes xyxy reads them."""
-    folder = with_coco(tmp_path / "d", coco([box(0, [3, 2, 6, 4]), box(1, [4, 1, 5, 3])]))
+    folder = with_coco(tmp_path / "d", coco([box(0, [3, 2, 6, 4]), box(4, [4, 1, 5, 3])]))
     with pytest.raises(DataError, match=r"as xywh, 2 of 2 boxes leave .* as xyxy 0; give --boxes"):
         load_boxes(folder)
     dataset = load_boxes(folder, boxes="xyxy")
@@ -338,8 +411,17 @@ def test_boxes_in_the_other_form_are_asked_about(tmp_path: Path) -> None:
         (coco([box(0, [0, 0, 1, 1], 5)]), "of the category 5, which is not listed"),
         (coco([box(0, [0, 0, 1])]), r"annotation 1 has the bbox \[0, 0, 1\]"),
         (coco([box(0, [0, 0, 1, float("nan")])]), "annotation 1 has the bbox"),
+        (coco([box(0, [0, 0, 1, 10**400])]), "annotation 1 has the bbox"),
         (coco([box(7, [0, 0, 1, 1])], n=9), r"lists the image '7\.png', which is not in .*1 of 9"),
         (coco([], names={1: "a", 2: "a"}), "lists the category 'a' 2 times"),
+        (
+            coco([box(0, [0, 0, 1, 1], iscrowd="0")]),
+            "annotation 1 has the iscrowd '0'; it must be 0",
+        ),
+        (
+            coco([box(0, [0.1, 0.2, 0.5, 0.5]), box(4, [0, 0, 1, 1])]),
+            "the numbers of all 2 boxes are from 0 to 1, as shares .* multiply by the width",
+        ),
     ],
 )
 def test_bad_coco_is_refused(tmp_path: Path, found: Any, words: str) -> None:
@@ -403,6 +485,11 @@ BOMB = "<!DOCTYPE a [<!ENTITY b 'bbb'>]><annotation><object><name>&b;</name></ob
         (voc([("", (1, 1, 2, 2))]), "object 0 has no name"),
         ("<annotation><object><name>a</name></object></annotation>", "object 0 lacks a bndbox"),
         (voc([("a", (1, 1, 2, 2))], (60, 40)), "of an image of 60x40 pixels, but .* is 6x4"),
+        ('<?xml version="1.0" encoding="gbk"?><annotation/>', r"0\.xml cannot be read: .*as UTF-8"),
+        (
+            '<?xml version="1.0" encoding="x"?><annotation/>',
+            "unknown encoding: x; save it as UTF-8",
+        ),
     ],
 )
 def test_bad_xml_is_refused(tmp_path: Path, text: str, words: str) -> None:
@@ -429,7 +516,7 @@ def with_yolo(folder: Path, lines: Sequence[str | None]) -> Path:
 def test_boxes_of_yolo(tmp_path: Path) -> None:
     """Centre and sides are shares of the image; a polygon is its extent; names are in YAML."""
     polygon = "0 0 0 0.5 0 0.5 0.25"
-    lines = ["1 0.5 0.5 1 0.5\n", polygon, "", None, *[""] * 4]
+    lines = ["1 0.5 0.5 1 0.5\n", polygon, "", None, *[polygon] * 4]
     folder = with_yolo(tmp_path / "d", lines)
     (folder / "data.yaml").write_text("names: {0: crow, 1: rook}\ntrain: ../train/images\n")
     dataset = load_boxes(folder)
@@ -450,6 +537,7 @@ def test_boxes_of_yolo(tmp_path: Path) -> None:
         ("0 320 240 50 50", "has the number 320; places and sizes are shares"),
         ("crow 0.5 0.5 1 1", "line 1: .*'crow'"),
         ("-1 0.5 0.5 1 1", "the class is -1"),
+        ("10000 0.5 0.5 1 1", "the class is 10000; classes are numbered from 0 to 9,999"),
         ("0 nan 0.5 1 1", "has the number nan"),
         ("5 0.5 0.5 1 1", r"1 boxes have the class 5, which is outside the 2 classes \(0 to 1\)"),
     ],
@@ -516,6 +604,7 @@ def test_masks_of_coco_have_a_background(tmp_path: Path) -> None:
         ({"size": [2, 2], "counts": [4]}, "an RLE of 2x2 pixels, but its image is 6x4"),
         ({"size": [4, 6], "counts": "zzzz"}, "annotation 1 has no segmentation that can be read"),
         ({"counts": [24]}, "annotation 1 has no segmentation that can be read"),
+        ({"size": [4, 6], "counts": [-1, 25]}, "annotation 1 has no segmentation that can be read"),
     ],
 )
 def test_bad_segmentations_are_refused(tmp_path: Path, segmentation: Any, words: str) -> None:
@@ -587,6 +676,18 @@ def test_a_column_of_objects(tmp_path: Path, form: str) -> None:
     assert len(dataset.train.y[1]) == 0
 
 
+def test_without_a_task_masks_and_boxes_are_no_classes(tmp_path: Path) -> None:
+    """The folders images and masks are not read as two classes; columns of objects need a task."""
+    for kind in ("images", "masks"):
+        write_image(tmp_path / "d" / "train" / kind / "0.png")
+    with pytest.raises(InputError, match=r"images and masks, .* give --task segmentation"):
+        load_dataset("folder", data_dir=tmp_path / "d")
+    columns = {"image": pictures(5), "objects": [{"bbox": [], "category": []}] * 5}
+    write_table(tmp_path / "t" / "train.parquet", columns)
+    with pytest.raises(DataError, match=r"no column of class labels; .* give --task segmentation"):
+        load_dataset("hub:t", data_dir=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("objects", "words"),
     [
@@ -595,7 +696,14 @@ def test_a_column_of_objects(tmp_path: Path, form: str) -> None:
             {"bbox": [[0.0, 0.0, 1.0]], "category": [0]},
             r"row 0 of .* has the bbox \[0.0, 0.0, 1.0\]",
         ),
+        ({"bbox": [[]], "category": [0]}, r"row 0 of .* has the bbox \[\]; it must be four"),
         ({"bbox": [[0.0, 0.0, 1.0, 1.0]], "category": [-1]}, "train/0 has the category -1"),
+        ({"bbox": [[0.0, 0.0, 1.0, 1.0]], "category": [2**40]}, "the classes are 0 to 9,999"),
+        ({"bbox": [[0.0, 0.0, 1.0, 1.0]], "category": [[1]]}, r"row 0 of .* the category \[1\]"),
+        (
+            {"bbox": [[0.0, 0.0, 1.0, 1.0]], "category": [0], "iscrowd": [0, 1]},
+            "train/0 has 1 boxes, but 2 crowd flags",
+        ),
     ],
 )
 def test_bad_objects_are_refused(tmp_path: Path, objects: Any, words: str) -> None:

@@ -122,6 +122,15 @@ def test_mean_overlap_is_that_of_counting_pixels(judged) -> None:
     assert found["pixel_accuracy"] == (pytest.approx(right / len(where)) if where else None)
 
 
+def test_a_class_that_is_ignored_is_no_part_of_the_mean() -> None:
+    """Its pixels count nowhere, so predicting it elsewhere misses that pixel, and no more."""
+    task, y = segmentation(3, ignore=0), objects([Mask.of(pixels([[0, 1, 1, 2]]))])
+    found = measured(task, of_masks([[[0, 0, 1, 2]]]), y)
+    assert [found[f"iou_{number}"] for number in range(3)] == [None, 0.5, 1.0]
+    assert found["miou"] == 0.75
+    assert found["pixel_accuracy"] == pytest.approx(2 / 3)
+
+
 def test_sizes_and_classes_that_disagree_are_refused() -> None:
     """The error names both sizes, or the class and how many there are."""
     task, y = segmentation(2), objects([Mask.of(pixels([[0, 1]]))])

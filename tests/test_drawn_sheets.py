@@ -103,6 +103,8 @@ def test_scores_of_objects_are_not_drawn() -> None:
         (["maps", "--classes", "a,b"], "give --images FOLDER"),
         (["results.json", "--classes", "a,b", "--images", "photos", "--html", "p.html"],
          "--image-list names those of detections"),
+        (["rows", "--classes", "a,b", "--images", "photos", "--html", "p.html"],
+         "rows holds rows, so leave it out"),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("folder")
@@ -110,6 +112,8 @@ def test_names_that_name_nothing_are_refused(
     arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The error says what to give, and no file is written."""
+    Path("rows").mkdir()
+    np.save("rows/features.npy", np.ones((6, 2)))
     assert main(["select", *arguments, "-k", "2", "-o", "picks.csv"]) == 2
     assert told in capsys.readouterr().err
     assert not Path("picks.csv").exists()

@@ -528,3 +528,78 @@ def test_a_text_without_tokens_is_named(tmp_path: Path) -> None:
     learner = learner_of(model, dataset)
     with pytest.raises(DataError, match="the text '' has no tokens"):
         learner.fit(dataset.train.x, dataset.train.y, task=dataset.task, seed=1)
+
+
+SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+         "intermediate_size": 64, "max_position_embeddings": 64}  # fmt: skip
+
+
+def saved(folder: Path, kind: str, **sizes: Any) -> str:
+    """A tiny encoder of another architecture, with the tokenizer of the others."""
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{kind}Config")(vocab_size=len(WORDS) + 5, **sizes)
+    getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
+    save_tokenizer(folder)
+    return f"hf:{folder}"
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        ("FNet", {name: of for name, of in SMALL.items() if name != "num_attention_heads"}),
+        ("ConvBert", {**SMALL, "embedding_size": 32}),
+    ],
+)
+def test_an_encoder_that_reads_padding_is_refused(
+    kind: str, sizes: dict[str, int], frozen: bool, tmp_path: Path
+) -> None:
+    """A body that gives a text other features beside longer texts is named, not trained."""
+    told = refusal(saved(tmp_path, kind, **sizes), frozen=frozen)
+    assert f"of type {kind.lower()}, mixes padding into its features" in told
+
+
+def test_an_encoder_that_needs_more_than_tokens_is_refused(tmp_path: Path) -> None:
+    """A model whose forward pass takes no tokens is refused in one line."""
+    model = saved(
+        tmp_path, "Perceiver", num_latents=4, d_latents=16, d_model=32, num_blocks=1,
+        num_self_attends_per_block=1, num_self_attention_heads=2, num_cross_attention_heads=2,
+        max_position_embeddings=64,
+    )  # fmt: skip
+    assert "of type perceiver, does not read tokens alone: " in refusal(model)
+
+
+def test_an_encoder_that_calls_its_pooler_without_asking_learns(tmp_path: Path) -> None:
+    """SqueezeBERT has a pooler in every forward pass; it is left out of the model on disk."""
+    groups = dict.fromkeys(
+        ["q_groups", "k_groups", "v_groups", "post_attention_groups", "intermediate_groups",
+         "output_groups"], 1
+    )  # fmt: skip
+    learner = learner_of(saved(tmp_path, "SqueezeBert", **SMALL, **groups, embedding_size=32))
+    texts, y = reviews(6)
+    model = learner.fit(texts_array(texts), y, task=classification(3), seed=1)
+    assert learner.predict(model, texts_array(texts)).logits.shape == (6, 3)
+    assert not any("pooler" in name for name in model.state_dict())
+
+
+@pytest.mark.parametrize("kind", ["Bert", "DistilBert"])
+def test_predictions_do_not_depend_on_the_batch(kind: str, tmp_path: Path) -> None:
+    """A fine-tuned model says the same of a text alone and filled up beside longer ones."""
+    texts, y = reviews(ROWS)
+    learner = learner_of(encoder(tmp_path, kind))
+    model = learner.fit(texts_array(texts), y, task=classification(3), seed=1)
+    together = learner.predict(model, texts_array(texts))
+    alone = learner.with_batch(1).predict(model, texts_array(texts))
+    torch.testing.assert_close(alone.logits, together.logits, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(alone.features, together.features, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 3, 50])
+def test_features_of_equal_rows_are_not_blown_up(n: int) -> None:
+    """Rows that differ by rounding alone leave the scale of other rows as it is."""
+    from uwe.models.tuned import Standardised
+
+    row = torch.randn(1, 768, generator=torch.Generator().manual_seed(0))
+    standardised = Standardised(768)
+    standardised.measure(row.repeat(n, 1))
+    assert standardised(row + 1).abs().max() < 2

@@ -301,3 +301,21 @@ def test_every_option_has_a_line_of_documentation() -> None:
     page = (Path(__file__).parent.parent / "docs" / "models.md").read_text()
     for each, _ in _settings.documented(FineTuning):
         assert f"`{each.name}" in page
+
+
+def test_a_project_finds_its_model_from_any_folder(
+    bert: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that was named below the working folder is found from another one."""
+    here, elsewhere = Path(bert.removeprefix("hf:")).parent, tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "pool.csv").write_text("id,words\na,good film\nb,bad film\nc,which film\n")
+    monkeypatch.chdir(here)
+    folder = str(tmp_path / "p.uwe")
+    given = ["--text", "words", "--model", "hf:bert", "--epochs", "1", "--classes", "yes,no"]
+    assert main(["init", folder, str(tmp_path / "pool.csv"), *given]) == 0
+    monkeypatch.chdir(elsewhere)
+    project = uwe.Project.open(folder)
+    project.tell(["a", "b"], ["yes", "no"])
+    assert project.train()
+    assert project.settings.model == f"hf:{(here / 'bert').resolve()}"

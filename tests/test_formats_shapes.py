@@ -372,7 +372,7 @@ def coco_with(image: Mapping[str, Any], annotation: Mapping[str, Any], name: str
         (coco_with({}, {"bbox": [3, 2, 0, 4]}), "has no area"),
         (coco_with({}, {"bbox": [3, 2, 4]}), "has 3 numbers, and needs 4"),
         (coco_with({}, {"bbox": "no"}), "must be a list"),
-        (coco_with({}, {"bbox": []}), "is no box; draw boxes alone"),
+        (coco_with({}, {"bbox": []}), "is not a box; draw boxes only"),
         (coco_with({"file_name": "gone.png"}, {}), "gone.png"),
         (coco_with({"width": 41, "height": 30}, {}), "says that the image is 41x30 pixels"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ import uwe.report.build
 from uwe import Predictions
 from uwe.data import Dataset
 from uwe.report import build_report, write_report
+from uwe.report.charts import draw_heat
 from uwe.report.document import DataTable, Figure, Gallery, Report
 from uwe.report.drawn import pixels_of, views_of
+from uwe.report.sections.classes import by_class
+from uwe.report.sections.parts import PARTS
 from uwe.runs import find_curves
 from uwe.tasks import Boxes, Mask, Task, detection, segmentation
 
@@ -225,3 +229,44 @@ def test_a_mask_that_cannot_be_read_is_left_out() -> None:
 def test_a_pick_without_answer_and_prediction_has_no_picture(make: Callable[..., Task]) -> None:
     """Nothing is known, nothing is drawn."""
     assert views_of(make(NAMES), np.zeros((4, 6, 3), np.uint8), None, None) == ()
+
+
+def test_a_run_that_stopped_early_is_not_in_the_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figures of classes are of the last budget, which an unfinished run has not reached."""
+    data = made("segmentation")
+    uwe.loop(Guesses(data.task), data, ["random"], BUDGETS, seed=[1, 2], results=tmp_path)
+    [table] = [path for path in tmp_path.rglob("*_al_cycle_result.csv") if "_s2_" in path.name]
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
+    monkeypatch.setattr(uwe.report.build, "data_of", lambda *_: (data, ""))
+    found = tables(build_report(find_curves(tmp_path)))
+    [(_, miou, _, n)], [(_, *of_classes)] = found["measures"].rows, found["per_class_metrics"].rows
+    assert n == 1
+    assert np.mean(of_classes) == pytest.approx(miou)
+
+
+def test_an_ignored_class_has_no_pixels() -> None:
+    """Pixels that count nowhere are not counted where their value is the number of a class."""
+    mask = Mask.of(np.array([[0, 1, 1], [2, 2, 2]], np.uint8), "a.png")
+    task = segmentation(("sky", "void", "road"), ignore=1, read=lambda _: mask.pixels)
+    counts = PARTS["mask"].counted(task, task.targets.encode(mask))
+    assert counts is not None
+    assert counts.tolist() == [1, 0, 3]
+
+
+def test_a_class_may_be_called_strategy() -> None:
+    """No column of a class takes the place of the column of strategies."""
+    figure = by_class(
+        DataTable("t", "T", (), ()), ["uwe"], [np.array([0.5, 0.25])], ["strategy", "b"], most=1.0
+    )
+    assert [column.key for column in figure.table.columns] == ["strategy", "class strategy", "b"]
+    assert figure.table.rows == (("uwe", 50.0, 25.0),)
+
+
+def test_a_long_name_leaves_space_for_the_cells() -> None:
+    """However long the name of a class is, its cells have a width and a height."""
+    chart = draw_heat(["a" * 300], ["uwe", "b" * 300], [[0.5, 0.2]], title="t")
+    sizes = re.findall(r'(?:width|height)="([^"]+)"', chart)
+    assert len(sizes) == 4
+    assert min(map(float, sizes)) > 5

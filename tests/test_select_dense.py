@@ -194,7 +194,7 @@ def test_rows_and_the_options_of_places_do_not_go_together(
     line = refused(["select", "pool.npz", "-k", "1", "--measure", "entropy"])
     assert "pool.npz holds rows already" in line
     line = refused(["select", "maps", "-k", "1", "--image-list", "coco.json"])
-    assert "--image-list is for detections in a .json; maps is none" in line
+    assert "--image-list is for detections in a .json, and maps holds none" in line
 
 
 def test_a_folder_of_arrays_stays_a_pool(folder: Path) -> None:

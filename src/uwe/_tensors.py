@@ -67,7 +67,7 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
 
 
 def _apart(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors, each in memory of its own, as safetensors wants them."""
+    """The tensors, each in memory of its own, as safetensors requires."""
     seen: set[int] = set()
     found = {}
     for name, tensor in tensors.items():

@@ -9,6 +9,9 @@ c     classes
 d     features
 t     stochastic passes
 k     picks
+h, w  rows and columns of an image, a mask or a map
+p     places of an image: pixels, cells of a map, or objects
+b     images of a batch
 m, j  rows of two sets between which distances are taken
 ===== ===========================================
 
@@ -17,6 +20,7 @@ Rows are always dataset rows (0 to n - 1), int64.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
@@ -38,6 +42,7 @@ __all__ = [
     "Rows",
     "Scores",
     "Stage",
+    "is_finite",
     "is_integral",
     "is_real",
 ]
@@ -77,6 +82,18 @@ def is_real(value: object) -> TypeGuard[float]:
     (True, True, False, False)
     """
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether a value is a real number that float64 holds: neither NaN nor infinite nor too large.
+
+    >>> is_finite(2), is_finite(float("nan")), is_finite(10**400), is_finite("2")
+    (True, False, False, False)
+    """
+    try:
+        return is_real(value) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def is_integral(value: object) -> TypeGuard[int]:

@@ -212,11 +212,14 @@ def _format_lines() -> list[tuple[str, str]]:
     return [(each.name, each.about) for each in FORMATS.values()]
 
 
+_ANY_ENCODER = "hf:NAME"
+"""Stands for any encoder of the hub or of a local folder."""
+
 _LISTS: dict[str, Callable[[], Sequence[tuple[str, str]]]] = {
     "strategies": lambda: _lines(strategy_names(), _of_strategy),
     "tasks": lambda: _lines(task_names(), describe_task),
     "datasets": lambda: list(dataset_lines().items()),
-    "models": lambda: _lines(model_names(), describe_model),
+    "models": lambda: _lines([*model_names(), _ANY_ENCODER], describe_model),
     "backbones": backbone_lines,
     "formats": _format_lines,
     "trackers": lambda: _lines(tracker_names(), describe_tracker),

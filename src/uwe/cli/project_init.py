@@ -93,8 +93,8 @@ _INIT: Mapping[str, tuple[Any, Any, str]] = {
     "model_option": (
         list[str] | None,
         None,
-        "NAME=VALUE, a parameter of the scikit-learn class or of your factory, or an option of a "
-        "pretrained model, such as frozen=true.",
+        "NAME=VALUE, a parameter of the scikit-learn class or of your factory, or an option of the "
+        "model, such as frozen=true or width=32.",
     ),
     "strategy": (
         str | None,
@@ -199,10 +199,10 @@ def _arguments(
 
 
 def _check_model(model: str, options: Mapping[str, Any], network: Mapping[str, Any]) -> None:
-    """Refuse a model that there is none of, and options of a project without a model.
+    """Refuse an unknown model, and options of models for a project without one.
 
     Raises:
-        InputError: it is such a model, or there are such options.
+        InputError: the model is unknown, or there are such options.
     """
     if model != NO_MODEL:
         check_model(model, options, network)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,46 +9,40 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
-from uwe._files import expanded, write_bytes
+from uwe._files import expanded
 from uwe._types import Rows
 from uwe.cli.display import Display
+from uwe.cli.known_rows import joined_with, labels_named
 from uwe.cli.options import Whole, key_values, texts_by_name
-from uwe.cli.outputs import check_output, require_distinct
+from uwe.cli.picks_output import (
+    STANDARD_OUTPUT,
+    check_outputs,
+    check_shown,
+    drawn_over,
+    shown_items,
+    write_picks,
+)
 from uwe.cli.place_flags import reduction_of
-from uwe.cli.terminals import require_standard_output, write_utf8
 from uwe.cli.wish_flags import WishFlags
 from uwe.cli.wishing import Columns, say_notes, wishes_of
 from uwe.errors import InputError, require_known
 from uwe.selecting.assignment import assignment
-from uwe.selecting.column_files import check_columns_suffix, encoded_columns
-from uwe.selecting.files import (
-    arrays_to_rank_by,
-    needed_arrays,
-    pool_rows,
-    task_of_pool,
-)
-from uwe.selecting.sheet import Draws, Item, Text, Values, contact_sheet, thumbnails
-from uwe.selecting.tables import (
-    check_further,
-    check_ids,
-    check_suffix,
-    encoded_picks,
-    pick_rows,
-    picks_csv,
-)
-from uwe.strategies import Picks, find_strategy
-from uwe.tables import encoding_of, matched, read_ids, read_labels_by_id, shown_id
-from uwe.tasks import Task, task_names
+from uwe.selecting.column_files import encoded_columns
+from uwe.selecting.files import arrays_to_rank_by, needed_arrays, pool_rows, task_of_pool
+from uwe.selecting.tables import check_further, check_ids, pick_rows
+from uwe.strategies import find_strategy
+from uwe.tables import encoding_of
+from uwe.tasks import task_names
 
 if TYPE_CHECKING:
     from uwe.dense import Reduction
     from uwe.pool_files import PoolFile
     from uwe.selecting.offer import Offer
-    from uwe.strategies import Wishes
+    from uwe.strategies import Picks, Wishes
+    from uwe.tasks import Task
 
 __all__ = ["select_command"]
 
-_STANDARD_OUTPUT = Path("-")
 _NO_WISHES = WishFlags()
 
 
@@ -60,7 +53,7 @@ def select_command(
     strategy: str | None = None,
     output: Annotated[
         Path, Parameter(name=("-o", "--output"), allow_leading_hyphen=True)
-    ] = _STANDARD_OUTPUT,
+    ] = STANDARD_OUTPUT,
     seed: Whole = 0,
     uncertainty: str | None = None,
     selection: str | None = None,
@@ -169,50 +162,31 @@ def select_command(
     """
     if k < 1:
         raise InputError(f"the number of picks is {k}; at least 1 is needed")
-    sources = {"the pool": pool}
-    for flag, files in (("--labelled", labelled), ("--exclude", exclude)):
-        sources |= {f"the {flag} file": each for each in files or ()}
-    sources |= {} if image_list is None else {"the --image-list file": image_list}
-    sources |= wishes.sources()
     wishes.check()
-    _check_outputs({"-o": output, "--html": html, "--assign": assign}, sources, images, force=force)
-    _check_shown(html, images, text, classes)
+    sources = _sources(pool, labelled, exclude, image_list, wishes)
+    check_outputs({"-o": output, "--html": html, "--assign": assign}, sources, images, force=force)
+    check_shown(html, images, text, classes)
     check_further(columns or [])
     short = {"uncertainty": uncertainty, "selection": selection, "normalise": normalise}
     named = {**short, **key_values(option or [])}
     options = {name: value for name, value in named.items() if value is not None}
-    made = find_strategy(strategy or "auto", **options)
+    find_strategy(strategy or "auto", **options)
     if task is not None:
         require_known(task, task_names(), "task")
-
-    names = texts_by_name(key or [], flag="--key")
     reduced_by = reduction_of(
         measure, reduce, key_values(place_option or [], flag="--place-option")
     )
-
-    from uwe.pool_files import open_pool
-    from uwe.selecting.arrays import picked
-
-    with Display() as display:
-        source = open_pool(
-            expanded(pool),
-            names,
-            _encoding_of_pool(pool, encoding, labelled, exclude, list(wishes.sources().values())),
-            reduction=reduced_by,
-            images=None if image_list is None else expanded(image_list),
-            progress=display,
-        )
-    if source.container.weighted and strategy == "uwe":
-        options.setdefault("power", 0.0)  # the features are weighted already, place by place
-        made = find_strategy(strategy, **options)
+    names = texts_by_name(key or [], flag="--key")
+    lists = (labelled, exclude, list(wishes.sources().values()))
+    source = _opened(pool, names, _encoding_of_pool(pool, encoding, *lists), reduced_by, image_list)
+    is_of_places = source.container.weighted
+    if classes is not None and not is_of_places:
+        raise InputError(f"--classes names the classes of maps; {pool} holds rows, so leave it out")
+    draws = None
+    if images is not None and is_of_places:
+        draws = drawn_over(expanded(pool), image_list, reduced_by, classes)
     learnt = task_of_pool(source, task, key_values(task_option or [], flag="--task-option"))
-    ranked_by = arrays_to_rank_by(source) if strategy is None and not options else None
-    if ranked_by is not None:
-        given = ranked_by
-    else:
-        strategy = strategy or "auto"
-        given = needed_arrays(source, strategy, made.for_task(learnt), options)
-        given["task"] = learnt
+    strategy, options, given = _strategy_and_arrays(source, strategy, options, learnt)
     if assign is not None and given["features"] is None:
         raise InputError(f"--assign compares features, which {pool} lacks; leave it out")
     n = pool_rows(given, source)
@@ -220,34 +194,94 @@ def select_command(
     check_ids(output, ids)
     more = {name: source.values(name, "--with") for name in columns or []}
     texts = None if text is None else source.values(text, "--text")
-    if done := _labels_named("--labelled", labelled, ids, source, encoding):
-        given |= _also(given.get("labelled"), given.get("labels"), done, n, learnt)
+    if done := labels_named("--labelled", labelled, ids, source, encoding):
+        given |= joined_with(given.get("labelled"), given.get("labels"), done, n, learnt)
     kept_out = np.array(
-        sorted(_labels_named("--exclude", exclude, ids, source, encoding)), dtype=np.int64
+        sorted(labels_named("--exclude", exclude, ids, source, encoding)), dtype=np.int64
     )
     columns_of = Columns(pool, ids, source.typed, encoding)
     wished = wishes_of(wishes, columns_of) if wishes.given else None
     given |= _outputs_for(wished, given, source)
+    offer = _offer(given, kept_out)
+    picks = _picked(offer, k, strategy=strategy, seed=seed, options=options, wishes=wished)
+    say_notes(picks.notes)
+    rows = pick_rows(picks, ids, more)
+    items = None if html is None else shown_items(rows, source, images, texts, draws)
+    table = None
+    if assign is not None:
+        table = (assign, encoded_columns(assign, assignment(picks, ids, given["features"])))
+    write_picks(output, html, rows, picks, items=items, table=table)
+
+
+def _sources(
+    pool: Path,
+    labelled: Sequence[Path] | None,
+    exclude: Sequence[Path] | None,
+    image_list: Path | None,
+    wishes: WishFlags,
+) -> dict[str, Path]:
+    """The files that are read, by what an error calls them."""
+    sources = {"the pool": pool}
+    for flag, files in (("--labelled", labelled), ("--exclude", exclude)):
+        sources |= {f"the {flag} file": each for each in files or ()}
+    sources |= {} if image_list is None else {"the --image-list file": image_list}
+    return sources | wishes.sources()
+
+
+def _opened(
+    pool: Path,
+    names: Mapping[str, str],
+    encoding: str | None,
+    reduced_by: Reduction | None,
+    image_list: Path | None,
+) -> PoolFile:
+    from uwe.pool_files import open_pool
+
     with Display() as display:
-        picks = picked(
-            _offer(given, kept_out),
+        return open_pool(
+            expanded(pool),
+            names,
+            encoding,
+            reduction=reduced_by,
+            images=None if image_list is None else expanded(image_list),
+            progress=display,
+        )
+
+
+def _strategy_and_arrays(
+    source: PoolFile, strategy: str | None, options: Mapping[str, Any], task: Task
+) -> tuple[str | None, dict[str, Any], dict[str, Any]]:
+    """The strategy, its options, and the arrays that it reads; no strategy ranks by uncertainty."""
+    if strategy is None and not options and (ranked_by := arrays_to_rank_by(source)) is not None:
+        return None, {}, ranked_by
+    name, chosen = strategy or "auto", dict(options)
+    if source.container.weighted and name == "uwe":
+        chosen.setdefault("power", 0.0)  # the features are weighted already, place by place
+    made = find_strategy(name, **chosen).for_task(task)
+    return name, chosen, {**needed_arrays(source, name, made, chosen), "task": task}
+
+
+def _picked(
+    offer: Offer,
+    k: int,
+    *,
+    strategy: str | None,
+    seed: int,
+    options: Mapping[str, Any],
+    wishes: Wishes | None,
+) -> Picks:
+    from uwe.selecting.arrays import picked
+
+    with Display() as display:
+        return picked(
+            offer,
             k,
             strategy=strategy,
             seed=seed,
             progress=display,
             options=options,
-            wishes=wished,
+            wishes=wishes,
         )
-    say_notes(picks.notes)
-    rows = pick_rows(picks, ids, more)
-    draws = None
-    if images is not None and (classes or source.container.weighted):
-        draws = _draws(expanded(pool), image_list, reduced_by, classes)
-    items = None if html is None else _items(rows, source, images, texts, draws)
-    table = None
-    if assign is not None:
-        table = (assign, encoded_columns(assign, assignment(picks, ids, given["features"])))
-    _write(output, html, rows, picks, items, table)
 
 
 _NO_ARRAYS = ("features", "uncertainty", "labelled", "labels", "task")
@@ -288,168 +322,3 @@ def _encoding_of_pool(
     files = [file for each in others for file in each or ()]
     is_theirs = any(encoding_of(file, encoding) for file in files)
     return encoding_of(pool, encoding) if is_theirs else encoding
-
-
-def _labels_named(
-    flag: str,
-    files: Sequence[Path] | None,
-    ids: Sequence[str],
-    source: PoolFile,
-    encoding: str | None,
-) -> dict[int, Any]:
-    """The rows that the ids in some files name, and their labels; None where a file has none.
-
-    Raises:
-        InputError: an id is not in the pool.
-    """
-    rows: dict[int, Any] = {}
-    for file in files or ():
-        path = expanded(file)
-        named = _READERS[flag](path, encoding_of(path, encoding))
-        found = list(matched(named, ids))
-        unknown = [name for name, row in zip(named, found, strict=True) if row is None]
-        if unknown:
-            others = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
-            raise InputError(
-                f"{flag} {file} has the id {shown_id(unknown[0])}{others}, but "
-                f"{source.container.path} has no such id; {_hint(unknown[0], ids)}"
-            )
-        for row, label in zip(found, named.values(), strict=True):
-            if row is not None and rows.get(row) is None:
-                rows[row] = label
-    return rows
-
-
-def _ids_alone(path: Path, encoding: str | None) -> dict[str, Any]:
-    return dict.fromkeys(read_ids(path, encoding))
-
-
-_READERS = {"--labelled": read_labels_by_id, "--exclude": _ids_alone}
-_COMPARED = 20_000
-"""Ids that are compared with one that is not known, at most: a comparison is slow."""
-
-
-def _hint(name: str, ids: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, ids[:_COMPARED], n=3, cutoff=0.6)
-    if close:
-        return f"did you mean {' or '.join(map(shown_id, close))}?"
-    return f"its ids are {', '.join(map(shown_id, ids[:3]))}{', …' if len(ids) > _FEW else ''}"
-
-
-_FEW = 3
-
-
-def _also(own: Any, labels: Any, named: Mapping[int, Any], n: int, task: Task) -> dict[str, Any]:
-    """The pool's own labelled rows and labels, and those that files name."""
-    from uwe._arrays import marked_rows
-    from uwe.selecting.labels import joined_labels, listed_labels
-
-    listed = None if labels is None else listed_labels(labels, task)
-    if own is not None:
-        rows = marked_rows("labelled", n, np.asarray(own))
-    else:
-        rows = np.flatnonzero([label is not None for label in listed or ()])
-    files = np.array(sorted(named), dtype=np.int64)
-    joined = {"labelled": np.union1d(rows, files), "labels": joined_labels(listed, named, n)}
-    return {name: of for name, of in joined.items() if of is not None}
-
-
-def _items(
-    rows: Sequence[Mapping[str, Any]],
-    source: PoolFile,
-    images: Path | None,
-    texts: Sequence[Any] | None,
-    draws: Draws | None,
-) -> Mapping[str, Item]:
-    """What the contact sheet shows of each pick."""
-    if images is not None:
-        return thumbnails(rows, expanded(images), draws)
-    if texts is not None:
-        return {row["id"]: Text(_as_text(texts[row["idx"]])) for row in rows}
-    values = source.plain_rows([row["idx"] for row in rows])
-    return {row["id"]: Values(of) for row, of in zip(rows, values, strict=False) if of}
-
-
-def _draws(
-    pool: Path, image_list: Path | None, reduction: Reduction | None, classes: str | None
-) -> Draws | None:
-    """What is drawn over the images of a pool that places became."""
-    from uwe.selecting.drawing import draws_of
-
-    names = [] if classes is None else [name.strip() for name in classes.split(",")]
-    listed = None if image_list is None else expanded(image_list)
-    return draws_of(pool, images=listed, reduction=reduction, classes=names)
-
-
-def _as_text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _check_outputs(
-    outputs: Mapping[str, Path | None],
-    sources: Mapping[str, Path],
-    images: Path | None,
-    *,
-    force: bool,
-) -> None:
-    """Refuse before the work what could not be written after it."""
-    output, assign = outputs["-o"], outputs["--assign"]
-    if output == _STANDARD_OUTPUT:
-        require_standard_output()
-    elif output is not None:
-        check_suffix(output)
-    if assign is not None:
-        check_columns_suffix(assign, "--assign writes")
-    files = {name: path for name, path in outputs.items() if path != _STANDARD_OUTPUT}
-    require_distinct(files)
-    for path in files.values():
-        if path is not None:
-            check_output(path, force=force, sources=sources, images=images)
-
-
-def _check_shown(
-    html: Path | None, images: Path | None, text: str | None, classes: str | None
-) -> None:
-    """Refuse what the contact sheet cannot show."""
-    for flag, value in (("--images", images), ("--text", text)):
-        if value is not None and html is None:
-            raise InputError(f"{flag} {value} is for the contact sheet; give --html FILE, too")
-    if images is not None and text is not None:
-        raise InputError(
-            f"the contact sheet shows images or texts, but --images {images} and --text {text} are "
-            "given; leave one out"
-        )
-    if classes is not None and images is None:
-        raise InputError(
-            f"--classes {classes} names what is drawn over images; give --images FOLDER, too"
-        )
-    if images is not None and not expanded(images).is_dir():
-        raise InputError(f"there is no folder {images}; --images must name one")
-
-
-def _write(
-    output: Path,
-    html: Path | None,
-    rows: list[dict[str, Any]],
-    picks: Picks,
-    items: Mapping[str, Item] | None,
-    table: tuple[Path, bytes] | None,
-) -> None:
-    """Make the content of every file before the first is written."""
-    contents: dict[Path, bytes] = {}
-    if output != _STANDARD_OUTPUT:
-        contents[expanded(output)] = encoded_picks(output, rows)
-    if html is not None:
-        contents[expanded(html)] = contact_sheet(rows, picks, items).encode()
-    if table is not None:
-        contents[expanded(table[0])] = table[1]
-    for path, content in contents.items():
-        write_bytes(path, content)
-    if output == _STANDARD_OUTPUT:
-        write_utf8(picks_csv(rows))
-    elif contents:
-        why = picks.reason or picks.told
-        told = f" ({why})" if why else ""
-        written = ", ".join(map(str, contents))
-        many = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
-        print(f"{many} by {picks.strategy}{told}. Written: {written}")

@@ -218,11 +218,12 @@ def _resolved(
             f"--labels {request.labels} is for tables, texts and a folder of images, and {name} "
             "knows its labels; leave it out"
         )
-    if task not in (None, "classification") or task_options:
+    if task not in (None, "classification"):
+        raise InputError(f"the task of {name} is classification, not {task}; leave --task out")
+    if task_options:
         raise InputError(
-            f"the task of {name} is classification, not {task}; leave --task out"
-            if task not in (None, "classification")
-            else f"the task of {name} is classification, which has no options"
+            f"the task of {name} is classification, which has no option {next(iter(task_options))}"
+            "; leave it out, or give the task: ignore is an option of --task segmentation"
         )
     for option, value in (("label", label), ("text", text)):
         if value is not None:

@@ -36,7 +36,9 @@ _SPLITS = ("train", "test", "val", "valid", "validation")
 
 
 def load_folder(request: Request) -> Dataset:
-    """Your own images: --data-dir with one folder a class, or train/ and test/ of such folders.
+    """Your own images: --data-dir with one folder a class; with --task, with masks or boxes.
+
+    Or ``train`` and ``test`` of such folders.
 
     With --labels FILE, a table of ids and labels, the images may be in any folders; an id is the
     path below --data-dir. Images without a label stay in the pool.
@@ -45,7 +47,7 @@ def load_folder(request: Request) -> Dataset:
     name; an id is the file's path below the folder. Images become RGB.
 
     Raises:
-        InputError: no folder is given.
+        InputError: no folder is given, or it looks like one of masks or boxes and no task is given.
         DataError: there are no images, or one cannot be decoded.
     """
     if request.data_dir is None:
@@ -54,9 +56,30 @@ def load_folder(request: Request) -> Dataset:
     root = named if named.is_dir() else request.data_dir
     if request.labels is not None:
         return _labelled_by_file(request, root, request.labels)
+    if request.task is None:
+        for folder in (root, root / "train"):
+            _require_classes(folder)
     layout = _layout(root)
     origin = [*stamps(layout.root, layout.files()), layout.notes]
     return load_cached(request, origin, lambda: _open(request, layout), IMAGENET)
+
+
+def _require_classes(folder: Path) -> None:
+    """Refuse images with masks or boxes beside them: these folders are no classes.
+
+    Raises:
+        InputError: they look like that.
+    """
+    beside = next((name for name in _BESIDE if (folder / name).exists()), None)
+    if beside is not None and (folder / _IMAGES).is_dir():
+        raise InputError(
+            f"{folder} has {_IMAGES} and {beside}, as data sets of masks and boxes have; give "
+            "--task segmentation or --task detection, or --task classification if they are classes"
+        )
+
+
+_IMAGES = "images"
+_BESIDE = ("masks", "annotations.json", "_annotations.coco.json", "annotations", "labels")
 
 
 def _labelled_by_file(request: Request, root: Path, labels: Path) -> Dataset:

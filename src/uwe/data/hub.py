@@ -27,7 +27,7 @@ _ROWS_AT_ONCE = 256
 
 
 def load_hub(request: Request) -> Dataset:
-    """Any image data set of the Hugging Face hub, or a local folder of Parquet files.
+    """Image data sets of the Hugging Face hub or in Parquet; with --task, with masks or boxes.
 
     ``NAME`` is a folder if there is one of that name; images become RGB. The columns are
     found by what they hold (see ``find_columns``). Without a test split, the validation split

@@ -58,6 +58,7 @@ _PIXELS_A_BYTE = 200  # photographs have fewer than 100, even at the lowest qual
 _DARKEST = 16  # of 256; what is darker everywhere looks black
 _NUMBERED = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")  # modes of Pillow
 _LARGEST_CLASS = 255
+_SPREAD = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey of 2 and of 4 bits by
 _ORIENTATION = 0x0112  # of EXIF
 _TURNED = range(5, 9)  # values of it that exchange width and height
 _I_OF_16_BITS = ("PNG", "PPM")  # where mode I holds 0..65535
@@ -87,7 +88,7 @@ def decode_image(encoded: bytes | Path, mode: str, name: str) -> Images:
 
 
 def decode_mask(encoded: bytes | Path, name: str) -> Images:
-    """Decode class numbers: the values of a grey image, or the indices of a palette.
+    """Decode class numbers: the values of a grey image, or the indices of a palette, upright.
 
     Args:
         encoded: the bytes of an image file, or its path.
@@ -106,15 +107,23 @@ def decode_mask(encoded: bytes | Path, name: str) -> Images:
                 f"the mask {name} is {why}; a mask holds class numbers: write it as PNG, grey or "
                 "with a palette"
             )
+        spread = _SPREAD.get(_raw_mode(image), 1)
+        optional("PIL.ImageOps", _PURPOSE).exif_transpose(image, in_place=True)
         values = np.asarray(image)
     if values.dtype == np.bool_ or values.dtype == np.uint8:
-        return values.astype(np.uint8)
+        return values.astype(np.uint8) // np.uint8(spread)
     if values.min() < 0 or values.max() > _LARGEST_CLASS:
         raise DataError(
             f"the mask {name} has values from {values.min()} to {values.max()}; class numbers are "
             f"0 to {_LARGEST_CLASS}"
         )
     return values.astype(np.uint8)
+
+
+def _raw_mode(image: Any) -> str:
+    """How the pixels are written in the file; empty where the decoder does not say."""
+    told = image.tile[0][3] if image.tile else ""
+    return str(told[0] if isinstance(told, tuple) and told else told)
 
 
 @dataclass(frozen=True)

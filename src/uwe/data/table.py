@@ -113,6 +113,11 @@ def find_columns(table: Table) -> Columns:
     images = [name for name, of in table.features.items() if kind_of_column(of) == "Image"]
     labels = [name for name, of in table.features.items() if kind_of_column(of) == "ClassLabel"]
     plain = [name for name in _PLAIN_LABEL_NAMES if _is_plain_label(table.features.get(name))]
+    if images and not labels and not plain and (len(images) > 1 or "objects" in table.features):
+        raise DataError(
+            f"{table.name} has no column of class labels; its columns are {table.columns()}; give "
+            "--task segmentation or --task detection if they hold masks or boxes"
+        )
     return Columns(
         image=only_column(table, "image", images, IMAGE_NAMES),
         label=only_column(table, "class label", labels or plain[:1], _LABEL_NAMES),

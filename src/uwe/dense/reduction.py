@@ -64,10 +64,10 @@ class Reduced:
     """What stands for an image.
 
     Attributes:
-        features: the weighted embedding, float64 ``[d]``; None where nothing tells its width.
+        features: the weighted embedding, float64 ``[d]``; None where its width is unknown.
         uncertainty: of the image.
         count: places that count.
-        classes: columns of the outputs; None where nothing tells them.
+        classes: columns of the outputs; None where unknown.
         is_odd: whether the outputs are given as logits and look like probabilities.
         is_turned: whether a map has the shape of one whose axes are in another order: far fewer
             rows than columns and classes, or far fewer columns than rows and classes.
@@ -156,7 +156,7 @@ class Reduction:
 
         Raises:
             InputError: a shape does not fit, or there are no numbers.
-            DataError: a number is NaN or infinite, or probabilities are none.
+            DataError: a number is NaN or infinite, or no probability.
         """
         scores = self._ordered(name, _floats(name, outputs))
         if scores.ndim == _SCORES:
@@ -245,7 +245,7 @@ class Reduction:
         return features
 
     def _columns(self, given: int) -> int:
-        """Classes that so many columns tell of."""
+        """Number of classes that so many columns stand for."""
         return 2 if given == 1 and _MEASURES[self.measure].kind == "classes" else given
 
     def _require_background(self, name: str, classes: int) -> None:

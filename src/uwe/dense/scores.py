@@ -99,7 +99,7 @@ CONVERSIONS: Mapping[tuple[str, str], Callable[[str, torch.Tensor], torch.Tensor
 
 
 def looks_like_probabilities(given: torch.Tensor) -> bool:
-    """Whether logits ``[..., c]`` all lie from 0 to 1 and sum to 1, as no model's logits do."""
+    """Whether logits ``[..., c]`` are all from 0 to 1 and sum to 1, as no model's logits do."""
     if given.shape[-1] < 2 or not given.numel():
         return False
     low, high = (float(each) for each in given.aminmax())

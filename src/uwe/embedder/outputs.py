@@ -60,7 +60,7 @@ def checked(name: str, said: Any, n: int, places: Mapping[str, Any] | None = Non
     Raises:
         InputError: it is anything else, or has another number of rows; or options of the reduction
             are asked for, and there are no places.
-        DataError: probabilities of a place are none.
+        DataError: a place has no probabilities that sum to 1.
     """
     kind = next((each for each in _PLACES if isinstance(said, Mapping) and each in said), None)
     if kind is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uwe._lazy import lazily
 
 if TYPE_CHECKING:
-    from uwe.formats._format import EVERY_TASK, IMAGES, NAMED_CLASSES, Format
+    from uwe.formats._format import IMAGES, NAMED_CLASSES, WHOLE_ITEMS, Format
     from uwe.formats._table import FORMATS, find_format, format_of_suffix, recognised
     from uwe.formats.export import Entry, Export, Said, export_of, recorded_export
     from uwe.formats.peek import Peek, require_there
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from uwe.formats.writing import require_name, require_replaceable, write
 
 __all__ = [
-    "EVERY_TASK",
     "FORMATS",
     "IMAGES",
     "NAMED_CLASSES",
+    "WHOLE_ITEMS",
     "Destination",
     "Entry",
     "Export",
@@ -47,7 +47,7 @@ __all__ = [
 __getattr__, __dir__ = lazily(
     __name__,
     {
-        "_format": ["EVERY_TASK", "IMAGES", "NAMED_CLASSES", "Format"],
+        "_format": ["WHOLE_ITEMS", "IMAGES", "NAMED_CLASSES", "Format"],
         "_table": ["FORMATS", "find_format", "format_of_suffix", "recognised"],
         "export": ["Entry", "Export", "Said", "export_of", "recorded_export"],
         "peek": ["Peek", "require_there"],

@@ -12,11 +12,11 @@ from uwe.formats.reading import Destination
 from uwe.tables import LabelRows
 from uwe.tasks import SHAPE_WIDGETS
 
-__all__ = ["ANY_LABELS", "EVERY_TASK", "IMAGES", "NAMED_CLASSES", "Format"]
+__all__ = ["ANY_LABELS", "IMAGES", "NAMED_CLASSES", "WHOLE_ITEMS", "Format"]
 
-EVERY_TASK = frozenset({"choice", "choices", "number"})
+WHOLE_ITEMS = frozenset({"choice", "choices", "number"})
 NAMED_CLASSES = frozenset({"choice", "choices"})
-ANY_LABELS = EVERY_TASK | SHAPE_WIDGETS
+ANY_LABELS = WHOLE_ITEMS | SHAPE_WIDGETS
 IMAGES = frozenset({"images"})
 
 
@@ -46,7 +46,7 @@ class Format:
     encode: Callable[[Export], bytes] | None = None
     fill: Callable[[Export, Path], None] | None = None
     suffixes: tuple[str, ...] = ()
-    widgets: frozenset[str] = EVERY_TASK
+    widgets: frozenset[str] = WHOLE_ITEMS
     kinds: frozenset[str] = frozenset()
     shows_items: bool = True
     holds_people: bool = True

@@ -87,7 +87,7 @@ def rows_in(path: Path, document: Mapping[str, Any], into: Destination) -> Label
     ``labelled``, or if the destination says that the file is complete.
 
     Raises:
-        DataError: images, categories or annotations are none.
+        DataError: images, categories or annotations are no lists.
     """
     try:
         images = list(parts_in(document, "images"))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         resolve_device,
         resolve_precision,
     )
+    from uwe.learners.fine_tuning import whole_name
     from uwe.learners.former import in_former_precision
     from uwe.learners.memory import (
         fitted_batch,
@@ -92,6 +93,7 @@ __all__ = [
     "shrink_and_perturb",
     "takes_texts",
     "trains_network",
+    "whole_name",
 ]
 
 __getattr__, __dir__ = lazily(
@@ -117,6 +119,7 @@ __getattr__, __dir__ = lazily(
             "resolve_device",
             "resolve_precision",
         ],
+        "fine_tuning": ["whole_name"],
         "former": ["in_former_precision"],
         "memory": [
             "fitted_batch",

@@ -255,7 +255,7 @@ def describe_model(name: str) -> str:
     if name in network_names():
         _require_sole(name)
         return describe_network(name)
-    if name in PRETRAINED:
+    if is_pretrained(name):
         return describe_pretrained(name)
     if name in dense_names():
         _require_sole(name)

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from uwe._files import expanded
 from uwe._settings import check_settings, setting, setting_of, value_of
 from uwe.errors import InputError, require_known
 from uwe.learners.recipes import Training
@@ -24,6 +25,7 @@ __all__ = [
     "is_pretrained",
     "takes_texts",
     "tuning_of",
+    "whole_name",
 ]
 
 HUB_PREFIX = "hf:"
@@ -119,9 +121,29 @@ def takes_texts(model: Any) -> bool:
     return isinstance(model, str) and model.startswith(HUB_PREFIX)
 
 
+def whole_name(model: Any) -> Any:
+    """A model whose local folder, if it has one, is named by its whole path.
+
+    So a project finds the model from any folder.
+
+    >>> whole_name("hf:distilbert-base-uncased"), whole_name("sklearn:logistic")
+    ('hf:distilbert-base-uncased', 'sklearn:logistic')
+    """
+    if not takes_texts(model):
+        return model
+    folder = expanded(model.removeprefix(HUB_PREFIX))
+    is_local = model != HUB_PREFIX and folder.is_dir()
+    return f"{HUB_PREFIX}{folder.resolve()}" if is_local else model
+
+
 def describe_pretrained(model: str) -> str:
-    """One line about a pretrained model."""
-    return PRETRAINED.get(model, "a model of Hugging Face transformers, fine-tuned")
+    """One line about a pretrained model.
+
+    >>> describe_pretrained("hf:NAME").partition(",")[0]
+    'encoder of Hugging Face transformers for texts or images'
+    """
+    of_hub = "encoder of Hugging Face transformers for texts or images, fine-tuned; needs the extra"
+    return PRETRAINED.get(model, f"{of_hub} 'vit'")
 
 
 def tuning_of(model: str, options: Mapping[str, Any], kind: str | None = None) -> FineTuning:

@@ -28,7 +28,8 @@ class NetworkOptions:
 
     epochs: int | None = setting(
         None,
-        "Epochs of every training. Default: 100 for recipe paper, 25 for recipe fast.",
+        "Epochs of every training. Default: 20 for a pretrained model that is fine-tuned; else 100 "
+        "for recipe paper, 25 for recipe fast.",
         at_least=1,
     )
     recipe: Literal["paper", "fast"] = setting(
@@ -43,7 +44,8 @@ class NetworkOptions:
     )
     dropout: float | None = setting(
         None,
-        "Dropout rate before the classifier. Default: 0 for ResNets, 0.2 for vit.",
+        "Dropout rate before the classifier. Default: 0 for ResNets, 0.2 for vit, 0.1 for a "
+        "pretrained model that is fine-tuned.",
         used_by=("built-in",),
         at_least=0,
         below=1,

@@ -14,8 +14,11 @@ from uwe.learners.fine_tuning import EPOCHS, FineTuning, takes_texts, tuning_of
 from uwe.learners.network_options import with_defaults
 
 if TYPE_CHECKING:
+    import torch
+
     from uwe.learners.frozen import Reader
     from uwe.learners.protocol import Learner
+    from uwe.learners.texts.tokens import Tokens
     from uwe.learners.torch import TorchLearner
     from uwe.models.tuned import ImageSpec, TextSpec
 
@@ -55,26 +58,41 @@ def _for_texts(
     from uwe.learners.frozen import TextReader
     from uwe.learners.texts.learner import TextLearner, require_rows_of_text
     from uwe.learners.texts.tokens import Tokens
-    from uwe.models.bodies import text_body
+    from uwe.models.bodies import check_text_body, text_body
     from uwe.models.hub import load_tokenizer
     from uwe.models.tuned import TextSpec
 
     tuning = tuning_of(model, options, "texts")
     texts = require_rows_of_text(model, dataset.train.x)
     name = model.removeprefix("hf:")
-    body = text_body(name, tuning.pooling).encoder
-    tokenizer, limit = load_tokenizer(name, body, tuning.max_length)
+    body = text_body(name, tuning.pooling)
+    tokenizer, limit = load_tokenizer(name, body.encoder, tuning.max_length)
     if "max_length" in options and limit < tuning.max_length:
         raise InputError(
             f"--model-option max_length is {tuning.max_length}, but model {model} takes {limit} "
             "tokens at most; give a smaller number"
         )
     tokens = Tokens(tokenizer, limit)
+    if texts:
+        check_text_body(body, name, *_alone_and_longer(tokens, texts[0]))
     _say_cut(tokens.cut(texts), len(texts), limit)
     spec = TextSpec(model, dataset.task.width, tuning.pooling, limit, _dropout(network))
     if tuning.frozen:
         return _frozen(spec, TextReader(model, tokens), tuning, dataset, network)
     return TextLearner(_trainer(spec, tuning, "texts", dataset, network), tokens)
+
+
+def _alone_and_longer(tokens: Tokens, text: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first tokens of a text, as they are and filled up."""
+    from uwe.learners.texts.tokens import padded
+
+    half = max(1, min(_TRIED, tokens.limit) // 2)
+    [ids] = tokens.of([text])
+    first = [ids[:half]]
+    return padded(first, tokens.padding), padded(first, tokens.padding, 2 * half)
+
+
+_TRIED = 32  # tokens
 
 
 def _for_images(

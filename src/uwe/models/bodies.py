@@ -14,7 +14,7 @@ from uwe.models.efficientnet import MEAN, NAME, SCALE, load_efficientnet
 from uwe.models.hub import load_body, read_statistics
 from uwe.models.pooling import mean_of_tokens, pooled
 
-__all__ = ["ImageBody", "TextBody", "image_body", "text_body"]
+__all__ = ["ImageBody", "TextBody", "check_text_body", "image_body", "text_body"]
 
 _CHANNELS = 3
 
@@ -32,7 +32,7 @@ class TextBody(nn.Module):
         self.encoder = encoder
         self.pooling = pooling
         config: Any = encoder.config
-        self.width = int(config.hidden_size)
+        self.width = int(getattr(config, "hidden_size", 0))
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Map tokens and mask ``[2, b, t]``, int64, to features ``[b, width]``."""
@@ -91,6 +91,49 @@ def text_body(name: str, pooling: str) -> TextBody:
         InputError: it cannot be loaded, or is no encoder.
     """
     return TextBody(load_body(name, "texts"), pooling)
+
+
+def check_text_body(body: TextBody, name: str, alone: torch.Tensor, longer: torch.Tensor) -> None:
+    """Refuse a body that does not read tokens, or whose features depend on the padding.
+
+    Encoders that mix places without a mask, such as FNet, give a text other features in every
+    batch.
+
+    Args:
+        body: of `text_body`.
+        name: of the hub, or a local folder.
+        alone: tokens and mask of a text, int64 ``[2, 1, t]``.
+        longer: the same text, filled up.
+
+    Raises:
+        InputError: it is such a body.
+    """
+    kind = getattr(body.encoder.config, "model_type", type(body.encoder).__name__)
+    was_training = body.training
+    try:
+        with torch.inference_mode():
+            one, other = (body.eval()(each)[0] for each in (alone, longer))
+    except Exception as error:  # the many models raise errors of any kind
+        raise InputError(
+            f"model hf:{name}, of type {kind}, does not read tokens alone: "
+            f"{text_of(error, longest=160)}; give another encoder, such as BERT"
+        ) from error
+    body.train(was_training)
+    if len(one) != body.width:
+        raise InputError(
+            f"model hf:{name}, of type {kind}, gives {len(one)} features a text, but its "
+            f"hidden_size is {body.width}; give another encoder, such as BERT"
+        )
+    apart = _ROUNDING * float(one.abs().max())
+    if bool(one.isfinite().all()) and not torch.allclose(one, other, rtol=0, atol=apart):
+        raise InputError(
+            f"model hf:{name}, of type {kind}, mixes padding into its features, so a text has "
+            "others alone than beside longer texts; give an encoder that masks padding, such as "
+            "BERT"
+        )
+
+
+_ROUNDING = 1e-4  # of the largest feature; float32 in another order of sums stays below 1e-5
 
 
 def image_body(model: str, image_shape: tuple[int, int, int]) -> tuple[ImageBody, int]:

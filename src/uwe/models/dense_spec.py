@@ -1,4 +1,4 @@
-"""The table of networks for dense tasks, and what a run says of them; torch is not imported."""
+"""The table of networks for dense tasks, and their settings in records; torch is not imported."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class DenseSpec:
 
     @property
     def pretrained(self) -> bool:
-        """Whether it begins with weights that were trained elsewhere."""
+        """Whether it begins with pretrained weights."""
         return self.options.get("weights") is not None
 
     def build(self) -> nn.Module:

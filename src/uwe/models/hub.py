@@ -6,7 +6,7 @@ Weights are read from safetensors alone, and a checkpoint's own code is never ru
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +66,17 @@ def load_body(name: str, kind: str) -> nn.Module:
             f"as {drawn[0]}, which would be drawn at random; give a whole checkpoint"
         )
     if getattr(body, "pooler", None) is not None and (lacking or kind == "texts"):
-        body.pooler = None
+        body.pooler = _NO_POOLER[kind]()
     loaded: nn.Module = body.float()
     return loaded
 
+
+_NO_POOLER: Mapping[str, Callable[[], nn.Module | None]] = {
+    "texts": nn.Identity,
+    "images": lambda: None,
+}
+"""What stands for a pooler. Some encoders call theirs without asking whether there is one; of a
+network for images, None says that the mean over its places is taken."""
 
 _LOADING = {"use_safetensors": True, "attn_implementation": "eager"}
 """Attention is computed in the plain way, which gives the same bits every time on every device."""

@@ -23,7 +23,7 @@ def require_padding(tokenizer: Any, model: Any) -> None:
                 "end of a text; set its pad_token"
             )
         tokenizer.pad_token = tokenizer.eos_token
-    if model.config.pad_token_id is None:
+    if getattr(model.config, "pad_token_id", None) is None:
         model.config.pad_token_id = tokenizer.pad_token_id
 
 

@@ -17,6 +17,7 @@ from uwe.models.spec import ModelSize
 
 __all__ = ["HeadSpec", "ImageSpec", "Standardised", "TextSpec"]
 
+_ROUNDING = 1e-6
 _OUTPUTS_A_TOKEN = 16  # of a transformer's layer, in widths: attention and the wide part
 
 
@@ -124,7 +125,8 @@ class Standardised(nn.Module):
         """Take the mean of features ``[n, d]``, and the root of their mean variance."""
         self.mean.copy_(features.mean(0))
         deviation = (features - features.mean(0)).square().mean().sqrt()
-        self.deviation.copy_(deviation if deviation > 0 else torch.ones(()))
+        rounding = _ROUNDING * features.abs().max()  # equal rows differ from their mean by as much
+        self.deviation.copy_(deviation if deviation > rounding else torch.ones(()))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Map features ``[b, d]`` to ``(features - mean) / deviation``."""

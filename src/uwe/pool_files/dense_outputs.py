@@ -78,7 +78,7 @@ def open_outputs(
         pool = _of_detections(read, reduction, progress)
     else:
         if images is not None:
-            raise InputError(f"--image-list is for detections in a .json; {path} is none")
+            raise InputError(f"--image-list is for detections in a .json, and {path} holds none")
         maps = open_maps(path)
         rows = maps.each(reduction.given, reduction.of)
         pool = place_pool(reduction, rows, maps.ids, len(maps), progress)

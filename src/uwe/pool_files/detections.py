@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from uwe._types import FloatArray, Labels, is_integral, is_real
+from uwe._types import FloatArray, Labels, is_finite, is_integral, is_real
 from uwe.errors import DataError, damaged
 from uwe.tables import as_ids, checked_ids, read_ids
 
@@ -179,7 +179,7 @@ def _result(path: Path, at: int, value: Any) -> _Result:
     if lacking:
         raise DataError(f"{said} has no {lacking[0]}; it has {', '.join(map(str, value)) or '{}'}")
     box, score, category = value["bbox"], value["score"], value["category_id"]
-    if not isinstance(box, list) or len(box) != _NUMBERS or not all(map(_is_finite, box)):
+    if not isinstance(box, list) or len(box) != _NUMBERS or not all(map(is_finite, box)):
         raise DataError(f"{said} has the bbox {_shown(box)}, not x, y, width and height")
     if min(box[2:]) < 0:
         raise DataError(f"{said} has the bbox {_shown(box)}, whose width or height is below 0")
@@ -193,10 +193,6 @@ def _result(path: Path, at: int, value: Any) -> _Result:
         )
     (image,) = as_ids([value["image_id"]], said)
     return _Result(image, int(category), tuple(map(float, box)), float(score))
-
-
-def _is_finite(value: Any) -> bool:
-    return is_real(value) and bool(np.isfinite(value))
 
 
 def _shown(value: Any) -> str:
@@ -223,7 +219,7 @@ def _images(path: Path | None, results: Sequence[_Result]) -> _Images:
     sizes = {
         name: (float(each["width"]), float(each["height"]))
         for name, each in zip(ids, listed, strict=True)
-        if _is_finite(each.get("width")) and _is_finite(each.get("height"))
+        if is_finite(each.get("width")) and is_finite(each.get("height"))
     }
     return _Images(dict(zip(numbers, ids, strict=True)), sizes, _categories(path, found))
 

@@ -146,7 +146,7 @@ def places(
     Raises:
         InputError: an option does not fit, there is no image, or the images differ in the number of
             classes or features.
-        DataError: an image's numbers are NaN or infinite, or probabilities are none; it is named.
+        DataError: an image's numbers are NaN or infinite, or no probabilities; it is named.
 
     Source: the form for dense outputs of uncertainty-weighted embeddings, as uwe states it.
 

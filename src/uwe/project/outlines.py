@@ -59,7 +59,7 @@ class Outlines:
         shapes: in the order in which they are drawn; a later one covers an earlier one.
         size: width and height of the image as the tool has it; None where it does not say.
         is_stretched: whether the tool may have had the image in another size.
-        largest_first: whether smaller areas cover larger ones, in whatever order they are.
+        largest_first: whether smaller areas cover larger ones, in any order.
         problem: why the shapes cannot be taken; empty where they can.
     """
 
@@ -91,7 +91,7 @@ class Outlines:
             require_known(each.name, drawn_names(task), "class")
         own = self.size or size
         if self.is_stretched and size is None:
-            raise InputError("nothing says how large the image is, and the file has shares of it")
+            raise InputError("the size of the image is unknown, and the file holds shares of it")
         if size is not None and own != size and not self.is_stretched:
             said, true = (f"{each[0]}x{each[1]}" for each in (own or size, size))
             raise InputError(
@@ -111,7 +111,7 @@ class Outlines:
         corners = []
         for at, each in enumerate(self.shapes, start=1):
             if each.box is None:
-                raise InputError(f"shape {at} ({each.name}) is no box; draw boxes alone")
+                raise InputError(f"shape {at} ({each.name}) is not a box; draw boxes only")
             corners.append(each.box)
         numbers = np.array(corners, dtype=np.float64).reshape(-1, 4) * [*scale, *scale]
         classes = [task.classes.index(each.name) for each in self.shapes]
@@ -120,7 +120,7 @@ class Outlines:
 
     def _pixels(self, task: Task, size: Size | None) -> Pixels:
         if size is None:
-            raise InputError("nothing says how large the image is, so no mask can be made")
+            raise InputError("the size of the image is unknown, so no mask can be made")
         width, height = size
         base = base_of(task)
         pixels = np.full((height, width), 0 if base is None else base, dtype=np.uint8)

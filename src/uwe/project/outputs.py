@@ -1,4 +1,4 @@
-"""Outputs of a model of the owner, by which a project picks in the place of a model of its own."""
+"""Outputs of a model outside a project, by which it picks when it trains no model itself."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ class HowRead:
             InputError: there are such options.
         """
         if self.images is not None:
-            raise InputError(f"--image-list is for detections in a .json; {path} is none")
+            raise InputError(f"--image-list is for detections in a .json, and {path} holds none")
         if self.places:
             raise InputError(f"--place-option is for maps and detections; {path} is a pool already")
 
 
 @dataclass(frozen=True)
 class OwnOutputs:
-    """What a model of the owner says of rows of a project.
+    """The outputs of a model outside the project, for its rows.
 
     Attributes:
         path: of the file or folder.
@@ -174,7 +174,7 @@ def read_own_outputs(
     size: SizeOf = lambda row: None,  # noqa: ARG005
     progress: Progress | None = None,
 ) -> OwnOutputs:
-    """Read what a model of the owner says of the rows of a project.
+    """Read the outputs of a model outside the project, for its rows.
 
     Args:
         path: results of COCO, a folder of maps, or a pool with ids and features or uncertainties.

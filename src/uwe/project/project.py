@@ -14,7 +14,7 @@ from uwe._files import expanded
 from uwe._types import Progress
 from uwe.errors import InputError, require_known
 from uwe.journal import Event, Settled, Skipped, Withdrawn
-from uwe.learners import model_name
+from uwe.learners import model_name, whole_name
 from uwe.pool import Pool
 from uwe.project.answers import NAMELESS, Answer, Told, events_of, person
 from uwe.project.embedding import items_of
@@ -138,6 +138,7 @@ class Project:
         is_of_shapes = has_shapes(as_task(task))
         if learner is None:
             learner = NO_MODEL if is_of_shapes else _MODEL
+        learner = whole_name(learner)
         is_judged = not is_of_shapes and learner != NO_MODEL
         settings = ProjectSettings(
             source=str(expanded(pool).resolve()) if is_path else "",
@@ -294,8 +295,9 @@ class Project:
 
         While a batch is not answered, its open rows are given again. The first rows are drawn at
         random. As soon as there are labels, a model is trained on them if it is not up to date, and
-        the strategy picks. If another process is training, the last model decides. A share of each
-        batch, the audit, is a random sample of the pool; it pauses for wishes.
+        the strategy picks. A project without a model picks by the outputs that `batch` got last. If
+        another process is training, the last model decides. A share of each batch, the audit, is a
+        random sample of the pool; it pauses for wishes.
         The picks and a contact sheet are in the project's folder before the journal vouches for
         them.
 
@@ -373,8 +375,10 @@ class Project:
 
         Args:
             rows: row numbers or ids.
-            answers: a label for each: the name of a class, names of classes, or a number; None
-                where there is no label. The index of a pandas Series must be the ids, or 0, 1, 2 …
+            answers: a label for each: the name of a class, names of classes, a number, boxes
+                (`uwe.tasks.Boxes`, or a list of them as JSON has it) or a mask (class numbers ``[h,
+                w]``, or the path of a PNG file); None where there is no label. The index of a
+                pandas Series must be the ids, or 0, 1, 2 …
             by: who answered.
             seconds: how long each answer took.
 

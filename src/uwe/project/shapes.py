@@ -322,7 +322,9 @@ def _from_json(label: Any) -> Any:
     try:
         return json.loads(label)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"a label must be JSON, and {label[:60]!r} is none ({error})") from error
+        raise InputError(
+            f"a label must be JSON, and {label[:60]!r} cannot be read ({error})"
+        ) from error
 
 
 def _pixels_of(label: Any) -> Pixels:

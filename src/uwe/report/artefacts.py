@@ -124,14 +124,21 @@ def costs(run: EvidentRun, columns: Sequence[str]) -> dict[str, list[float]]:
     }
 
 
-def last_row(run: EvidentRun, columns: Sequence[str]) -> dict[str, float]:
+def last_row(run: EvidentRun, columns: Sequence[str], *, rows: int) -> dict[str, float]:
     """The cells of the last row of a run's table; those that are missing or empty are left out.
+
+    Args:
+        run: whose table is read.
+        columns: names.
+        rows: of a whole table; one with fewer has no cells here, as its run goes on or was cut.
 
     Raises:
         DataError: a cell is not a number; file and line are named.
     """
     read = _cells_of_other if run.record is None else _cells
     lines, columns_read = read(run.table, columns)
+    if len(lines) < rows:
+        return {}
     return {
         name: _number(run.table, lines[-1], name, of[-1])
         for name, of in columns_read.items()

@@ -57,7 +57,7 @@ def average_precisions(
     if not classes:
         return np.empty(0)
     evaluation = _evaluation(detections, truth, classes, overlaps)
-    with redirect_stdout(io.StringIO()):  # pycocotools prints how it goes on
+    with redirect_stdout(io.StringIO()):  # pycocotools prints its progress
         evaluation.evaluate()
         evaluation.accumulate()
     precision = evaluation.eval["precision"][:, :, :, 0, 0]  # overlaps, recalls, classes

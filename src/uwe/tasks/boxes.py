@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from uwe._types import BoolArray, FloatArray, Labels
+from uwe._types import BoolArray, FloatArray, Labels, is_finite
 from uwe.errors import InputError, require_known
 from uwe.tasks._task import Array, is_missing
 
@@ -110,7 +110,7 @@ class BoxTargets:
                 and ``"crowd": True`` where a box holds a crowd.
 
         Raises:
-            InputError: a class is unknown, or a box is none.
+            InputError: a class is unknown, or a box is malformed.
 
         >>> BoxTargets(("rbc", "wbc")).encode([{"class": "wbc", "xywh": [1, 2, 3, 4]}])
         {'boxes': [[1.0, 2.0, 4.0, 6.0]], 'classes': [1]}
@@ -120,7 +120,7 @@ class BoxTargets:
         if isinstance(value, Boxes):
             return value.as_json()
         if isinstance(value, Mapping) and "boxes" in value and "classes" in value:
-            return Boxes.from_json(value).as_json()
+            return self._from_numbers(value).as_json()
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise InputError(f"a label must be a list of boxes, not {value!r}")
         listed = [self._box(each) for each in value]
@@ -192,6 +192,23 @@ class BoxTargets:
         wrong: list[int] = boxes.classes[~known].tolist()
         return wrong
 
+    def _from_numbers(self, value: Mapping[str, Any]) -> Boxes:
+        """Boxes of a value of JSON, checked: people may have written it."""
+        try:
+            boxes = Boxes.from_json(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InputError(
+                f"boxes must be rows of four numbers, and classes numbers, not {str(value)[:80]}"
+            ) from error
+        if not np.isfinite(boxes.corners).all():
+            raise InputError(f"a box holds NaN or infinity: {str(value)[:80]}; correct it")
+        if wrong := self._outside(boxes):
+            raise InputError(
+                f"class {wrong[0]} of a box is outside the {len(self.names)} classes "
+                f"(0 to {len(self.names) - 1})"
+            )
+        return boxes
+
     @cached_property
     def _number(self) -> dict[str, int]:
         return {name: at for at, name in enumerate(self.names)}
@@ -202,9 +219,10 @@ class BoxTargets:
         name = str(value["class"])
         number = self._number[require_known(name, self.names, "class")]
         kind = next((each for each in ("xyxy", "xywh") if each in value), None)
-        given = [] if kind is None else list(value[kind])
-        if kind is None or len(given) != _CORNERS or not np.isfinite(given).all():
-            raise InputError(f"a box needs xyxy or xywh with four numbers, not {value!r}")
+        given = None if kind is None else value[kind]
+        is_listed = isinstance(given, Sequence | np.ndarray) and len(given) == _CORNERS
+        if given is None or not is_listed or not all(map(is_finite, given)):
+            raise InputError(f"a box needs xyxy or xywh with four numbers, not {str(value)[:80]}")
         left, top, third, fourth = map(float, given)
         far = [third, fourth] if kind == "xyxy" else [left + third, top + fourth]
         return [left, top, *far], number

@@ -186,7 +186,7 @@ class Masks:
         """The pixels of masks, uint8 ``[h, w]`` each.
 
         Raises:
-            InputError: a mask is in a file, and nothing says where the files are.
+            InputError: a mask is in a file, and the task has no reader of masks.
         """
         return [self._pixels(each) for each in targets]
 
@@ -213,7 +213,7 @@ class Masks:
         if mask.pixels is not None:
             return mask.pixels
         if self.read_one is None:
-            raise InputError(f"nothing says where the mask {mask.name!r} is; make the task with it")
+            raise InputError(f"the task cannot read the mask {mask.name!r}; make it with read=")
         return self.read_one(mask)
 
     def _from(self, value: Any) -> Mask:

@@ -1,4 +1,4 @@
-"""What a model says of the places of an image, as measures and embeddings of the whole image."""
+"""Outputs of a model at the places of an image, as measures and embeddings of the whole image."""
 
 from __future__ import annotations
 

@@ -104,7 +104,8 @@ def confusion(
 ) -> IntArray:
     """How many pixels of each class are predicted as each class, int64 ``[c, c + 1]``.
 
-    The last column counts predicted numbers beyond the classes.
+    The last column counts predicted numbers that are no class: those beyond the classes, and
+    ``ignore``, which no pixel that counts can have, even if it is the number of a class.
 
     Args:
         predicted: class numbers ``[n, h, w]``.
@@ -149,7 +150,7 @@ def class_overlaps(counts: IntArray) -> FloatArray:
 
 
 def mean_overlap(counts: IntArray) -> float | None:
-    """Mean IoU over the classes that are true or predicted somewhere; None where there is none.
+    """Mean IoU over the classes that are true or predicted somewhere; None without such a class.
 
     >>> mean_overlap(np.array([[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]))
     0.5
@@ -177,6 +178,8 @@ def _counted(said: Pixels, truth: Pixels, classes: int, ignore: int | None) -> I
             f"a mask has the class {true.max()}, but there are {classes} classes "
             f"(0 to {classes - 1}); --ignore names the value of pixels that count nowhere"
         )
+    if ignore is not None:
+        guessed[guessed == ignore] = classes
     pairs = true * (classes + 1) + np.minimum(guessed, classes)
     return np.bincount(pairs, minlength=classes * (classes + 1)).reshape(classes, -1)
 

@@ -1,7 +1,6 @@
 """Data sets whose labels are masks or boxes: files of them, and columns of tables.
 
-What is read becomes `DenseRows`, whatever it was written as; `load_dense` decodes it into the
-cache once, and gives the `Dataset`.
+Every format becomes `DenseRows`. The loaders decode them into the cache once.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from uwe._optional import optional
-from uwe._types import is_integral, is_real
+from uwe._types import is_finite, is_integral
 from uwe._unicode import composed
 from uwe.data.dense.annotations import Annotations, LazyTarget, Way
 from uwe.data.dense.layout import Place
@@ -99,7 +99,10 @@ def _entry(name: str, value: Any) -> Json:
 def _number(name: str, what: str, entry: Json, key: str) -> int:
     value = entry.get(key)
     if not is_integral(value):
-        raise DataError(f"{name}: {key} of a {what} is {value!r:.40}; it must be a whole number")
+        article = "an" if what[0] in "ai" else "a"
+        raise DataError(
+            f"{name}: {key} of {article} {what} is {value!r:.40}; it must be a whole number"
+        )
     return int(value)
 
 
@@ -155,7 +158,7 @@ def rasterised(
         name: for errors.
 
     Raises:
-        DataError: a segmentation is none.
+        DataError: a segmentation cannot be read.
 
     >>> square = {"category_id": 7, "segmentation": [[0, 0, 2, 0, 2, 1, 0, 1]]}
     >>> rasterised([square], (3, 2), {7: 4}, "a.json").tolist()
@@ -177,7 +180,7 @@ def area_of(annotation: Json, size: tuple[int, int], name: str) -> Any:
         name: for errors.
 
     Raises:
-        DataError: the segmentation is none.
+        DataError: the segmentation cannot be read.
     """
     coco: Any = optional("pycocotools.mask", "masks of COCO", extra="detection")
     width, height = size
@@ -195,7 +198,7 @@ def area_of(annotation: Json, size: tuple[int, int], name: str) -> Any:
             decoded = coco.decode(runs)
     except DataError:
         raise
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise DataError(
             f"{where} has no segmentation that can be read ({text_of(error, longest=80)}); it must "
             "be polygons or RLE"
@@ -203,11 +206,15 @@ def area_of(annotation: Json, size: tuple[int, int], name: str) -> Any:
     return decoded
 
 
+_UNREADABLE = (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError,
+               OverflowError)  # fmt: skip
+
+
 def _polygons(given: Any) -> list[list[float]]:
     """Polygons of at least three points.
 
     Raises:
-        ValueError: they are none.
+        ValueError: a polygon has too few points, or is malformed.
     """
     polygons = [[float(number) for number in of] for of in given]
     fits = [len(of) >= 6 and len(of) % 2 == 0 and np.isfinite(of).all() for of in polygons]
@@ -368,7 +375,7 @@ def _boxes(coco: CocoFile, entry: int, classes: Mapping[int, int], request: Requ
         np.array(numbers, dtype=np.float64).reshape(-1, 4),
         request.boxes or _DEFAULT_FORM,
         np.array([classes[each["category_id"]] for each in annotations], dtype=np.int64),
-        np.array([bool(each.get("iscrowd", 0)) for each in annotations], dtype=np.bool_),
+        np.array([_is_crowd(each, coco.name) for each in annotations], dtype=np.bool_),
         _size(coco.images[entry]),
     )
 
@@ -383,8 +390,18 @@ def _box(annotation: Json, name: str) -> list[float]:
     return [float(number) for number in given]
 
 
+def _is_crowd(annotation: Json, name: str) -> bool:
+    given = annotation.get("iscrowd") or 0
+    if given not in (0, 1):
+        raise DataError(
+            f"{name}: annotation {annotation.get('id')!r} has the iscrowd {given!r:.40}; it must "
+            "be 0 or 1"
+        )
+    return bool(given)
+
+
 def _is_finite(value: Any) -> bool:
-    return is_real(value) and bool(np.isfinite(value))
+    return is_finite(value)
 
 
 def _size(entry: Json) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from uwe.data.cache import load_cached
 from uwe.data.dataset import Dataset
 from uwe.data.dense.entries import about_labels, entries_of
 from uwe.data.dense.rows import (
+    MOST_CLASSES,
     DenseRows,
     DenseSource,
     GivenBoxes,
@@ -33,6 +34,7 @@ from uwe.tasks.targets import as_name
 __all__ = ["load_dense_hub"]
 
 _MASK_NAMES = ("annotation", "mask", "label", "segmentation_mask", "masks", "labels")
+_NONE = object()  # no box; a box of a file may be None, or empty
 _OBJECT_NAMES = ("objects", "annotations", "annotation", "labels")
 _BOX_KEYS = ("bbox", "bboxes", "box", "boxes")
 _CLASS_KEYS = ("category", "categories", "label", "labels", "class", "category_id", "class_id")
@@ -165,8 +167,12 @@ def _objects(value: Any, where: str) -> _Objects | None:
             f"{where} has no objects with one bbox and one category each; its keys are "
             f"{', '.join(map(str, given)) or 'none'}"
         )
-    if wrong := next((each for each in boxes if not _is_box(each)), None):
+    if (wrong := next((each for each in boxes if not _is_box(each)), _NONE)) is not _NONE:
         raise DataError(f"{where} has the bbox {wrong!r:.60}; it must be four numbers")
+    if unknown := [each for each in classes if not (isinstance(each, str) or is_real(each))]:
+        raise DataError(
+            f"{where} has the category {unknown[0]!r:.40}; it must be a name or a number"
+        )
     return _Objects(boxes, classes, crowd if isinstance(crowd, list) else [])
 
 
@@ -193,9 +199,9 @@ def _classes(
 
 
 def _numbered(classes: int | None, value: Any) -> int:
-    if not is_integral(value) or value < 0 or (classes is not None and value >= classes):
-        among = "0, 1, …" if classes is None else f"0 to {classes - 1}"
-        raise DataError(f"has the category {value!r}; the classes are {among}")
+    most = MOST_CLASSES if classes is None else classes
+    if not is_integral(value) or not 0 <= value < most:
+        raise DataError(f"has the category {value!r}; the classes are 0 to {most - 1:,}")
     return int(value)
 
 
@@ -216,6 +222,11 @@ def _given(objects: _Objects, where: str, number: Callable[[Any], int], form: st
     except DataError as error:
         raise DataError(f"row {where} {error}; repair it") from error
     boxes = np.array(objects.boxes, dtype=np.float64).reshape(-1, 4)
+    if len(objects.crowd) not in (0, len(boxes)):
+        raise DataError(
+            f"row {where} has {len(boxes)} boxes, but {len(objects.crowd)} crowd flags; give one "
+            "for each box"
+        )
     crowd = np.array(list(map(bool, objects.crowd)), dtype=np.bool_)
     return GivenBoxes(where, boxes, form, classes, crowd)
 

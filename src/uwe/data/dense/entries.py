@@ -27,6 +27,7 @@ __all__ = ["BoxEntries", "CachedMasks", "MaskEntries", "about_labels", "entries_
 _SPLITS = ("train", "test")
 _ROWS_AT_ONCE = 256  # between two reports, and two looks at the form of boxes
 _WHITE = 255
+_SHOWN = 5
 
 
 def entries_of(request: Request) -> EntryKind:
@@ -89,7 +90,7 @@ class MaskEntries:
     def fill(self, part: Path, source: DenseSource, request: Request) -> dict[str, Any]:
         """Write images and masks; a number that is no class is refused."""
         told: list[dict[str, str] | None] = []
-        counts = np.zeros(_WHITE + 1, dtype=np.int64)
+        counts, has_pixels = np.zeros(_WHITE + 1, dtype=np.int64), []
         with ExitStack() as stack:
             images = _Rows.opened(stack, part, "x", source.is_test)
             masks = _Rows.opened(stack, part, "masks", source.is_test)
@@ -97,11 +98,20 @@ class MaskEntries:
                 row = len(told)
                 pixels, value = self._mask(item, image, source, request.image_size)
                 counts += np.bincount(pixels.ravel(), minlength=len(counts)) * (value is not None)
+                has_pixels.append(value is not None and bool((pixels != self.ignore).any()))
                 images.write(row, image)
                 masks.write(row, pixels)
                 told.append(value)
+        _require_content(
+            source, has_pixels, f"a pixel that is not {self.ignore}, the ignored value"
+        )
         classes = source.classes or self._numbered(counts, request.name)
-        return _about(part, source, classes, segmentation(classes).targets, told)
+        notes = (
+            ()
+            if source.classes
+            else _gaps(request.name, np.flatnonzero(counts).tolist(), len(classes))
+        )
+        return _about(part, source, classes, segmentation(classes).targets, told, notes)
 
     def dataset(
         self,
@@ -145,8 +155,6 @@ class MaskEntries:
     def _numbered(self, counts: Any, name: str) -> tuple[str, ...]:
         """The numbers up to the largest that occurs, as names of classes."""
         there = [int(value) for value in np.flatnonzero(counts) if value != self.ignore]
-        if not there:
-            raise DataError(f"every pixel of the masks of {name} has the value {self.ignore}")
         if there[-1] == _WHITE and there[-2:-1] != [_WHITE - 1]:
             below = f"0 to {there[-2]}" if there[:-1] else "nothing else"
             raise DataError(
@@ -166,7 +174,7 @@ class BoxEntries:
         """Write images; boxes that cannot be kept as they are become notes."""
         fitter = BoxFitter(request.image_size)
         told: list[dict[str, Any] | None] = []
-        most = -1
+        occurring: set[int] = set()
         with ExitStack() as stack:
             images = _Rows.opened(stack, part, "x", source.is_test)
             for item, image in _fitted(source, request):
@@ -174,14 +182,18 @@ class BoxEntries:
                 boxes = None
                 if isinstance(item.target, GivenBoxes):
                     boxes = fitter.fit(item.target, _size(item), item.name)
-                    most = max(most, *item.target.classes.tolist(), -1)
+                    occurring.update(item.target.classes.tolist())
                 told.append(None if boxes is None else boxes.as_json())
                 if len(told) % _ROWS_AT_ONCE == 0:
                     fitter.require_form(request.name)
         fitter.require_form(request.name)
-        classes = source.classes or tuple(map(str, range(most + 1)))
-        targets = detection(classes).targets
-        return _about(part, source, classes, targets, told, fitter.notes(request.name))
+        has_box = [bool(each and each["classes"]) for each in told]
+        _require_content(source, has_box, "a box with an area")
+        classes, notes = source.classes, fitter.notes(request.name)
+        if not classes:
+            classes = tuple(map(str, range(max(occurring) + 1)))
+            notes += _gaps(request.name, sorted(occurring), len(classes))
+        return _about(part, source, classes, detection(classes).targets, told, notes)
 
     def dataset(
         self,
@@ -269,6 +281,34 @@ def _about(
         "targets": of_split,
         "fingerprint": fingerprint_of(train, test, tuple(classes)),
     }
+
+
+def _gaps(name: str, occurring: Sequence[int], classes: int) -> tuple[str, ...]:
+    """A note where numbers below the largest do not occur, so that they may be no class numbers."""
+    numbers = [number for number in occurring if number < classes]
+    if len(numbers) == classes:
+        return ()
+    shown = ", ".join(map(str, numbers[:_SHOWN])) + (", …" if len(numbers) > _SHOWN else "")
+    return (
+        f"{name}: of the class numbers 0 to {classes - 1} only {len(numbers):,} occur ({shown}); "
+        "the others count as classes, too",
+    )
+
+
+def _require_content(source: DenseSource, has_content: Sequence[bool], what: str) -> None:
+    """Refuse training rows that teach nothing, and test rows of which no metric is defined.
+
+    Raises:
+        DataError: no label of a split has any content.
+    """
+    of_row = np.array(has_content, dtype=np.bool_)
+    for which, split in (("training", ~source.is_test), ("test", source.is_test)):
+        if not of_row[split].any():
+            labelled = int((split & source.rows.labelled).sum())
+            raise DataError(
+                f"none of the {labelled:,} labelled {which} images has {what}; check the labels, "
+                "or take more images"
+            )
 
 
 def _unlabelled(source: DenseSource) -> tuple[str, ...]:

@@ -90,9 +90,11 @@ def fit_mask(mask: GivenMask, size: Size, image_name: str, side: int | None) -> 
     """
     height, width = mask.pixels.shape
     if (width, height) != size:
+        is_turned = (height, width) == size
+        how = " (photos are turned as their EXIF says, so turn the mask, too)" if is_turned else ""
         raise DataError(
             f"the mask {mask.name} is {width}x{height} pixels, but its image {image_name} is "
-            f"{size[0]}x{size[1]}; make them equal"
+            f"{size[0]}x{size[1]}; make them equal{how}"
         )
     if (wanted := fitted_size(size, side)) == size:
         return mask.pixels
@@ -110,12 +112,16 @@ class BoxFitter:
         leaving: how many boxes leave their image, by what their numbers would mean; as it is
             declared first.
         boxes: how many there were.
+        small: how many of them have numbers from 0 to 1 alone.
+        is_whole: whether all their numbers are whole.
     """
 
     side: int | None
     found: dict[str, list[str]] = field(default_factory=dict)
     leaving: dict[str, int] = field(default_factory=dict)
     boxes: int = 0
+    small: int = 0
+    is_whole: bool = True
 
     def fit(self, given: GivenBoxes, size: Size, image_name: str) -> Boxes:
         """The boxes inside an image of that size, at the size of the fitted image.
@@ -137,10 +143,16 @@ class BoxFitter:
         """Refuse boxes whose numbers mean something else than is declared.
 
         Raises:
-            DataError: most boxes leave their image as declared, and most do not otherwise.
+            DataError: most boxes leave their image as declared, and most do not otherwise; or all
+                boxes are shares of the image's sides.
         """
         if len(self.leaving) != len(_OTHER):
             return
+        if self.small == self.boxes and not self.is_whole:
+            raise DataError(
+                f"{name}: the numbers of all {self.boxes:,} boxes are from 0 to 1, as shares of "
+                "the image's sides are; boxes are in pixels: multiply by the width or the height"
+            )
         (declared, leaving), (other, leaving_otherwise) = self.leaving.items()
         if 2 * leaving > self.boxes >= 2 * leaving_otherwise:
             raise DataError(
@@ -156,6 +168,8 @@ class BoxFitter:
         if given.form not in _OTHER:
             return
         self.boxes += len(given.numbers)
+        self.small += int(((given.numbers >= 0) & (given.numbers <= 1)).all(1).sum())
+        self.is_whole = self.is_whole and not (given.numbers % 1).any()
         for form in (given.form, _OTHER[given.form]):
             leaves = _leaves(FORMS[form](given.numbers, size), size)
             self.leaving[form] = self.leaving.get(form, 0) + int(leaves.sum())

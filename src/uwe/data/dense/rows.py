@@ -16,7 +16,19 @@ from uwe.data.source import held_out
 from uwe.data.splits import check_limits
 from uwe.errors import DataError
 
-__all__ = ["DenseRows", "DenseSource", "GivenBoxes", "GivenMask", "Item", "LazyItem", "as_dense"]
+__all__ = [
+    "MOST_CLASSES",
+    "DenseRows",
+    "DenseSource",
+    "GivenBoxes",
+    "GivenMask",
+    "Item",
+    "LazyItem",
+    "as_dense",
+]
+
+MOST_CLASSES = 10_000
+"""How many classes of boxes may have a number and no name: a wrong number would need the memory."""
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,10 @@ def _parsed(data: bytes, name: str) -> Element:
         return builder.close()
     except expat.ExpatError as error:
         raise DataError(f"{name} is no XML: {text_of(error)}; repair or remove it") from error
+    except DataError:
+        raise
+    except (ValueError, LookupError) as error:  # of the encoding that the file declares
+        raise DataError(f"{name} cannot be read: {text_of(error)}; save it as UTF-8") from error
 
 
 def _corners(found: Element, at: int, name: str) -> FloatArray:

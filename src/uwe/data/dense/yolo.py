@@ -11,7 +11,7 @@ import numpy as np
 
 from uwe.data.dense.annotations import Annotations, LazyTarget, Way
 from uwe.data.dense.layout import Place, class_names, files_below, image_of_each
-from uwe.data.dense.rows import GivenBoxes
+from uwe.data.dense.rows import MOST_CLASSES, GivenBoxes
 from uwe.data.request import Request
 from uwe.errors import DataError, text_of
 
@@ -57,8 +57,10 @@ def _line(words: Sequence[str], where: str) -> tuple[int, list[float]]:
     is_polygon = len(words) >= _FEWEST and len(words) % 2
     if len(words) != _BOX and not is_polygon:
         raise DataError(f"{where} has {len(words)} numbers; a line is: class x y width height")
-    if number < 0:
-        raise DataError(f"{where}: the class is {number}; classes are counted from 0")
+    if not 0 <= number < MOST_CLASSES:
+        raise DataError(
+            f"{where}: the class is {number}; classes are numbered from 0 to {MOST_CLASSES - 1:,}"
+        )
     wrong = [each for each in numbers if not -_SLACK <= each <= 1 + _SLACK]  # NaN is wrong, too
     if wrong:
         raise DataError(

@@ -120,8 +120,8 @@ class LearnerOptions:
     )
     model_options: Mapping[str, Any] = setting(
         {},
-        "NAME=VALUE, a parameter of the scikit-learn class or of your factory, or an option of a "
-        "pretrained model, such as frozen=true.",
+        "NAME=VALUE, a parameter of the scikit-learn class or of your factory, or an option of the "
+        "model, such as frozen=true or width=32.",
         flags=("--model-option",),
         repeated=True,
     )

@@ -1,7 +1,7 @@
-"""Learners of dense tasks: networks that say something about each place of an image.
+"""Learners of dense tasks: networks with outputs for each place of an image.
 
 Augmentation is batched tensor code of our own: mirror, zoom and crop are one affine map, which
-would not be worth another package.
+are not worth another package.
 """
 
 from __future__ import annotations

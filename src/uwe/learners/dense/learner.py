@@ -39,9 +39,9 @@ _COSTLY = frozenset({"gradient"})
 
 @dataclass(frozen=True)
 class DenseLearner:
-    """Trains a network that says something about each place of an image.
+    """Trains a network with outputs for each place of an image.
 
-    A pass reduces what the network says batch by batch, so that the maps of a pool are never in
+    A pass reduces the outputs batch by batch, so that the maps of a pool are never in
     memory together. It is a `Learner` that also keeps its models, starts from the model of the
     cycle before, gives what is asked for, and knows its memory (`Keeps`, `WarmStarts`, `Chooses`,
     `Measured`).
@@ -136,7 +136,7 @@ class DenseLearner:
         return self._trained(model, x, y, task, seed, progress)
 
     def predict(self, model: nn.Module, x: Any, *, progress: Progress | None = None) -> Predictions:
-        """What the model says of every image, in one pass, on the CPU.
+        """The outputs for every image, reduced over its places, in one pass; on the CPU.
 
         Args:
             model: a model from `fit`; it does not change.

@@ -1,4 +1,4 @@
-"""What a dense network says of images, reduced over their places to a few numbers an image."""
+"""The outputs of a dense network, reduced over the places of each image to a few numbers."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def found_outputs(found: Found, wanted: Set[str]) -> Outputs:
 
 
 def _listed(found: Found) -> torch.Tensor:
-    """Corners, score and class of each object; zeros where the score is next to nothing."""
+    """Corners, score and class of each object; zeros where the score is below 0.01."""
     columns = (found.scores[..., None], found.classes[..., None].float())
     rows = torch.cat([found.corners.float(), *columns], -1)
     return rows * (found.scores >= _LEAST_LISTED)[..., None]

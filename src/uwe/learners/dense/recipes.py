@@ -34,7 +34,7 @@ class DenseTraining:
         weight_decay: of AdamW.
         warm_up: share of the steps in which the rate rises.
         least_steps: an epoch has the labelled rows several times until the whole training has at
-            least so many steps, since few rows would otherwise train a network for a moment only.
+            least so many steps: with few rows, the epochs alone are too short a training.
         zoom: least and largest factor by which an image is enlarged.
         balance: of masks: how far the loss makes up for rare classes, from 0 (pixels count alike)
             to 1 (classes do).
@@ -100,7 +100,7 @@ def dense_training(
         model: its name.
         epochs: passes over the labelled rows.
         recipe: ``paper``, or ``fast``, whose rate is larger by half.
-        pretrained: whether the network begins with weights that were trained elsewhere.
+        pretrained: whether the network begins with pretrained weights.
         options: those of `TRAINING_OPTIONS` that are set.
 
     >>> dense_training("unet", epochs=5, options={"batch": 4}).batch

@@ -11,6 +11,7 @@ from uwe.report.charts.svg import drawing, shape, text, width_of
 __all__ = ["draw_heat"]
 
 _WIDTH, _MOST = 440.0, 46.0
+_LETTERS, _LAST = 32, 12
 
 
 def draw_heat(
@@ -26,14 +27,15 @@ def draw_heat(
     """Draw a matrix with its numbers.
 
     Args:
-        rows: their names.
-        columns: their names, written upright.
+        rows: their names; the middle of long ones is left out.
+        columns: their names, written upright; likewise.
         values: one list a row; NaN is an empty cell.
         title: for those who cannot see it.
         foot: values under the columns, such as their means.
         most: the value of the darkest cell.
         percent: show shares as whole percents.
     """
+    rows, columns = [_shortened(name) for name in rows], [_shortened(name) for name in columns]
     left = 10 + width_of([*rows, "mean"])
     top = 10 + width_of(columns)
     side = min((_WIDTH - left - 4) / max(len(columns), 1), _MOST)
@@ -50,6 +52,17 @@ def draw_heat(
         parts += _cells(foot, (left, height), (side, high), most=most, percent=percent)
         height += high + 6
     return drawing(_WIDTH, height, title, parts)
+
+
+def _shortened(name: str) -> str:
+    """A name that leaves space for the cells.
+
+    >>> _shortened("IoU of something that is told in very many words")
+    'IoU of something th\u2026y many words'
+    """
+    if len(name) <= _LETTERS:
+        return name
+    return f"{name[: _LETTERS - _LAST - 1]}\u2026{name[-_LAST:]}"
 
 
 def _column(name: str, x: float, y: float) -> str:

@@ -140,9 +140,9 @@ _WITH_CLASSES = ("mask", "boxes")
 
 
 def _means_of(evidence: Evidence, at: int, metrics: Sequence[Metric]) -> FloatArray:
-    """Means over the runs of a strategy at the last budget; NaN where no run has a number."""
-    columns = [metric.test_column for metric in metrics]
-    read = [last_row(run, columns) for run in evidence.runs() if run.place == at]
+    """Means over the whole runs of a strategy; NaN where none has a number."""
+    columns, rows = [metric.test_column for metric in metrics], len(evidence.labels)
+    read = [last_row(run, columns, rows=rows) for run in evidence.runs() if run.place == at]
     values = [[each[name] for each in read if name in each] for name in columns]
     return np.array([np.mean(each) if each else np.nan for each in values])
 

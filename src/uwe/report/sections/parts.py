@@ -14,7 +14,7 @@ from uwe.data import Dataset
 from uwe.report.document import Column, DataTable, Section, Text
 from uwe.report.drawn import pixels_of
 from uwe.report.sections.classes import by_class
-from uwe.tasks import Task
+from uwe.tasks import Masks, Task
 
 __all__ = ["PARTS", "Parts", "parts_section"]
 
@@ -41,9 +41,11 @@ class Parts:
 
 def _pixels_counted(task: Task, label: Any) -> Counts | None:
     pixels = pixels_of(task, label)
-    if pixels is None:
+    if pixels is None or not isinstance(task.targets, Masks):
         return None
     counts: Counts = np.bincount(pixels.ravel(), minlength=_VALUES_OF_A_PIXEL)
+    if task.targets.ignore is not None:  # it may be the number of a class
+        counts[task.targets.ignore] = 0
     return counts[: len(task.classes)]
 
 
