@@ -14,7 +14,7 @@ from uwe._types import Progress
 from uwe.dense import Reduced, Reduction
 from uwe.errors import InputError
 from uwe.pool_files.container import Container
-from uwe.pool_files.detections import open_detections
+from uwe.pool_files.detections import Detections, open_detections
 from uwe.pool_files.maps import is_map, open_maps
 from uwe.pool_files.place_pools import Places, place_pool
 
@@ -57,6 +57,7 @@ def open_outputs(
     reduction: Reduction | None = None,
     images: Path | None = None,
     progress: Progress | None = None,
+    found: Detections | None = None,
 ) -> Container:
     """The pool of a file of detections, or of a folder of maps.
 
@@ -65,6 +66,7 @@ def open_outputs(
         reduction: how places become a row; None: the default.
         images: of detections, as for `open_detections`.
         progress: called with a `Stage` after each image.
+        found: the detections of ``path``, if they are read already.
 
     Raises:
         InputError: an option does not fit.
@@ -72,7 +74,8 @@ def open_outputs(
     """
     reduction = reduction or Reduction()
     if is_detections(path):
-        pool = _of_detections(path, reduction, images, progress)
+        read = open_detections(path, images) if found is None else found
+        pool = _of_detections(read, reduction, progress)
     else:
         if images is not None:
             raise InputError(f"--image-list is for detections in a .json, and {path} holds none")
@@ -84,19 +87,17 @@ def open_outputs(
     return _container(path, pool)
 
 
-def _of_detections(
-    path: Path, reduction: Reduction, images: Path | None, progress: Progress | None
-) -> Places:
+def _of_detections(found: Detections, reduction: Reduction, progress: Progress | None) -> Places:
     """Places are objects; features are their scores in the columns of their classes."""
     if reduction.given != "probs" or reduction.axes != "hwc":
         raise InputError(
-            f"given and axes are for maps; the scores in {path} are probabilities, so leave them "
-            "out"
+            f"given and axes are for maps; the scores in {found.path} are probabilities, so leave "
+            "them out"
         )
-    found = open_detections(path, images)
     if reduction.background is not None and reduction.background >= len(found.names):
         raise InputError(
-            f"background is class {reduction.background}, but {path} has {len(found.names)} classes"
+            f"background is class {reduction.background}, but {found.path} has "
+            f"{len(found.names)} classes"
         )
 
     def rows() -> Iterator[Reduced]:

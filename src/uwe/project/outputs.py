@@ -296,7 +296,7 @@ def _of_detections(
     numbers, notes = classes_of(path, detections.names, used, task.classes)
     if how.images is None:
         notes = (*notes, *note_on_numbers(path, detections.ids, ids))
-    arrays = _arrays(path, _reduction(task, strategy, how), how, progress)
+    arrays = _arrays(path, _reduction(task, strategy, how), how, progress, detections)
     found = _matched(path, detections.ids, ids, arrays, notes)
     names = names_by_row(detections.ids, ids)
     _require_boxes_fit(detections, names, size, how.images)
@@ -347,12 +347,16 @@ def _reduction(task: Task, strategy: Strategy, how: HowRead) -> Reduction:
 
 
 def _arrays(
-    path: Path, reduction: Reduction, how: HowRead, progress: Progress | None
+    path: Path,
+    reduction: Reduction,
+    how: HowRead,
+    progress: Progress | None,
+    detections: Detections | None = None,
 ) -> dict[str, Any]:
     """Features and uncertainty of each image."""
     from uwe.pool_files.dense_outputs import open_outputs
 
-    pool = open_outputs(path, reduction, how.images, progress)
+    pool = open_outputs(path, reduction, how.images, progress, detections)
     return {name: pool.read(name) for name in ("features", "uncertainty")}
 
 
