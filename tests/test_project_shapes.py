@@ -527,7 +527,7 @@ def test_embedding_does_not_serve_shapes(
 
 
 def test_the_journal_of_a_project_is_read_back(pictures: Path) -> None:
-    """A value of the journal that is no box is refused as damage."""
+    """A value of the journal that is not a box is refused as damage."""
     project = of_boxes(pictures)
     project.tell(["000001.png"], [[box("rbc", 0, 0, 5, 5)]])
     assert len(journal.read(ProjectFiles(project.files.folder).journal)) == 1
@@ -563,10 +563,10 @@ def test_uncovered_pixels_are_background_or_ignored() -> None:
 
 
 def test_shapes_of_the_other_kind_are_refused() -> None:
-    """A polygon is no box, and a box no mask; another size of the image is said."""
+    """A polygon is not a box, and a box no mask; another size of the image is said."""
     pytest.importorskip("pycocotools")
     triangle = Shape("rbc", area=of_polygons([[0, 0, 4, 0, 0, 4]]))
-    with pytest.raises(InputError, match=r"shape 1 \(rbc\) is no box"):
+    with pytest.raises(InputError, match=r"shape 1 \(rbc\) is not a box"):
         Outlines((triangle,), (8, 8)).label(detection(CLASSES), (8, 8))
     with pytest.raises(InputError, match="is a box, and masks are wanted"):
         Outlines((Shape("sky", (0, 0, 1, 1)),), (8, 8)).label(segmentation(["sky"]), (8, 8))
