@@ -55,7 +55,7 @@ study-dense: study-camvid study-bccd  ## masks and boxes: street scenes and bloo
 study-camvid: $(READY)  ## a U-Net on CamVid at half size, five strategies
 	$(BIN)/uwe run hub:camvid --data-dir $(DATA)/camvid --task segmentation --ignore 11 \
 		--image-size 90 --model unet --model-option width=16 --model-option stride=2 \
-		--model-option balance=0.7 --epochs 60 \
+		--model-option balance=0.7 --model-option least_steps=1200 --epochs 60 \
 		--strategy uwe --strategy uherding --strategy badge --strategy margin --strategy random \
 		$(DENSE) --results $(STUDY)/camvid
 

@@ -192,7 +192,7 @@ def test_a_label_as_a_cell(task: Task, value: Any, cell: Any) -> None:
         ("te_rmse", "inf", "te_rmse is 'inf'"),
         ("te_rmse", "", "te_rmse is ''"),
         ("te_micro_f1", "1.5", "te_micro_f1 is '1.5'"),
-        ("te_mae", "1", "lacks the column 'te_accuracy' .or 'te_micro_f1' or 'te_rmse'."),
+        ("te_mae", "1", "lacks the column 'te_accuracy' .or .*'te_micro_f1' or 'te_rmse'"),
     ],
 )
 def test_an_impossible_value_is_named(tmp_path: Path, column: str, value: str, words: str) -> None:
