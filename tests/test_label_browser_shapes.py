@@ -132,7 +132,7 @@ def test_what_a_model_says_is_accepted_with_a_key(
     assert page.locator("#drawn").get_attribute("aria-pressed") == "false"
     page.keyboard.press("d")
     assert image_of(page)[0] == source
-    page.wait_for_function("document.querySelector('#item img').naturalWidth > 0")
+    page.wait_for_function("() => document.querySelector('#item img').naturalWidth > 0")
     accepted = press(page, "Enter")
     assert words in page.inner_text("#saved")
     labels = Project.open(project.files.folder).labels()
@@ -189,4 +189,4 @@ def test_shown_by_request_nothing_is_drawn_before(served: Any, visit: Any) -> No
     page.keyboard.press("Enter")
     page.wait_for_selector("#notice:not([hidden])")
     page.keyboard.press(".")
-    page.wait_for_function("document.querySelector('#item img').src.includes('drawn')")
+    page.wait_for_function("() => document.querySelector('#item img').src.includes('drawn')")

@@ -283,7 +283,8 @@ class Picker:
 
     def _shown(self, row: int, given: GivenShapes | None) -> Item:
         """The preview of a row, with the boxes or the mask of a model over it."""
-        item, size = self.items.preview(row), self.items.size(row)
+        item = self.items.preview(row)
+        size = None if given is None else self.items.size(row)
         if given is None or size is None:
             return item
         return drawn_preview(
