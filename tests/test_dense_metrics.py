@@ -62,7 +62,7 @@ def test_four_pixels_by_hand() -> None:
     """One of three valid pixels is wrong: sky 1/2, road 1/2, and a car that nobody sees counts not.
 
     True sky sky road, predicted sky road road: sky TP 1, FN 1; road TP 1, FP 1. The fourth pixel
-    is ignored, whatever is predicted there.
+    is ignored, with any class predicted there.
     """
     task = segmentation(["sky", "road", "car"], ignore=9)
     y = objects([Mask.of(pixels([[0, 0], [1, 9]]))])

@@ -514,7 +514,7 @@ def test_literal_runs_are_read() -> None:
 
 @pytest.mark.parametrize("runs", [[], [1, 2, 3], packed(np.ones((2, 3), np.bool_))[:-1], [300]])
 def test_brush_masks_that_are_none_are_refused(runs: list[int]) -> None:
-    """One line, whatever is wrong with them."""
+    """Each mistake in them is told in one line."""
     with pytest.raises(InputError, match="brush mask"):
         unpacked(runs, (3, 2))
 

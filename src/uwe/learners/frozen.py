@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,8 +15,9 @@ from torch import nn
 from uwe._types import Progress, Rows, Stage
 from uwe.data import Preparation, row_count
 from uwe.errors import InputError
+from uwe.learners.around import AroundNetwork
 from uwe.learners.batches import normalised, steps_in
-from uwe.learners.protocol import Footprint, Targets
+from uwe.learners.protocol import Targets
 from uwe.learners.texts.learner import require_rows_of_text
 from uwe.learners.texts.tokens import Tokens, padded
 from uwe.learners.torch import TorchLearner
@@ -165,37 +165,27 @@ class FrozenBody:
 
 
 @dataclass(frozen=True)
-class FrozenLearner:
+class FrozenLearner(AroundNetwork):
     """Trains a linear head on the features of a frozen body.
 
     It is a `Learner` with the abilities `Keeps`, `WarmStarts`, `Stochastic` and `Measured`. Models
     on disk hold the head alone.
 
     Attributes:
-        head: trains the head on rows of features.
+        network: trains the head on rows of features.
         body: gives the features.
         batch: items in a batch of the body.
     """
 
-    head: TorchLearner
+    network: TorchLearner
     body: FrozenBody = field(repr=False)
     batch: int = 32
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.head.name
-
-    @property
-    def epochs(self) -> int:
-        """Epochs of every training."""
-        return self.head.training.epochs
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """All that can change a prediction."""
         return {
-            **self.head.settings,
+            **self.network.settings,
             **self.body.reader.settings,
             "precision": self.body.precision,
         }
@@ -204,13 +194,13 @@ class FrozenLearner:
         self, x: Any, y: Targets, *, task: Task, seed: int, progress: Progress | None = None
     ) -> Network:
         """Train the head from scratch; as `Learner.fit`."""
-        self.head.check_task(task)
+        self.network.check_task(task)
         features = self._features(x)
-        model = self.head.fresh(seed=seed)
+        model = self.network.fresh(seed=seed)
         assert isinstance(model.body, Standardised)
         model.body.measure(features)
         with _one_thread():
-            return self.head.trained(model, features.numpy(), y, task, seed, progress)
+            return self.network.trained(model, features.numpy(), y, task, seed, progress)
 
     def fit_from(
         self,
@@ -226,7 +216,7 @@ class FrozenLearner:
         """Train on from the head ``start``, shrunk and perturbed; as `fit`."""
         features = self._features(x).numpy()
         with _one_thread():
-            return self.head.fit_from(
+            return self.network.fit_from(
                 start, features, y, task=task, seed=seed, perturb_seed=perturb_seed,
                 progress=progress,
             )  # fmt: skip
@@ -234,30 +224,15 @@ class FrozenLearner:
     def predict(self, model: Network, x: Any, *, progress: Progress | None = None) -> Predictions:
         """The output and the body's features of every item."""
         features = self._features(x, progress)
-        return _with_features(self.head.predict(model, features.numpy()), features)
+        return _with_features(self.network.predict(model, features.numpy()), features)
 
     def predict_passes(
         self, model: Network, x: Any, *, passes: int, seed: int, progress: Progress | None = None
     ) -> Predictions:
         """As `predict`, with the output of ``passes`` passes with dropout before the head."""
         features = self._features(x, progress)
-        found = self.head.predict_passes(model, features.numpy(), passes=passes, seed=seed)
+        found = self.network.predict_passes(model, features.numpy(), passes=passes, seed=seed)
         return _with_features(found, features)
-
-    def check_passes(self, passes: int) -> None:
-        """Every number of passes is possible."""
-
-    def describe_passes(self, model: Network, passes: int) -> str | None:
-        """A sentence for the log if the head was trained without dropout."""
-        return self.head.describe_passes(model, passes)
-
-    def save(self, model: Network, path: Path) -> None:
-        """Write the head as safetensors."""
-        self.head.save(model, path)
-
-    def load(self, path: Path) -> Network:
-        """Read the head that `save` wrote."""
-        return self.head.load(path)
 
     @property
     def device_name(self) -> str:
@@ -269,11 +244,6 @@ class FrozenLearner:
         """Items in a batch of the body."""
         return self.batch
 
-    @property
-    def footprint(self) -> Footprint:
-        """Expected size of models and features."""
-        return self.head.footprint
-
     def fitted_batch(self) -> int:
         """The batch of the body, which is small enough for any memory."""
         return self.batch
@@ -282,15 +252,11 @@ class FrozenLearner:
         """The same learner with another batch of the body."""
         return replace(self, batch=rows)
 
-    def peak_memory_mb(self) -> float:
-        """Peak of the memory so far, in MiB."""
-        return self.head.peak_memory_mb()
-
     def describe(self) -> str:
         """Network, device, precision and batches, for the log."""
         return (
             f"{self.name}, frozen, device {self.body.device}, precision {self.body.precision}, "
-            f"batches of {self.head.training.batch} for the head and {self.batch} for the body"
+            f"batches of {self.network.training.batch} for the head and {self.batch} for the body"
         )
 
     def advise(self, error: Exception) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,14 @@ from uwe.learners.batches import (
     trained_rows,
 )
 from uwe.learners.devices import deterministic, seeded
-from uwe.learners.memory import fitted_batch, is_out_of_memory, peak_memory_mb
+from uwe.learners.memory import is_out_of_memory
+from uwe.learners.on_device import OnDevice, listed
 from uwe.learners.pass_outputs import PassOutputs
-from uwe.learners.protocol import Epoch, Footprint, Targets
+from uwe.learners.protocol import Epoch, Targets
 from uwe.learners.recipes import Training, optimizer_of
 from uwe.learners.scale import Scale, in_unit, scale_of, scaled_labels
 from uwe.learners.warm_start import shrink_and_perturb
-from uwe.models import FALLBACK_RATE, Classifier, ModelSize, Network, NetworkSpec, folded
+from uwe.models import FALLBACK_RATE, Classifier, Network, NetworkSpec, folded
 from uwe.predictions import Predictions
 from uwe.tasks import Task
 
@@ -47,7 +47,7 @@ _RIGHT: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 
 
 @dataclass(frozen=True)
-class TorchLearner:
+class TorchLearner(OnDevice):
     """Trains a network.
 
     It is a `Learner` that also keeps its models, starts from the model of the cycle before, makes
@@ -75,23 +75,13 @@ class TorchLearner:
     output: str = "logits"
 
     @property
-    def name(self) -> str:
-        """Name of the network."""
-        return self.spec.name
-
-    @cached_property
-    def size(self) -> ModelSize:
-        """Size of the network, measured at the first use."""
-        return self.spec.size()
-
-    @property
     def settings(self) -> Mapping[str, Any]:
         """All that can change a prediction, as it stands in records."""
         return {
             **self.spec.record(self.size),
             "epochs": self.training.epochs,
-            "recipe": _listed(_told(asdict(self.training))),
-            "preparation": _listed(asdict(self.preparation)),
+            "recipe": listed(_told(asdict(self.training))),
+            "preparation": listed(asdict(self.preparation)),
             "precision": self.precision,
             "compiled": self.compiled,
             "kind of device": self.device.type,
@@ -206,35 +196,9 @@ class TorchLearner:
         model.load_state_dict(dict(state))
         return model
 
-    @property
-    def device_name(self) -> str:
-        """Name of the device, such as ``cpu`` or ``cuda:0``."""
-        return str(self.device)
-
-    @property
-    def footprint(self) -> Footprint:
-        """Expected size of models and features."""
-        return Footprint(self.size.bytes, self.size.features)
-
-    def fitted_batch(self) -> int:
-        """The batch of a pass that is fast and fits the memory of the device."""
-        shape = self.spec.shape
-        return fitted_batch(shape, self.size.image_bytes, self.device, self.precision)
-
     def with_batch(self, rows: int) -> TorchLearner:
         """The same learner with another batch of `predict`."""
         return replace(self, inference_batch=rows)
-
-    def peak_memory_mb(self) -> float:
-        """Peak of the memory so far, in MiB."""
-        return peak_memory_mb(self.device)
-
-    def describe(self) -> str:
-        """Network, device, precision and batches, for the log."""
-        return (
-            f"{self.name}, device {self.device}, precision {self.precision}, batches of "
-            f"{self.training.batch} in training and {self.inference_batch} in passes"
-        )
 
     def advise(self, error: Exception) -> str | None:
         """What to do about a training that ran out of memory; None for any other error."""
@@ -362,10 +326,6 @@ class TorchLearner:
         preparation = self.training.prepared(self.preparation)
         return augmented(normalised(batch, preparation), preparation, rng)
 
-    def autocast(self) -> torch.autocast:
-        """Half precision of the body, where the learner uses it."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
-
 
 def right_of(output: str) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None:
     """Counts the rows of a batch that are predicted right; None where that is not measured."""
@@ -407,8 +367,3 @@ def _unshared(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def _told(recipe: dict[str, Any]) -> dict[str, Any]:
     """A recipe without what is None, as records from before such a field existed have it."""
     return {name: value for name, value in recipe.items() if value is not None}
-
-
-def _listed(values: dict[str, Any]) -> dict[str, Any]:
-    """Tuples as lists, as JSON returns them."""
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}

@@ -97,8 +97,7 @@ class OwnOutputs:
         path: of the file or folder.
         digest: of its content; of a folder, of the names, sizes and times of its files.
         rows: of the project that have outputs, rising.
-        arrays: features, uncertainty and whatever else is known, by name, one entry for each of
-            ``rows``.
+        arrays: features, uncertainty and the other outputs, by name, one entry a row of ``rows``.
         given: the boxes or the mask of a row, as `Shapes.given` takes them; None where the outputs
             have none.
         notes: what people should know of the outputs.
@@ -159,8 +158,8 @@ class OwnOutputs:
                 "out, labelled or skipped"
             )
         pick = _by_shapes if has_shapes(task) else _by_arrays
-        part = _part(pool, self.rows)
-        found = pick(self, min(k, left), part, task, strategy, seed, wishes, progress)
+        ask = _Ask(min(k, left), _part(pool, self.rows), task, strategy, seed, wishes, progress)
+        found = pick(self, ask)
         return _mapped(found, self.rows, len(pool))
 
 
@@ -417,16 +416,30 @@ def _part(pool: Pool, rows: Rows) -> Pool:
     )
 
 
-def _by_shapes(
-    own: OwnOutputs,
-    k: int,
-    pool: Pool,
-    task: Task,
-    strategy: Strategy,
-    seed: int,
-    wishes: Wishes,
-    progress: Progress | None,
-) -> Picks:
+@dataclass(frozen=True)
+class _Ask:
+    """A query of the rows that have outputs.
+
+    Attributes:
+        k: how many rows.
+        pool: of the rows that have outputs alone.
+        task: what is learnt.
+        strategy: picks.
+        seed: of every draw.
+        wishes: of the batch.
+        progress: callback.
+    """
+
+    k: int
+    pool: Pool
+    task: Task
+    strategy: Strategy
+    seed: int
+    wishes: Wishes
+    progress: Progress | None
+
+
+def _by_shapes(own: OwnOutputs, ask: _Ask) -> Picks:
     """Picks by embeddings that are weighted place by place, and by uncertainties."""
     import torch
 
@@ -435,22 +448,26 @@ def _by_shapes(
 
     arrays = {name: torch.as_tensor(array) for name, array in own.arrays.items()}
     features, scores = arrays.get("features"), arrays.get("uncertainty")
-    outputs = {} if scores is None else dict.fromkeys(task.measures, scores.double())
+    outputs = {} if scores is None else dict.fromkeys(ask.task.measures, scores.double())
     if features is not None:
         features = features if features.dtype == torch.float64 else features.float()
         weighted = _weighted(own, features, scores)
-        outputs |= {} if weighted is None else {f"weighted_{it}": weighted for it in task.measures}
-    predictions = Predictions(outputs=outputs, features=features, rows=len(pool))
-    lacking = sorted(strategy.needs.fields - predictions.fields)
+        outputs |= (
+            {} if weighted is None else {f"weighted_{it}": weighted for it in ask.task.measures}
+        )
+    predictions = Predictions(outputs=outputs, features=features, rows=len(ask.pool))
+    lacking = sorted(ask.strategy.needs.fields - predictions.fields)
     if lacking:
         raise InputError(
-            f"strategy {strategy.name} needs {' and '.join(lacking)}, which {own.path} does not "
-            "say; its outputs are features and an uncertainty"
+            f"strategy {ask.strategy.name} needs {' and '.join(lacking)}, which {own.path} does "
+            "not say; its outputs are features and an uncertainty"
         )
-    question = Question(predictions, pool, seed, progress, task=task, has_labels=False)
-    picks = wished(strategy, wishes).query(question, k)
-    picks = replace(picks, strategy=picks.strategy or strategy.name)
-    return explained(picks, strategy, question, progress=progress)
+    question = Question(
+        predictions, ask.pool, ask.seed, ask.progress, task=ask.task, has_labels=False
+    )
+    picks = wished(ask.strategy, ask.wishes).query(question, ask.k)
+    picks = replace(picks, strategy=picks.strategy or ask.strategy.name)
+    return explained(picks, ask.strategy, question, progress=ask.progress)
 
 
 def _weighted(
@@ -462,32 +479,25 @@ def _weighted(
     return features * scores.to(features)[:, None]
 
 
-def _by_arrays(
-    own: OwnOutputs,
-    k: int,
-    pool: Pool,
-    task: Task,
-    strategy: Strategy,
-    seed: int,
-    wishes: Wishes,
-    progress: Progress | None,
-) -> Picks:
+def _by_arrays(own: OwnOutputs, ask: _Ask) -> Picks:
     """Picks as those of `uwe.select`."""
     from uwe.selecting.arrays import picked
     from uwe.selecting.offer import offered
 
     arrays = dict(own.arrays)
-    blocked = np.setdiff1d(pool.touched, pool.labelled)
+    blocked = np.setdiff1d(ask.pool.touched, ask.pool.labelled)
     offer = offered(
         arrays.pop("features", None),
         uncertainty=arrays.pop("uncertainty", None),
         arrays=arrays,
-        labelled=pool.labelled if len(pool.labelled) else None,
+        labelled=ask.pool.labelled if len(ask.pool.labelled) else None,
         exclude=blocked if len(blocked) else None,
-        task=task,
-        rows=len(pool),
+        task=ask.task,
+        rows=len(ask.pool),
     )
-    return picked(offer, k, strategy=strategy, seed=seed, progress=progress, wishes=wishes)
+    return picked(
+        offer, ask.k, strategy=ask.strategy, seed=ask.seed, progress=ask.progress, wishes=ask.wishes
+    )
 
 
 def _mapped(picks: Picks, rows: Rows, n: int) -> Picks:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,11 @@ from uwe.learners.dense.kinds import KINDS, DenseKind
 from uwe.learners.dense.reading import Outputs
 from uwe.learners.dense.recipes import DenseTraining, optimizer_of, rows_of_epoch
 from uwe.learners.devices import deterministic, seeded
-from uwe.learners.memory import fitted_batch, is_out_of_memory, peak_memory_mb
-from uwe.learners.protocol import Epoch, Footprint, Targets
+from uwe.learners.memory import is_out_of_memory
+from uwe.learners.on_device import OnDevice, listed
+from uwe.learners.protocol import Epoch, Targets
 from uwe.learners.warm_start import shrink_and_perturb
 from uwe.models.dense_spec import DenseSpec, OwnDenseSpec
-from uwe.models.spec import ModelSize
 from uwe.predictions import Predictions
 from uwe.tasks import Task
 
@@ -38,7 +37,7 @@ _COSTLY = frozenset({"gradient"})
 
 
 @dataclass(frozen=True)
-class DenseLearner:
+class DenseLearner(OnDevice):
     """Trains a network with outputs for each place of an image.
 
     A pass reduces the outputs batch by batch, so that the maps of a pool are never in
@@ -65,23 +64,13 @@ class DenseLearner:
     outputs: tuple[str, ...] = ()
 
     @property
-    def name(self) -> str:
-        """Name of the network."""
-        return self.spec.name
-
-    @cached_property
-    def size(self) -> ModelSize:
-        """Size of the network, measured at the first use."""
-        return self.spec.size()
-
-    @property
     def settings(self) -> Mapping[str, Any]:
         """All that can change a prediction, as it stands in records."""
         return {
             **self.spec.record(self.size),
             "epochs": self.training.epochs,
-            "recipe": _listed(asdict(self.training)),
-            "preparation": _listed(asdict(self.preparation)),
+            "recipe": listed(asdict(self.training)),
+            "preparation": listed(asdict(self.preparation)),
             "precision": self.precision,
             "kind of device": self.device.type,
         }
@@ -159,7 +148,7 @@ class DenseLearner:
         with _for_a_pass(model), deterministic(self.device):
             for batch in self._batches(x, steps_in(n, self.inference_batch)):
                 images = normalised(batch, self.preparation)
-                with self._autocast():
+                with self.autocast():
                     said = self._kind.said(model, images)
                 made = self._kind.reduced(said, images, wanted)
                 kept.add({name: each for name, each in made.items() if name in names})
@@ -192,34 +181,9 @@ class DenseLearner:
         model.load_state_dict(dict(state))
         return model
 
-    @property
-    def device_name(self) -> str:
-        """Name of the device, such as ``cpu`` or ``cuda:0``."""
-        return str(self.device)
-
-    @property
-    def footprint(self) -> Footprint:
-        """Expected size of models and features."""
-        return Footprint(self.size.bytes, self.size.features)
-
-    def fitted_batch(self) -> int:
-        """The batch of a pass that is fast and fits the memory of the device."""
-        return fitted_batch(self.spec.shape, self.size.image_bytes, self.device, self.precision)
-
     def with_batch(self, rows: int) -> DenseLearner:
         """The same learner with another batch of `predict`."""
         return replace(self, inference_batch=rows)
-
-    def peak_memory_mb(self) -> float:
-        """Peak of the memory so far, in MiB."""
-        return peak_memory_mb(self.device)
-
-    def describe(self) -> str:
-        """Network, device, precision and batches, for the log."""
-        return (
-            f"{self.name}, device {self.device}, precision {self.precision}, batches of "
-            f"{self.training.batch} in training and {self.inference_batch} in passes"
-        )
 
     def advise(self, error: Exception) -> str | None:
         """What to do about a training that ran out of memory; None for any other error."""
@@ -291,7 +255,7 @@ class DenseLearner:
         images: torch.Tensor,
         targets: Any,
     ) -> torch.Tensor:
-        with self._autocast():
+        with self.autocast():
             loss = self._kind.loss(model, images, targets)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -309,9 +273,6 @@ class DenseLearner:
 
     def _batches(self, x: Any, index: Any) -> Iterator[torch.Tensor]:
         return batches(x, index, self.device)
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
 
 _LARGEST_GRADIENT = 5.0
@@ -347,8 +308,3 @@ def _for_a_pass(model: nn.Module) -> Iterator[None]:
             yield
     finally:
         model.train(was_training)
-
-
-def _listed(values: dict[str, Any]) -> dict[str, Any]:
-    """Tuples as lists, as JSON returns them."""
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,10 +11,11 @@ import torch
 from uwe._random import generator
 from uwe._types import Progress, Stage
 from uwe.errors import InputError
+from uwe.learners.around import AroundNetwork
 from uwe.learners.devices import deterministic, seeded
 from uwe.learners.memory import is_out_of_memory
 from uwe.learners.pass_outputs import PassOutputs
-from uwe.learners.protocol import Epoch, Footprint, Targets
+from uwe.learners.protocol import Epoch, Targets
 from uwe.learners.scale import in_unit, scale_of, scaled_labels
 from uwe.learners.texts.order import longest_first, shuffled_by_length
 from uwe.learners.texts.tokens import Tokens, padded
@@ -32,7 +32,7 @@ _LARGEST_ELSEWHERE = 512
 
 
 @dataclass(frozen=True)
-class TextLearner:
+class TextLearner(AroundNetwork):
     """Fine-tunes an encoder of texts, and predicts with it.
 
     It is a `Learner` with the abilities `Keeps`, `WarmStarts`, `Stochastic` and `Measured`. Passes
@@ -47,16 +47,6 @@ class TextLearner:
 
     network: TorchLearner
     tokens: Tokens
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.network.name
-
-    @property
-    def epochs(self) -> int:
-        """Epochs of every training."""
-        return self.network.training.epochs
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -101,21 +91,6 @@ class TextLearner:
         """As `predict`, with the output of ``passes`` passes with dropout."""
         return self._pass(model, x, passes, seed, progress)
 
-    def check_passes(self, passes: int) -> None:
-        """Every number of passes is possible."""
-
-    def describe_passes(self, model: Network, passes: int) -> str | None:
-        """A sentence for the log if the model was trained without dropout."""
-        return self.network.describe_passes(model, passes)
-
-    def save(self, model: Network, path: Path) -> None:
-        """Write the weights as safetensors."""
-        self.network.save(model, path)
-
-    def load(self, path: Path) -> Network:
-        """Read the model that `save` wrote."""
-        return self.network.load(path)
-
     @property
     def device_name(self) -> str:
         """Name of the device."""
@@ -126,11 +101,6 @@ class TextLearner:
         """Texts in a batch of `predict`."""
         return self.network.inference_batch
 
-    @property
-    def footprint(self) -> Footprint:
-        """Expected size of models and features."""
-        return self.network.footprint
-
     def fitted_batch(self) -> int:
         """The batch of a pass that is fast and fits the memory of the device."""
         device = self.network.device.type
@@ -139,10 +109,6 @@ class TextLearner:
     def with_batch(self, rows: int) -> TextLearner:
         """The same learner with another batch of `predict`."""
         return replace(self, network=self.network.with_batch(rows))
-
-    def peak_memory_mb(self) -> float:
-        """Peak of the memory so far, in MiB."""
-        return self.network.peak_memory_mb()
 
     def describe(self) -> str:
         """Network, device, precision, batches and length of texts, for the log."""
